@@ -1,0 +1,42 @@
+# make demo            from nothing to a report with pictures (makes .venv itself)
+# make demo DATA=DIR   the same on a Decathlon-style folder of real images
+# make test            ruff and pytest
+#
+# PYTHON=python3.12 picks another interpreter, OUT=DIR another folder for the demo, MINUTES=M a longer training.
+# Packages come from wherever your pip is set up to look. Where it offers a CPU build of torch (2.13.0+cpu), pip takes
+# that one; a machine with an NVIDIA GPU takes the usual build.
+
+PYTHON ?= python3
+VENV ?= .venv
+OUT ?= demo-out
+DATA ?=
+MINUTES ?=
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: help install demo test clean
+help:
+	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
+
+install: $(STAMP)
+
+demo: $(STAMP)
+	@$(BIN)/metassl demo --out "$(OUT)" $(if $(DATA),--data "$(DATA)") $(if $(MINUTES),--minutes $(MINUTES))
+
+test: $(STAMP)
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf $(VENV)
+
+# The stamp is touched last, so an install that was cut short is done again.
+$(STAMP): pyproject.toml constraints.txt MetaSSLSlicer/Resources/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11'; exit 1; }
+	@echo 'Installing into $(VENV) (once, about a minute on a fast line) ...'
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo 'The venv could not be made; on Debian and Ubuntu: apt install python3-venv'; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,report]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""From image files to training patches: fingerprint, plan, preprocessing, cache, streams."""

@@ -1,0 +1,82 @@
+"""What a device can afford: voxels in a patch, filters, images in a batch, number format."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+
+import torch
+
+NETWORKS = 2
+"""The largest hosts train two networks at once."""
+
+MEMORY_SHARE = 0.6
+"""The rest is for the framework's own workspace, the images in flight and everything else."""
+
+MAX_IMAGE_PATCHES = 64
+"""The median image is at most this many patches; beyond, a case would take too many windows."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Limits for one device. Voxels are per patch; images are per half of the batch."""
+
+    voxels: int
+    stack_voxels: int
+    first_filters: int
+    max_filters: int
+    max_images: int
+
+
+# Measured on two CPU cores: 90 000 voxels with (3, 3, 3) kernels and 210 000 voxels of a stack,
+# whose upper levels have (1, 3, 3) kernels and pool in the plane only, take similar time (1 : 1.5).
+CPU = Budget(90_000, 210_000, 8, 64, 1)
+CUDA = Budget(128**3, 128**3, 32, 320, 8)
+MPS = Budget(96**3, 96**3, 32, 256, 2)
+BUDGETS = {"cpu": CPU, "cuda": CUDA, "mps": MPS}
+
+
+def device_type(device: str) -> str:
+    """The kind of a device, such as "cuda" for "cuda:1". Raises ValueError for an unknown one."""
+    name = device.split(":")[0]
+    if name not in BUDGETS:
+        raise ValueError(f"unknown device {device!r}: use cpu, cuda or mps")
+    return name
+
+
+def choose_precision(device: str) -> str:
+    """The number format of the forward pass: "bf16", "fp16" or "fp32"; always the same here.
+
+    bf16 on a CPU only where it has instructions for it (elsewhere it is emulated, and slower).
+    """
+    name = device_type(device)
+    if name == "cuda":
+        there = torch.cuda.is_available()
+        return "bf16" if there and torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
+    return "bf16" if name == "cpu" and _cpu_multiplies_bf16() else "fp32"
+
+
+def _cpu_multiplies_bf16() -> bool:
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return False
+    capabilities = getattr(torch.cpu, "get_capabilities", None)
+    if capabilities is not None:
+        found = capabilities()
+        return bool(found.get("avx512_bf16") or found.get("amx_bf16"))
+    probes = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, name, lambda: False)() for name in probes)
+
+
+def bytes_per_voxel(first_filters: int, precision: str) -> int:
+    """Memory of one network in training, per voxel of its input: an estimate, on the safe side.
+
+    Measured: 15 feature maps of `first_filters` channels at full resolution are kept for the
+    backward pass with cubic pooling, 21 with pooling in the plane only.
+    """
+    return first_filters * 24 * (4 if precision == "fp32" else 2)
+
+
+def affordable_voxels(memory_bytes: int, budget: Budget, precision: str, images: int) -> int:
+    """Voxels of a patch such that `images` of them, through every network, fit in the memory."""
+    per_voxel = bytes_per_voxel(budget.first_filters, precision) * images * NETWORKS
+    return int(MEMORY_SHARE * memory_bytes / per_voxel)

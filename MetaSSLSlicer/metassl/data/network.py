@@ -1,0 +1,37 @@
+"""The network of a plan."""
+
+from __future__ import annotations
+
+import torch
+from monai.networks.nets import DynUNet
+
+from metassl.data.budget import device_type
+from metassl.data.plan import Plan
+
+
+def build_network(plan: Plan) -> DynUNet:
+    """A U-Net with instance normalisation and leaky ReLU, with fresh random weights.
+
+    Takes (B, in_channels, z, y, x) with sizes that are multiples of `plan.total_stride`, and
+    returns logits (B, classes, z, y, x).
+    """
+    return DynUNet(
+        spatial_dims=3,
+        in_channels=plan.in_channels,
+        out_channels=plan.classes,
+        kernel_size=plan.kernels,
+        strides=plan.strides,
+        upsample_kernel_size=plan.strides[1:],
+        filters=plan.filters,
+        norm_name=("INSTANCE", {"affine": True}),
+        act_name=("leakyrelu", {"inplace": True, "negative_slope": 0.01}),
+        deep_supervision=False,
+        res_block=False,
+    )
+
+
+def memory_format(device: str) -> torch.memory_format:
+    """The layout in which network and inputs are fastest on this device."""
+    if device_type(device) == "cpu":
+        return torch.channels_last_3d
+    return torch.contiguous_format

@@ -1,0 +1,248 @@
+"""The plan of a round: how images are brought to the network, and what network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from metassl.data.budget import (
+    BUDGETS,
+    MAX_IMAGE_PATCHES,
+    Budget,
+    affordable_voxels,
+    choose_precision,
+    device_type,
+)
+from metassl.data.orientation import thick_slices
+from metassl.data.topology import Triple, plan_patch
+from metassl.project.errors import ProjectError
+
+PRECISIONS = ("bf16", "fp16", "fp32")
+AXES = ("patient", "stack")
+SCHEMES = {"robust_zscore": (), "ct_window": ("low", "high", "mean", "std")}
+_DAMAGED = "the plan is damaged: "
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that preprocessing, training and prediction must agree on.
+
+    Arrays and spacings (mm) are in the order of the grid: (z, y, x) = (S, P, L) for "patient"
+    axes, (through plane, rows, columns as stored) for "stack" axes.
+    """
+
+    axes: str
+    spacing_zyx: tuple[float, float, float]
+    source_spacing_zyx: tuple[float, float, float]
+    """The median spacing of the images; finer than `spacing_zyx` where the device needs it."""
+    patch_zyx: Triple
+    batch: tuple[int, int]
+    """Labelled and unlabelled patches of a step."""
+    intensity: tuple[Mapping[str, Any], ...]
+    """One scheme per channel: a key of SCHEMES under "scheme", and its numbers."""
+    filters: tuple[int, ...]
+    kernels: tuple[Triple, ...]
+    strides: tuple[Triple, ...]
+    in_channels: int
+    classes: int
+    """Network outputs, background included."""
+    precision: str
+
+    def __post_init__(self) -> None:
+        problem = _problem(self)
+        if problem:
+            raise ProjectError(f"{_DAMAGED}{problem}; train a new round")
+
+    @property
+    def is_stack(self) -> bool:
+        """Slices (along z) much thicker than their pixels: turn and bend them in the plane only."""
+        return thick_slices(self.spacing_zyx)
+
+    @property
+    def total_stride(self) -> Triple:
+        """Input sizes must be multiples of this."""
+        return tuple(math.prod(stride[axis] for stride in self.strides) for axis in range(3))
+
+    def preprocessing(self) -> dict[str, Any]:
+        """The part that changes what `to_grid` returns: for cache keys."""
+        return {
+            "axes": self.axes,
+            "spacing_zyx": list(self.spacing_zyx),
+            "intensity": [dict(scheme) for scheme in self.intensity],
+        }
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain lists and numbers; `from_json` gives back an equal plan."""
+        return _plain(asdict(self))
+
+    @staticmethod
+    def from_json(content: Mapping[str, Any]) -> Plan:
+        """Rebuild a plan. Raises ProjectError, naming the field, when something is not right."""
+        fields = Plan.__dataclass_fields__
+        missing = [name for name in fields if name not in content]
+        if missing:
+            raise ProjectError(f"{_DAMAGED}it lacks {', '.join(missing)}; train a new round")
+        return Plan(**{name: _frozen(content[name]) for name in fields})
+
+    def describe(self) -> str:
+        """One line for people; sizes are given as x by y by z, as viewers show them."""
+        spacing = f"{_by(self.spacing_zyx, '.3g')} mm"
+        if self.spacing_zyx != self.source_spacing_zyx:
+            spacing += f" (images: {_by(self.source_spacing_zyx, '.3g')} mm)"
+        schemes = {
+            "robust_zscore": "z-score per case",
+            "ct_window": "CT window {low:.0f} to {high:.0f}",
+        }
+        intensity = [schemes[item["scheme"]].format(**item) for item in self.intensity]
+        intensity = intensity[:1] if len(set(intensity)) == 1 else intensity
+        flat = sum(kernel.count(1) > 0 for kernel in self.kernels)
+        network = f"{len(self.filters)} levels of {self.filters[0]} to {max(self.filters)} filters"
+        return " · ".join(
+            [
+                spacing,
+                f"patch {_by(self.patch_zyx)}",
+                f"batch {self.batch[0]} labelled + {self.batch[1]} unlabelled",
+                " / ".join(intensity),
+                network + (f", {flat} of them flat" if flat else ""),
+                self.precision,
+            ]
+        )
+
+
+def make_plan(
+    fingerprint: Mapping[str, Any], num_classes: int, device: str, memory_bytes: int
+) -> Plan:
+    """The plan for the images of `fingerprint` on "cpu", "cuda" or "mps" (an index may follow).
+
+    `num_classes` counts the background; `memory_bytes` is what the device has free. The same
+    inputs on the same machine give the same plan.
+    """
+    budget, precision = BUDGETS[device_type(device)], choose_precision(device)
+    source = tuple(float(s) for s in fingerprint["median_spacing_zyx"])
+    extent = [n * s for n, s in zip(fingerprint["median_shape_zyx"], source, strict=True)]
+    spacing = _coarsened(source, extent, _most_voxels(budget, source) * MAX_IMAGE_PATCHES)
+    affordable = affordable_voxels(memory_bytes, budget, precision, images=4)
+    voxels = min(_most_voxels(budget, spacing), affordable)
+    shape = tuple(mm / s for mm, s in zip(extent, spacing, strict=True))
+    topology = plan_patch(shape, spacing, voxels)
+    images = _images(topology.voxels, budget, precision, memory_bytes)
+    channels = fingerprint["channels"]
+    return Plan(
+        axes=fingerprint["axes"],
+        spacing_zyx=spacing,
+        source_spacing_zyx=source,
+        patch_zyx=topology.patch_zyx,
+        batch=(images, images),
+        intensity=tuple(_intensity(channel) for channel in channels),
+        filters=tuple(
+            min(budget.max_filters, budget.first_filters * 2**level)
+            for level in range(len(topology.kernels))
+        ),
+        kernels=topology.kernels,
+        strides=topology.strides,
+        in_channels=len(channels),
+        classes=int(num_classes),
+        precision=precision,
+    )
+
+
+def _most_voxels(budget: Budget, spacing: tuple[float, ...]) -> int:
+    return budget.stack_voxels if thick_slices(spacing) else budget.voxels
+
+
+def _coarsened(spacing, extent, max_voxels: int):
+    """The spacing, with its finest axes coarsened until the image has at most `max_voxels`."""
+    finest = min(spacing)
+    while True:
+        coarse = tuple(max(s, finest) for s in spacing)
+        if math.prod(max(1.0, mm / s) for mm, s in zip(extent, coarse, strict=True)) <= max_voxels:
+            return spacing if coarse == spacing else tuple(round(s, 4) for s in coarse)
+        finest *= 1.01
+
+
+def _images(voxels: int, budget: Budget, precision: str, memory_bytes: int) -> int:
+    """Two per half (one on a CPU: many small steps learn faster there), more on an idle device."""
+    images = min(2, budget.max_images)
+    while (
+        2 * images <= budget.max_images
+        and 2 * images * voxels <= budget.voxels
+        and voxels <= affordable_voxels(memory_bytes, budget, precision, 4 * images)
+    ):
+        images *= 2
+    return images
+
+
+def _intensity(channel: Mapping[str, Any]) -> dict[str, Any]:
+    if not channel["is_ct"]:
+        return {"scheme": "robust_zscore"}
+    window = channel["foreground"]
+    return {"scheme": "ct_window", **{key: float(window[key]) for key in SCHEMES["ct_window"]}}
+
+
+def _problem(plan: Plan) -> str:
+    def triple(value, kind, least) -> bool:
+        return (
+            isinstance(value, tuple)
+            and len(value) == 3
+            and all(_number(n, kind) and n >= least for n in value)
+        )
+
+    try:
+        checks = {
+            "axes": plan.axes in AXES,
+            "spacing_zyx": triple(plan.spacing_zyx, float, 1e-6),
+            "source_spacing_zyx": triple(plan.source_spacing_zyx, float, 1e-6),
+            "patch_zyx": triple(plan.patch_zyx, int, 1),
+            "batch": len(plan.batch) == 2
+            and all(_number(n, int) for n in plan.batch)
+            and plan.batch[0] >= 1
+            and plan.batch[1] >= 0,
+            "filters": len(plan.filters) >= 3
+            and all(_number(f, int) and f > 0 for f in plan.filters),
+            "kernels": len(plan.kernels) == len(plan.filters)
+            and all(triple(k, int, 1) and set(k) <= {1, 3} for k in plan.kernels),
+            "strides": len(plan.strides) == len(plan.filters)
+            and all(triple(s, int, 1) and set(s) <= {1, 2} for s in plan.strides)
+            and plan.strides[0] == (1, 1, 1),
+            "in_channels": _number(plan.in_channels, int) and plan.in_channels >= 1,
+            "intensity": len(plan.intensity) == plan.in_channels
+            and all(_scheme_is_right(scheme) for scheme in plan.intensity),
+            "classes": _number(plan.classes, int) and plan.classes >= 2,
+            "precision": plan.precision in PRECISIONS,
+        }
+    except (TypeError, KeyError, AttributeError) as error:
+        return f"a field has the wrong form ({error})"
+    for name, right in checks.items():
+        if not right:
+            return f"{name} is {getattr(plan, name)!r}"
+    if any(p % t for p, t in zip(plan.patch_zyx, plan.total_stride, strict=True)):
+        return f"patch_zyx {plan.patch_zyx} is no multiple of the strides {plan.total_stride}"
+    return ""
+
+
+def _number(value: Any, kind: type) -> bool:
+    kinds = (int, float) if kind is float else (int,)
+    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _scheme_is_right(scheme: Mapping[str, Any]) -> bool:
+    numbers = SCHEMES[scheme["scheme"]]
+    if not all(_number(scheme[name], float) for name in numbers):
+        return False
+    return not numbers or (scheme["low"] <= scheme["high"] and scheme["std"] > 0)
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, (list, tuple)) else value
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _by(numbers: tuple, form: str = "d") -> str:
+    return " x ".join(format(number, form) for number in reversed(numbers))

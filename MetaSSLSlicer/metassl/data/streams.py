@@ -1,0 +1,164 @@
+"""Two streams of patches, labelled and unlabelled. A batch is a pure function of the seed and the step."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from metassl.data.augment import Augmentation, random_view
+from metassl.data.plan import Plan
+
+FOREGROUND_SHARE = 0.5  # of the labelled patches are centred on an annotated structure
+REMEMBERED_VOXELS = 2000  # per class and case, as centres
+
+
+@dataclass
+class PreparedCase:
+    """A case on the plan's grid: image (C, z, y, x) and label (z, y, x) class numbers with IGNORE, or None."""
+
+    id: str
+    image: np.ndarray
+    label: np.ndarray | None = None
+
+
+@dataclass
+class Batch:
+    """Images (B, C, z, y, x) float32, annotation (B, z, y, x) int64 with IGNORE; case names for messages."""
+
+    labelled: torch.Tensor
+    annotation: torch.Tensor
+    unlabelled: torch.Tensor
+    labelled_cases: list[str]
+    unlabelled_cases: list[str]
+
+    def to(self, device: torch.device) -> Batch:
+        def move(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor.to(device, non_blocking=True)
+
+        return Batch(
+            move(self.labelled),
+            move(self.annotation),
+            move(self.unlabelled),
+            self.labelled_cases,
+            self.unlabelled_cases,
+        )
+
+
+class PatchSampler:
+    """Draws the batch of any step; without unlabelled cases the labelled ones serve as both."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        labelled: list[PreparedCase],
+        unlabelled: list[PreparedCase],
+        seed: int,
+        augmentation: Augmentation,
+    ):
+        if not labelled:
+            raise ValueError("training needs at least one labelled case")
+        self.plan, self.seed, self.augmentation = plan, seed, augmentation
+        self.labelled = labelled
+        self.unlabelled = unlabelled or [PreparedCase(c.id, c.image) for c in labelled]
+        self._centres = [self._foreground_centres(case) for case in labelled]
+
+    def batch(self, step: int) -> Batch:
+        rng = np.random.default_rng([self.seed, step])
+        count_labelled, count_unlabelled = self.plan.batch
+        labelled = [self._labelled_view(rng) for _ in range(count_labelled)]
+        unlabelled = [self._unlabelled_view(rng) for _ in range(count_unlabelled)]
+        return Batch(
+            torch.stack([view for _, view, _ in labelled]),
+            torch.stack([label for _, _, label in labelled]),
+            torch.stack([view for _, view in unlabelled]),
+            [name for name, _, _ in labelled],
+            [name for name, _ in unlabelled],
+        )
+
+    def _foreground_centres(self, case: PreparedCase) -> list[np.ndarray]:
+        rng = np.random.default_rng(self.seed)
+        centres = []
+        for value in range(1, self.plan.classes):
+            voxels = np.argwhere(case.label == value)
+            if len(voxels):
+                chosen = rng.choice(len(voxels), min(len(voxels), REMEMBERED_VOXELS), replace=False)
+                centres.append(voxels[chosen])
+        return centres
+
+    def _labelled_view(self, rng: np.random.Generator) -> tuple[str, torch.Tensor, torch.Tensor]:
+        index = int(rng.integers(len(self.labelled)))
+        case, centres = self.labelled[index], self._centres[index]
+        focus = None
+        if centres and rng.random() < FOREGROUND_SHARE:
+            voxels = centres[int(rng.integers(len(centres)))]
+            focus = voxels[int(rng.integers(len(voxels)))]
+        view, label = self._view(case, rng, focus)
+        return case.id, view, label
+
+    def _unlabelled_view(self, rng: np.random.Generator) -> tuple[str, torch.Tensor]:
+        case = self.unlabelled[int(rng.integers(len(self.unlabelled)))]
+        view, _ = self._view(PreparedCase(case.id, case.image), rng, None)
+        return case.id, view
+
+    def _view(self, case: PreparedCase, rng: np.random.Generator, focus: np.ndarray | None):
+        shape, patch = np.asarray(case.image.shape[1:]), np.asarray(self.plan.patch_zyx)
+        free = np.maximum(shape - patch, 0)
+        start = rng.uniform(0, 1, 3) * free if focus is None else np.clip(focus - patch / 2, 0, free)
+        centre = np.where(free > 0, start + (patch - 1) / 2, (shape - 1) / 2)
+        return random_view(
+            case.image,
+            case.label,
+            centre,
+            tuple(self.plan.patch_zyx),
+            tuple(self.plan.spacing_zyx),
+            self.augmentation,
+            rng,
+        )
+
+
+class Prefetcher:
+    """Makes batches ahead in one thread and measures how long the training step waits for them."""
+
+    def __init__(self, make: Callable[[int], Batch], start: int, ahead: int = 4):
+        self._make, self._next = make, start
+        self._queue: queue.Queue = queue.Queue(maxsize=ahead)
+        self._stop = threading.Event()
+        self.waited = 0.0
+        self._thread = threading.Thread(target=self._run, daemon=True, name="metassl-batches")
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                item: object = self._make(self._next)
+            except BaseException as error:  # handed to the training thread, which reports it
+                item = error
+            while not self._stop.is_set():
+                try:
+                    self._queue.put(item, timeout=0.2)
+                    break
+                except queue.Full:
+                    continue
+            if isinstance(item, BaseException):
+                return
+            self._next += 1
+
+    def get(self) -> Batch:
+        begin = time.perf_counter()
+        item = self._queue.get()
+        self.waited += time.perf_counter() - begin
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=30)
+
+

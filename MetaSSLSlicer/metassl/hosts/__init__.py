@@ -1,0 +1,21 @@
+"""The semi-supervised frameworks that MetaSSL plugs into, by name."""
+
+from __future__ import annotations
+
+from metassl.data.plan import Plan
+from metassl.hosts.base import Host
+from metassl.hosts.cps import CrossPseudoSupervision
+from metassl.hosts.mean_teacher import MeanTeacher
+from metassl.project.errors import MetaSSLError
+
+HOSTS: dict[str, type[Host]] = {host.name: host for host in (CrossPseudoSupervision, MeanTeacher)}
+LOSSES = ("metassl", "plain")
+
+
+def build_host(name: str, plan: Plan, loss: str = "metassl") -> Host:
+    """A fresh host; MetaSSLError for an unknown host or loss."""
+    if name not in HOSTS:
+        raise MetaSSLError(f"there is no host {name!r}: choose one of {', '.join(HOSTS)}")
+    if loss not in LOSSES:
+        raise MetaSSLError(f"there is no loss {loss!r}: choose one of {', '.join(LOSSES)}")
+    return HOSTS[name](plan, loss)

@@ -1,0 +1,39 @@
+"""Cross Pseudo Supervision: two networks teach each other."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from metassl.data.plan import Plan
+from metassl.data.streams import Batch
+from metassl.hosts.base import Host, StepOutput
+from metassl.hosts.pasted import WARM_UP, unlabelled_strength
+
+
+class CrossPseudoSupervision(Host):
+    """Each network learns from the arg-max of the other's moving average."""
+
+    name = "cps"
+    title = "Cross Pseudo Supervision"
+    citation = (
+        "Chen et al., Semi-Supervised Semantic Segmentation with Cross Pseudo Supervision, CVPR 2021"
+    )
+
+    def __init__(self, plan: Plan, loss: str):
+        super().__init__(plan, loss, networks=2)
+
+    def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
+        if fraction < WARM_UP:
+            return self.supervised_step(batch)
+        with torch.no_grad():
+            references = [self.softmax(average, batch.unlabelled) for average in self.averages]
+        return self.pasted_step(batch, references, {0: 1, 1: 0}, unlabelled_strength(fraction))
+
+    def inference_pair(self) -> tuple[nn.Module, nn.Module]:
+        return self.averages[0], self.averages[1]
+
+    def start_from(self, networks: tuple[nn.Module, nn.Module]) -> None:
+        for own, average, given in zip(self.networks, self.averages, networks, strict=True):
+            own.load_state_dict(given.state_dict())
+            average.load_state_dict(given.state_dict())

@@ -1,0 +1,113 @@
+"""Predict cases of a project, or images outside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from metassl.inference.model import TrainedModel
+from metassl.inference.predictor import predict_image, summarise, write_prediction
+from metassl.project.discovery import find_cases
+from metassl.project.errors import MetaSSLError, ProjectError
+from metassl.project.files import make_folder, read_json
+from metassl.project.images import read_image
+from metassl.project.project import Project
+from metassl.project.rounds import PredictionPaths, Round
+from metassl.training.device import choose_device
+
+Report = Callable[[int, int, str], None]
+Failed = Callable[[str, str], None]
+
+
+def model_round(project: Project) -> Round:
+    """The newest round with a finished model."""
+    for found in reversed(project.rounds()):
+        if found.model_path.exists():
+            return found
+    raise ProjectError(f"project {project.path} has no trained model yet: run `metassl train {project.path}`")
+
+
+def error_rates_of(found: Round) -> dict | None:
+    path = found.path / "error_rates.json"
+    return read_json(path, "the measured error rates")["rates"] if path.exists() else None
+
+
+def predict_into(
+    model: TrainedModel,
+    case_id: str,
+    images: list[Path],
+    paths: PredictionPaths,
+    labels: list,
+    round_number: int | None,
+    error_rates: dict | None,
+) -> dict:
+    """Predict one case, write its files, return its summary."""
+    prediction = predict_image(model, read_image(images, case_id), case_id)
+    summary = summarise(prediction, case_id, round_number, labels, error_rates)
+    write_prediction(paths, prediction, summary)
+    return summary
+
+
+def predict_project(
+    project: Project,
+    cases: Iterable[str] | None = None,
+    device: str = "auto",
+    report: Report | None = None,
+    failed: Failed | None = None,
+) -> list[tuple[str, PredictionPaths]]:
+    """Predict cases of the project with its newest model (default: every unlabelled case).
+
+    An image that fails is handed to failed(case, reason) and the rest go on; without `failed` it is raised.
+    """
+    found = model_round(project)
+    model = TrainedModel.load(found.model_path, choose_device(device))
+    rates = error_rates_of(found)
+    chosen = [case.id for case in project.unlabelled_cases()] if cases is None else list(cases)
+
+    def one(case_id: str) -> PredictionPaths:
+        paths = found.prediction(case_id)
+        images = project.image_paths(case_id)
+        predict_into(model, case_id, images, paths, project.labels, found.number, rates)
+        return paths
+
+    done = _each(chosen, one, report, failed)
+    pool = {case.id for case in project.unlabelled_cases()}
+    project.mark_predicted([case_id for case_id, _ in done if case_id in pool])
+    return done
+
+
+def predict_folder(
+    project: Project,
+    images: Path,
+    out: Path,
+    device: str = "auto",
+    report: Report | None = None,
+    failed: Failed | None = None,
+) -> list[tuple[str, PredictionPaths]]:
+    """Predict every image of a folder into out/CASE/ with the project's newest model."""
+    found = model_round(project)
+    cases = {case.id: case.images for case in find_cases(images).cases}
+    model = TrainedModel.load(found.model_path, choose_device(device))
+    rates = error_rates_of(found)
+    make_folder(Path(out))
+
+    def one(case_id: str) -> PredictionPaths:
+        paths = PredictionPaths.at(Path(out) / case_id)
+        predict_into(model, case_id, cases[case_id], paths, project.labels, None, rates)
+        return paths
+
+    return _each(list(cases), one, report, failed)
+
+
+def _each(case_ids: list[str], one: Callable, report: Report | None, failed: Failed | None) -> list:
+    done = []
+    for index, case_id in enumerate(case_ids):
+        try:
+            done.append((case_id, one(case_id)))
+        except MetaSSLError as error:
+            if failed is None:
+                raise
+            failed(case_id, str(error))
+        if report is not None:
+            report(index + 1, len(case_ids), case_id)
+    return done

@@ -1,0 +1,98 @@
+"""Both networks over all windows in one pass, in bounded memory.
+
+Rows of windows go through the volume along z. Only one row's depth is accumulated in float32; what no later window
+can touch is normalised and put away as float16, on disk when it is large.
+"""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+
+import numpy as np
+import torch
+
+from metassl.data.plan import Plan
+from metassl.training.device import autocast
+
+IN_MEMORY_BYTES = 1 << 30
+ON_DEVICE_BYTES = 2 << 30
+WINDOWS_AT_ONCE = {"cuda": 4}
+
+
+def window_starts(length: int, window: int, overlap: float) -> list[int]:
+    """First voxels of windows that cover `length`, evenly spaced, overlapping at least by `overlap`."""
+    if length <= window:
+        return [0]
+    count = int(np.ceil((length - window) / max(1, int(window * (1 - overlap))))) + 1
+    return np.linspace(0, length - window, count).round().astype(int).tolist()
+
+
+def gaussian_weights(patch: tuple[int, ...], sigma: float = 0.125) -> torch.Tensor:
+    """Importance of a window's voxels, (z, y, x), 1 at the centre and never below 1e-3."""
+    weights = torch.ones(())
+    for size in patch:
+        offset = (torch.arange(size) - (size - 1) / 2) / max(size * sigma, 1.0)
+        weights = weights[..., None] * torch.exp(-0.5 * offset**2)
+    return weights.clamp_min(1e-3)
+
+
+@torch.inference_mode()
+def predict_pair(
+    networks: tuple[torch.nn.Module, torch.nn.Module],
+    image: np.ndarray,
+    plan: Plan,
+    device: torch.device,
+    overlap: float = 0.5,
+) -> np.ndarray:
+    """Softmax of two networks for an image (C, z, y, x) on the plan's grid: float16 (2, K, z, y, x)."""
+    shape = image.shape[1:]
+    patch = tuple(plan.patch_zyx)
+    missing = [max(p - n, 0) for p, n in zip(patch, shape, strict=True)]
+    before = [m // 2 for m in missing]
+    if any(missing):
+        margins = [(b, m - b) for b, m in zip(before, missing, strict=True)]
+        image = np.pad(image, [(0, 0), *margins], mode="edge")
+    depth, height, width = image.shape[1:]
+    rows, ys, xs = (
+        window_starts(n, p, overlap) for n, p in zip((depth, height, width), patch, strict=True)
+    )
+    result = _allocate((2, plan.classes, depth, height, width))
+    row_bytes = 4 * 2 * plan.classes * patch[0] * height * width
+    home = device if row_bytes <= ON_DEVICE_BYTES else torch.device("cpu")
+    total = torch.zeros((2, plan.classes, patch[0], height, width), device=home)
+    weight = torch.zeros((patch[0], height, width), device=home)
+    importance = gaussian_weights(patch).to(home)
+    group = WINDOWS_AT_ONCE.get(device.type, 1)
+    for row, z in enumerate(rows):
+        places = list(itertools.product(ys, xs))
+        for first in range(0, len(places), group):
+            chosen = places[first : first + group]
+            windows = np.stack(
+                [image[:, z : z + patch[0], y : y + patch[1], x : x + patch[2]] for y, x in chosen]
+            )
+            inputs = torch.from_numpy(windows.astype(np.float32)).to(device)
+            for number, network in enumerate(networks):
+                with autocast(device, plan.precision):
+                    logits = network(inputs)
+                softmax = logits.float().softmax(1).to(home)
+                for index, (y, x) in enumerate(chosen):
+                    part = total[number, :, :, y : y + patch[1], x : x + patch[2]]
+                    part.addcmul_(softmax[index], importance)
+            for y, x in chosen:
+                weight[:, y : y + patch[1], x : x + patch[2]] += importance
+        done = (rows[row + 1] if row + 1 < len(rows) else depth) - z
+        finished = total[:, :, :done] / weight[:done]
+        result[:, :, z : z + done] = finished.half().cpu().numpy()
+        if done < patch[0]:
+            total = torch.cat([total[:, :, done:], torch.zeros_like(total[:, :, :done])], dim=2)
+            weight = torch.cat([weight[done:], torch.zeros_like(weight[:done])])
+    inside = tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
+    return result[(slice(None), slice(None), *inside)]
+
+
+def _allocate(shape: tuple[int, ...]) -> np.ndarray:
+    size = 2 * int(np.prod(shape, dtype=np.int64))
+    if size <= IN_MEMORY_BYTES:
+        return np.empty(shape, np.float16)
+    return np.memmap(tempfile.TemporaryFile(), np.float16, "w+", shape=shape)

@@ -1,0 +1,140 @@
+"""Starting the worker so that it outlives the program that started it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from ..project.errors import ProjectError
+from ..project.files import write_text, writing
+from ..project.rounds import Round
+from .process import kill
+from .record import JobRecord
+
+ENGINE_ROOT = Path(__file__).resolve().parents[2]
+"""The folder that holds the package metassl."""
+
+_WINDOWS_JOB_FORBIDS = 5
+
+
+class Launcher(Protocol):
+    """How a job is started and stopped: on this machine, or some day on a cluster."""
+
+    def launch(self, round: Round, python: str | None = None) -> JobRecord:
+        """Start the worker of a round and write its job.json."""
+
+    def stop(self, round: Round) -> None:
+        """Ask the worker to end its step, save a checkpoint and pause."""
+
+    def stop_now(self, round: Round) -> bool:
+        """Kill the worker; returns whether there was one."""
+
+
+class LocalLauncher:
+    """Runs `python -m metassl.training.worker PROJECT NUMBER` on this machine, detached."""
+
+    name = "local"
+
+    def __init__(self, module: str = "metassl.training.worker") -> None:
+        self.module = module
+
+    def launch(self, round: Round, python: str | None = None) -> JobRecord:
+        """Start the worker of `round` with `python` (this one by default).
+
+        Its output goes to the end of log.txt; a former stop request is taken back. Raises
+        ProjectError when the round is at work already or the process cannot be started.
+        """
+        python = python or sys.executable
+        former = JobRecord.read(round.job_path)
+        if former is not None and former.alive():
+            raise ProjectError(
+                f"round {round.number:04d} of {round.project_path} is already at work "
+                f"(pid {former.pid})"
+            )
+        command = [python, "-m", self.module, str(round.project_path), str(round.number)]
+        with writing(round.log_path):
+            round.stop_path.unlink(missing_ok=True)
+            log = open(round.log_path, "ab")  # noqa: SIM115
+        with log:
+            try:
+                process = _start(command, log)
+            except OSError as error:
+                raise ProjectError(f"cannot start {python}: {error.strerror or error}") from error
+        try:
+            record = JobRecord.of(process.pid, self.name, _device(round), python)
+            record.write(round.job_path)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            # Collects the process when it ends; the thread dies with us, the process does not.
+            threading.Thread(target=process.wait, daemon=True, name="metassl-job").start()
+        return record
+
+    def stop(self, round: Round) -> None:
+        """Ask the worker of `round` to end its step, save a checkpoint and pause."""
+        write_text(round.stop_path, "stop\n")
+
+    def stop_now(self, round: Round) -> bool:
+        """Kill the worker of `round`; returns whether there was one.
+
+        The last checkpoint stays. Raises ProjectError when the worker is on another machine.
+        """
+        record = JobRecord.read(round.job_path)
+        if record is not None and not record.is_local:
+            raise ProjectError(
+                f"round {round.number:04d} runs on {record.host} (pid {record.pid}): stop it there"
+            )
+        if record is None or not record.alive():
+            return False
+        try:
+            kill(record.pid)
+        except OSError as error:
+            reason = error.strerror or error
+            raise ProjectError(f"cannot stop the process {record.pid}: {reason}") from error
+        return True
+
+
+LAUNCHERS = {LocalLauncher.name: LocalLauncher}
+
+
+def get_launcher(name: str = "local") -> Launcher:
+    """The launcher of that name; ProjectError when there is none."""
+    if name not in LAUNCHERS:
+        raise ProjectError(f"there is no launcher {name!r}; use one of {', '.join(LAUNCHERS)}")
+    return LAUNCHERS[name]()
+
+
+def _start(command: list[str], log: IO[bytes]) -> subprocess.Popen:
+    paths = [str(ENGINE_ROOT), os.environ.get("PYTHONPATH", "")]
+    options: dict[str, Any] = {
+        "stdin": subprocess.DEVNULL,
+        "stdout": log,
+        "stderr": log,
+        "env": {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        "cwd": ENGINE_ROOT,  # never the project: `-m` would import code that lies there
+    }
+    if os.name != "nt":
+        return subprocess.Popen(command, start_new_session=True, **options)
+    flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    try:
+        away = flags | subprocess.CREATE_BREAKAWAY_FROM_JOB
+        return subprocess.Popen(command, creationflags=away, **options)
+    except OSError as error:
+        if getattr(error, "winerror", None) != _WINDOWS_JOB_FORBIDS:
+            raise
+        return subprocess.Popen(command, creationflags=flags, **options)
+
+
+def _device(round: Round) -> str:
+    if not round.record_path.is_file():
+        return ""
+    config = round.record.get("config")
+    for source in (round.record, config if isinstance(config, dict) else {}):
+        if isinstance(source.get("device"), str):
+            return source["device"]
+    return ""

@@ -1,0 +1,157 @@
+"""One training at a time in a project."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ..project.cases import now
+from ..project.errors import BusyError, ProjectError
+from ..project.filelock import file_lock
+from ..project.files import read_json, write_json, writing
+from .process import UNKNOWN, host_name, process_started, same_process
+
+
+@dataclass(frozen=True)
+class LockHolder:
+    """Who holds a project's training lock, since when (ISO 8601, UTC) and for what."""
+
+    pid: int
+    process_started: str
+    host: str
+    since: str
+    purpose: str = ""
+
+    @property
+    def is_local(self) -> bool:
+        """True when the holder is on this machine."""
+        return self.host == host_name()
+
+    @property
+    def is_stale(self) -> bool:
+        """True when the holder was on this machine and lives no more."""
+        return self.is_local and not same_process(self.pid, self.process_started)
+
+
+class TrainingLock:
+    """The file training.lock of a project. Unlike a system lock it can be handed to a worker.
+
+    Every look and change happens under a short system lock, so that of two processes that find a
+    dead holder only one takes over.
+    """
+
+    def __init__(self, project_path: Path) -> None:
+        self.project_path = Path(project_path)
+        self.path = self.project_path / "training.lock"
+
+    def acquire(self, purpose: str = "", wait_s: float = 0.0) -> None:
+        """Take the lock for this process; `purpose` says for what ("round 0002").
+
+        A lock that this process holds already is kept; one whose process on this machine died is
+        taken over. Otherwise BusyError names the holder, after `wait_s` seconds: a worker that
+        waits for its launcher to hand the lock over needs a few.
+        """
+        deadline = time.monotonic() + wait_s
+        while not self._try(purpose):
+            if time.monotonic() >= deadline:
+                raise BusyError(self._who())
+            time.sleep(0.05)
+
+    def transfer(self, pid: int, purpose: str | None = None) -> None:
+        """Hand the lock of this process to the process `pid` on this machine.
+
+        If that one has ended already, nobody holds the lock any more.
+        """
+        with self._guard():
+            holder = self.holder()
+            if holder is None or not _is_me(holder):
+                raise ProjectError(f"{self.path} is not held by this process")
+            if not self._write(pid, holder.purpose if purpose is None else purpose):
+                self._remove()
+
+    def release(self) -> bool:
+        """Give the lock up if this process holds it; returns whether it did."""
+        if not self.path.exists():
+            return False
+        with self._guard():
+            holder = self.holder()
+            if holder is None or not _is_me(holder):
+                return False
+            self._remove()
+            return True
+
+    def holder(self) -> LockHolder | None:
+        """Who is named in the lock file, dead or alive; None when nobody is."""
+        if not self.path.exists():
+            return None
+        try:
+            return _holder_of(read_json(self.path, "the training lock"))
+        except ProjectError:
+            return None
+
+    def busy(self) -> LockHolder | None:
+        """Who is training now, as far as can be told; None when nobody is."""
+        holder = self.holder()
+        return None if holder is None or holder.is_stale else holder
+
+    def _try(self, purpose: str) -> bool:
+        with self._guard():
+            holder = self.holder()
+            if holder is not None and not holder.is_stale and not _is_me(holder):
+                return False
+            self._write(os.getpid(), purpose or (holder.purpose if holder else ""))
+            return True
+
+    def _write(self, pid: int, purpose: str) -> bool:
+        started = process_started(pid)
+        if started is None:
+            return False
+        write_json(self.path, asdict(LockHolder(pid, started, host_name(), now(), purpose)))
+        return True
+
+    def _remove(self) -> None:
+        with writing(self.path):
+            self.path.unlink(missing_ok=True)
+
+    def _guard(self) -> Any:
+        if not self.project_path.is_dir():
+            raise ProjectError(f"there is no project folder {self.project_path}")
+        return file_lock(self.project_path / ".training.guard")
+
+    def _who(self) -> str:
+        holder, path = self.holder(), self.project_path
+        if holder is None:
+            return f"project {path} is being trained by another process; try again"
+        purpose = f" ({holder.purpose})" if holder.purpose else ""
+        text = (
+            f"project {path} is being trained by pid {holder.pid} on host {holder.host} since "
+            f"{_local_time(holder.since)}{purpose}: follow it with `metassl status {path} "
+            f"--follow`, or stop it with `metassl stop {path}`"
+        )
+        if not holder.is_local:
+            text += f"; if {holder.host} no longer trains it, delete {self.path}"
+        return text
+
+
+def _holder_of(document: dict[str, Any]) -> LockHolder | None:
+    texts = [document.get(name, "") for name in ("process_started", "host", "since", "purpose")]
+    if type(document.get("pid")) is not int or not all(isinstance(text, str) for text in texts):
+        return None
+    return LockHolder(document["pid"], *texts)
+
+
+def _is_me(holder: LockHolder) -> bool:
+    if holder.pid != os.getpid() or not holder.is_local:
+        return False
+    return holder.process_started in (process_started(holder.pid), UNKNOWN)
+
+
+def _local_time(since: str) -> str:
+    try:
+        return datetime.fromisoformat(since).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    except ValueError:
+        return since

@@ -1,0 +1,59 @@
+"""What makes an annotation acceptable, and its version."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from .errors import LabelError
+from .images import IGNORE, Geometry
+from .labels import LabelDefinition
+
+_VERSION = re.compile(r"[0-9a-f]{16,64}")
+
+
+def checked(
+    array: np.ndarray, geometry: Geometry, labels: Sequence[LabelDefinition], where: str
+) -> np.ndarray:
+    """The annotation as a contiguous uint8 array; LabelError naming values outside `labels`."""
+    if array.shape != geometry.shape_zyx:
+        raise LabelError(f"{where} has the shape {array.shape}, its grid {geometry.shape_zyx}")
+    allowed = {0, IGNORE, *(label.value for label in labels)}
+    strange = [value for value in np.unique(array).tolist() if value not in allowed]
+    if strange:
+        listed = ", ".join(f"{value:g}" for value in strange[:8]) + (", ..." * (len(strange) > 8))
+        known = ", ".join(f"{label.value}={label.name}" for label in labels)
+        raise LabelError(
+            f"{where} holds the value{'s' * (len(strange) > 1)} {listed}, which this project does "
+            f"not have ({known}); correct the annotation"
+        )
+    return np.ascontiguousarray(array, dtype=np.uint8)
+
+
+def refuse_empty(array: np.ndarray, where: str, allow_background: bool) -> None:
+    """LabelError when nothing is annotated, or background alone unless `allow_background`."""
+    if (array == IGNORE).all():
+        raise LabelError(f"{where} annotates nothing: every voxel is 255")
+    if not allow_background and not ((array != 0) & (array != IGNORE)).any():
+        raise LabelError(
+            f"{where} is empty: it holds no structure; say so explicitly if that is right"
+        )
+
+
+def version_of(array: np.ndarray, geometry: Geometry) -> str:
+    """The SHA-256 of the voxels and their grid: equal annotations have equal versions."""
+    numbers = [*geometry.spacing_xyz, *geometry.origin_xyz, *geometry.direction]
+    grid = ",".join(f"{round(number, 6) + 0.0:.6f}" for number in numbers)
+    digest = hashlib.sha256(f"{geometry.size_xyz};{grid};".encode())
+    digest.update(np.ascontiguousarray(array, dtype=np.uint8))
+    return digest.hexdigest()
+
+
+def history_name(case_id: str, version: str) -> str:
+    """The file name of one version of a case's annotation."""
+    if not isinstance(version, str) or not _VERSION.fullmatch(version):
+        raise LabelError(f"case {case_id}: {version!r} is not a label version")
+    return f"{case_id}.{version[:16]}.nrrd"

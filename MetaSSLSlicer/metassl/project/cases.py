@@ -1,0 +1,121 @@
+"""A case: one patient's image, which part it plays and how far its annotation has come."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime
+from typing import Any
+
+from .errors import ProjectError
+
+STATES = (
+    "unlabelled",
+    "in_progress",
+    "labelled",
+    "predicted",
+    "accepted",
+    "corrected",
+    "rejected",
+)
+LABELLED_STATES = ("labelled", "accepted", "corrected")
+SPLITS = ("pool", "validation", "test")
+
+MAX_ID_BYTES = 120
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_VERSION = re.compile(r"[0-9a-f]{64}")
+
+
+def now() -> str:
+    """The present time, ISO 8601 in UTC with milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass
+class Case:
+    """One case.
+
+    `images`: one path per channel, relative to the project or absolute. `split`: "pool" (to train
+    on), "validation" (measured, never trained on) or "test" (kept out altogether). `label_version`
+    names the accepted annotation; `updated` is ISO 8601 in UTC; `seconds_spent` annotating.
+    """
+
+    id: str
+    images: list[str]
+    split: str = "pool"
+    state: str = "unlabelled"
+    label_version: str | None = None
+    updated: str = ""
+    seconds_spent: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_case_id(self.id)
+        texts = isinstance(self.images, list) and all(isinstance(path, str) for path in self.images)
+        if not texts or not self.images or not all(self.images):
+            raise ProjectError(f"case {self.id} needs a list of image paths")
+        if self.split not in SPLITS:
+            raise ProjectError(
+                f"case {self.id} has the split {self.split!r}; use one of {', '.join(SPLITS)}"
+            )
+        if self.state not in STATES:
+            raise ProjectError(
+                f"case {self.id} has the state {self.state!r}; use one of {', '.join(STATES)}"
+            )
+        version = self.label_version
+        if version is not None and not (isinstance(version, str) and _VERSION.fullmatch(version)):
+            raise ProjectError(f"case {self.id} has a damaged label version {version!r}")
+        spent = self.seconds_spent
+        if isinstance(spent, bool) or not isinstance(spent, int | float) or not 0 <= spent < 1e9:
+            raise ProjectError(f"case {self.id} has an impossible annotation time {spent!r}")
+        if not isinstance(self.updated, str):
+            raise ProjectError(f"case {self.id} has a damaged time {self.updated!r}")
+
+    @property
+    def is_labelled(self) -> bool:
+        """True when the case has an accepted annotation."""
+        return self.state in LABELLED_STATES and self.label_version is not None
+
+    def to_json(self) -> dict[str, Any]:
+        """The case as JSON writes it."""
+        return asdict(self)
+
+    @staticmethod
+    def from_json(document: Any) -> Case:
+        """The case of one entry in cases.json; unknown fields are left out. ProjectError."""
+        if not isinstance(document, dict) or not {"id", "images"} <= document.keys():
+            raise ProjectError("the case list is damaged: an entry lacks its id or its images")
+        known = {field.name for field in fields(Case)}
+        return Case(**{key: value for key, value in document.items() if key in known})
+
+
+def check_case_id(case_id: Any) -> str:
+    """Return `case_id` if it can name files on every system and in every folder; ProjectError."""
+    if not isinstance(case_id, str) or not case_id:
+        raise ProjectError("a case needs an id that is text")
+    reason = ""
+    if any(not (character.isalnum() or character in "._- ") for character in case_id):
+        reason = "use letters, digits, '.', '_', '-' and spaces"
+    elif case_id[0] in ". " or case_id[-1] in ". ":
+        reason = "it must not begin or end with a dot or a space"
+    elif len(case_id.encode("utf-8")) > MAX_ID_BYTES:
+        reason = f"it is longer than {MAX_ID_BYTES} bytes"
+    elif _RESERVED.fullmatch(case_id):
+        reason = "Windows reserves that name"
+    if reason:
+        raise ProjectError(f"the case id {case_id!r} cannot be used: {reason}")
+    return case_id
+
+
+def make_case_id(text: str) -> str:
+    """The nearest usable case id to `text`, a file or folder name. ProjectError if there is none.
+
+    "CT (1)" becomes "CT _1_"; letters keep their accents.
+    """
+    letters = unicodedata.normalize("NFC", text)
+    clean = "".join(c if c.isalnum() or c in "._- " else "_" for c in letters).strip(". ")
+    while len(clean.encode("utf-8")) > MAX_ID_BYTES:
+        clean = clean[:-1]
+    if _RESERVED.fullmatch(clean):
+        clean = f"case_{clean}"
+    return check_case_id(clean.strip(". "))

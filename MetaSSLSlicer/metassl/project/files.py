@@ -1,0 +1,166 @@
+"""Small files, written so that a crash, a full disk or a second process leaves no half of one."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .errors import ProjectError
+
+SCHEMA_VERSION = 1
+
+_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
+_NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
+_WINDOWS_TRIES = 40
+
+
+def write_failure(path: Path, error: OSError) -> ProjectError:
+    """The one-line error for an `OSError` that was met while writing `path`."""
+    if error.errno in _FULL:
+        return ProjectError(f"the disk is full: cannot write {path}; free some space and try again")
+    if error.errno in _DENIED:
+        return ProjectError(f"cannot write {path}: no permission, or the disk is read-only")
+    if error.errno in _NO_FOLDER:
+        return ProjectError(f"cannot write {path}: {path.parent} is not a folder that can hold it")
+    return ProjectError(f"cannot write {path}: {error.strerror or error}")
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn any `OSError` inside the block into a `ProjectError` about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise write_failure(Path(path), error) from error
+
+
+def make_folder(path: Path) -> Path:
+    """Make `path` and its parents; ProjectError when that is impossible."""
+    with writing(path):
+        Path(path).mkdir(parents=True, exist_ok=True)
+    return Path(path)
+
+
+def atomic_write(path: Path, write: Callable[[Path], None]) -> None:
+    """Let `write` fill a temporary file beside `path`, then put it in the place of `path`.
+
+    Readers see the old file or the new one, never a part. The temporary name ends as `path` does,
+    so that writers which look at the suffix still work. Raises ProjectError (full disk, no
+    permission, ...); the old file is then untouched and the temporary file is gone.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".tmp-{secrets.token_hex(6)}-{path.name}")
+    try:
+        with writing(path):
+            write(temporary)
+            _flush_to_disk(temporary)
+            _retry_on_windows(lambda: os.replace(temporary, path))
+    except BaseException:
+        _remove_quietly(temporary)
+        raise
+    _flush_folder(path.parent)
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write `data` to `path` atomically."""
+    atomic_write(path, lambda temporary: _write_and_close(temporary, data))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` atomically, as UTF-8 with plain newlines."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` with its schema version to `path` atomically."""
+    document = {"schema_version": SCHEMA_VERSION, **content}
+    write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path, what: str) -> dict[str, Any]:
+    """Read the object in `path`; `what` names it in errors ("the case list").
+
+    Raises ProjectError when the file is missing, torn, not an object, or of a newer schema.
+    """
+    path = Path(path)
+    try:
+        document = json.loads(_retry_on_windows(path.read_bytes).decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ProjectError(f"{what} is missing: there is no file {path}") from error
+    except OSError as error:
+        raise ProjectError(f"{what} cannot be read: {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise ProjectError(
+            f"{what} is damaged: {path} is not valid JSON; restore it from a copy"
+        ) from error
+    if not isinstance(document, dict):
+        raise ProjectError(f"{what} is damaged: {path} does not hold a JSON object")
+    version = document.get("schema_version", SCHEMA_VERSION)
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise ProjectError(f"{what} is damaged: {path} has the schema version {version!r}")
+    if version > SCHEMA_VERSION:
+        raise ProjectError(
+            f"{what} was written by a newer MetaSSL (schema {version}, this one reads up to "
+            f"{SCHEMA_VERSION}): update MetaSSL to open {path}"
+        )
+    return document
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes as hex. Raises ProjectError when it cannot be read."""
+    try:
+        with open(path, "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ProjectError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def _write_and_close(path: Path, data: bytes) -> None:
+    with open(path, "wb") as stream:
+        stream.write(data)
+
+
+def _flush_to_disk(path: Path) -> None:
+    with open(path, "r+b") as stream:
+        os.fsync(stream.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "nt":
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        pass  # the file itself is safe; some file systems cannot flush a folder
+    finally:
+        os.close(descriptor)
+
+
+def _remove_quietly(path: Path) -> None:
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        pass
+
+
+def _retry_on_windows(action: Callable[[], Any]) -> Any:
+    """On Windows a reader (or a virus scanner) blocks replacing a file for a moment."""
+    for _ in range(_WINDOWS_TRIES if os.name == "nt" else 0):
+        try:
+            return action()
+        except PermissionError:
+            time.sleep(0.05)
+    return action()

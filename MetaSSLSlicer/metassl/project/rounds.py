@@ -1,0 +1,129 @@
+"""A round: one training with all it used and all it produced, in its own folder."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .cases import check_case_id, now
+from .errors import ProjectError
+from .files import make_folder, read_json, write_json, writing
+
+_NUMBER = re.compile(r"[0-9]{4,}")
+
+
+@dataclass(frozen=True)
+class PredictionPaths:
+    """The files of one predicted case. `summary` is written last."""
+
+    folder: Path
+    segmentation: Path
+    regions: Path
+    uncertainty: Path
+    summary: Path
+
+    @staticmethod
+    def at(folder: Path) -> PredictionPaths:
+        """The files in `folder`, whether or not they exist yet."""
+        folder = Path(folder)
+        return PredictionPaths(
+            folder,
+            folder / "segmentation.nrrd",
+            folder / "regions.nrrd",
+            folder / "uncertainty.nrrd",
+            folder / "summary.json",
+        )
+
+    @property
+    def complete(self) -> bool:
+        """True when every file of the prediction is there."""
+        return self.summary.is_file()
+
+
+class Round:
+    """The folder rounds/NNNN of a project. `number` counts from 1."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(path)
+        self.number = int(self.path.name)
+        self.project_path = self.path.parent.parent
+        self.record_path = self.path / "round.json"
+        self.events_path = self.path / "events.jsonl"
+        self.log_path = self.path / "log.txt"
+        self.stop_path = self.path / "stop"
+        self.job_path = self.path / "job.json"
+        self.plan_path = self.path / "plan.json"
+        self.ranking_path = self.path / "ranking.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.model_path = self.checkpoints / "model.pt"
+        self.last_checkpoint_path = self.checkpoints / "last.pt"
+        self.predictions = self.path / "predictions"
+
+    def __repr__(self) -> str:
+        return f"Round({str(self.path)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Round) and other.path == self.path
+
+    def __hash__(self) -> int:
+        return hash(self.path)
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """What round.json says; it never changes once written. ProjectError when not there."""
+        return read_json(self.record_path, f"the record of round {self.number:04d}")
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Write round.json, once and for all; ProjectError when it is already written."""
+        if self.record_path.exists():
+            raise ProjectError(f"{self.record_path} is already written and is never changed")
+        write_json(self.record_path, {"number": self.number, "created": now(), **record})
+
+    def prediction(self, case_id: str) -> PredictionPaths:
+        """Where this round's prediction of a case lies, or will lie."""
+        return PredictionPaths.at(self.predictions / check_case_id(case_id))
+
+    def predicted_cases(self) -> list[str]:
+        """The ids of the cases with a complete prediction, sorted."""
+        if not self.predictions.is_dir():
+            return []
+        folders = [folder for folder in self.predictions.iterdir() if folder.name[0] != "."]
+        return sorted(f.name for f in folders if PredictionPaths.at(f).complete)
+
+
+def round_path(rounds: Path, number: int) -> Path:
+    """The folder of the round `number`."""
+    return Path(rounds) / f"{number:04d}"
+
+
+def list_rounds(rounds: Path) -> list[Round]:
+    """The rounds that have a record, in order; half-made folders are left out."""
+    return [found for found in _numbered(Path(rounds)) if found.record_path.is_file()]
+
+
+def make_round(rounds: Path) -> Round:
+    """Make the folder of the next round; two processes never get the same one."""
+    rounds = make_folder(Path(rounds))
+    number = max((found.number for found in _numbered(rounds)), default=0) + 1
+    while True:
+        path = round_path(rounds, number)
+        with writing(path):
+            try:
+                path.mkdir()
+            except FileExistsError:
+                number += 1
+                continue
+        made = Round(path)
+        make_folder(made.checkpoints)
+        make_folder(made.predictions)
+        return made
+
+
+def _numbered(rounds: Path) -> list[Round]:
+    if not rounds.is_dir():
+        return []
+    folders = [p for p in rounds.iterdir() if _NUMBER.fullmatch(p.name) and p.is_dir()]
+    return sorted((Round(path) for path in folders), key=lambda found: found.number)

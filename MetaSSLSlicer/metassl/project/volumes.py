@@ -1,0 +1,51 @@
+"""A 4-D image file that holds the channels of one case as volumes, as some Decathlon sets do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from . import nifti
+from .errors import ImageError
+from .files import atomic_write, make_folder
+from .images import quiet, write_image
+
+_KEEP_DIRECTION = sitk.ExtractImageFilter.DIRECTIONCOLLAPSETOSUBMATRIX
+
+
+def volume_count(path: Path) -> int:
+    """The number of volumes in a 4-D image file; 1 for any other file or folder."""
+    if not path.is_file():
+        return 1
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        with quiet():
+            reader.ReadImageInformation()
+    except RuntimeError:
+        return 1
+    return reader.GetSize()[3] if reader.GetDimension() == 4 else 1
+
+
+def split_volumes(path: Path, folder: Path, case: str) -> list[Path]:
+    """Write each volume of a 4-D file to `folder`/CASE_0000.nrrd, ... and return the paths.
+
+    The file itself is left as it is. Raises ImageError when it cannot be read whole.
+    """
+    try:
+        if nifti.is_nifti(path) and (reason := nifti.incompleteness(path)):
+            raise ImageError(f"case {case}: cannot use {path}: {reason}; copy it again")
+        with quiet():
+            image = sitk.ReadImage(str(path))
+    except (OSError, RuntimeError) as error:
+        raise ImageError(f"case {case}: cannot read {path}; is the file whole?") from error
+    make_folder(folder)
+    paths = []
+    for number in range(image.GetSize()[3]):
+        size, index = [*image.GetSize()[:3], 0], [0, 0, 0, number]
+        volume = sitk.Extract(image, size, index, _KEEP_DIRECTION)
+        target = folder / f"{case}_{number:04d}.nrrd"
+        atomic_write(target, lambda to, volume=volume: write_image(to, volume))
+        paths.append(target)
+    return paths

@@ -1,0 +1,1 @@
+"""The training job: started detached, resumable to the bit, honest about its device, its time and its memory."""

@@ -1,0 +1,70 @@
+"""Which device trains, what it is called and how much memory it has."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+
+import torch
+
+from metassl.project.errors import MetaSSLError
+
+
+def choose_device(name: str = "auto") -> torch.device:
+    """`auto` takes CUDA, then MPS, then the CPU; a device that is asked for but missing is a MetaSSLError."""
+    cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
+    if name == "auto":
+        name = "cuda" if cuda else "mps" if mps else "cpu"
+    if name.startswith("cuda") and not cuda:
+        raise MetaSSLError("no CUDA device was found: use --device cpu, or see `metassl doctor`")
+    if name == "mps" and not mps:
+        raise MetaSSLError("no Apple MPS device was found: use --device cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise MetaSSLError(f"{name} is not a device: use auto, cpu, cuda or mps") from error
+
+
+def device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return "Apple GPU (MPS)"
+    return f"CPU ({usable_cores()} cores)"
+
+
+def usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory_bytes(device: torch.device) -> int:
+    """Memory that the plan may count on: all of a GPU, or the machine's for the CPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return 8 << 30
+
+
+def memory_in_use_mb(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) >> 20
+    with contextlib.suppress(ImportError):
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak >> 20 if sys.platform == "darwin" else peak >> 10
+    return 0
+
+
+AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+def autocast(device: torch.device, precision: str):
+    """Context of the forward pass; the losses leave it by themselves."""
+    if precision not in AUTOCAST:
+        return contextlib.nullcontext()
+    return torch.autocast(device.type, dtype=AUTOCAST[precision])

@@ -1,0 +1,118 @@
+"""What a round trains on: its cases, checked, on the plan's grid, out of the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import islice
+
+import numpy as np
+
+from metassl.data.cache import PreprocessCache, content_key
+from metassl.data.fingerprint import fingerprint
+from metassl.data.plan import Plan, make_plan
+from metassl.data.preprocess import labels_to_grid, to_grid
+from metassl.data.streams import PreparedCase
+from metassl.project.errors import MetaSSLError
+from metassl.project.files import read_json, write_json
+from metassl.project.images import IGNORE, read_image
+from metassl.project.project import Project
+from metassl.project.rounds import Round
+
+CACHE_BYTES = 20 << 30
+FINGERPRINT_CASES = 24
+
+
+@dataclass
+class Inputs:
+    labelled: list[PreparedCase] = field(default_factory=list)
+    unlabelled: list[PreparedCase] = field(default_factory=list)
+    validation: list[PreparedCase] = field(default_factory=list)
+
+
+class InputReader:
+    """Reads and prepares the cases that round.json names; emit(event, **fields) reports what fails."""
+
+    def __init__(self, project: Project, found: Round, emit: Callable[..., object]):
+        self.project, self.round, self.emit = project, found, emit
+        limit = int(project.settings.get("cache_bytes", CACHE_BYTES))
+        self.cache = PreprocessCache(project.path / "cache", limit)
+        self.values = project.values
+
+    def plan(self, device_type: str, memory: int, parent: Plan | None) -> Plan:
+        """The round's plan: as written, else the parent round's (same network), else from the fingerprint."""
+        if self.round.plan_path.exists():
+            return Plan.from_json(read_json(self.round.plan_path, "the plan"))
+        if parent is not None:
+            plan = parent
+        else:
+            labelled = list(self.round.record["labels"].items())
+            others = [(case_id, None) for case_id in self.round.record["unlabelled"]]
+            step = max(1, len(others) // FINGERPRINT_CASES)
+            chosen = labelled[:FINGERPRINT_CASES] + others[::step]
+            readable = islice(self._readable(chosen), 2 * FINGERPRINT_CASES)
+            plan = make_plan(fingerprint(readable), len(self.values), device_type, memory)
+        self.write_plan(plan)
+        return plan
+
+    def write_plan(self, plan: Plan) -> None:
+        write_json(self.round.plan_path, plan.to_json())
+
+    def prepare(self, plan: Plan, progress: Callable[[int, int], None]) -> Inputs:
+        """All cases on the plan's grid. A case that fails is reported and left out; the rest go on."""
+        record = self.round.record
+        inputs, hashes = Inputs(), {}
+        wanted = (
+            [(case_id, version, inputs.labelled) for case_id, version in record["labels"].items()]
+            + [(case_id, version, inputs.validation) for case_id, version in record["validation"].items()]
+            + [(case_id, None, inputs.unlabelled) for case_id in record["unlabelled"]]
+        )
+        for index, (case_id, version, into) in enumerate(wanted):
+            try:
+                into.append(self._prepared(case_id, version, plan, hashes))
+            except MetaSSLError as error:
+                self.report_failure(case_id, error)
+            progress(index + 1, len(wanted))
+        write_json(self.round.path / "inputs.json", {"images": hashes})
+        if not inputs.labelled:
+            raise MetaSSLError("no labelled case could be read; see the failed cases above")
+        return inputs
+
+    def report_failure(self, case_id: str, error: Exception) -> None:
+        files = self.project.image_paths(case_id)
+        self.emit("case_failed", case=case_id, file=str(files[0]) if files else "", reason=str(error))
+
+    def _readable(self, cases):
+        for case_id, version in cases:
+            try:
+                image = read_image(self.project.image_paths(case_id), case_id)
+                label = self._classes(self.project.read_label(case_id, version)[0]) if version else None
+            except MetaSSLError:
+                continue  # prepare() reports it
+            yield case_id, image, label
+
+    def _prepared(self, case_id: str, version: str | None, plan: Plan, hashes: dict) -> PreparedCase:
+        paths = self.project.image_paths(case_id)
+        hashes[case_id] = content_key(paths)
+        key = content_key(paths, plan=plan.preprocessing())
+
+        def make() -> dict[str, np.ndarray]:
+            return {"image": to_grid(read_image(paths, case_id), plan, case_id).array}
+
+        image = self.cache.get(key, make)["image"]
+        if version is None:
+            return PreparedCase(case_id, image)
+
+        def make_label() -> dict[str, np.ndarray]:
+            array, geometry = self.project.read_label(case_id, version)
+            return {"label": labels_to_grid(self._classes(array), geometry, plan)}
+
+        label_key = content_key(paths, plan=plan.preprocessing(), label=version, values=self.values)
+        label = self.cache.get(label_key, make_label)["label"]
+        return PreparedCase(case_id, image, label)
+
+    def _classes(self, array: np.ndarray) -> np.ndarray:
+        """Annotation values as class numbers; IGNORE stays."""
+        table = np.full(256, IGNORE, np.uint8)
+        table[self.values] = np.arange(len(self.values))
+        return table[array]

@@ -1,0 +1,222 @@
+"""The training loop. A step is a pure function of the weights, the seed and the step's number."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from metassl.data.streams import Batch, PatchSampler, Prefetcher
+from metassl.hosts.base import Host, StepOutput
+from metassl.project.errors import MetaSSLError
+from metassl.training.checkpoint import load_checkpoint, save_checkpoint
+from metassl.training.device import memory_in_use_mb
+from metassl.training.schedule import Budget, learning_rate
+
+PROGRESS_SECONDS = 1.0
+CHECKPOINT_SECONDS = 30.0
+FIRST_TIMED_STEP = 3
+FIRST_PLANNED_STEP = 8
+BAD_STEPS_IN_A_ROW = 5
+VALIDATIONS = 4
+
+
+class Stopped(Exception):
+    """A graceful stop was asked for; the checkpoint is written."""
+
+
+class Trainer:
+    """Owns the optimiser, the schedule and the step counter of one round.
+
+    emit(event, **fields) writes to the round's events; stop_requested() is asked after every step;
+    validate(step), when given, is called a few times on the way. started: time.monotonic() at which the job's
+    budget began to run.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        sampler: PatchSampler,
+        budget: Budget,
+        *,
+        device: torch.device,
+        precision: str,
+        seed: int,
+        checkpoint_path: Path,
+        emit: Callable[..., object],
+        stop_requested: Callable[[], bool],
+        validate: Callable[[int], None] | None = None,
+        started: float | None = None,
+        base_lr: float = 2e-3,
+        weight_decay: float = 1e-2,
+        gradient_norm: float = 5.0,
+    ):
+        self.host, self.sampler, self.budget = host, sampler, budget
+        self.device, self.precision, self.seed = device, precision, seed
+        self.checkpoint_path = checkpoint_path
+        self.emit, self.stop_requested, self.validate = emit, stop_requested, validate
+        self.base_lr, self.gradient_norm = base_lr, gradient_norm
+        self.parameters = list(host.trained_parameters())
+        self.optimizer = torch.optim.AdamW(self.parameters, lr=base_lr, weight_decay=weight_decay)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+        self.step = 0
+        self.started = time.monotonic() if started is None else started
+        self.elapsed_before = 0.0
+        self.step_times: deque[float] = deque(maxlen=24)
+        self.waits: deque[float] = deque(maxlen=24)
+        self.bad_steps = 0
+        self._reported = self._saved = time.monotonic()
+
+    # ------------------------------------------------------------------ the loop
+
+    def run(self) -> None:
+        """Train until the budget is spent. Raises Stopped after a graceful stop."""
+        self.host.train()
+        batches = Prefetcher(self.sampler.batch, self.step)
+        try:
+            while not self.finished:
+                begin, waited = time.perf_counter(), batches.waited
+                batch = batches.get().to(self.device)
+                output = self.train_step(batch)
+                self.step += 1
+                self.step_times.append(time.perf_counter() - begin)
+                self.waits.append(batches.waited - waited)
+                self._plan()
+                self._report(output)
+                self._validate()
+                if self.stop_requested():
+                    self.save()
+                    raise Stopped
+                if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+                    self._replan()
+                    self.save()
+            self.save()
+        finally:
+            batches.close()
+
+    @property
+    def finished(self) -> bool:
+        return 0 < self.budget.total <= self.step
+
+    @property
+    def elapsed(self) -> float:
+        return self.elapsed_before + time.monotonic() - self.started
+
+    def train_step(self, batch: Batch) -> StepOutput:
+        """Forward, backward, update. A loss that is not finite changes no weight."""
+        torch.manual_seed((self.seed << 32) + self.step)
+        total = self.budget.total or 10**9
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.base_lr, self.step, total)
+        output = self.host.training_loss(batch, self.step / total)
+        if not torch.isfinite(output.total):
+            self._refuse(batch)
+            return output
+        self.bad_steps = 0
+        self.optimizer.zero_grad(set_to_none=True)
+        self.scaler.scale(output.total).backward()
+        self.scaler.unscale_(self.optimizer)
+        norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.gradient_norm)
+        if self.scaler.is_enabled() or torch.isfinite(norm):
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+            self.host.after_step(self.step)
+        else:
+            self._refuse(batch)
+        return output
+
+    def _refuse(self, batch: Batch) -> None:
+        self.bad_steps += 1
+        cases = ", ".join(dict.fromkeys(batch.labelled_cases + batch.unlabelled_cases))
+        message = f"step {self.step}: the loss is not finite on the cases {cases}; the step was skipped"
+        self.emit("warning", message=message)
+        if self.bad_steps >= BAD_STEPS_IN_A_ROW:
+            raise MetaSSLError(
+                f"the loss was not finite {self.bad_steps} steps in a row (last on the cases {cases}); the "
+                "checkpoint before it is kept: check these images and labels, then train a new round"
+            )
+
+    # ------------------------------------------------------------------ time
+
+    def seconds_per_step(self) -> float:
+        times = sorted(self.step_times)
+        return times[len(times) // 2] if times else 0.0
+
+    def _plan(self) -> None:
+        """With a time budget, fix the total as soon as steps have been timed, and keep it in a checkpoint."""
+        if self.budget.total or self.step < FIRST_PLANNED_STEP:
+            return
+        times = list(self.step_times)[FIRST_TIMED_STEP:]
+        per_step = sum(times) / len(times) * self.host.cost_to_come(0.0)
+        self.budget.replan(self.step, self.elapsed, per_step)
+        self.save()
+
+    def _replan(self) -> None:
+        fraction = self.step / max(self.budget.total, 1)
+        per_step = sum(self.step_times) / len(self.step_times)
+        self.budget.replan(self.step, self.elapsed, per_step * self.host.cost_to_come(fraction))
+
+    def _report(self, output: StepOutput) -> None:
+        now = time.monotonic()
+        if now - self._reported < PROGRESS_SECONDS and not self.finished:
+            return
+        self._reported = now
+        total = self.budget.total
+        per_step = self.seconds_per_step()
+        spent = sum(self.step_times)
+        fraction = self.step / total if total else 0.0
+        eta = (total - self.step) * per_step * self.host.cost_to_come(fraction) if total else None
+        regions = output.regions
+        self.emit(
+            "progress",
+            stage="training",
+            step=self.step,
+            total=total,
+            eta_s=None if eta is None else round(eta, 1),
+            seconds_per_step=round(per_step, 4),
+            data_wait_share=round(sum(self.waits) / spent, 4) if spent else 0.0,
+            loss={name: _rounded(value) for name, value in output.parts.items()},
+            regions=None if regions is None else {k: _rounded(v) for k, v in regions.items()},
+            lr=self.optimizer.param_groups[0]["lr"],
+            memory_mb=memory_in_use_mb(self.device),
+        )
+
+    def _validate(self) -> None:
+        if self.validate is None or not self.budget.total:
+            return
+        every = max(self.budget.total // VALIDATIONS, 1)
+        if self.step % every == 0 and self.step < self.budget.total:
+            self.validate(self.step)
+            self.host.train()
+
+    # ------------------------------------------------------------------ checkpoints
+
+    def save(self) -> None:
+        state = {
+            "host": self.host.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "step": self.step,
+            "total": self.budget.total,
+            "elapsed": self.elapsed,
+            "seed": self.seed,
+        }
+        save_checkpoint(self.checkpoint_path, state)
+        self._saved = time.monotonic()
+        self.emit("checkpoint", step=self.step)
+
+    def resume(self) -> None:
+        state = load_checkpoint(self.checkpoint_path, self.device)
+        self.host.load_state_dict(state["host"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.step, self.budget.total = state["step"], state["total"]
+        self.elapsed_before = state["elapsed"]
+        self.started = time.monotonic()
+
+
+def _rounded(value: torch.Tensor | float) -> float:
+    return round(float(value), 5)

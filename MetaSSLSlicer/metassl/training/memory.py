@@ -1,0 +1,64 @@
+"""What to give up, in which order, when the memory is full."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch.utils.checkpoint import checkpoint
+
+from metassl.data.plan import Plan
+
+SMALLEST_PATCH = 16
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+
+
+def next_rung(plan: Plan, device: torch.device, checkpointing: bool):
+    """The next rung down: (plan, device, checkpointing, message), or None at the bottom."""
+    if device.type == "cuda" and plan.precision == "fp32":
+        precision = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        return replace(plan, precision=precision), device, checkpointing, f"mixed precision ({precision})"
+    if plan.batch[0] > 1:
+        smaller = (plan.batch[0] // 2, max(plan.batch[1] // 2, 1))
+        return replace(plan, batch=smaller), device, checkpointing, f"batch {smaller[0]} + {smaller[1]}"
+    patch = smaller_patch(plan)
+    if patch is not None:
+        text = "patch " + " x ".join(map(str, patch))
+        return replace(plan, patch_zyx=patch), device, checkpointing, text
+    if not checkpointing:
+        return plan, device, True, "gradient checkpointing"
+    if device.type != "cpu":
+        return plan, torch.device("cpu"), checkpointing, "training on the CPU"
+    return None
+
+
+def smaller_patch(plan: Plan) -> tuple[int, ...] | None:
+    """Half the longest side that can still be halved on the network's stride, or None."""
+    stride = [1, 1, 1]
+    for step in plan.strides:
+        stride = [a * b for a, b in zip(stride, step, strict=True)]
+    patch = list(plan.patch_zyx)
+    for axis in sorted(range(3), key=lambda i: -patch[i]):
+        half = patch[axis] // 2 // stride[axis] * stride[axis]
+        if half >= max(SMALLEST_PATCH, 2 * stride[axis]):
+            patch[axis] = half
+            return tuple(patch)
+    return None
+
+
+def use_gradient_checkpointing(network: torch.nn.Module) -> None:
+    """Recompute each stage of a DynUNet in the backward pass instead of keeping its activations."""
+    stages = [network.input_block, network.bottleneck, *network.downsamples, *network.upsamples]
+    for stage in stages:
+        forward = stage.forward
+
+        def recomputed(*inputs, forward=forward):
+            return checkpoint(forward, *inputs, use_reentrant=False)
+
+        stage.forward = recomputed

@@ -1,0 +1,117 @@
+"""Start, or go on with, the training of a project: what the command line and the panel both call."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from metassl import __version__
+from metassl.jobs.launcher import get_launcher
+from metassl.jobs.lock import TrainingLock
+from metassl.jobs.status import job_status
+from metassl.project.errors import ProjectError
+from metassl.project.project import Project
+from metassl.project.rounds import Round
+
+DEFAULTS = {"host": "cps", "loss": "metassl", "device": "auto", "seed": 0, "minutes": 4.0}
+RESUMABLE = ("created", "paused", "interrupted")
+
+
+def start_training(
+    project: Project,
+    host: str | None = None,
+    loss: str | None = None,
+    iterations: int | None = None,
+    minutes: float | None = None,
+    device: str | None = None,
+    seed: int | None = None,
+    fresh: bool = False,
+    new_round: bool = False,
+    launcher: str = "local",
+) -> Round:
+    """Launch the training in its own process and return its round at once.
+
+    A round that was stopped or killed goes on where it was, unless `new_round`. `fresh`: do not start from the
+    former round's model. Raises BusyError when the project is being trained, ProjectError when there is nothing
+    to train on, or when the options contradict the round that would be resumed.
+    """
+    asked = {
+        "host": host,
+        "loss": loss,
+        "iterations": iterations,
+        "minutes": minutes,
+        "device": device,
+        "seed": seed,
+    }
+    lock = TrainingLock(project.path)
+    lock.acquire("training")
+    try:
+        found = _resumable(project)
+        if found is not None and not new_round:
+            _check_same(found, asked)
+            found.stop_path.unlink(missing_ok=True)
+        else:
+            found = _new_round(project, asked, fresh, launcher)
+        record = get_launcher(launcher).launch(found)
+        lock.transfer(record.pid)
+    except BaseException:
+        lock.release()
+        raise
+    return found
+
+
+def _resumable(project: Project) -> Round | None:
+    latest = project.latest_round()
+    if latest is None:
+        return None
+    state = job_status(latest).state
+    unfinished = state == "failed" and latest.last_checkpoint_path.exists()
+    return latest if state in RESUMABLE or unfinished else None
+
+
+def _check_same(found: Round, asked: dict) -> None:
+    config = found.record["config"]
+    different = [
+        f"--{name} {value} (it has {config.get(name)})"
+        for name, value in asked.items()
+        if value is not None and value != config.get(name)
+    ]
+    if different:
+        raise ProjectError(
+            f"round {found.number:04d} is not finished and would be resumed, but not with "
+            f"{', '.join(different)}: leave these out to go on with it, or add --new-round"
+        )
+
+
+def _new_round(project: Project, asked: dict, fresh: bool, launcher: str) -> Round:
+    labelled = project.labelled_cases()
+    if not labelled:
+        raise ProjectError(
+            f"project {project.path} has no labelled case: label one with `metassl label` or in Slicer"
+        )
+    if asked["iterations"] is not None and asked["minutes"] is not None:
+        raise ProjectError("give --iterations or --minutes, not both")
+    config = {name: asked[name] if asked[name] is not None else DEFAULTS.get(name) for name in asked}
+    if asked["iterations"] is not None:
+        config["minutes"] = None
+    parents = [r for r in project.rounds() if r.model_path.exists()]
+    return project.new_round(
+        {
+            "config": config,
+            "launcher": launcher,
+            "parent": None if fresh or not parents else parents[-1].number,
+            "labels": {case.id: case.label_version for case in labelled},
+            "validation": {case.id: case.label_version for case in project.validation_cases()},
+            "unlabelled": [case.id for case in project.unlabelled_cases()],
+            "versions": _versions(),
+        }
+    )
+
+
+def _versions() -> dict[str, str]:
+    found = {"metassl": __version__}
+    for package in ("torch", "monai", "SimpleITK", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found

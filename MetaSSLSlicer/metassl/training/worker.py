@@ -1,0 +1,316 @@
+"""The job of one round, in its own process: prepare → train → calibrate → predict → rank.
+
+    python -m metassl.training.worker PROJECT ROUND
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from metassl.data.augment import Augmentation
+from metassl.data.plan import Plan
+from metassl.data.streams import PatchSampler
+from metassl.hosts import build_host
+from metassl.inference.calibration import calibrate_thresholds
+from metassl.inference.measured import measured_error_rates
+from metassl.inference.model import TrainedModel
+from metassl.inference.predict import predict_into
+from metassl.inference.sliding_window import predict_pair
+from metassl.jobs.events import EventWriter
+from metassl.jobs.lock import TrainingLock
+from metassl.project.errors import MetaSSLError, ProjectError
+from metassl.project.files import read_json, write_json
+from metassl.project.images import IGNORE
+from metassl.project.project import Project
+from metassl.project.rounds import Round
+from metassl.selection import rank
+from metassl.training import memory
+from metassl.training.checkpoint import load_checkpoint
+from metassl.training.device import choose_device, device_name, memory_bytes, usable_cores
+from metassl.training.inputs import InputReader, Inputs
+from metassl.training.loop import Stopped, Trainer
+from metassl.training.schedule import Budget
+
+CALIBRATION_CASES = 16
+CALIBRATION_CASES_WHEN_STOPPED = 4
+WATCHED_CASES = 4  # validation cases that are looked at while training
+RESERVED_SECONDS = 4.0  # of a time budget, for calibration
+
+
+class Job:
+    """One round from its record to its ranking. Every stage that is already done is skipped."""
+
+    def __init__(self, project: Project, found: Round):
+        self.project, self.round = project, found
+        self.config = found.record["config"]
+        self.events = EventWriter(found.events_path)
+        self.emit = self.events.write
+        self.started = time.monotonic()
+        self.terminated = False
+        self.device = choose_device(self.config["device"])
+        torch.set_num_threads(usable_cores())
+
+    def run(self) -> None:
+        self._announce()
+        self.reader = InputReader(self.project, self.round, self.emit)
+        parent = self._parent()
+        plan = self.reader.plan(
+            self.device.type, memory_bytes(self.device), parent.plan if parent else None
+        )
+        self.emit("plan", summary=plan.describe(), **plan.to_json())
+        inputs = self._prepare(plan)
+        if self.round.model_path.exists() and not self.round.last_checkpoint_path.exists():
+            raise ProjectError(f"{self.round.path} has a model but no checkpoint to go on from")
+        model = self._train(plan, inputs, parent)
+        rates = self._measure(model)
+        self._predict(model, rates)
+        self._rank()
+        self.emit("finished", seconds=round(time.monotonic() - self.started, 1))
+
+    def stop_requested(self) -> bool:
+        return self.terminated or self.round.stop_path.exists()
+
+    # ------------------------------------------------------------------ stages
+
+    def _announce(self) -> None:
+        self.emit(
+            "started",
+            device=self.device.type,
+            device_name=device_name(self.device),
+            threads=torch.get_num_threads(),
+            pid=os.getpid(),
+            resumed_from=self.resumed_step(),
+            versions=self.round.record["versions"],
+        )
+        if self.device.type == "cpu" and self.config["device"] == "auto" and self.config["minutes"]:
+            minutes = self.config["minutes"]
+            self.emit("warning", message=f"no GPU was found: training on the CPU for {minutes:g} minutes")
+
+    def resumed_step(self) -> int | None:
+        path = self.round.last_checkpoint_path
+        return load_checkpoint(path)["step"] if path.exists() else None
+
+    def _parent(self) -> TrainedModel | None:
+        """The model to start from, when it has the same channels, labels and host."""
+        number = self.round.record.get("parent")
+        if number is None:
+            return None
+        path = self.project.round(number).model_path
+        if not path.exists():
+            return None
+        model = TrainedModel.load(path, torch.device("cpu"))
+        if model.values != self.project.values or model.host != self.config["host"]:
+            self.emit(
+                "warning",
+                message=f"round {number:04d} has other labels or another host: starting afresh",
+            )
+            return None
+        return model
+
+    def _prepare(self, plan: Plan) -> Inputs:
+        self.emit("stage", stage="preparing", total=None)
+        reported = time.monotonic()
+
+        def progress(done: int, total: int) -> None:
+            nonlocal reported
+            if self.stop_requested():
+                raise Stopped
+            if time.monotonic() - reported > 1 or done == total:
+                reported = time.monotonic()
+                self.emit("progress", stage="preparing", step=done, total=total, eta_s=None)
+
+        return self.reader.prepare(plan, progress)
+
+    def _train(self, plan: Plan, inputs: Inputs, parent: TrainedModel | None) -> TrainedModel:
+        self.emit("stage", stage="training", total=self.config["iterations"])
+        checkpointing = False
+        while True:
+            try:
+                trainer = self._trainer(plan, inputs, parent, checkpointing)
+                trainer.run()
+                return self._calibrated(trainer, inputs, CALIBRATION_CASES)
+            except Stopped:
+                self._calibrated(trainer, inputs, CALIBRATION_CASES_WHEN_STOPPED)
+                raise
+            except (RuntimeError, MemoryError) as error:
+                if not memory.is_out_of_memory(error):
+                    raise
+            trainer = None
+            rung = memory.next_rung(plan, self.device, checkpointing)
+            if rung is None:
+                raise MetaSSLError(
+                    "the memory is full even with the smallest patch: close other programs, or use a machine "
+                    "with more memory"
+                )
+            plan, self.device, checkpointing, message = rung
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+            self.emit("memory", rung=message, message=f"out of memory: going on with {message}")
+            self.reader.write_plan(plan)
+
+    def _trainer(
+        self, plan: Plan, inputs: Inputs, parent: TrainedModel | None, checkpointing: bool
+    ) -> Trainer:
+        seed = int(self.config["seed"])
+        torch.manual_seed(seed)
+        host = build_host(self.config["host"], plan, self.config["loss"]).to(self.device)
+        if parent is not None:
+            host.start_from(parent.networks)
+        if checkpointing:
+            for network in host.networks:
+                memory.use_gradient_checkpointing(network)
+        host.run_on(self.device, plan.precision)
+        minutes = self.config["minutes"]
+        seconds = None if minutes is None else max(60.0 * minutes - RESERVED_SECONDS, 1.0)
+        trainer = Trainer(
+            host,
+            PatchSampler(plan, inputs.labelled, inputs.unlabelled, seed, self._augmentation(plan)),
+            Budget(iterations=self.config["iterations"], seconds=seconds),
+            device=self.device,
+            precision=plan.precision,
+            seed=seed,
+            checkpoint_path=self.round.last_checkpoint_path,
+            emit=self.emit,
+            stop_requested=self.stop_requested,
+            validate=self._watch(host, plan, inputs) if inputs.validation else None,
+            started=self.started,
+        )
+        if self.round.last_checkpoint_path.exists():
+            trainer.resume()
+        return trainer
+
+    def _augmentation(self, plan: Plan) -> Augmentation:
+        mirror = tuple(self.project.settings.get("mirror_axes", ()))
+        return Augmentation(in_plane=plan.axes == "stack", mirror_axes=mirror)
+
+    def _watch(self, host, plan: Plan, inputs: Inputs):
+        watched = inputs.validation[:WATCHED_CASES]
+        names = [label.name for label in self.project.labels]
+
+        def validate(step: int) -> None:
+            pair = host.inference_pair()
+            for network in pair:
+                network.eval()
+            scores = np.full((len(watched), len(names)), np.nan)
+            for row, case in enumerate(watched):
+                mean = predict_pair(pair, case.image, plan, self.device, overlap=0.25).mean(0)
+                found, valid = mean.argmax(0), case.label != IGNORE
+                for column in range(len(names)):
+                    a, b = (found == column + 1) & valid, (case.label == column + 1) & valid
+                    if a.any() or b.any():
+                        scores[row, column] = 2 * (a & b).sum() / (a.sum() + b.sum())
+            means = [float(np.nanmean(c)) if np.isfinite(c).any() else None for c in scores.T]
+            known = [value for value in means if value is not None]
+            dice = {
+                "mean": sum(known) / len(known) if known else None,
+                "per_class": dict(zip(names, means, strict=True)),
+            }
+            self.emit("validation", step=step, dice=dice, cases=len(watched))
+
+        return validate
+
+    def _calibrated(self, trainer: Trainer, inputs: Inputs, cases: int) -> TrainedModel:
+        """Thresholds from one pass over unlabelled cases, kept with the model."""
+        plan = trainer.sampler.plan
+        if trainer.validate is not None and trainer.finished:
+            trainer.validate(trainer.step)
+        self.emit("stage", stage="calibrating", total=cases)
+        networks = tuple(network.eval() for network in trainer.host.inference_pair())
+        pool = inputs.unlabelled or inputs.labelled
+        chosen = pool[:: max(1, len(pool) // cases)][:cases]
+        softmaxes = (predict_pair(networks, case.image, plan, self.device) for case in chosen)
+        thresholds = calibrate_thresholds(softmaxes, plan.classes)
+        host = self.config["host"]
+        model = TrainedModel(networks, plan, thresholds, self.project.values, host, self.device)
+        model.save(self.round.model_path)
+        return model
+
+    def _measure(self, model: TrainedModel) -> dict | None:
+        measured = measured_error_rates(self.project, self.round, model)
+        if measured is None:
+            return None
+        write_json(self.round.path / "error_rates.json", measured)
+        return measured["rates"]
+
+    def _predict(self, model: TrainedModel, rates: dict | None) -> None:
+        cases = [case for case in self._reading_order() if not self.round.prediction(case).complete]
+        self.emit("stage", stage="predicting", total=len(cases))
+        begin = time.monotonic()
+        for index, case_id in enumerate(cases):
+            if self.stop_requested():
+                raise Stopped
+            try:
+                summary = predict_into(
+                    model,
+                    case_id,
+                    self.project.image_paths(case_id),
+                    self.round.prediction(case_id),
+                    self.project.labels,
+                    self.round.number,
+                    rates,
+                )
+            except MetaSSLError as error:
+                self.reader.report_failure(case_id, error)
+                continue
+            self.project.mark_predicted([case_id])
+            eta = (time.monotonic() - begin) / (index + 1) * (len(cases) - index - 1)
+            self.emit("predicted", case=case_id, doubt=summary["doubt"])
+            self.emit(
+                "progress", stage="predicting", step=index + 1, total=len(cases), eta_s=round(eta, 1)
+            )
+
+    def _reading_order(self) -> list[str]:
+        """Unlabelled cases, those likely to be opened next first: open ones, then the former ranking's order."""
+        cases = self.project.unlabelled_cases()
+        former = {}
+        parent = self.round.record.get("parent")
+        if parent is not None and self.project.round(parent).ranking_path.exists():
+            entries = read_json(self.project.round(parent).ranking_path, "the ranking")["cases"]
+            former = {entry["case"]: place for place, entry in enumerate(entries)}
+        cases.sort(key=lambda c: (c.state != "in_progress", former.get(c.id, len(former)), c.id))
+        return [case.id for case in cases]
+
+    def _rank(self) -> None:
+        self.emit("stage", stage="ranking", total=None)
+        strategy = self.project.settings.get("strategy", "discrepancy")
+        ranking = rank(self.project, self.round, strategy)
+        self.emit("ranked", count=len(ranking["cases"]))
+
+
+def main(arguments: list[str]) -> int:
+    project = Project.open(Path(arguments[0]))
+    found = project.round(int(arguments[1]))
+    lock = TrainingLock(project.path)
+    events = EventWriter(found.events_path)
+    try:
+        job = Job(project, found)
+        for name in ("SIGTERM", "SIGINT"):
+            signal.signal(getattr(signal, name), lambda *_: setattr(job, "terminated", True))
+        job.run()
+        return 0
+    except Stopped:
+        events.write("paused", step=job.resumed_step())
+        return 0
+    except MetaSSLError as error:
+        traceback.print_exc()
+        events.write("failed", message=str(error), hint="")
+        return 1
+    except BaseException as error:
+        traceback.print_exc()
+        message = f"the training ended unexpectedly ({type(error).__name__}: {error})".splitlines()[0]
+        events.write("failed", message=message, hint=f"the details are in {found.log_path}")
+        return 1
+    finally:
+        lock.release()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

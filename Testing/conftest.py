@@ -1,0 +1,79 @@
+"""Small synthetic data that several test files share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from metassl.project import Geometry, LabelDefinition, Project, new_project, write_array
+
+SHAPE_ZYX = (10, 14, 12)
+OBLIQUE = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
+
+
+def synthetic_case(seed: int = 0, shape: tuple[int, int, int] = SHAPE_ZYX):
+    """A noisy image (float32) with two bright boxes side by side, and their labels (uint8)."""
+    random = np.random.default_rng(seed)
+    labels = np.zeros(shape, np.uint8)
+    z, y, x = (length // 4 for length in shape)
+    labels[z:-z, y : 2 * y, x:-x] = 1
+    labels[z:-z, 2 * y : 3 * y, x:-x] = 2
+    image = random.normal(100, 10, shape) + 60.0 * labels
+    return image.astype(np.float32), labels
+
+
+def grid_of(shape: tuple[int, int, int] = SHAPE_ZYX, direction: tuple = OBLIQUE) -> Geometry:
+    """A grid for arrays of `shape`: anisotropic, off the origin and, by default, oblique."""
+    return Geometry(shape[::-1], (1.0, 1.25, 2.5), (-12.5, 7.0, 31.0), direction)
+
+
+@pytest.fixture
+def make_case() -> Callable:
+    """make_case(seed, shape) -> (image float32, labels uint8)."""
+    return synthetic_case
+
+
+@pytest.fixture
+def make_grid() -> Callable:
+    """make_grid(shape, direction) -> Geometry."""
+    return grid_of
+
+
+@pytest.fixture
+def decathlon(tmp_path: Path) -> Path:
+    """A Decathlon folder of six cases, case_0 to case_5, with two structures and labels."""
+    folder = tmp_path / "Task99_Boxes"
+    (folder / "imagesTr").mkdir(parents=True)
+    (folder / "labelsTr").mkdir()
+    training = []
+    for number in range(6):
+        name = f"case_{number}.nii.gz"
+        image, labels = synthetic_case(number)
+        write_array(folder / "imagesTr" / name, image, grid_of())
+        write_array(folder / "labelsTr" / name, labels, grid_of())
+        training.append({"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"})
+    description = {
+        "name": "Boxes",
+        "modality": {"0": "MRI"},
+        "labels": {"0": "background", "1": "Front", "2": "Back"},
+        "training": training,
+    }
+    (folder / "dataset.json").write_text(json.dumps(description))
+    return folder
+
+
+@pytest.fixture
+def tiny_project(tmp_path: Path, decathlon: Path) -> Project:
+    """A project of the six cases: two labelled, one for validation, three unlabelled."""
+    project, warnings = new_project(tmp_path / "project", decathlon, labelled=2, validation=1)
+    assert warnings == []
+    return project
+
+
+@pytest.fixture
+def two_labels() -> list[LabelDefinition]:
+    """The label definitions 1=Front and 2=Back."""
+    return [LabelDefinition(1, "Front"), LabelDefinition(2, "Back")]
