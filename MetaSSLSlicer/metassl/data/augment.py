@@ -17,8 +17,8 @@ class Augmentation:
 
     rotation: float = 0.25
     scale: tuple[float, float] = (0.85, 1.2)
-    shift: float = 0.08
-    elastic_voxels: float = 1.2
+    shift: float = 0.05
+    elastic_voxels: float = 0.8
     noise: float = 0.2
     contrast: tuple[float, float] = (0.8, 1.25)
     brightness: float = 0.2

@@ -13,7 +13,7 @@ NETWORKS = 2
 MEMORY_SHARE = 0.6
 """The rest is for the framework's own workspace, the images in flight and everything else."""
 
-MAX_IMAGE_PATCHES = 64
+MAX_IMAGE_PATCHES = 128
 """The median image is at most this many patches; beyond, a case would take too many windows."""
 
 

@@ -16,12 +16,10 @@ from metassl.data.budget import (
     device_type,
 )
 from metassl.data.orientation import thick_slices
+from metassl.data.plan_rules import SCHEMES, problem_of
 from metassl.data.topology import Triple, plan_patch
 from metassl.project.errors import ProjectError
 
-PRECISIONS = ("bf16", "fp16", "fp32")
-AXES = ("patient", "stack")
-SCHEMES = {"robust_zscore": (), "ct_window": ("low", "high", "mean", "std")}
 _DAMAGED = "the plan is damaged: "
 
 
@@ -51,7 +49,7 @@ class Plan:
     precision: str
 
     def __post_init__(self) -> None:
-        problem = _problem(self)
+        problem = problem_of(self)
         if problem:
             raise ProjectError(f"{_DAMAGED}{problem}; train a new round")
 
@@ -179,59 +177,6 @@ def _intensity(channel: Mapping[str, Any]) -> dict[str, Any]:
         return {"scheme": "robust_zscore"}
     window = channel["foreground"]
     return {"scheme": "ct_window", **{key: float(window[key]) for key in SCHEMES["ct_window"]}}
-
-
-def _problem(plan: Plan) -> str:
-    def triple(value, kind, least) -> bool:
-        return (
-            isinstance(value, tuple)
-            and len(value) == 3
-            and all(_number(n, kind) and n >= least for n in value)
-        )
-
-    try:
-        checks = {
-            "axes": plan.axes in AXES,
-            "spacing_zyx": triple(plan.spacing_zyx, float, 1e-6),
-            "source_spacing_zyx": triple(plan.source_spacing_zyx, float, 1e-6),
-            "patch_zyx": triple(plan.patch_zyx, int, 1),
-            "batch": len(plan.batch) == 2
-            and all(_number(n, int) for n in plan.batch)
-            and plan.batch[0] >= 1
-            and plan.batch[1] >= 0,
-            "filters": len(plan.filters) >= 3
-            and all(_number(f, int) and f > 0 for f in plan.filters),
-            "kernels": len(plan.kernels) == len(plan.filters)
-            and all(triple(k, int, 1) and set(k) <= {1, 3} for k in plan.kernels),
-            "strides": len(plan.strides) == len(plan.filters)
-            and all(triple(s, int, 1) and set(s) <= {1, 2} for s in plan.strides)
-            and plan.strides[0] == (1, 1, 1),
-            "in_channels": _number(plan.in_channels, int) and plan.in_channels >= 1,
-            "intensity": len(plan.intensity) == plan.in_channels
-            and all(_scheme_is_right(scheme) for scheme in plan.intensity),
-            "classes": _number(plan.classes, int) and plan.classes >= 2,
-            "precision": plan.precision in PRECISIONS,
-        }
-    except (TypeError, KeyError, AttributeError) as error:
-        return f"a field has the wrong form ({error})"
-    for name, right in checks.items():
-        if not right:
-            return f"{name} is {getattr(plan, name)!r}"
-    if any(p % t for p, t in zip(plan.patch_zyx, plan.total_stride, strict=True)):
-        return f"patch_zyx {plan.patch_zyx} is no multiple of the strides {plan.total_stride}"
-    return ""
-
-
-def _number(value: Any, kind: type) -> bool:
-    kinds = (int, float) if kind is float else (int,)
-    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _scheme_is_right(scheme: Mapping[str, Any]) -> bool:
-    numbers = SCHEMES[scheme["scheme"]]
-    if not all(_number(scheme[name], float) for name in numbers):
-        return False
-    return not numbers or (scheme["low"] <= scheme["high"] and scheme["std"] > 0)
 
 
 def _frozen(value: Any) -> Any:

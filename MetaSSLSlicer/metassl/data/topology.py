@@ -14,7 +14,7 @@ MIN_EDGE = 4
 MIN_PATCH = 16
 """The two finer axes of a patch are at least this long, so that there are levels to pool."""
 
-MIN_LEVELS, MAX_LEVELS = 3, 6
+MAX_LEVELS = 6
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,10 @@ def levels(edges: Triple, spacing: tuple[float, float, float]) -> tuple[list, li
         near = [step[i] <= 2 * finest * (1 + 1e-6) for i in range(3)]
         wide = [level > 0 and kernels[-1][i] == 3 for i in range(3)]  # stays so from then on
         kernels.append(tuple(3 if wide[i] or (near[i] and edges[i] > 1) else 1 for i in range(3)))
-        fine = [step[i] < 2 * finest * (1 - 1e-6) for i in range(3)]
-        stride = tuple(2 if fine[i] and size[i] >= 2 * MIN_EDGE else 1 for i in range(3))
+        long = [n >= 2 * MIN_EDGE for n in size]
+        finest = min((s for s, enough in zip(step, long, strict=True) if enough), default=0)
+        fine = [s < 2 * finest * (1 - 1e-6) for s in step]
+        stride = tuple(2 if long[i] and fine[i] else 1 for i in range(3))
         if stride == (1, 1, 1) or level + 1 == MAX_LEVELS:
             return kernels, strides
         size = [math.ceil(n / s) for n, s in zip(size, stride, strict=True)]

@@ -17,9 +17,9 @@ SHAPE_ZYX = (40, 56, 48)
 HEAD, BODY = 1, 2
 STRUCTURES = {HEAD: "Head", BODY: "Body"}
 
-TISSUE, FAT, FLUID = 100.0, 148.0, 45.0
-BRIGHTNESS = {HEAD: 131.0, BODY: 121.0}
-NOISE = 9.0
+TISSUE, FAT, FLUID = 100.0, 165.0, 45.0
+BRIGHTNESS = {HEAD: 146.0, BODY: 132.0}
+NOISE = 6.0
 
 _CURVE = np.array([[3.0, -17.0, 5.0], [-6.0, 2.0, -13.0], [4.0, 16.0, 7.0]])
 _POINTS = 48
@@ -48,16 +48,16 @@ class Phantom:
         """What a hurried annotator draws: a wavy outline, the parts' border misplaced, the tail
         given up early. uint8 (z, y, x)."""
         wobble = smooth_noise(rng, sigma=3.0)
-        border = self.border + rng.choice([-1.0, 1.0]) * 0.09
-        stop = 12.0 * np.maximum(self.along - rng.uniform(0.85, 0.9), 0.0) / 0.1
-        return parts(self.depth + 1.1 * wobble + stop, self.along, border)
+        border = self.border + rng.choice([-1.0, 1.0]) * 0.055
+        stop = 12.0 * np.maximum(self.along - rng.uniform(0.9, 0.95), 0.0) / 0.1
+        return parts(self.depth + 0.9 * wobble + stop, self.along, border)
 
 
 def make_phantom(rng: np.random.Generator) -> Phantom:
     """Draw one case. The same state of `rng` gives the same case."""
     grid = _grid()
     depth, along, curve = _organ(rng, grid)
-    border = 0.43 + rng.uniform(-0.05, 0.05) + 0.03 * smooth_noise(rng, sigma=4.0)
+    border = 0.4 + rng.uniform(-0.05, 0.05) + 0.03 * smooth_noise(rng, sigma=4.0)
     image = _paint(rng, grid, depth, along - border, curve)
     scale = np.exp(rng.uniform(np.log(2.0), np.log(12.0)))
     return Phantom(np.rint(image * scale).astype(np.int16), depth, along, border)
@@ -87,14 +87,14 @@ def _organ(
     rng: np.random.Generator, grid: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A bent tube with a thick head and a thin tail: depth, along and the curve's points (n, 3)."""
-    bend = _CURVE + rng.normal(0.0, 1.8, _CURVE.shape)
-    turn = rotation(rng.uniform(-22, 22, 3))
+    bend = _CURVE + rng.normal(0.0, 1.4, _CURVE.shape)
+    turn = rotation(rng.uniform(-18, 18, 3))
     t = np.linspace(0.0, 1.0, _POINTS)
     bezier = np.stack([(1 - t) ** 2, 2 * t * (1 - t), t**2], axis=1)
-    size = rng.uniform(0.88, 1.12)
+    size = rng.uniform(0.92, 1.12)
     curve = size * (bezier @ bend) @ turn.T + rng.normal(0.0, 1.5, 3)
     head = rng.uniform(6.2, 7.8) * np.exp(-(((t - 0.12) / 0.3) ** 2))
-    radius = size * np.maximum(head, rng.uniform(4.0, 5.0) - 1.6 * t)
+    radius = size * np.maximum(head, rng.uniform(5.4, 6.2) - 1.4 * t)
 
     nearest = np.full(SHAPE_ZYX, np.inf)
     which = np.zeros(SHAPE_ZYX)
@@ -122,15 +122,15 @@ def _paint(
 
     outward = rotation(rng.uniform(-180, 180, 3))[0]
     neighbour = curve[int(rng.uniform(0.3, 0.9) * (_POINTS - 1))] + 8.5 * outward
-    image = _blend(image, BRIGHTNESS[BODY] - 2.0, -_ellipsoid(grid, neighbour, rng, (3.5, 7.0)))
+    image = _blend(image, BRIGHTNESS[BODY] - 2.0, -_ellipsoid(grid, neighbour, rng, (3.0, 5.0)))
     decoy = -1.4 * curve[_POINTS // 2] + rng.normal(0.0, 5.0, 3)
-    image = _blend(image, BRIGHTNESS[HEAD] - 3.0, -_ellipsoid(grid, decoy, rng, (4.5, 7.0)))
+    image = _blend(image, BRIGHTNESS[BODY], -_ellipsoid(grid, decoy, rng, (3.5, 5.5)))
 
     inner = _blend(np.full(SHAPE_ZYX, BRIGHTNESS[HEAD]), BRIGHTNESS[BODY], 25.0 * past_border)
     inner += 3.5 * smooth_noise(rng, sigma=1.5)
     image = _blend(image, inner, -1.7 * depth)
 
-    bias = np.exp(0.12 * smooth_noise(rng, sigma=14.0) + 0.006 * grid @ rng.normal(0.0, 0.5, 3))
+    bias = np.exp(0.07 * smooth_noise(rng, sigma=14.0) + 0.006 * grid @ rng.normal(0.0, 0.5, 3))
     noise = rng.standard_normal((2, *SHAPE_ZYX)) * NOISE
     return np.hypot(image * bias + noise[0], noise[1])
 

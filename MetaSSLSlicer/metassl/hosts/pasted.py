@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 
 from metassl.data.streams import Batch
 from metassl.hosts.mixing import paste, random_boxes
-from metassl.project.images import IGNORE
+from metassl.method.supervised import DICE_SMOOTH, cross_entropy_map, split_annotation
 
 WARM_UP = 0.2  # of the schedule, on labelled patches only
 RAMP = 0.15  # of the schedule, until the unlabelled voxels count in full
@@ -54,10 +53,9 @@ def weighted_supervision(
 
     log_softmax (B, K, z, y, x), target int64 and weight (B, z, y, x).
     """
-    ignored = target == IGNORE
-    weight = weight.masked_fill(ignored, 0)
-    known = target.masked_fill(ignored, 0)
-    ce = F.nll_loss(log_softmax, known, reduction="none")
+    known, valid = split_annotation(target)
+    weight = weight * valid
+    ce = cross_entropy_map(log_softmax, known)
     cross_entropy = (ce * weight).sum() / weight.sum().clamp_min(1)
     softmax = log_softmax.exp()
     weighted = softmax * weight[:, None]
@@ -65,5 +63,5 @@ def weighted_supervision(
     intersection = torch.stack([(weighted[:, k] * here).sum() for k, here in enumerate(is_class)])
     present = torch.stack([(weight * here).sum() for here in is_class])
     predicted = (weighted * softmax).sum((0, 2, 3, 4))
-    dice = 1 - (2 * intersection + 1e-5) / (predicted + present + 1e-5)
+    dice = 1 - (2 * intersection + DICE_SMOOTH) / (predicted + present + DICE_SMOOTH)
     return 0.5 * (cross_entropy + dice.mean())

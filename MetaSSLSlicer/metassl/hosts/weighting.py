@@ -1,44 +1,63 @@
-"""How much every voxel counts: the paper's regions and weights, as the hosts use them."""
+"""How much every voxel counts: the paper's regions and weights, for hosts that paste their patches."""
 
 from __future__ import annotations
 
 import torch
 from torch import nn
 
-LABELLED, UNLABELLED = 0, 1
-W = torch.tensor([0.0, 1.0, 0.8, 0.4, 0.2])
-WL = torch.tensor([0.0, 1.0, 0.97, 0.8, 0.5])
+from metassl.method import (
+    REGIONS,
+    AdaptiveThresholds,
+    Half,
+    get_preset,
+    partition,
+    partition_against_annotation,
+    predict_from_probabilities,
+    region_weight_map,
+)
+from metassl.project.images import IGNORE
 
 
 class RegionWeighting(nn.Module):
-    def __init__(self, classes):
+    """The adaptive thresholds of one training, and the weights of the preset."""
+
+    def __init__(self, classes: int, preset: str = "metassl"):
         super().__init__()
-        self.classes = classes
-        self.register_buffer("tau", torch.full((2, 2, classes), 0.9))
-
-    def _update(self, half, net, k, c):
-        s = torch.bincount(k.flatten(), c.flatten(), self.classes)
-        n = torch.bincount(k.flatten(), minlength=self.classes)
-        self.tau[half, net] = torch.where(n > 0, 0.9 * self.tau[half, net] + 0.1 * s / n.clamp_min(1), self.tau[half, net])
-
-    @torch.no_grad()
-    def unlabelled(self, softmaxes):
-        """[(labels, weight map)] per reference, fractions."""
-        (c1, k1), (c2, k2) = (p.max(1) for p in softmaxes)
-        out, frac = [], torch.zeros(5)
-        for n, (c, k) in enumerate(((c1, k1), (c2, k2))):
-            self._update(UNLABELLED, n, k, c)
-            conf = c > self.tau[UNLABELLED, n][k]
-            r = torch.where(k1 == k2, torch.where(conf, 1, 2), torch.where(conf, 3, 4))
-            out.append((k, W[r]))
-            frac += torch.bincount(r.flatten(), minlength=5) / r.numel() / 2
-        return out, dict(zip(("UC", "US", "DC", "DS"), frac[1:], strict=True))
+        chosen = get_preset(preset)
+        self.weights = chosen.weights
+        self.thresholds = AdaptiveThresholds(
+            classes,
+            alpha=chosen.alpha,
+            cap=chosen.cap,
+            floor=1.0 / classes if chosen.floor is None else chosen.floor,
+            n_min=chosen.class_n_min,
+            initial=chosen.initial,
+            dtype=torch.float64 if chosen.float64_state else torch.float32,
+        )
 
     @torch.no_grad()
-    def labelled(self, network, softmax, annotation):
-        c, k = softmax.max(1)
-        valid = annotation != 255
-        self._update(LABELLED, network, k[valid], c[valid])
-        conf = c > self.tau[LABELLED, network][k]
-        r = torch.where(k == annotation, torch.where(conf, 1, 2), torch.where(conf, 3, 4))
-        return WL[torch.where(valid, r, 0)]
+    def unlabelled(
+        self, softmaxes: list[torch.Tensor]
+    ) -> tuple[list[tuple[torch.Tensor, torch.Tensor]], dict[str, torch.Tensor]]:
+        """Per reference of the two: (pseudo-labels, weight map), both (B, z, y, x); region shares."""
+        predictions = [predict_from_probabilities(softmax) for softmax in softmaxes]
+        taught, shares = [], []
+        for n, (labels, confidence) in enumerate(predictions):
+            self.thresholds.update(labels, confidence, Half.UNLABELLED, n)
+            thresholds = self.thresholds.per_class(Half.UNLABELLED, n)
+            regions = partition(labels, confidence, predictions[1 - n].labels, thresholds)
+            taught.append((labels, region_weight_map(regions, self.weights.unlabelled)))
+            shares.append(torch.stack([(regions == region).float().mean() for region in REGIONS]))
+        means = torch.stack(shares).mean(0)
+        return taught, {region.name: means[i] for i, region in enumerate(REGIONS)}
+
+    @torch.no_grad()
+    def labelled(
+        self, network: int, softmax: torch.Tensor, annotation: torch.Tensor
+    ) -> torch.Tensor:
+        """Weight map (B, z, y, x) of annotated voxels: the network's own prediction against them."""
+        labels, confidence = predict_from_probabilities(softmax)
+        self.thresholds.update(labels, confidence, Half.LABELLED, network, annotation != IGNORE)
+        thresholds = self.thresholds.per_class(Half.LABELLED, network)
+        regions = partition_against_annotation(labels, confidence, annotation, thresholds)
+        return region_weight_map(regions, self.weights.labelled)

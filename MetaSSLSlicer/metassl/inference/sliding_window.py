@@ -18,6 +18,7 @@ from metassl.training.device import autocast
 IN_MEMORY_BYTES = 1 << 30
 ON_DEVICE_BYTES = 2 << 30
 WINDOWS_AT_ONCE = {"cuda": 4}
+STRETCH = 1.5  # an axis up to this much longer than the patch is seen whole, in one window
 
 
 def window_starts(length: int, window: int, overlap: float) -> list[int]:
@@ -26,6 +27,14 @@ def window_starts(length: int, window: int, overlap: float) -> list[int]:
         return [0]
     count = int(np.ceil((length - window) / max(1, int(window * (1 - overlap))))) + 1
     return np.linspace(0, length - window, count).round().astype(int).tolist()
+
+
+def window_size(shape: tuple[int, ...], plan: Plan) -> tuple[int, ...]:
+    """The training patch, stretched over axes that are only a little longer than it."""
+    return tuple(
+        max(patch, -(-length // stride) * stride) if length <= STRETCH * patch else patch
+        for length, patch, stride in zip(shape, plan.patch_zyx, plan.total_stride, strict=True)
+    )
 
 
 def gaussian_weights(patch: tuple[int, ...], sigma: float = 0.125) -> torch.Tensor:
@@ -47,7 +56,7 @@ def predict_pair(
 ) -> np.ndarray:
     """Softmax of two networks for an image (C, z, y, x) on the plan's grid: float16 (2, K, z, y, x)."""
     shape = image.shape[1:]
-    patch = tuple(plan.patch_zyx)
+    patch = window_size(shape, plan)
     missing = [max(p - n, 0) for p, n in zip(patch, shape, strict=True)]
     before = [m // 2 for m in missing]
     if any(missing):

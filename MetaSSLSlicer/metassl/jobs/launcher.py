@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from ..project.cases import now
 from ..project.errors import ProjectError
 from ..project.files import write_text, writing
 from ..project.rounds import Round
@@ -59,6 +60,7 @@ class LocalLauncher:
         with writing(round.log_path):
             round.stop_path.unlink(missing_ok=True)
             log = open(round.log_path, "ab")  # noqa: SIM115
+        launched = now()  # before the start, so that every event of this run is later
         with log:
             try:
                 process = _start(command, log)
@@ -66,6 +68,7 @@ class LocalLauncher:
                 raise ProjectError(f"cannot start {python}: {error.strerror or error}") from error
         try:
             record = JobRecord.of(process.pid, self.name, _device(round), python)
+            record.launched = launched
             record.write(round.job_path)
         except BaseException:
             process.kill()

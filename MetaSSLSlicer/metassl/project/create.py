@@ -60,10 +60,10 @@ def new_project(
         cases.append(Case(case.id, [str(image.absolute()) for image in images], roles.of(case.id)))
     project.add_cases(cases)
 
-    taken = {case.id for case in cases}
+    open_ids = {case.id for case in cases}
     wanted = len(candidates) if labelled_cases is not None else labelled or 0
-    done = _import(project, candidates, taken, wanted, warnings)
-    measured = _import(project, roles.to_validate(done), taken, validation, warnings)
+    done = _import(project, candidates, open_ids, wanted, warnings)
+    measured = _import(project, roles.to_validate(done), open_ids, validation, warnings)
     for case_id in measured:
         project.update_case(case_id, split="validation")
     for what, count, number in (
@@ -192,14 +192,16 @@ def _images(project: Project, case: FoundCase, channels: int) -> list[Path]:
 
 
 def _import(
-    project: Project, cases: list[FoundCase], taken: set[str], count: int, warnings: list[str]
+    project: Project, cases: list[FoundCase], open_ids: set[str], count: int, warnings: list[str]
 ) -> set[str]:
+    """Import labels until `count` are in; a case whose label fails is not open any more."""
     done: set[str] = set()
     for case in cases:
         if len(done) >= count:
             break
-        if case.id not in taken:
+        if case.id not in open_ids:
             continue
+        open_ids.remove(case.id)
         try:
             project.add_label(case.id, case.label)
             done.add(case.id)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ IGNORE = 255
 """The value of voxels that nobody annotated; they count nowhere."""
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+_ITK_OBJECT = re.compile(r"\w+\(0x[0-9a-f]+\): ")
 
 
 @dataclass
@@ -65,6 +67,8 @@ def read_geometry(path: Path, case: str) -> Geometry:
     with _reading(path, case, ImageError):
         if _is_dicom(path):
             return _usable(dicom.series_geometry(dicom.series_of(path)))
+        if nifti.is_nifti(path) and (reason := nifti.problem(path, header_only=True)):
+            raise ValueError(f"{reason}; copy it again or repair it")
         reader = sitk.ImageFileReader()
         reader.SetFileName(str(path))
         reader.ReadImageInformation()
@@ -128,9 +132,9 @@ def write_image(path: Path, image: sitk.Image) -> None:
     try:
         with quiet():
             sitk.WriteImage(image, str(path), useCompression=True)
-        whole = not nifti.is_nifti(path) or not nifti.incompleteness(path)
+        whole = not nifti.is_nifti(path) or not nifti.problem(path)
     except RuntimeError as error:
-        raise _write_error(path, image, _short(error)) from error
+        raise _write_error(path, image, "the writer failed") from error
     if not whole:
         raise _write_error(path, image, "the file was not written to its end")
 
@@ -151,8 +155,8 @@ def _read(path: Path, case: str, kind: type[MetaSSLError]) -> tuple[sitk.Image, 
         if _is_dicom(path):
             image = dicom.read_series(dicom.series_of(path))
         else:
-            if nifti.is_nifti(path) and (reason := nifti.incompleteness(path)):
-                raise ValueError(f"{reason}; copy it again from its source")
+            if nifti.is_nifti(path) and (reason := nifti.problem(path)):
+                raise ValueError(f"{reason}; copy it again or repair it")
             image = sitk.ReadImage(str(path))
         if image.GetDimension() not in (2, 3):
             raise ValueError(_many_axes(image.GetSize()))
@@ -172,9 +176,7 @@ def _reading(path: Path, case: str, kind: type[MetaSSLError]) -> Iterator[None]:
     except ValueError as error:
         raise kind(f"case {case}: cannot use {path}: {error}") from error
     except RuntimeError as error:
-        raise kind(
-            f"case {case}: cannot read {path}: {_short(error)}; is the file whole?"
-        ) from error
+        raise kind(f"case {case}: cannot read {path}: {_short(error)}") from error
 
 
 def _is_dicom(path: Path) -> bool:
@@ -235,4 +237,7 @@ def _write_error(path: Path, image: sitk.Image, reason: str) -> OSError:
 def _short(error: Exception) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = next((line for line in lines if "ERROR" in line), lines[-1] if lines else "")
-    return text.split("ERROR: ", 1)[-1].rstrip(".:")[:160] or type(error).__name__
+    text = _ITK_OBJECT.sub("", text.split("ERROR: ", 1)[-1])
+    if "orthonormal" in text:
+        return "its axes are not at right angles; resample it to a straight grid"
+    return f"{text.rstrip('.:')[:160] or type(error).__name__}; is the file whole?"

@@ -1,10 +1,12 @@
-"""Is a NIfTI file whole? ITK reads a truncated one without a word and fills the rest with zeros."""
+"""Is a NIfTI file sound? ITK reads a truncated one, or one without a spacing, without a word."""
 
 from __future__ import annotations
 
 import gzip
+import math
 import struct
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,51 +19,66 @@ def is_nifti(path: Path) -> bool:
     return Path(path).name.lower().endswith((".nii", ".nii.gz"))
 
 
-def incompleteness(path: Path) -> str:
-    """Why the NIfTI file at `path` is not whole, as a phrase; '' when it is.
+def problem(path: Path, header_only: bool = False) -> str:
+    """What is wrong with the NIfTI file at `path`, as a phrase; '' when it is sound.
 
-    A compressed file is unpacked once to its end, so that its checksum is tested as well.
-    Raises OSError when the file cannot be opened.
+    Unless `header_only`, the file is read once to its end, so that the checksum of a compressed
+    one is tested as well. Raises OSError when the file cannot be opened.
     """
     with open(path, "rb") as stream:
         magic = stream.read(2)
     opener = gzip.open if magic == b"\x1f\x8b" else open
     with opener(path, "rb") as stream:
         try:
-            return _compare(stream)
+            return _compare(stream, header_only)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             return "it is truncated or damaged"
 
 
-def _compare(stream: BinaryIO) -> str:
-    header = stream.read(_MAX_HEADER)
-    expected = _expected_bytes(header)
-    if expected is None:
+def _compare(stream: BinaryIO, header_only: bool) -> str:
+    start = stream.read(_MAX_HEADER)
+    header = _Header.parse(start)
+    if header is None:
         return "it has no NIfTI header"
-    present = len(header)
+    if any(not spacing > 0 for spacing in header.spacing):
+        return "its header gives no spacing"  # ITK would silently take 1 mm
+    if header_only:
+        return ""
+    present = len(start)
     while chunk := stream.read(_CHUNK):
         present += len(chunk)
-    if present < expected:
-        return f"it is truncated: {present} of {expected} bytes are there"
+    if present < header.file_bytes:
+        return f"it is truncated: {present} of {header.file_bytes} bytes are there"
     return ""
 
 
-def _expected_bytes(header: bytes) -> int | None:
-    for order in "<>":
-        if len(header) >= 348 and struct.unpack_from(order + "i", header)[0] == 348:
-            dims = struct.unpack_from(order + "8h", header, 40)
-            bits = struct.unpack_from(order + "h", header, 72)[0]
-            offset = struct.unpack_from(order + "f", header, 108)[0]
-        elif len(header) >= 540 and struct.unpack_from(order + "i", header)[0] == 540:
-            bits = struct.unpack_from(order + "h", header, 14)[0]
-            dims = struct.unpack_from(order + "8q", header, 16)
-            offset = struct.unpack_from(order + "q", header, 168)[0]
-        else:
-            continue
-        if not 1 <= dims[0] <= 7:
-            return None
-        voxels = 1
-        for length in dims[1 : dims[0] + 1]:
-            voxels *= max(int(length), 1)
-        return int(offset) + (voxels * bits + 7) // 8
-    return None
+@dataclass(frozen=True)
+class _Header:
+    """The size of the whole file and the spacing of the axes that have more than one voxel."""
+
+    file_bytes: int
+    spacing: list[float]
+
+    @staticmethod
+    def parse(data: bytes) -> _Header | None:
+        for order in "<>":
+            if len(data) >= 348 and struct.unpack_from(order + "i", data)[0] == 348:
+                dims = struct.unpack_from(order + "8h", data, 40)
+                bits = struct.unpack_from(order + "h", data, 72)[0]
+                pixdim = struct.unpack_from(order + "8f", data, 76)
+                offset = struct.unpack_from(order + "f", data, 108)[0]
+            elif len(data) >= 540 and struct.unpack_from(order + "i", data)[0] == 540:
+                bits = struct.unpack_from(order + "h", data, 14)[0]
+                dims = struct.unpack_from(order + "8q", data, 16)
+                pixdim = struct.unpack_from(order + "8d", data, 104)
+                offset = struct.unpack_from(order + "q", data, 168)[0]
+            else:
+                continue
+            if not 1 <= dims[0] <= 7 or not 0 <= offset < 2**62:
+                return None
+            used = dims[1 : dims[0] + 1]
+            voxels = math.prod(max(length, 1) for length in used)
+            # A negative spacing is the old way to write a flip, which ITK understands.
+            spacing = [abs(step) for step, n in zip(pixdim[1:4], used, strict=False) if n > 1]
+            return _Header(int(offset) + (voxels * bits + 7) // 8, spacing)
+        return None

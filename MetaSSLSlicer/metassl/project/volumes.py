@@ -34,7 +34,7 @@ def split_volumes(path: Path, folder: Path, case: str) -> list[Path]:
     The file itself is left as it is. Raises ImageError when it cannot be read whole.
     """
     try:
-        if nifti.is_nifti(path) and (reason := nifti.incompleteness(path)):
+        if nifti.is_nifti(path) and (reason := nifti.problem(path)):
             raise ImageError(f"case {case}: cannot use {path}: {reason}; copy it again")
         with quiet():
             image = sitk.ReadImage(str(path))

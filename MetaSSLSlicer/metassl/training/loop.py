@@ -50,7 +50,7 @@ class Trainer:
         stop_requested: Callable[[], bool],
         validate: Callable[[int], None] | None = None,
         started: float | None = None,
-        base_lr: float = 2e-3,
+        base_lr: float = 6e-3,
         weight_decay: float = 1e-2,
         gradient_norm: float = 5.0,
     ):

@@ -189,7 +189,7 @@ class Job:
 
     def _augmentation(self, plan: Plan) -> Augmentation:
         mirror = tuple(self.project.settings.get("mirror_axes", ()))
-        return Augmentation(in_plane=plan.axes == "stack", mirror_axes=mirror)
+        return Augmentation(in_plane=plan.is_stack, mirror_axes=mirror)
 
     def _watch(self, host, plan: Plan, inputs: Inputs):
         watched = inputs.validation[:WATCHED_CASES]

@@ -1,0 +1,137 @@
+"""The command `metassl`: parses, calls, and turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from metassl import __version__
+from metassl.commands import STORY
+from metassl.commands.console import Console
+from metassl.project.errors import MetaSSLError
+
+OK, FAILED, USER_ERROR, UNEXPECTED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 70, 130, 141
+_ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code.
+
+    0 done, 1 failed, 2 wrong use, 70 a fault of ours, 130 Ctrl-C, 141 nobody reads the output.
+    """
+    try:
+        arguments = build_parser().parse_args(argv)
+        if "run" not in arguments:
+            print(_story(), file=sys.stderr)
+            return USER_ERROR
+        code = arguments.run(arguments, Console(as_json=getattr(arguments, "json", False)))
+        sys.stdout.flush()
+        return code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except MetaSSLError as error:
+        return _user_error(str(error))
+    except OSError as error:
+        if error.errno in _ENVIRONMENT_ERRORS:
+            return _user_error(
+                f"{error.strerror}: {error.filename or 'a file could not be written'}"
+            )
+        return _unexpected(error)
+    except Exception as error:
+        return _unexpected(error)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; each sets `run`."""
+    parser = _Parser(prog="metassl", add_help=False)
+    parser.format_help = _story
+    parser.add_argument("-h", "--help", action="help")
+    parser.add_argument("--version", action="version", version=f"metassl {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
+    for _, modules in STORY:
+        for module in modules:
+            command = commands.add_parser(
+                _name(module), help=module.SUMMARY, description=module.__doc__
+            )
+            module.add_arguments(command)
+            command.set_defaults(run=module.run)
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains in one line."""
+
+    def __init__(self, *args, **options) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(*args, allow_abbrev=False, **options)
+
+    def error(self, message: str) -> None:
+        self.exit(USER_ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def _name(module) -> str:
+    return module.__name__.rpartition(".")[2]
+
+
+def _story() -> str:
+    lines = [
+        "usage: metassl COMMAND ...",
+        "",
+        "Label three cases, train, and review the rest where the model itself is unsure.",
+    ]
+    for chapter, modules in STORY:
+        lines += ["", chapter]
+        lines += [f"  {_name(module):<10} {module.SUMMARY}" for module in modules]
+    lines += [
+        "",
+        "metassl COMMAND --help tells more.",
+        "Exit codes: 0 done, 1 failed, 2 wrong use, 130 interrupted.",
+        "METASSL_TRACEBACK=1 shows where an error comes from.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _user_error(message: str) -> int:
+    if _wants_traceback():
+        traceback.print_exc()
+    print(f"metassl: {' '.join(message.split())}", file=sys.stderr)
+    return USER_ERROR
+
+
+def _unexpected(error: Exception) -> int:
+    if _wants_traceback():
+        traceback.print_exc()
+    first_line = (str(error).splitlines() or [""])[0]
+    print(
+        f"metassl: an unexpected error: {type(error).__name__}: {first_line}; {_write_details()}",
+        file=sys.stderr,
+    )
+    return UNEXPECTED
+
+
+def _write_details() -> str:
+    name = f"metassl-error-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log"
+    path = Path(tempfile.gettempdir()) / name
+    try:
+        path.write_text(
+            f"metassl {__version__}, Python {sys.version}\n{traceback.format_exc()}", "utf-8"
+        )
+    except OSError:
+        return "set METASSL_TRACEBACK=1 to see the details"
+    return f"details in {path}"
+
+
+def _wants_traceback() -> bool:
+    return os.environ.get("METASSL_TRACEBACK", "") not in ("", "0")

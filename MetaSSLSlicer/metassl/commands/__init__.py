@@ -1,0 +1,17 @@
+"""The commands, one file each, in the order in which a user meets them.
+
+Each has a docstring (its --help), SUMMARY (its line in `metassl --help`), `add_arguments(parser)`
+and `run(arguments, console) -> exit code`. Engine modules are imported inside `run`, so that
+--help is quick. The other files here are what the commands share.
+"""
+
+from . import demo, doctor, evaluate, label, new, predict, rank, report, status, stop, train
+
+STORY = (
+    ("See it once:", (demo,)),
+    ("Begin a project and give it its first annotations:", (new, label)),
+    ("Train in the background, and look after it:", (train, status, stop)),
+    ("Find out where to look next:", (predict, rank)),
+    ("Measure and show the result:", (evaluate, report)),
+    ("When something is wrong with this computer:", (doctor,)),
+)

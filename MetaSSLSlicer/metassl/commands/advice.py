@@ -1,0 +1,90 @@
+"""What to type next, from where the project stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metassl.jobs import JobStatus, job_status
+from metassl.project import MetaSSLError, Project, Round, read_json
+
+from .console import command_line
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command and why one would type it."""
+
+    command: str
+    why: str
+
+
+def next_steps(
+    project: Project, shown: Path, found: Round | None = None, status: JobStatus | None = None
+) -> list[Step]:
+    """The commands that make sense now, the most useful first; never empty.
+
+    `shown`: the project's path as the user typed it.
+    """
+    found = found or project.latest_round()
+    if found is None:
+        return _before_training(project, shown)
+    status = status or job_status(found)
+    train = command_line("metassl", "train", shown)
+    if status.state == "running":
+        return [
+            Step(command_line("metassl", "status", shown, "--follow"), "watch it"),
+            Step(
+                command_line("metassl", "stop", shown), "stop after this step; it can go on later"
+            ),
+        ]
+    if status.state in ("paused", "interrupted", "created"):
+        return [Step(train, "go on where it stopped")]
+    if status.state == "failed":
+        return [
+            Step(train, "try again once the cause is gone"),
+            Step(command_line("metassl", "doctor"), "check this computer"),
+        ]
+    return _after_training(project, shown, found, train)
+
+
+def next_case(project: Project, found: Round) -> dict[str, Any] | None:
+    """The first entry of the ranking whose case still has no label, or None."""
+    if not found.ranking_path.is_file():
+        return None
+    waiting = {case.id for case in project.unlabelled_cases()}
+    try:
+        entries = read_json(found.ranking_path, "the ranking").get("cases", [])
+        return next((entry for entry in entries if entry["case"] in waiting), None)
+    except (MetaSSLError, KeyError, TypeError):
+        return None
+
+
+def labels_since(project: Project, found: Round) -> list[str]:
+    """The cases whose label is newer than the round's record, or was not part of it."""
+    used = found.record.get("labels") or {}
+    return [case.id for case in project.labelled_cases() if used.get(case.id) != case.label_version]
+
+
+def _before_training(project: Project, shown: Path) -> list[Step]:
+    label = Step(
+        command_line("metassl", "label", shown, "CASE", "FILE"), "give a case its annotation"
+    )
+    if not project.labelled_cases():
+        return [label]
+    return [Step(command_line("metassl", "train", shown), "train on what is labelled"), label]
+
+
+def _after_training(project: Project, shown: Path, found: Round, train: str) -> list[Step]:
+    steps = []
+    new = labels_since(project, found)
+    if new:
+        count = "1 label" if len(new) == 1 else f"{len(new)} labels"
+        steps.append(Step(train, f"train the next round with {count} more"))
+    first = next_case(project, found)
+    if first is not None:
+        label = command_line("metassl", "label", shown, first["case"], "FILE")
+        steps.append(Step(label, "correct the case that would teach the model most"))
+    steps.append(Step(command_line("metassl", "report", shown), "pictures and figures in one page"))
+    return steps

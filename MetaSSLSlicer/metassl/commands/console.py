@@ -1,0 +1,84 @@
+"""Where a command's words go: results to stdout, everything else to stderr when JSON is wanted."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+
+
+class Console:
+    """The two streams of one command."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+
+    @property
+    def stream(self) -> TextIO:
+        """Where people's text goes: stdout, or stderr when stdout is kept for JSON."""
+        return sys.stderr if self.as_json else sys.stdout
+
+    def say(self, text: str = "") -> None:
+        """A line for people."""
+        print(text, file=self.stream, flush=True)
+
+    def warn(self, text: str) -> None:
+        """A line about something that went wrong without stopping the command."""
+        print(f"warning: {text}", file=sys.stderr, flush=True)
+
+    def result(self, content: dict[str, Any]) -> None:
+        """The one JSON object of a command with --json; nothing otherwise."""
+        if self.as_json:
+            print(json.dumps(plain(content), indent=1, ensure_ascii=False, allow_nan=False))
+
+    def table(self, rows: Sequence[Sequence[str]], indent: int = 2) -> None:
+        """Aligned columns: the first to the left, and the last is never padded."""
+        widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))] if rows else []
+        for row in rows:
+            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            self.say(" " * indent + "  ".join(cells).rstrip())
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON can hold it: paths as text, numbers that are not finite as null."""
+    if isinstance(value, dict):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    if isinstance(value, Path):
+        return str(value)
+    if hasattr(value, "item"):  # a numpy number
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def command_line(*words: object) -> str:
+    """A command as the user would type it, quoted for the system's shell."""
+    texts = [str(word) for word in words]
+    if os.name == "nt":
+        return subprocess.list2cmdline(texts)
+    return shlex.join(texts)
+
+
+def duration(seconds: float) -> str:
+    """ "42 s", "3:07 min" or "2:05 h"."""
+    seconds = max(0, round(seconds))
+    if seconds < 60:
+        return f"{seconds} s"
+    if seconds < 3600:
+        return f"{seconds // 60}:{seconds % 60:02d} min"
+    return f"{seconds // 3600}:{seconds % 3600 // 60:02d} h"
+
+
+def listing(names: Sequence[str], limit: int = 5) -> str:
+    """ "a, b, c and 12 more"."""
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

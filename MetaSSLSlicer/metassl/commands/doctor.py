@@ -1,0 +1,39 @@
+"""Check this computer: Python, torch, GPU, memory, libraries and write access.
+
+The checks run in a process of their own, so that a library that crashes is
+reported instead of taking this command with it. The output names no user and
+no computer, and can be pasted into a bug report. Exit code 1: a check failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from .console import Console
+from .options import add_json_option
+
+SUMMARY = "check Python, torch, GPU, memory and write access"
+
+_MARKS = {"ok": "ok", "note": "note", "failed": "FAILED"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.doctor import examine
+
+    findings = []
+    for finding in examine():
+        findings.append(finding)
+        console.say(f"{_MARKS[finding.state]:<7} {finding.name:<12} {finding.text}")
+        if finding.advice:
+            console.say(f"{'':<20} {finding.advice}")
+    failed = [finding.name for finding in findings if finding.state == "failed"]
+    console.say()
+    console.say(
+        f"{len(failed)} checks failed: {', '.join(failed)}" if failed else "this computer is ready"
+    )
+    console.result({"ok": not failed, "checks": [finding.to_json() for finding in findings]})
+    return 1 if failed else 0

@@ -1,0 +1,103 @@
+"""Measure the newest model against true annotations.
+
+Dice, HD95 and ASSD in mm, how often each region of the map is wrong, and how
+well the uncertainty finds the errors, all with 95 % bootstrap intervals over
+the cases. The truth of CASE is DIR/CASE.nii.gz (or .nii, .nrrd, .mha, ...).
+Predictions that are missing are made first.
+
+  metassl evaluate hippocampus --truth Task04_Hippocampus/labelsTr
+  metassl evaluate hippocampus --images other_hospital/images --truth other_hospital/labels
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from metassl.project.errors import ProjectError
+
+from .console import Console, command_line
+from .options import add_device_option, add_json_option
+
+SUMMARY = "measure the predictions against true annotations"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("project", type=Path, metavar="PROJECT")
+    parser.add_argument(
+        "--truth",
+        type=Path,
+        metavar="DIR",
+        help="true annotations, a file for each case "
+        "(default: the project's own, of its validation cases)",
+    )
+    parser.add_argument(
+        "--cases",
+        metavar="test|validation|unlabelled|all|FILE",
+        help="which cases (default: the test cases if there are any, else all without a label); "
+        "FILE has one case name a line",
+    )
+    parser.add_argument(
+        "--images", type=Path, metavar="DIR", help="measure on these images instead"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="with --images: keep the predictions"
+    )
+    add_device_option(parser)
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.evaluation.evaluate import format_table
+    from metassl.inference.predict import model_round
+    from metassl.project import Project
+
+    from .measuring import choose, evaluate_project
+
+    _check(arguments)
+    project = Project.open(arguments.project)
+    if arguments.images is not None:
+        result = _evaluate_images(project, arguments, console)
+    else:
+        choice = choose(project, arguments.truth, arguments.cases)
+        result = evaluate_project(project, model_round(project), choice, arguments.device, console)
+    console.say(format_table(result))
+    if arguments.images is None:
+        console.say(f"\nnext: {command_line('metassl', 'report', arguments.project)}")
+    console.result(result)
+    return 0 if result["n_cases"] and not result["failed"] else 1
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.images is None:
+        if arguments.out is not None:
+            raise ProjectError("--out goes with --images")
+        return
+    if arguments.truth is None:
+        raise ProjectError("--images needs --truth DIR: where the true annotations are")
+    if arguments.cases is not None:
+        raise ProjectError("--cases are of the project and --images are not: give one of the two")
+
+
+def _evaluate_images(project, arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+    from metassl.evaluation.pairs import pair_with_truth, truth_files
+    from metassl.inference.predict import model_round, predict_folder
+
+    from .measuring import measure
+    from .predict import PredictionProgress
+
+    number = model_round(project).number
+    truth_files(arguments.truth)  # a wrong folder is told before the long work, not after it
+    with tempfile.TemporaryDirectory(prefix="metassl-") as temporary:
+        out = arguments.out or Path(temporary)
+        with PredictionProgress() as progress:
+            done = predict_folder(
+                project, arguments.images, out, arguments.device, progress, progress.failed
+            )
+        items, without = pair_with_truth(dict(done), arguments.truth)
+        if without:
+            console.warn(f"{len(without)} images have no true annotation in {arguments.truth}")
+        result = measure(items, project, progress.failures)
+    return {"round": number, "group": "images", "without_truth": without, **result}

@@ -1,0 +1,109 @@
+"""Follow a job from this terminal. The job does not notice; Ctrl-C ends the following alone."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from metassl.jobs import JobFollower, JobRecord, JobStatus, read_events
+from metassl.project import Round
+
+from .bar import ProgressBar
+from .console import Console
+
+POLL_S = 0.3
+GOODBYE_S = 5.0
+
+
+def follow(found: Round, console: Console, after: int = 0) -> JobStatus:
+    """Show the job of a round until it is over and return how it ended.
+
+    `after`: the number of the last event that was told before, as a resumed job goes on with its
+    former events.
+    """
+    display = JobDisplay(ProgressBar(console.stream))
+    follower = JobFollower(found)
+    try:
+        while True:
+            events, status = follower.poll()
+            display.tell([event for event in events if event["seq"] > after])
+            display.update(status)
+            if status.is_over:
+                break
+            time.sleep(POLL_S)
+    finally:
+        display.bar.close()
+    _wait_for_its_end(found)
+    return status
+
+
+def last_seq(found: Round | None) -> int:
+    """The number of the last event of a round so far, or 0."""
+    events = [] if found is None else read_events(found.events_path)
+    return events[-1]["seq"] if events else 0
+
+
+class JobDisplay:
+    """Turns the events of a job into lines that stay and its status into a bar."""
+
+    def __init__(self, bar: ProgressBar) -> None:
+        self.bar = bar
+
+    def tell(self, events: list[dict[str, Any]]) -> None:
+        """Write a line for each event that deserves one."""
+        for event in events:
+            if text := _sentence(event):
+                self.bar.line(text)
+
+    def update(self, status: JobStatus) -> None:
+        """Redraw the bar."""
+        if status.state in ("created", "running") and not status.stage:
+            self.bar.show("starting")
+        elif status.stage:
+            self.bar.show(status.stage, status.step, status.total, status.eta_s, _details(status))
+
+
+def describe_dice(dice: dict[str, Any] | None) -> str:
+    """ "Dice 0.83 (Head 0.80, Body 0.86)", or "" when nothing was measured."""
+    if not dice or dice.get("mean") is None:
+        return ""
+    per_class = dice.get("per_class") or {}
+    parts = [f"{name} {value:.3f}" for name, value in per_class.items() if value is not None]
+    return f"Dice {dice['mean']:.3f}" + (f" ({', '.join(parts)})" if parts else "")
+
+
+def describe_device(status: JobStatus) -> str:
+    """ "CPU (2 cores), fp32"; the device is always shown."""
+    return ", ".join(filter(None, [status.device_name or status.device, status.precision]))
+
+
+def _details(status: JobStatus) -> str:
+    if status.stage != "training":
+        return status.device
+    loss = status.loss.get("total")
+    return "  ".join(filter(None, ["" if loss is None else f"loss {loss:.3f}", status.device]))
+
+
+def _sentence(event: dict[str, Any]) -> str:
+    kind = event["event"]
+    if kind == "started":
+        name = event.get("device_name") or event.get("device", "an unknown device")
+        step = event.get("resumed_from")
+        return f"on {name}" + (f", going on from step {step}" if step else "")
+    if kind == "plan" and event.get("summary"):
+        return f"plan: {event['summary']}"
+    if kind in ("warning", "memory"):
+        return f"note: {event.get('message', '')}"
+    if kind == "case_failed":
+        return f"left out: {event.get('reason') or event.get('case', '')}"
+    if kind == "validation" and (words := describe_dice(event.get("dice"))):
+        return f"step {event.get('step')}: validation {words}"
+    return ""
+
+
+def _wait_for_its_end(found: Round) -> None:
+    """A job says "finished" a moment before its process ends; spare the next command that."""
+    deadline = time.monotonic() + GOODBYE_S
+    record = JobRecord.read(found.job_path)
+    while record is not None and record.alive() and time.monotonic() < deadline:
+        time.sleep(0.05)

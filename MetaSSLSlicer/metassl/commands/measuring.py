@@ -1,0 +1,140 @@
+"""Which cases to measure, and measuring them: shared by `evaluate`, `report` and the demo."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from metassl.evaluation.evaluate import EvaluationItem, evaluate
+from metassl.evaluation.pairs import truth_files
+from metassl.project import Project, ProjectError, Round, read_json, write_json
+
+from .bar import ProgressBar
+from .console import Console, listing
+from .predict import PredictionProgress
+from .text_file import read_names
+
+GROUPS = ("test", "validation", "unlabelled", "all")
+
+
+@dataclass
+class Choice:
+    """The cases to measure: what they are called together, their truths, those without one."""
+
+    group: str
+    truths: dict[str, Path]
+    without_truth: list[str] = field(default_factory=list)
+
+
+def choose(project: Project, truth: Path | None, group: str | None) -> Choice:
+    """The cases of `group` (a name of GROUPS, a file with case names, or None for the default).
+
+    Without a folder of truths the project's own annotations of its validation cases are taken.
+    ProjectError when nothing is left to measure.
+    """
+    if truth is None:
+        return _own_validation(project, group)
+    files = truth_files(truth)
+    group = group or ("test" if project.test_cases() else "unlabelled")
+    ids = _members(project, group)
+    truths = {case_id: files[case_id] for case_id in ids if case_id in files}
+    if not truths:
+        raise ProjectError(
+            f"{truth} holds no true annotation of the {_title(group)} "
+            "(a file CASE.nii.gz, CASE.nrrd, ...)"
+        )
+    return Choice(group, truths, [case_id for case_id in ids if case_id not in files])
+
+
+def evaluate_project(
+    project: Project, found: Round, choice: Choice, device: str, console: Console
+) -> dict[str, Any]:
+    """Measure the chosen cases with the model of `found`; keep the result there and return it.
+
+    Predictions that are missing are made first.
+    """
+    if choice.without_truth:
+        console.warn(
+            f"{len(choice.without_truth)} of the {_title(choice.group)} have no true annotation "
+            "and are left out: "
+            f"{listing(choice.without_truth)}"
+        )
+    missing = [case_id for case_id in choice.truths if not found.prediction(case_id).complete]
+    failures = {}
+    if missing:
+        from metassl.inference.predict import predict_project
+
+        with PredictionProgress() as progress:
+            predict_project(project, missing, device, progress, progress.failed)
+        failures = progress.failures
+    items = [
+        EvaluationItem(case_id, found.prediction(case_id), truth)
+        for case_id, truth in choice.truths.items()
+        if case_id not in failures
+    ]
+    result = measure(items, project, failures)
+    result = {
+        "round": found.number,
+        "group": choice.group,
+        "without_truth": choice.without_truth,
+        **result,
+    }
+    write_json(stored_path(found), result)
+    return result
+
+
+def measure(
+    items: list[EvaluationItem], project: Project, failures: dict[str, str]
+) -> dict[str, Any]:
+    """Evaluate with a bar; cases that could not even be predicted join the failed ones."""
+    bar = ProgressBar(sys.stderr)
+    try:
+        result = evaluate(
+            items,
+            project.labels,
+            lambda done, case: bar.show("measuring", done, len(items), details=case),
+        )
+    finally:
+        bar.close()
+    result["failed"] = {**failures, **result["failed"]}
+    return result
+
+
+def stored_path(found: Round) -> Path:
+    """Where the last evaluation of a round is kept."""
+    return found.path / "evaluation.json"
+
+
+def stored_evaluation(found: Round) -> dict[str, Any] | None:
+    """The last evaluation of a round, or None when it was not measured yet."""
+    path = stored_path(found)
+    return read_json(path, "the evaluation") if path.is_file() else None
+
+
+def _own_validation(project: Project, group: str | None) -> Choice:
+    cases = project.validation_cases()
+    if group not in (None, "validation"):
+        raise ProjectError(f"--truth DIR is needed to measure the {_title(group)}")
+    if not cases:
+        raise ProjectError(
+            "the project has no validation cases: say where the true annotations are, --truth DIR"
+        )
+    return Choice("validation", {case.id: project.label_path(case.id) for case in cases})
+
+
+def _members(project: Project, group: str) -> list[str]:
+    if group == "test":
+        return [case.id for case in project.test_cases()]
+    if group == "validation":
+        return [case.id for case in project.cases.values() if case.split == "validation"]
+    if group == "unlabelled":
+        return [case.id for case in project.unlabelled_cases()]
+    if group == "all":
+        return list(project.cases)
+    return [project.case(name).id for name in read_names(Path(group))]
+
+
+def _title(group: str | None) -> str:
+    return f"{group} cases" if group in GROUPS else f"cases in {group}"

@@ -1,0 +1,104 @@
+"""Begin a project from a folder of images.
+
+The folder may hold NIfTI, NRRD or MHA files, DICOM series, or a data set in
+the layout of the Medical Segmentation Decathlon (dataset.json, imagesTr,
+labelsTr, and splits.json if there is one). The images stay where they are and
+are never written to.
+
+  metassl new liver --from ~/scans --labels 1=Liver 2=Tumour
+  metassl new hippocampus --from Task04_Hippocampus --labelled 3
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .console import Console, command_line, listing
+from .options import add_json_option, count
+from .text_file import read_names
+
+SUMMARY = "make a project from a folder of images"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("project", type=Path, metavar="PROJECT", help="the new folder")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="where the images are",
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--labelled",
+        type=count,
+        metavar="N",
+        help="import the labels of the first N cases and hide all others (default: none)",
+    )
+    which.add_argument(
+        "--labelled-cases",
+        type=Path,
+        metavar="FILE",
+        help="import the labels of the cases in FILE, one name a line",
+    )
+    parser.add_argument(
+        "--validation",
+        type=int,
+        default=0,
+        metavar="N",
+        help="import the labels of N more cases, to measure with and never to train on",
+    )
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        metavar="VALUE=NAME",
+        help="the structures, such as 1=Liver 2=Tumour (default: what dataset.json says)",
+    )
+    parser.add_argument("--name", help="the project's name (default: the data set's)")
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.project import new_project
+
+    chosen = arguments.labelled_cases
+    project, warnings = new_project(
+        arguments.project,
+        arguments.source,
+        labelled=arguments.labelled,
+        labelled_cases=None if chosen is None else read_names(chosen),
+        validation=arguments.validation,
+        labels=arguments.labels,
+        name=arguments.name,
+    )
+    for warning in warnings:
+        console.warn(warning)
+    labelled = [case.id for case in project.labelled_cases()]
+    validation = [case.id for case in project.validation_cases()]
+    console.say(f"{project.name}: {len(project.cases)} cases in {arguments.project}")
+    console.say(
+        f"  structures  {', '.join(f'{label.value} {label.name}' for label in project.labels)}"
+    )
+    console.say(f"  labelled    {len(labelled)}{f' ({listing(labelled)})' if labelled else ''}")
+    if validation:
+        console.say(f"  validation  {len(validation)} ({listing(validation)})")
+    if labelled:
+        console.say(f"next: {command_line('metassl', 'train', arguments.project)}")
+    else:
+        console.say(f"next: {command_line('metassl', 'label', arguments.project, 'CASE', 'FILE')}")
+    console.result(
+        {
+            "project": project.path,
+            "name": project.name,
+            "labels": {label.name: label.value for label in project.labels},
+            "cases": len(project.cases),
+            "labelled": labelled,
+            "validation": validation,
+            "test": [case.id for case in project.test_cases()],
+            "warnings": warnings,
+        }
+    )
+    return 0

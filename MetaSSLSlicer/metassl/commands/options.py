@@ -1,0 +1,39 @@
+"""Options that several commands share, so that they mean and say the same everywhere."""
+
+from __future__ import annotations
+
+import argparse
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """--json: one object on stdout."""
+    parser.add_argument(
+        "--json", action="store_true", help="print one JSON object; all other words go to stderr"
+    )
+
+
+def add_device_option(parser: argparse.ArgumentParser, default: str | None = "auto") -> None:
+    """--device; with the default None the project's own choice stands."""
+    parser.add_argument(
+        "--device", choices=DEVICES, default=default, help="default: the GPU if there is one"
+    )
+
+
+def minutes(text: str) -> float:
+    """A length of time for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 100_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes")
+    return value
+
+
+def count(text: str) -> int:
+    """A whole number above zero for argparse."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)

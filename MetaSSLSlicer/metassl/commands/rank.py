@@ -1,0 +1,54 @@
+"""Rank the cases without a label: the ones that would teach the model most come first.
+
+The ranking is kept with the round, and `metassl status` and the panel in
+Slicer go by it.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .console import Console, command_line
+from .options import add_json_option, count
+
+SUMMARY = "rank the cases by how much the model doubts them"
+SHOWN = 10
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("project", type=Path, metavar="PROJECT")
+    parser.add_argument("--strategy", help="default: the project's own, or discrepancy")
+    parser.add_argument(
+        "--top", type=count, default=SHOWN, metavar="N", help=f"show so many (default: {SHOWN})"
+    )
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.inference.predict import model_round
+    from metassl.project import Project
+    from metassl.selection import rank
+
+    project = Project.open(arguments.project)
+    strategy = arguments.strategy or project.settings.get("strategy", "discrepancy")
+    found = model_round(project)
+    ranking = rank(project, found, strategy)
+    entries = ranking["cases"]
+    for reason in ranking.get("skipped", {}).values():
+        console.warn(f"left out: {reason}")
+    if not entries:
+        console.say("no case is left to rank: all are labelled, or none is predicted yet")
+    else:
+        rows = [
+            (f"{place}.", entry["case"], f"{entry['score']:.4g}", entry.get("reason", ""))
+            for place, entry in enumerate(entries[: arguments.top], start=1)
+        ]
+        console.say(f"round {found.number:04d}, strategy {ranking['strategy']}")
+        console.table([("", "case", "score", "why"), *rows])
+        if len(entries) > len(rows):
+            console.say(f"  and {len(entries) - len(rows)} more")
+        label = command_line("metassl", "label", arguments.project, entries[0]["case"], "FILE")
+        console.say(f"next: {label}")
+    console.result({"round": found.number, **ranking})
+    return 0

@@ -1,0 +1,154 @@
+"""Where the project and its training stand, and what to type next.
+
+--follow attaches to a running training from any terminal; Ctrl-C ends the
+following, never the training.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .console import Console, duration, listing
+from .options import add_json_option
+
+if TYPE_CHECKING:
+    from metassl.jobs import JobStatus
+    from metassl.project import Project, Round
+
+SUMMARY = "see where it stands and what to type next (--follow watches)"
+
+_STATE_WORDS = {
+    "unlabelled": "untouched",
+    "in_progress": "being annotated",
+    "labelled": "labelled",
+    "predicted": "predicted, to be reviewed",
+    "accepted": "prediction accepted",
+    "corrected": "prediction corrected",
+    "rejected": "prediction rejected",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("project", type=Path, metavar="PROJECT")
+    parser.add_argument(
+        "--follow", action="store_true", help="watch the running training until it ends"
+    )
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.jobs import job_status
+    from metassl.project import Project
+
+    from .follow import follow
+
+    project = Project.open(arguments.project)
+    found = project.latest_round()
+    status = None if found is None else job_status(found)
+    if arguments.follow and status is not None and not status.is_over:
+        try:
+            status = follow(found, console)
+        except KeyboardInterrupt:
+            console.say("no longer following; the training goes on")
+            return 130
+    show(project, arguments.project, found, status, console)
+    return 1 if arguments.follow and status is not None and status.state == "failed" else 0
+
+
+def show(
+    project: Project, shown: Path, found: Round | None, status: JobStatus | None, console: Console
+) -> None:
+    """Print the state of a project, for people or as JSON."""
+    from .advice import labels_since, next_case, next_steps
+
+    cases = list(project.cases.values())
+    first = None if found is None else next_case(project, found)
+    steps = next_steps(project, shown, found, status)
+    console.say(f"{project.name} ({shown})")
+    console.say(
+        f"  structures  {', '.join(f'{label.value} {label.name}' for label in project.labels)}"
+    )
+    _show_cases(cases, console)
+    if found is not None and status is not None:
+        _show_round(found, status, console)
+        new = labels_since(project, found)
+        if new and status.state == "finished":
+            console.say(f"  new labels  {len(new)} since that round ({listing(new)})")
+    if first is not None:
+        console.say(f"  next case   {first['case']}: {first.get('reason', '')}")
+    console.say("next:")
+    console.table([(step.command, f"# {step.why}") for step in steps])
+    console.result(_as_json(project, cases, found, status, first, steps))
+
+
+def _show_cases(cases: list, console: Console) -> None:
+    for split, title in (("pool", "cases"), ("validation", "validation"), ("test", "test")):
+        states = Counter(case.state for case in cases if case.split == split)
+        if not states and split != "pool":
+            continue
+        # Validation and test cases that nobody touches are as they should be.
+        told = [s for s in _STATE_WORDS if states[s] and (split == "pool" or s != "unlabelled")]
+        parts = ", ".join(f"{states[state]} {_STATE_WORDS[state]}" for state in told)
+        console.say(f"  {title:<11} {states.total()}{f': {parts}' if parts else ''}")
+
+
+def _show_round(found: Round, status: JobStatus, console: Console) -> None:
+    from .follow import describe_device, describe_dice
+
+    words = [status.state]
+    if status.state in ("running", "paused", "interrupted", "failed") and status.stage:
+        place = f" {status.step}/{status.total}" if status.total else ""
+        words.append(f"{status.stage}{place}")
+    if status.state == "running" and status.eta_s is not None:
+        words.append(f"{duration(status.eta_s)} left")
+    if status.elapsed_s:
+        words.append(
+            f"{duration(status.elapsed_s)} so far"
+            if not status.is_over
+            else duration(status.elapsed_s)
+        )
+    words.append(describe_device(status))
+    console.say(f"  round {found.number:04d}  {', '.join(filter(None, words))}")
+    if status.plan.get("summary"):
+        console.say(f"  plan        {status.plan['summary']}")
+    if status.validation and (dice := describe_dice(status.validation.get("dice"))):
+        console.say(f"  validation  {dice}")
+    if status.predicted:
+        console.say(f"  predicted   {status.predicted} cases")
+    for warning in status.warnings[-3:]:
+        console.say(f"  note        {warning}")
+    for case, reason in list(status.failed_cases.items())[:5]:
+        console.say(f"  left out    {reason or case}")
+    if status.message:
+        console.say(f"  problem     {status.message}")
+    if status.hint:
+        console.say(f"  hint        {status.hint}")
+
+
+def _as_json(
+    project: Project,
+    cases: list,
+    found: Round | None,
+    status: JobStatus | None,
+    first: Any,
+    steps: list,
+) -> dict[str, Any]:
+    splits = {
+        split: Counter(c.state for c in cases if c.split == split)
+        for split in ("pool", "validation", "test")
+    }
+    content: dict[str, Any] = {
+        "project": project.path,
+        "name": project.name,
+        "labels": {label.name: label.value for label in project.labels},
+        "cases": {split: dict(states) for split, states in splits.items()},
+        "round": None,
+        "next_case": first,
+        "next": [{"command": step.command, "why": step.why} for step in steps],
+    }
+    if found is not None and status is not None:
+        content["round"] = {"number": found.number, **status.to_json()}
+    return content

@@ -1,0 +1,67 @@
+"""Stop the running training after its present step and keep all it has learnt.
+
+`metassl train` goes on with it later. --now kills it; what was learnt since
+the last checkpoint is then done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from .console import Console, command_line
+from .options import add_json_option
+
+SUMMARY = "stop the training; it can go on later (--now kills it)"
+PATIENCE_S = 60.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("project", type=Path, metavar="PROJECT")
+    parser.add_argument("--now", action="store_true", help="kill it")
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.jobs import get_launcher, job_status
+    from metassl.project import Project
+
+    project = Project.open(arguments.project)
+    found = project.latest_round()
+    if found is None or job_status(found).state != "running":
+        console.say("nothing is being trained")
+        console.result({"stopped": False, "round": None if found is None else found.number})
+        return 0
+    launcher = get_launcher(found.record.get("launcher", "local"))
+    if arguments.now:
+        launcher.stop_now(found)
+    else:
+        launcher.stop(found)
+        console.say("stopping after the present step ...")
+    status = _wait(found)
+    over = status.is_over
+    if over:
+        console.say(f"round {found.number:04d} {status.state}")
+        console.say(f"next: {command_line('metassl', 'train', arguments.project)}")
+    else:
+        watch = command_line("metassl", "status", arguments.project, "--follow")
+        console.say(f"it was asked to stop and is still at work; watch it with {watch}")
+    console.result({"stopped": over, "round": found.number, "state": status.state})
+    return 0 if over else 1
+
+
+def _wait(found):
+    """Wait until the job is over and its process has ended, but not for ever; its status."""
+    from metassl.jobs import JobFollower, JobRecord
+
+    follower = JobFollower(found)
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        _, status = follower.poll()
+        record = JobRecord.read(found.job_path)
+        if status.is_over and (record is None or not record.alive()):
+            return status
+        if time.monotonic() > deadline:
+            return status
+        time.sleep(0.1)

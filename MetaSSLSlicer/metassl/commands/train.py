@@ -1,0 +1,115 @@
+"""Train on the labelled cases and on the images of all others, then predict those and rank them.
+
+The training runs in a process of its own: this command only watches it, and
+Ctrl-C ends the watching. A training that was stopped or killed goes on where
+it was; otherwise a new round begins, from the former round's model.
+
+  metassl train liver
+  metassl train liver --minutes 30 --device cuda --detach
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .console import Console, command_line, duration
+from .options import add_device_option, add_json_option, count, minutes
+
+SUMMARY = "train, then predict and rank all other cases"
+HOSTS = ("cps", "mt")
+LOSSES = ("metassl", "plain")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("project", type=Path, metavar="PROJECT")
+    parser.add_argument("--detach", action="store_true", help="do not watch; see `metassl status`")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=minutes, metavar="M", help="how long to train")
+    length.add_argument(
+        "--iterations", type=count, metavar="N", help="train for so many steps instead"
+    )
+    add_device_option(parser, default=None)
+    parser.add_argument(
+        "--host", choices=HOSTS, help="cps: two networks teach each other; mt: mean teacher"
+    )
+    parser.add_argument(
+        "--loss", choices=LOSSES, help="metassl, or plain: the host's own loss on unlabelled images"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="the same seed, the same training")
+    parser.add_argument(
+        "--fresh", action="store_true", help="do not start from the former round's model"
+    )
+    parser.add_argument(
+        "--new-round", action="store_true", help="leave a stopped round as it is and begin another"
+    )
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.jobs import JobRecord
+    from metassl.project import Project
+    from metassl.training.start import start_training
+
+    from .follow import follow, last_seq
+
+    project = Project.open(arguments.project)
+    former = project.latest_round()
+    told = last_seq(former)
+    found = start_training(
+        project,
+        host=arguments.host,
+        loss=arguments.loss,
+        iterations=arguments.iterations,
+        minutes=arguments.minutes,
+        device=arguments.device,
+        seed=arguments.seed,
+        fresh=arguments.fresh,
+        new_round=arguments.new_round,
+    )
+    resumed = found == former
+    watch = command_line("metassl", "status", arguments.project, "--follow")
+    stop = command_line("metassl", "stop", arguments.project)
+    if arguments.detach:
+        record = JobRecord.read(found.job_path)
+        console.say(f"round {found.number:04d} trains in the background (pid {record.pid})")
+        console.table([(watch, "# watch it"), (stop, "# stop it")])
+        console.result(
+            {"round": found.number, "resumed": resumed, "state": "running", "pid": record.pid}
+        )
+        return 0
+    console.say(f"round {found.number:04d} {'goes on' if resumed else 'begins'}")
+    try:
+        status = follow(found, console, after=told if resumed else 0)
+    except KeyboardInterrupt:
+        console.say("no longer watching; the training goes on in the background")
+        console.table([(watch, "# watch it again"), (stop, "# stop it")])
+        return 130
+    return conclude(project, arguments.project, found, status, console)
+
+
+def conclude(project, shown: Path, found, status, console: Console) -> int:
+    """Say how the training ended and what to type next; the exit code."""
+    from .advice import next_case, next_steps
+    from .follow import describe_dice
+
+    took = f" after {duration(status.elapsed_s)}"
+    console.say(
+        f"round {found.number:04d} {status.state}{took}: {status.predicted} cases predicted"
+    )
+    if status.validation and (dice := describe_dice(status.validation.get("dice"))):
+        console.say(f"validation {dice}")
+    if status.state == "paused":
+        console.say("it was stopped, and nothing is lost")
+    if status.message:
+        console.say(f"problem: {status.message}")
+    if status.hint:
+        console.say(f"hint: {status.hint}")
+    first = next_case(project, found)
+    if first is not None:
+        console.say(f"look next at {first['case']}: {first.get('reason', '')}")
+    console.say("next:")
+    steps = next_steps(project, shown, found, status)
+    console.table([(step.command, f"# {step.why}") for step in steps])
+    console.result({"round": found.number, **status.to_json(), "next_case": first})
+    return 0 if status.state == "finished" else 1

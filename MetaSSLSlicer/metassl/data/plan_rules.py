@@ -1,0 +1,70 @@
+"""What must hold for a plan, however it was made or read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from metassl.data.plan import Plan
+
+PRECISIONS = ("bf16", "fp16", "fp32")
+AXES = ("patient", "stack")
+SCHEMES = {"robust_zscore": (), "ct_window": ("low", "high", "mean", "std")}
+"""The intensity schemes, and the numbers that each needs."""
+
+
+def problem_of(plan: Plan) -> str:
+    """What is wrong with a plan, naming the field; '' when nothing is."""
+
+    def triple(value, kind, least) -> bool:
+        return (
+            isinstance(value, tuple)
+            and len(value) == 3
+            and all(_number(n, kind) and n >= least for n in value)
+        )
+
+    try:
+        checks = {
+            "axes": plan.axes in AXES,
+            "spacing_zyx": triple(plan.spacing_zyx, float, 1e-6),
+            "source_spacing_zyx": triple(plan.source_spacing_zyx, float, 1e-6),
+            "patch_zyx": triple(plan.patch_zyx, int, 1),
+            "batch": len(plan.batch) == 2
+            and all(_number(n, int) for n in plan.batch)
+            and plan.batch[0] >= 1
+            and plan.batch[1] >= 0,
+            "filters": len(plan.filters) >= 3
+            and all(_number(f, int) and f > 0 for f in plan.filters),
+            "kernels": len(plan.kernels) == len(plan.filters)
+            and all(triple(k, int, 1) and set(k) <= {1, 3} for k in plan.kernels),
+            "strides": len(plan.strides) == len(plan.filters)
+            and all(triple(s, int, 1) and set(s) <= {1, 2} for s in plan.strides)
+            and plan.strides[0] == (1, 1, 1),
+            "in_channels": _number(plan.in_channels, int) and plan.in_channels >= 1,
+            "intensity": len(plan.intensity) == plan.in_channels
+            and all(_scheme_is_right(scheme) for scheme in plan.intensity),
+            "classes": _number(plan.classes, int) and plan.classes >= 2,
+            "precision": plan.precision in PRECISIONS,
+        }
+    except (TypeError, KeyError, AttributeError) as error:
+        return f"a field has the wrong form ({error})"
+    for name, right in checks.items():
+        if not right:
+            return f"{name} is {getattr(plan, name)!r}"
+    if any(p % t for p, t in zip(plan.patch_zyx, plan.total_stride, strict=True)):
+        return f"patch_zyx {plan.patch_zyx} is no multiple of the strides {plan.total_stride}"
+    return ""
+
+
+def _number(value: Any, kind: type) -> bool:
+    kinds = (int, float) if kind is float else (int,)
+    return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _scheme_is_right(scheme: Mapping[str, Any]) -> bool:
+    numbers = SCHEMES[scheme["scheme"]]
+    if not all(_number(scheme[name], float) for name in numbers):
+        return False
+    return not numbers or (scheme["low"] <= scheme["high"] and scheme["std"] > 0)

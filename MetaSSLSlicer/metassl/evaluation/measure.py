@@ -1,0 +1,137 @@
+"""Everything that is measured on one case."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import SimpleITK as sitk
+
+from metassl.project.errors import ImageError, LabelError
+from metassl.project.geometry import Geometry
+from metassl.project.images import IGNORE, quiet, read_labels
+from metassl.project.labels import LabelDefinition
+
+from .metrics import case_metrics
+from .region_errors import RegionErrors, foreground_band
+from .uncertainty import UncertaintyScore
+
+BAND_VOXELS = 3
+
+
+class PredictionFiles(Protocol):
+    """The files of one prediction; `regions` and `uncertainty` may be None when there are none."""
+
+    segmentation: Path
+    regions: Path | None
+    uncertainty: Path | None
+
+
+@dataclass(frozen=True)
+class EvaluationItem:
+    """A case to evaluate: its predicted files and its true annotation."""
+
+    case: str
+    prediction: PredictionFiles
+    truth: Path
+
+
+class CaseMeasures:
+    """The figures of one case, ready to be added up with others."""
+
+    def __init__(self, item: EvaluationItem, labels: Sequence[LabelDefinition]) -> None:
+        """Read the files and measure. Raises MetaSSLError naming the case and the file."""
+        case = item.case
+        truth, grid = read_labels(item.truth, case)
+        segmentation = _on_grid(Path(item.prediction.segmentation), case, grid, item.truth)
+        _check_values(truth, labels, case, item.truth)
+        _check_values(segmentation, labels, case, item.prediction.segmentation)
+        valid = truth != IGNORE
+        if not valid.any():
+            raise LabelError(f"case {case}: {item.truth} has no annotated voxel")
+        wrong = (segmentation != truth) & valid
+        self.metrics = case_metrics(segmentation, truth, grid.spacing_zyx, labels)
+        self.voxels, self.wrong = int(valid.sum()), int(wrong.sum())
+        self.regions, self.band_regions = RegionErrors(), RegionErrors()
+        self.uncertainty, self.band_uncertainty = UncertaintyScore(), UncertaintyScore()
+        band = foreground_band(segmentation, truth, BAND_VOXELS) & valid
+        if item.prediction.regions is not None:
+            regions = _on_grid(Path(item.prediction.regions), case, grid, item.truth)
+            if regions.max() > 4:
+                raise LabelError(
+                    f"case {case}: {item.prediction.regions} is no region map: it holds "
+                    f"{regions.max()}; predict the case again"
+                )
+            self.regions.add(regions, wrong, valid)
+            self.band_regions.add(regions, wrong, band)
+            valid, band = valid & (regions > 0), band & (regions > 0)
+        if item.prediction.uncertainty is not None:
+            doubt = _read_uncertainty(Path(item.prediction.uncertainty), case, grid, item.truth)
+            self.uncertainty.add(doubt, wrong, valid)
+            self.band_uncertainty.add(doubt, wrong, band)
+
+    @property
+    def dice(self) -> float:
+        """The mean Dice over the structures that the case has; NaN when it has none."""
+        known = [row["dice"] for row in self.metrics.values() if not math.isnan(row["dice"])]
+        return sum(known) / len(known) if known else math.nan
+
+    @property
+    def missed(self) -> list[str]:
+        """The structures that are annotated and were not predicted at all."""
+        return self._in_one_only("truth_ml", "predicted_ml")
+
+    @property
+    def invented(self) -> list[str]:
+        """The structures that were predicted and are not annotated at all."""
+        return self._in_one_only("predicted_ml", "truth_ml")
+
+    def _in_one_only(self, there: str, missing: str) -> list[str]:
+        return [name for name, row in self.metrics.items() if row[there] and not row[missing]]
+
+
+def _on_grid(path: Path, case: str, grid: Geometry, truth: Path) -> np.ndarray:
+    array, own = read_labels(path, case)
+    _check_grid(path, case, own, grid, truth)
+    return array
+
+
+def _read_uncertainty(path: Path, case: str, grid: Geometry, truth: Path) -> np.ndarray:
+    if not path.is_file():
+        raise ImageError(f"case {case}: there is no file {path}; predict the case again")
+    try:
+        with quiet():
+            image = sitk.ReadImage(str(path), sitk.sitkFloat32)
+    except RuntimeError as error:
+        raise ImageError(f"case {case}: cannot read {path}; predict the case again") from error
+    own = Geometry.of(image)
+    _check_grid(path, case, own, grid, truth)
+    array = sitk.GetArrayFromImage(image).reshape(own.shape_zyx)
+    if not (array.min() >= 0 and array.max() <= 1):  # NaN fails too
+        raise ImageError(f"case {case}: {path} holds values outside 0..1; predict the case again")
+    return array
+
+
+def _check_grid(path: Path, case: str, own: Geometry, grid: Geometry, truth: Path) -> None:
+    if difference := own.difference(grid):
+        raise LabelError(
+            f"case {case}: {path} is not on the grid of {truth}: {difference}; "
+            "give the annotation that was drawn on this image"
+        )
+
+
+def _check_values(
+    array: np.ndarray, labels: Sequence[LabelDefinition], case: str, path: Path
+) -> None:
+    known = {0, IGNORE, *(label.value for label in labels)}
+    strange = [value for value in np.flatnonzero(np.bincount(array.ravel())) if value not in known]
+    if strange:
+        listed = ", ".join(str(value) for value in strange[:8])
+        raise LabelError(
+            f"case {case}: {path} holds the values {listed}, which the project's labels "
+            "do not have; relabel the file"
+        )

@@ -1,0 +1,137 @@
+"""What the report tells, gathered from the project folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from metassl.jobs.events import read_events
+from metassl.jobs.status import JobStatus, job_status
+from metassl.project.cases import Case
+from metassl.project.errors import MetaSSLError, ProjectError
+from metassl.project.files import read_json
+from metassl.project.project import Project
+from metassl.project.rounds import Round
+
+from ..region_errors import REGIONS
+from .words import count
+
+_EVALUATION = ("n_cases", "labels", "dice", "hd95_mm", "assd_mm", "regions", "uncertainty", "band")
+
+
+@dataclass
+class Content:
+    """All that the sections show. `rates` is P(error) per region, None until it is measured."""
+
+    project: Project
+    round: Round
+    record: dict[str, Any]
+    cases: dict[str, Case]
+    status: JobStatus
+    events: list[dict[str, Any]]
+    ranking: list[dict[str, Any]]
+    strategy: str
+    summaries: dict[str, dict[str, Any]]
+    evaluation: dict[str, Any] | None
+    rates: dict[str, float | None] | None = None
+    rates_from: str = ""
+    rounds: list[tuple[Round, JobStatus]] = field(default_factory=list)
+    written: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """How the round was asked to train."""
+        return self.record.get("config") or {}
+
+    @property
+    def trained_on(self) -> dict[str, str]:
+        """Version of the annotation of each labelled case of the round."""
+        return self.record.get("labels") or {}
+
+    def volume_shares(self) -> dict[str, float] | None:
+        """Share of each region in all predicted voxels; None before anything is predicted."""
+        voxels = {
+            name: sum(int(summary["voxels"][name]) for summary in self.summaries.values())
+            for name in REGIONS.values()
+        }
+        total = sum(voxels.values())
+        return {name: amount / total for name, amount in voxels.items()} if total else None
+
+
+def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) -> Content:
+    """Read what there is. ProjectError when a file that is there is damaged."""
+    ranking = _ranking(found)
+    content = Content(
+        project=project,
+        round=found,
+        record=found.record,
+        cases=project.cases,
+        status=job_status(found),
+        events=read_events(found.events_path),
+        ranking=ranking.get("cases", []),
+        strategy=str(ranking.get("strategy", "")),
+        summaries=_summaries(found),
+        evaluation=_checked(evaluation),
+        rounds=[(one, job_status(one)) for one in project.rounds() if one.number <= found.number],
+    )
+    content.rates, content.rates_from = _rates(found, content.evaluation)
+    return content
+
+
+def _ranking(found: Round) -> dict[str, Any]:
+    if not found.ranking_path.exists():
+        return {}
+    ranking = read_json(found.ranking_path, "the ranking")
+    entries = ranking.get("cases")
+    if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
+        raise ProjectError(
+            f"the ranking is damaged: {found.ranking_path}; run `metassl rank` to write it anew"
+        )
+    return ranking
+
+
+def _is_entry(entry: Any) -> bool:
+    return isinstance(entry, dict) and "case" in entry and isinstance(entry.get("score"), int | float)
+
+
+def _summaries(found: Round) -> dict[str, dict[str, Any]]:
+    """The summaries of the predicted cases; a damaged one is left out, as in the ranking."""
+    summaries = {}
+    for case_id in found.predicted_cases():
+        try:
+            summary = read_json(found.prediction(case_id).summary, f"the summary of {case_id}")
+            if all(isinstance(summary["voxels"][name], int) for name in REGIONS.values()):
+                summaries[case_id] = summary
+        except (MetaSSLError, KeyError, TypeError):
+            continue
+    return summaries
+
+
+def _checked(evaluation: dict[str, Any] | None) -> dict[str, Any] | None:
+    if evaluation is None or not evaluation.get("n_cases", 1):
+        return None
+    missing = [key for key in _EVALUATION if key not in evaluation]
+    if missing:
+        raise ProjectError(
+            f"the evaluation lacks {', '.join(missing)}: give what `metassl evaluate --json` wrote"
+        )
+    return evaluation
+
+
+def _rates(
+    found: Round, evaluation: dict[str, Any] | None
+) -> tuple[dict[str, float | None] | None, str]:
+    if evaluation is not None and any(row["voxels"] for row in evaluation["regions"].values()):
+        rates = {name: row["error_rate"] for name, row in evaluation["regions"].items()}
+        return rates, f"measured on {count(evaluation['n_cases'], 'case')} of the evaluation"
+    path = found.path / "error_rates.json"
+    if not path.exists():
+        return None, ""
+    measured = read_json(path, "the measured error rates")
+    sources = [
+        count(int(measured.get(key) or 0), title)
+        for key, title in (("validation_cases", "validation case"), ("corrected_cases", "reviewed case"))
+        if measured.get(key)
+    ]
+    return measured.get("rates"), f"measured on {' and '.join(sources)}"

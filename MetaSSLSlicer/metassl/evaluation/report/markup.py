@@ -1,0 +1,62 @@
+"""HTML and SVG from calls: whatever is not markup already is escaped, so no text can be code."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from typing import Any
+
+_VOID = {"img", "meta", "br", "col"}
+_CONTROL = {code: None for code in range(32) if chr(code) not in "\t\n"} | {127: None}
+
+
+class Markup(str):
+    """Text that is markup already."""
+
+    __slots__ = ()
+
+
+def tag(name: str, *content: Any, **attributes: Any) -> Markup:
+    """An element. Attributes: `class_` is class, `_` is `-`; those that are None are left out."""
+    head = [name]
+    for key, value in attributes.items():
+        if value is not None:
+            head.append(f'{key.rstrip("_").replace("_", "-")}="{escape(value)}"')
+    opening = f"<{' '.join(head)}>"
+    return Markup(opening if name in _VOID else f"{opening}{join(content)}</{name}>")
+
+
+def join(content: Iterable[Any], between: str = "") -> Markup:
+    """Pieces one after the other: markup as it is, lists flattened, None left out."""
+    pieces = []
+    for piece in content:
+        if piece is None:
+            continue
+        if isinstance(piece, Markup):
+            pieces.append(str(piece))
+        elif isinstance(piece, list | tuple):
+            pieces.append(str(join(piece)))
+        else:
+            pieces.append(escape(piece))
+    return Markup(between.join(pieces))
+
+
+def escape(value: Any) -> str:
+    """Text that is safe in HTML, inside quotes too; control characters are dropped."""
+    return html.escape(str(value).translate(_CONTROL), quote=True)
+
+
+def table(
+    heads: Iterable[Any], rows: Iterable[Iterable[Any]], sides: str = "", **attributes: Any
+) -> Markup:
+    """A table in a box that scrolls when it is too wide; `sides`: "l" or "r" for each column."""
+    head = tag("tr", [tag("th", cell, scope="col") for cell in heads])
+    body = [tag("tr", [cell if _is_cell(cell) else tag("td", cell) for cell in row]) for row in rows]
+    right = "".join(f" r{n}" for n, side in enumerate(sides, start=1) if side == "r")
+    classes = f"{attributes.pop('class_', '')}{right}".strip() or None
+    inner = tag("table", tag("thead", head), tag("tbody", body), class_=classes, **attributes)
+    return tag("div", inner, class_="scroll")
+
+
+def _is_cell(cell: Any) -> bool:
+    return isinstance(cell, Markup) and cell.startswith(("<td", "<th"))

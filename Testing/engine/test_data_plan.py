@@ -1,0 +1,263 @@
+"""From the fingerprint to the plan, and the network that it describes."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from metassl.data import budget
+from metassl.data.network import build_network, memory_format
+from metassl.data.plan import Plan, make_plan
+from metassl.project.errors import ProjectError
+
+GIGABYTE = 10**9
+MR = {"is_ct": False, "foreground": {"low": 3, "high": 90, "mean": 40, "std": 9}}
+CT = {"is_ct": True, "foreground": {"low": -160, "high": 240, "mean": 60, "std": 50}}
+
+# as in common data sets: (median shape, median spacing), both (z, y, x)
+BRAIN_CROP = ((36, 50, 35), (1, 1, 1))
+HEART_STACK = ((9, 240, 200), (10, 1.5625, 1.5625))
+PROSTATE = ((20, 320, 320), (3.6, 0.62, 0.62))
+HEAD = ((160, 240, 240), (1, 1, 1))
+TORSO_CT = ((300, 512, 512), (1.5, 0.8, 0.8))
+SLICES = ((1, 256, 256), (1, 0.5, 0.5))
+TINY = ((3, 5, 4), (1, 1, 1))
+ALL = {
+    "brain crop": BRAIN_CROP,
+    "heart stack": HEART_STACK,
+    "prostate": PROSTATE,
+    "head": HEAD,
+    "torso": TORSO_CT,
+    "slices": SLICES,
+    "tiny": TINY,
+}
+
+
+def facts(kind, *channels, axes="patient"):
+    shape, spacing = kind
+    return {
+        "axes": axes,
+        "median_shape_zyx": list(shape),
+        "median_spacing_zyx": list(spacing),
+        "channels": list(channels or (MR,)),
+    }
+
+
+def make(kind, device="cpu", memory=16 * GIGABYTE, classes=3, channels=()):
+    return make_plan(facts(kind, *channels), classes, device, memory)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "mps", "cuda:1"])
+@pytest.mark.parametrize("name", ALL)
+def test_every_plan_keeps_its_own_rules(name, device):
+    plan = make(ALL[name], device)
+    limits = budget.BUDGETS[device.split(":")[0]]
+    assert math.prod(plan.patch_zyx) <= max(limits.voxels, limits.stack_voxels)
+    for edge, stride in zip(plan.patch_zyx, plan.total_stride, strict=True):
+        assert edge % stride == 0
+        assert stride == 1 or edge // stride >= 4
+    assert plan.filters[0] == limits.first_filters
+    for level, filters in enumerate(plan.filters):
+        assert filters == min(limits.first_filters * 2**level, limits.max_filters)
+    assert len(plan.filters) >= 3
+    assert 1 <= plan.batch[0] <= limits.max_images and 1 <= plan.batch[1] <= limits.max_images
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_network_of_a_plan_gives_one_score_per_class_and_voxel(name):
+    torch.manual_seed(0)
+    plan = make(ALL[name], classes=4, channels=(MR, MR))
+    edges = tuple(2 * stride if stride > 1 else 3 for stride in plan.total_stride)
+    network = build_network(replace(plan, filters=tuple(2 for _ in plan.filters))).eval()
+    with torch.no_grad():
+        assert network(torch.zeros(1, 2, *edges)).shape == (1, 4, *edges)
+
+
+def test_a_step_of_training_reaches_every_weight():
+    torch.manual_seed(0)
+    plan = make(HEART_STACK)
+    network = build_network(replace(plan, filters=tuple(2 for _ in plan.filters)))
+    shape = tuple(2 * stride for stride in plan.total_stride)
+    network(torch.randn(2, 1, *shape)).square().mean().backward()
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
+def test_a_small_image_is_taken_whole():
+    plan = make(BRAIN_CROP)
+    assert plan.patch_zyx == (40, 56, 40)
+    assert plan.spacing_zyx == (1, 1, 1)
+    assert set(plan.kernels) == {(3, 3, 3)}
+    assert set(plan.strides[1:]) == {(2, 2, 2)}
+
+
+def test_a_stack_of_thick_slices_is_pooled_in_the_plane_first():
+    plan = make(HEART_STACK)
+    assert plan.is_stack
+    assert plan.spacing_zyx == (10, 1.5625, 1.5625)
+    # 10 / 1.5625 = 6.4: two halvings of the plane bring it to 6.25 mm, within twice 10 mm
+    assert plan.kernels[:3] == ((1, 3, 3), (1, 3, 3), (3, 3, 3))
+    assert plan.strides[:3] == ((1, 1, 1), (1, 2, 2), (1, 2, 2))
+    assert plan.patch_zyx[0] in (8, 10) and min(plan.patch_zyx[1:]) >= 96
+
+
+def test_a_network_for_single_slices_never_looks_across_them():
+    plan = make(SLICES)
+    assert plan.patch_zyx[0] == 1
+    assert {kernel[0] for kernel in plan.kernels} == {1}
+    assert {stride[0] for stride in plan.strides} == {1}
+
+
+def test_ct_gets_the_window_of_its_structures_and_mr_a_score_per_case():
+    plan = make(TORSO_CT, channels=(CT, MR))
+    window = {"scheme": "ct_window", "low": -160, "high": 240, "mean": 60, "std": 50}
+    assert [dict(scheme) for scheme in plan.intensity] == [window, {"scheme": "robust_zscore"}]
+    assert plan.in_channels == 2
+
+
+def test_a_gpu_gets_larger_patches_and_networks_than_a_cpu():
+    cpu, gpu = make(HEAD, "cpu"), make(HEAD, "cuda", 80 * GIGABYTE)
+    assert math.prod(gpu.patch_zyx) > 5 * math.prod(cpu.patch_zyx)
+    assert gpu.filters[0] > cpu.filters[0]
+
+
+def test_less_memory_means_a_smaller_patch():
+    sizes = [math.prod(make(HEAD, "cuda", m * GIGABYTE).patch_zyx) for m in (48, 16, 8, 4, 2)]
+    assert sizes == sorted(sizes, reverse=True) and sizes[0] > 4 * sizes[-1]
+
+
+def test_small_patches_come_in_larger_batches_on_a_gpu():
+    assert make(BRAIN_CROP, "cuda", 24 * GIGABYTE).batch > make(HEAD, "cuda", 24 * GIGABYTE).batch
+
+
+def test_the_plan_fits_the_memory_by_its_own_estimate():
+    for kind, memory in ((HEAD, 4), (HEAD, 24), (HEART_STACK, 6), (BRAIN_CROP, 2), (PROSTATE, 1)):
+        for device in ("cpu", "cuda"):
+            plan = make(kind, device, memory * GIGABYTE)
+            per_voxel = budget.bytes_per_voxel(plan.filters[0], plan.precision)
+            used = 2 * sum(plan.batch) * math.prod(plan.patch_zyx) * per_voxel
+            assert used <= 0.75 * memory * GIGABYTE, (kind, memory, device)
+
+
+def test_the_memory_estimate_covers_what_training_keeps():
+    for kind in (BRAIN_CROP, HEART_STACK):
+        plan = make(kind)
+        plan = replace(plan, filters=tuple(f // plan.filters[0] * 4 for f in plan.filters))
+        kept = {}
+
+        def keep(tensor, kept=kept):
+            kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        shape = tuple(min(edge, 64) for edge in plan.patch_zyx)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            scores = build_network(plan)(torch.zeros(1, 1, *shape))
+        assert scores.requires_grad
+        weights = sum(p.numel() * 4 for p in build_network(plan).parameters())
+        measured = (sum(kept.values()) - weights) / math.prod(shape)
+        assert 0.3 < measured / budget.bytes_per_voxel(4, "fp32") < 1
+
+
+def test_huge_images_are_coarsened_on_a_cpu_but_never_on_a_large_gpu():
+    cpu, gpu = make(TORSO_CT, "cpu"), make(TORSO_CT, "cuda", 80 * GIGABYTE)
+    assert gpu.spacing_zyx == TORSO_CT[1]
+    assert min(cpu.spacing_zyx) > 1 and cpu.source_spacing_zyx == TORSO_CT[1]
+    assert "images: 0.8 x 0.8 x 1.5 mm" in cpu.describe()
+    assert make(BRAIN_CROP).source_spacing_zyx == make(BRAIN_CROP).spacing_zyx
+
+
+def test_the_same_facts_give_the_same_plan():
+    assert make(TORSO_CT, channels=(CT,)) == make(TORSO_CT, channels=(CT,))
+
+
+def test_an_unknown_device_is_refused():
+    with pytest.raises(ValueError, match="toaster"):
+        make(HEAD, "toaster")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_plan_survives_json(name):
+    plan = make(ALL[name], channels=(CT, MR))
+    assert Plan.from_json(json.loads(json.dumps(plan.to_json()))) == plan
+    assert Plan.from_json({"schema_version": 1, **plan.to_json()}) == plan
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("axes", "sideways"),
+        ("spacing_zyx", [1, 0, 1]),
+        ("spacing_zyx", [1, float("nan"), 1]),
+        ("spacing_zyx", "1 1 1"),
+        ("patch_zyx", [40, 57, 40]),
+        ("patch_zyx", [40.5, 56, 40]),
+        ("batch", [0, 2]),
+        ("batch", 2),
+        ("intensity", [{"scheme": "magic"}]),
+        ("intensity", [{"scheme": "ct_window", "low": 1}]),
+        ("intensity", []),
+        ("filters", [16, 32, 64]),
+        ("kernels", [[3, 3, 3]] * 3 + [[5, 3, 3]]),
+        ("strides", [[2, 2, 2]] * 4),
+        ("in_channels", 2),
+        ("classes", 1),
+        ("classes", True),
+        ("precision", "fp8"),
+        ("precision", None),
+    ],
+)
+def test_a_damaged_plan_is_refused_by_name(field, value):
+    content = {**make(BRAIN_CROP).to_json(), field: value}
+    with pytest.raises(ProjectError, match="the plan is damaged: .*") as refused:
+        Plan.from_json(content)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_plan_that_lacks_a_field_says_which():
+    content = make(BRAIN_CROP).to_json()
+    del content["strides"]
+    with pytest.raises(ProjectError, match="lacks strides"):
+        Plan.from_json(content)
+
+
+def test_the_description_is_one_line_in_the_order_that_viewers_show():
+    line = make(HEART_STACK, channels=(CT,)).describe()
+    assert "1.56 x 1.56 x 10 mm" in line
+    assert "CT window -160 to 240" in line
+    assert "flat" in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "precision"),
+    [
+        ({"avx512_bf16": True, "amx_bf16": False}, "bf16"),
+        ({"avx512_bf16": False, "amx_bf16": True}, "bf16"),
+        ({"avx512_bf16": False, "amx_bf16": False}, "fp32"),
+        ({}, "fp32"),
+    ],
+)
+def test_half_numbers_on_a_cpu_only_where_it_has_instructions_for_them(
+    monkeypatch, capabilities, precision
+):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+    monkeypatch.setattr(budget.platform, "machine", lambda: "x86_64")
+    assert budget.choose_precision("cpu") == precision
+    monkeypatch.setattr(budget.platform, "machine", lambda: "arm64")
+    assert budget.choose_precision("cpu") == "fp32"
+
+
+def test_a_gpu_trains_in_half_numbers_and_apples_in_full():
+    assert budget.choose_precision("cuda") in ("bf16", "fp16")
+    assert budget.choose_precision("mps") == "fp32"
+
+
+def test_networks_and_inputs_share_one_memory_layout():
+    network = build_network(replace(make(BRAIN_CROP), filters=(2, 4, 4, 4))).eval()
+    images = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 1, 16, 16, 16))).float()
+    with torch.no_grad():
+        plain = network(images)
+        layout = memory_format("cpu")
+        fast = network.to(memory_format=layout)(images.contiguous(memory_format=layout))
+    assert torch.allclose(plain, fast, atol=1e-4)

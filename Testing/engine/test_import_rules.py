@@ -1,0 +1,127 @@
+"""Two rooms and one door: who may import what."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+MODULE = Path(__file__).parents[2] / "MetaSSLSlicer"
+ENGINE = MODULE / "metassl"
+SLICER_ROOM = MODULE / "MetaSSLSlicerLib"
+
+SLICER_ONLY = {"slicer", "qt", "ctk", "vtk", "vtkmodules", "mrml", "MetaSSLSlicerLib"}
+TORCH_ONLY = {"torch", "monai", "torchvision", "ignite"}
+SHARED = {"metassl.project", "metassl.jobs"}
+SHARED_PACKAGES = {"numpy", "SimpleITK"}
+
+
+def python_files(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+def imports_of(path: Path, root: Path = MODULE) -> Iterator[tuple[int, str]]:
+    """(line, absolute dotted name) of everything that a file imports, wherever in it."""
+    package = path.relative_to(root).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level]) if node.level else ""
+            module = ".".join(filter(None, [base, node.module]))
+            yield from ((node.lineno, f"{module}.{alias.name}") for alias in node.names)
+        elif isinstance(node, ast.Call) and node.args and _is_import_call(node):
+            if isinstance(node.args[0], ast.Constant):
+                yield node.lineno, str(node.args[0].value)
+
+
+def _is_import_call(node: ast.Call) -> bool:
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return name in ("import_module", "__import__")
+
+
+def offences(files: list[Path], forbidden) -> list[str]:
+    assert files, "there are no files to check"
+    return [
+        f"{path.relative_to(MODULE)}:{line} imports {name}"
+        for path in files
+        for line, name in imports_of(path)
+        if forbidden(name)
+    ]
+
+
+def in_shared_rooms(name: str) -> bool:
+    return any(name == room or name.startswith(f"{room}.") for room in SHARED)
+
+
+def test_the_engine_never_imports_slicer():
+    assert offences(python_files(ENGINE), lambda n: n.split(".")[0] in SLICER_ONLY) == []
+
+
+def test_the_slicer_room_never_imports_torch_or_the_engine():
+    files = python_files(SLICER_ROOM) + sorted(MODULE.glob("*.py"))
+
+    def forbidden(name: str) -> bool:
+        if name.split(".")[0] == "metassl":
+            return name not in ("metassl", "metassl.__version__") and not in_shared_rooms(name)
+        return name.split(".")[0] in TORCH_ONLY
+
+    assert offences(files, forbidden) == []
+
+
+def test_project_and_jobs_import_nothing_but_each_other_numpy_simpleitk_and_python():
+    files = python_files(ENGINE / "project") + python_files(ENGINE / "jobs")
+
+    def forbidden(name: str) -> bool:
+        top = name.split(".")[0]
+        if top == "metassl":
+            return not in_shared_rooms(name)
+        return top not in sys.stdlib_module_names and top not in SHARED_PACKAGES
+
+    assert offences(files, forbidden) == []
+
+
+def test_the_root_of_the_engine_imports_nothing():
+    assert list(imports_of(ENGINE / "__init__.py")) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("import vtk.util", "vtk.util"),
+        ("from slicer import util", "slicer.util"),
+        ("from ..jobs import lock", "metassl.jobs.lock"),
+        ("from . import cases", "metassl.project.cases"),
+        ("def f():\n    from torch.nn import Module", "torch.nn.Module"),
+        ("importlib.import_module('monai.losses')", "monai.losses"),
+    ],
+)
+def test_the_rule_sees_every_way_to_import(tmp_path, line, name):
+    path = tmp_path / "metassl" / "project" / "x.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(line)
+    assert [found for _, found in imports_of(path, tmp_path)] == [name]
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The top names of the modules that a fresh Python has loaded after `statement`."""
+    code = f"{statement}\nimport sys; print(*{{name.split('.')[0] for name in sys.modules}})"
+    environment = {**os.environ, "PYTHONPATH": str(MODULE)}
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return set(done.stdout.split())
+
+
+def test_project_and_jobs_load_no_torch_in_a_fresh_process():
+    loaded = loaded_by("import metassl.project, metassl.jobs")
+    assert "metassl" in loaded and "numpy" in loaded
+    assert not loaded & (TORCH_ONLY | SLICER_ONLY)
+
+
+def test_the_root_of_the_engine_loads_nothing_heavy():
+    assert not loaded_by("import metassl") & (TORCH_ONLY | SLICER_ONLY | SHARED_PACKAGES)

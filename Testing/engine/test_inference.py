@@ -1,0 +1,105 @@
+"""The sliding window, the region map, the calibration and what is written per case."""
+
+import numpy as np
+import pytest
+import torch
+
+from metassl.data.network import build_network
+from metassl.inference.calibration import calibrate_thresholds
+from metassl.inference.model import TrainedModel
+from metassl.inference.predictor import predict_image, summarise
+from metassl.inference.region_map import DC, DS, UC, US, entropy, region_map
+from metassl.inference.sliding_window import predict_pair, window_starts
+from metassl.project.errors import ProjectError
+from metassl.project.images import CaseImage, Geometry
+from metassl.project.labels import LabelDefinition
+
+CPU = torch.device("cpu")
+
+
+class PerVoxel(torch.nn.Module):
+    """Logits that depend on each voxel alone, so that any tiling must give the same result."""
+
+    def forward(self, images):
+        return torch.cat([-images, images, images * 0.5], 1)
+
+
+@pytest.mark.parametrize("shape", [(16, 16, 16), (1, 40, 17), (37, 29, 70), (5, 5, 5)])
+def test_windows_put_together_give_what_one_pass_over_the_whole_image_gives(shape, tiny_plan):
+    image = np.random.default_rng(0).normal(size=(1, *shape)).astype(np.float32)
+    found = predict_pair((PerVoxel(), PerVoxel()), image, tiny_plan(), CPU)
+    whole = PerVoxel()(torch.from_numpy(image)[None]).softmax(1)[0].numpy()
+    assert found.shape == (2, 3, *shape)
+    assert np.abs(found - whole).max() < 2e-3
+
+
+@pytest.mark.parametrize("length", [1, 16, 17, 31, 64, 100])
+def test_windows_cover_every_voxel_and_overlap(length):
+    starts = window_starts(length, 16, 0.5)
+    covered = np.zeros(max(length, 16), bool)
+    for start in starts:
+        covered[start : start + 16] = True
+    assert covered.all()
+    assert all(b - a <= 8 for a, b in zip(starts, starts[1:], strict=False))
+
+
+def test_the_four_regions_follow_their_definition():
+    thresholds = torch.tensor([[0.6, 0.6], [0.6, 0.6]])
+    first = torch.tensor([[0.9, 0.9, 0.9, 0.55]])
+    second = torch.tensor([[0.8, 0.55, 0.45, 0.45]])
+    pair = [torch.cat([p, 1 - p])[:, None, None] for p in (first, second)]
+    maps = region_map(*pair, thresholds)
+    assert maps.regions.flatten().tolist() == [UC, US, DC, DS]
+    swapped = region_map(pair[1], pair[0], thresholds.flip(0))
+    assert torch.equal(maps.regions, swapped.regions)
+
+
+def test_uncertainty_is_zero_for_a_sure_voxel_and_one_for_a_coin_toss():
+    values = entropy(torch.tensor([[1.0, 0.5], [0.0, 0.5]])[:, None, None])
+    assert torch.allclose(values.flatten(), torch.tensor([0.0, 1.0]), atol=1e-6)
+
+
+def test_thresholds_are_the_mean_confidence_per_predicted_class_and_keep_unseen_classes():
+    pair = np.zeros((2, 3, 1, 1, 4), np.float16)
+    pair[:, 0] = [0.75, 0.5, 0.25, 0.25]
+    pair[:, 1] = [0.25, 0.5, 0.75, 0.75]
+    thresholds = calibrate_thresholds([pair], 3)
+    expected = torch.tensor([0.625, 0.75, 0.9])
+    assert torch.allclose(thresholds, expected.expand(2, 3))
+
+
+def test_an_oblique_image_gets_its_maps_on_its_own_grid(tmp_path, tiny_plan):
+    angle = np.deg2rad(20)
+    direction = (np.cos(angle), -np.sin(angle), 0, np.sin(angle), np.cos(angle), 0, 0, 0, -1)
+    geometry = Geometry((20, 18, 22), (0.9, 0.9, 2.0), (5.0, -3.0, 7.0), tuple(map(float, direction)))
+    array = np.random.default_rng(1).normal(size=(1, 22, 18, 20)).astype(np.float32)
+    plan = tiny_plan()
+    torch.manual_seed(0)
+    model = TrainedModel(
+        (build_network(plan).eval(), build_network(plan).eval()),
+        plan,
+        torch.full((2, 3), 0.4),
+        [0, 5, 7],
+        "cps",
+        CPU,
+    )
+    prediction = predict_image(model, CaseImage(array, geometry), "a")
+    assert prediction.geometry == geometry
+    assert prediction.segmentation.shape == prediction.regions.shape == (22, 18, 20)
+    assert set(np.unique(prediction.segmentation)) <= {0, 5, 7}
+    assert prediction.regions.min() >= 1
+    summary = summarise(prediction, "a", 1, [LabelDefinition(5, "A"), LabelDefinition(7, "B")], None)
+    assert sum(summary["voxels"].values()) == 22 * 18 * 20
+    volume = (prediction.segmentation > 0).sum() * 0.9 * 0.9 * 2.0 / 1000
+    assert sum(summary["volume_ml"].values()) == pytest.approx(volume)
+
+    model.save(tmp_path / "model.pt")
+    again = predict_image(TrainedModel.load(tmp_path / "model.pt", CPU), CaseImage(array, geometry), "a")
+    assert np.array_equal(again.regions, prediction.regions)
+
+
+def test_a_model_file_that_is_no_model_is_refused_in_one_line(tmp_path):
+    (tmp_path / "model.pt").write_bytes(b"not a checkpoint")
+    with pytest.raises(ProjectError, match="cannot be read as a checkpoint") as caught:
+        TrainedModel.load(tmp_path / "model.pt", CPU)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,149 @@
+"""The training job as its users meet it: real processes on a tiny cohort."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+
+from metassl.jobs.events import read_events
+from metassl.jobs.status import job_status
+from metassl.project import LabelDefinition, Project
+from metassl.project.cases import Case
+from metassl.project.errors import BusyError, ProjectError
+from metassl.training.checkpoint import load_checkpoint
+from metassl.training.start import start_training
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    """Six 24³ images of a bright ball, two of them labelled, one for validation."""
+    made = Project.create(tmp_path / "project", "Balls", [LabelDefinition(3, "Ball")], ["MR"])
+    z, y, x = np.mgrid[:24, :24, :24]
+    for index in range(6):
+        rng = np.random.default_rng(index)
+        centre = rng.uniform(9, 15, 3)
+        ball = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 < 36
+        image = sitk.GetImageFromArray((ball * 2 + rng.normal(0, 0.3, ball.shape)).astype(np.float32))
+        path = tmp_path / f"ball{index}.nii.gz"
+        sitk.WriteImage(image, str(path))
+        split = "validation" if index == 5 else "pool"
+        made.add_cases([Case(f"ball{index}", [str(path)], split)])
+        if index in (0, 1, 5):
+            label = sitk.GetImageFromArray((ball * 3).astype(np.uint8))
+            sitk.WriteImage(label, str(tmp_path / "label.nrrd"))
+            made.add_label(f"ball{index}", tmp_path / "label.nrrd")
+    return made
+
+
+def wait(found, seconds=120, until=lambda status: status.is_over):
+    """The status once `until` holds; fails loudly when it never does."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        status = job_status(found)
+        if until(status):
+            return status
+        time.sleep(0.05)
+    raise AssertionError(f"still {status} after {seconds} s: {found.log_path.read_text()}")
+
+
+def weights(found) -> dict:
+    return load_checkpoint(found.last_checkpoint_path)["host"]
+
+
+def kill(found) -> None:
+    from metassl.jobs.record import JobRecord
+
+    os.kill(JobRecord.read(found.job_path).pid, signal.SIGKILL)
+
+
+def test_a_round_ends_with_maps_of_every_unlabelled_case_and_a_ranking(project):
+    found = start_training(project, iterations=30, device="cpu", seed=1)
+    status = wait(found)
+    assert status.state == "finished", found.log_path.read_text()
+    assert found.predicted_cases() == ["ball2", "ball3", "ball4"]
+    assert {case.state for case in project.unlabelled_cases()} == {"predicted"}
+    assert found.ranking_path.exists()
+    maps = sitk.ReadImage(str(found.prediction("ball2").regions))
+    assert maps.GetSize() == (24, 24, 24)
+    values = np.unique(sitk.GetArrayFromImage(sitk.ReadImage(str(found.prediction("ball2").segmentation))))
+    assert set(values) <= {0, 3}
+    names = [event["event"] for event in read_events(found.events_path)]
+    assert names[0] == "started" and names[-1] == "finished" and "validation" in names
+    waits = [e["data_wait_share"] for e in read_events(found.events_path) if e.get("stage") == "training" and "data_wait_share" in e]
+    assert waits and all(0 <= share <= 1 for share in waits)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
+def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(project, tmp_path):
+    found = start_training(project, iterations=60, device="cpu", seed=3)
+    assert wait(found).state == "finished", found.log_path.read_text()
+    whole = weights(found)
+
+    second = start_training(project, iterations=60, device="cpu", seed=3, fresh=True, new_round=True)
+    random_step = int(np.random.default_rng().integers(5, 50))
+    wait(second, until=lambda status: (status.step or 0) >= random_step and status.stage == "training")
+    kill(second)
+    assert wait(second).state == "interrupted"
+    resumed = start_training(project)
+    assert resumed.number == second.number
+    assert wait(resumed).state == "finished", resumed.log_path.read_text()
+    again = weights(resumed)
+    assert whole.keys() == again.keys()
+    different = [name for name in whole if not torch.equal(whole[name], again[name])]
+    assert different == []
+
+
+def test_a_stop_request_pauses_and_the_next_train_goes_on(project):
+    found = start_training(project, iterations=400, device="cpu")
+    wait(found, until=lambda status: (status.step or 0) >= 3)
+    found.stop_path.touch()
+    assert wait(found).state == "paused"
+    assert found.model_path.exists(), "a stopped round keeps a model"
+    step = load_checkpoint(found.last_checkpoint_path)["step"]
+    assert 3 <= step < 400
+    with pytest.raises(ProjectError, match="--host mt"):
+        start_training(project, host="mt")
+    resumed = start_training(project)
+    wait(resumed, until=lambda status: (status.step or 0) > step)
+    resumed.stop_path.touch()
+    assert wait(resumed).state == "paused"
+
+
+def test_two_trainings_at_once_are_refused_with_the_holder(project):
+    found = start_training(project, iterations=400, device="cpu")
+    with pytest.raises(BusyError, match=r"pid \d+"):
+        start_training(project)
+    found.stop_path.touch()
+    wait(found)
+
+
+def test_the_next_round_starts_from_the_former_model_and_knows_its_labels(project):
+    first = start_training(project, iterations=10, device="cpu")
+    assert wait(first).state == "finished", first.log_path.read_text()
+    second = start_training(project, iterations=5, device="cpu")
+    assert wait(second).state == "finished", second.log_path.read_text()
+    assert second.record["parent"] == first.number
+    assert second.record["labels"].keys() == {"ball0", "ball1"}
+    fresh = start_training(project, iterations=5, device="cpu", fresh=True)
+    assert wait(fresh).state == "finished"
+    assert fresh.record["parent"] is None
+
+
+def test_an_image_that_fails_stops_its_case_and_the_rest_go_on(project):
+    broken = project.image_paths("ball3")[0]
+    broken.write_bytes(broken.read_bytes()[:200])
+    found = start_training(project, iterations=5, device="cpu")
+    assert wait(found).state == "finished", found.log_path.read_text()
+    failed = [e for e in read_events(found.events_path) if e["event"] == "case_failed"]
+    assert {e["case"] for e in failed} == {"ball3"} and str(broken) in failed[0]["file"]
+    assert found.predicted_cases() == ["ball2", "ball4"]
+
+
+def test_a_project_without_labels_says_what_to_do(tmp_path):
+    made = Project.create(tmp_path / "empty", "Empty", [LabelDefinition(1, "A")], ["MR"])
+    with pytest.raises(ProjectError, match="no labelled case"):
+        start_training(made)

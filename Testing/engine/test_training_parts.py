@@ -1,0 +1,191 @@
+"""The parts of the training: batches, schedule, memory ladder, hosts, losses that are not finite."""
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from metassl.data.augment import Augmentation, random_view
+from metassl.data.streams import PatchSampler, Prefetcher, PreparedCase
+from metassl.hosts import HOSTS, build_host
+from metassl.project.errors import MetaSSLError
+from metassl.training import memory
+from metassl.training.checkpoint import load_checkpoint
+from metassl.training.loop import BAD_STEPS_IN_A_ROW, Stopped, Trainer
+from metassl.training.schedule import Budget, learning_rate
+
+CPU = torch.device("cpu")
+
+
+def cases(count=2, shape=(20, 18, 22)):
+    rng = np.random.default_rng(0)
+    return [
+        PreparedCase(
+            f"case{i}",
+            rng.normal(size=(1, *shape)).astype(np.float16),
+            rng.integers(0, 3, shape).astype(np.uint8),
+        )
+        for i in range(count)
+    ]
+
+
+def sampler(plan) -> PatchSampler:
+    return PatchSampler(plan, cases(), cases(), 0, Augmentation())
+
+
+def trainer(tmp_path, plan, iterations, events=None, **changes) -> Trainer:
+    torch.manual_seed(0)
+    events = [] if events is None else events
+    return Trainer(
+        build_host("cps", plan),
+        sampler(plan),
+        Budget(iterations=iterations),
+        device=CPU,
+        precision="fp32",
+        seed=0,
+        checkpoint_path=tmp_path / "last.pt",
+        emit=lambda event, **fields: events.append({"event": event, **fields}),
+        stop_requested=changes.get("stop_requested", lambda: False),
+    )
+
+
+def test_a_batch_depends_on_seed_and_step_alone(tiny_plan):
+    first, second = sampler(tiny_plan()), sampler(tiny_plan())
+    second.batch(0)
+    one, two = first.batch(7), second.batch(7)
+    assert torch.equal(one.labelled, two.labelled) and torch.equal(one.annotation, two.annotation)
+    assert not torch.equal(one.labelled, first.batch(8).labelled)
+
+
+def test_without_augmentation_a_view_is_the_image_itself():
+    still = Augmentation(0, (1, 1), 0, 0, 0, (1, 1), 0, 0)
+    case = cases(1, (16, 16, 16))[0]
+    centre = np.full(3, 7.5)
+    view, label = random_view(
+        case.image, case.label, centre, (16, 16, 16), (1, 1, 1), still, np.random.default_rng(1)
+    )
+    blurred = torch.from_numpy(case.image.astype(np.float32))
+    assert torch.equal(label, torch.from_numpy(case.label).long())
+    # the only change left is the random blur, so the seed is one that draws none
+    assert torch.allclose(view, blurred, atol=1e-4)
+
+
+def test_voxels_outside_the_image_are_not_annotated():
+    still = Augmentation(0, (1, 1), 0, 0, 0, (1, 1), 0, 0)
+    case = cases(1, (8, 8, 8))[0]
+    _, label = random_view(
+        case.image, case.label, np.full(3, 3.5), (16, 16, 16), (1, 1, 1), still, np.random.default_rng(1)
+    )
+    assert (label == 255).sum() == 16**3 - 8**3
+    assert torch.equal(label[4:12, 4:12, 4:12], torch.from_numpy(case.label).long())
+
+
+def test_an_error_while_making_a_batch_reaches_the_training_thread():
+    def fail(step):
+        raise MetaSSLError("case x: the file went away")
+
+    batches = Prefetcher(fail, 0)
+    with pytest.raises(MetaSSLError, match="went away"):
+        batches.get()
+    batches.close()
+
+
+@pytest.mark.parametrize("loss", ["plain", "metassl"])
+@pytest.mark.parametrize("name", list(HOSTS))
+def test_every_host_trains_with_both_losses_and_all_its_networks_learn(name, loss, tiny_plan):
+    torch.manual_seed(0)
+    host = build_host(name, tiny_plan(), loss)
+    batch = sampler(tiny_plan()).batch(0)
+    for fraction in (0.0, 0.9):
+        host.zero_grad()
+        output = host.training_loss(batch, fraction)
+        assert torch.isfinite(output.total)
+        output.total.backward()
+        for network in host.networks:
+            assert sum(p.grad.abs().sum() for p in network.parameters()) > 0
+        assert all(p.grad is None for p in host.averages.parameters())
+    if loss == "metassl":
+        assert sum(float(v) for v in output.regions.values()) == pytest.approx(1, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", list(HOSTS))
+def test_voxels_that_nobody_annotated_change_nothing(name, tiny_plan):
+    torch.manual_seed(0)
+    host = build_host(name, tiny_plan())
+    batch = sampler(tiny_plan()).batch(0)
+    batch.annotation[:, :, :8] = 255
+    other = copy.deepcopy(batch)
+    reference = float(host.training_loss(batch, 0.0).total)
+    other.annotation[:, :, :8] = 255
+    assert float(host.training_loss(other, 0.0).total) == reference
+    other.annotation[:, :, :8] = 1
+    assert float(host.training_loss(other, 0.0).total) != reference
+
+
+def test_the_first_average_is_the_network_itself(tiny_plan):
+    host = build_host("mt", tiny_plan())
+    with torch.no_grad():
+        for parameter in host.networks.parameters():
+            parameter.add_(1.0)
+    host.after_step(0)
+    for own, average in zip(host.networks.parameters(), host.averages.parameters(), strict=True):
+        assert torch.equal(own, average)
+
+
+def test_a_loss_that_is_not_finite_changes_no_weight_and_names_the_cases(tmp_path, tiny_plan):
+    events = []
+    subject = trainer(tmp_path, tiny_plan(), iterations=20, events=events)
+    subject.sampler.labelled[0].image[:] = np.nan
+    subject.sampler.labelled[1].image[:] = np.nan
+    before = copy.deepcopy(subject.host.state_dict())
+    subject.save()
+    with pytest.raises(MetaSSLError, match="case0|case1"):
+        subject.run()
+    assert sum(e["event"] == "warning" for e in events) == BAD_STEPS_IN_A_ROW
+    kept = load_checkpoint(tmp_path / "last.pt")["host"]
+    assert all(torch.equal(kept[name], before[name]) for name in before)
+
+
+def test_a_stop_request_ends_after_the_step_with_a_checkpoint(tmp_path, tiny_plan):
+    subject = trainer(tmp_path, tiny_plan(), iterations=50, stop_requested=lambda: True)
+    with pytest.raises(Stopped):
+        subject.run()
+    assert load_checkpoint(tmp_path / "last.pt")["step"] == 1
+
+
+def test_a_time_budget_plans_steps_from_measured_times():
+    budget = Budget(seconds=100)
+    assert budget.replan(step=10, elapsed=20, seconds_per_step=0.5)
+    assert budget.total == 170
+    assert not budget.replan(step=20, elapsed=25, seconds_per_step=0.5)
+    assert budget.replan(step=50, elapsed=90, seconds_per_step=1.0) and budget.total == 60
+
+
+def test_the_learning_rate_warms_up_and_decays_to_nothing():
+    rates = [learning_rate(1.0, step, 1000) for step in range(1001)]
+    assert rates[0] < rates[10] < rates[19] and rates[1000] == 0
+    assert all(a >= b for a, b in zip(rates[20:], rates[21:], strict=False))
+
+
+def test_the_memory_ladder_goes_down_rung_by_rung_and_ends(tiny_plan):
+    plan, device, checkpointing = tiny_plan(batch=(2, 2), patch_zyx=(64, 64, 64)), CPU, False
+    rungs = []
+    while (rung := memory.next_rung(plan, device, checkpointing)) is not None:
+        plan, device, checkpointing, message = rung
+        rungs.append(message)
+    assert rungs[0] == "batch 1 + 1" and rungs[-1] == "gradient checkpointing"
+    assert all("patch" in message for message in rungs[1:-1]) and len(rungs) > 3
+
+
+def test_gradient_checkpointing_gives_the_same_gradients(tiny_plan):
+    torch.manual_seed(0)
+    host = build_host("mt", tiny_plan())
+    batch = sampler(tiny_plan()).batch(0)
+    host.training_loss(batch, 0.0).total.backward()
+    expected = [p.grad.clone() for p in host.networks.parameters()]
+    host.zero_grad()
+    memory.use_gradient_checkpointing(host.networks[0])
+    host.training_loss(batch, 0.0).total.backward()
+    for parameter, gradient in zip(host.networks.parameters(), expected, strict=True):
+        assert torch.allclose(parameter.grad, gradient, atol=1e-6)
