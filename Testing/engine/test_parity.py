@@ -284,7 +284,7 @@ def test_the_published_foreground_slip_counts_background_twice(path):
         expected.backward()
         partials = {name: float(value) for name, value in output.partials().items()}
         regions = sum(v for name, v in partials.items() if not name.startswith("supervised"))
-        assert_allclose(output.consistency * regions, float(expected), rtol=LOSS_TOLERANCE)
+        assert_allclose(output.consistency * regions, expected.item(), rtol=LOSS_TOLERANCE)
         for name, value in partials.items():
             if name.endswith("UC_foreground"):
                 assert value == partials[name.replace("foreground", "background")]

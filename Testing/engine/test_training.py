@@ -10,6 +10,7 @@ import SimpleITK as sitk
 import torch
 
 from metassl.jobs.events import read_events
+from metassl.jobs.record import JobRecord
 from metassl.jobs.status import job_status
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case
@@ -55,8 +56,6 @@ def weights(found) -> dict:
 
 
 def kill(found) -> None:
-    from metassl.jobs.record import JobRecord
-
     os.kill(JobRecord.read(found.job_path).pid, signal.SIGKILL)
 
 
@@ -79,12 +78,12 @@ def test_a_round_ends_with_maps_of_every_unlabelled_case_and_a_ranking(project):
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
 def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(project, tmp_path):
-    found = start_training(project, iterations=60, device="cpu", seed=3)
+    found = start_training(project, iterations=24, device="cpu", seed=3)
     assert wait(found).state == "finished", found.log_path.read_text()
     whole = weights(found)
 
-    second = start_training(project, iterations=60, device="cpu", seed=3, fresh=True, new_round=True)
-    random_step = int(np.random.default_rng().integers(5, 50))
+    second = start_training(project, iterations=24, device="cpu", seed=3, fresh=True, new_round=True)
+    random_step = int(np.random.default_rng().integers(2, 20))
     wait(second, until=lambda status: (status.step or 0) >= random_step and status.stage == "training")
     kill(second)
     assert wait(second).state == "interrupted"

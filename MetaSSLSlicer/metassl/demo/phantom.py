@@ -17,8 +17,8 @@ SHAPE_ZYX = (40, 56, 48)
 HEAD, BODY = 1, 2
 STRUCTURES = {HEAD: "Head", BODY: "Body"}
 
-TISSUE, FAT, FLUID = 100.0, 165.0, 45.0
-BRIGHTNESS = {HEAD: 146.0, BODY: 132.0}
+TISSUE, FAT, FLUID = 100.0, 172.0, 45.0
+BRIGHTNESS = {HEAD: 152.0, BODY: 134.0}
 NOISE = 6.0
 
 _CURVE = np.array([[3.0, -17.0, 5.0], [-6.0, 2.0, -13.0], [4.0, 16.0, 7.0]])
@@ -57,7 +57,7 @@ def make_phantom(rng: np.random.Generator) -> Phantom:
     """Draw one case. The same state of `rng` gives the same case."""
     grid = _grid()
     depth, along, curve = _organ(rng, grid)
-    border = 0.4 + rng.uniform(-0.05, 0.05) + 0.03 * smooth_noise(rng, sigma=4.0)
+    border = 0.4 + rng.uniform(-0.04, 0.04) + 0.02 * smooth_noise(rng, sigma=4.0)
     image = _paint(rng, grid, depth, along - border, curve)
     scale = np.exp(rng.uniform(np.log(2.0), np.log(12.0)))
     return Phantom(np.rint(image * scale).astype(np.int16), depth, along, border)
@@ -94,7 +94,7 @@ def _organ(
     size = rng.uniform(0.92, 1.12)
     curve = size * (bezier @ bend) @ turn.T + rng.normal(0.0, 1.5, 3)
     head = rng.uniform(6.2, 7.8) * np.exp(-(((t - 0.12) / 0.3) ** 2))
-    radius = size * np.maximum(head, rng.uniform(5.4, 6.2) - 1.4 * t)
+    radius = size * np.maximum(head, rng.uniform(5.5, 6.3) - 1.2 * t)
 
     nearest = np.full(SHAPE_ZYX, np.inf)
     which = np.zeros(SHAPE_ZYX)
@@ -124,7 +124,7 @@ def _paint(
     neighbour = curve[int(rng.uniform(0.3, 0.9) * (_POINTS - 1))] + 8.5 * outward
     image = _blend(image, BRIGHTNESS[BODY] - 2.0, -_ellipsoid(grid, neighbour, rng, (3.0, 5.0)))
     decoy = -1.4 * curve[_POINTS // 2] + rng.normal(0.0, 5.0, 3)
-    image = _blend(image, BRIGHTNESS[BODY], -_ellipsoid(grid, decoy, rng, (3.5, 5.5)))
+    image = _blend(image, BRIGHTNESS[BODY] - 3.0, -_ellipsoid(grid, decoy, rng, (3.5, 5.5)))
 
     inner = _blend(np.full(SHAPE_ZYX, BRIGHTNESS[HEAD]), BRIGHTNESS[BODY], 25.0 * past_border)
     inner += 3.5 * smooth_noise(rng, sigma=1.5)

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from importlib.metadata import PackageNotFoundError, version
 
 from metassl import __version__
 from metassl.jobs.launcher import get_launcher
 from metassl.jobs.lock import TrainingLock
+from metassl.jobs.record import JobRecord
 from metassl.jobs.status import job_status
 from metassl.project.errors import ProjectError
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 
 DEFAULTS = {"host": "cps", "loss": "metassl", "device": "auto", "seed": 0, "minutes": 4.0}
+LEAVING_SECONDS = 30.0
 RESUMABLE = ("created", "paused", "interrupted")
 
 
@@ -48,7 +51,7 @@ def start_training(
         found = _resumable(project)
         if found is not None and not new_round:
             _check_same(found, asked)
-            found.stop_path.unlink(missing_ok=True)
+            _await_end(found)
         else:
             found = _new_round(project, asked, fresh, launcher)
         record = get_launcher(launcher).launch(found)
@@ -66,6 +69,14 @@ def _resumable(project: Project) -> Round | None:
     state = job_status(latest).state
     unfinished = state == "failed" and latest.last_checkpoint_path.exists()
     return latest if state in RESUMABLE or unfinished else None
+
+
+def _await_end(found: Round) -> None:
+    """A worker that has said its last word may take a moment to leave."""
+    record = JobRecord.read(found.job_path)
+    end = time.monotonic() + LEAVING_SECONDS
+    while record is not None and record.alive() and time.monotonic() < end:
+        time.sleep(0.1)
 
 
 def _check_same(found: Round, asked: dict) -> None:

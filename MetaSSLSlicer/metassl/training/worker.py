@@ -290,6 +290,7 @@ def main(arguments: list[str]) -> int:
     found = project.round(int(arguments[1]))
     lock = TrainingLock(project.path)
     events = EventWriter(found.events_path)
+    lock.acquire(f"round {found.number:04d}", wait_s=30)
     try:
         job = Job(project, found)
         for name in ("SIGTERM", "SIGINT"):

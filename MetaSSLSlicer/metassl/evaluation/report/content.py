@@ -15,9 +15,10 @@ from metassl.project.project import Project
 from metassl.project.rounds import Round
 
 from ..region_errors import REGIONS
+from ..table import format_table
 from .words import count
 
-_EVALUATION = ("n_cases", "labels", "dice", "hd95_mm", "assd_mm", "regions", "uncertainty", "band")
+_MEASURED_ON = {"validation_cases": "validation case", "corrected_cases": "reviewed case"}
 
 
 @dataclass
@@ -92,7 +93,9 @@ def _ranking(found: Round) -> dict[str, Any]:
 
 
 def _is_entry(entry: Any) -> bool:
-    return isinstance(entry, dict) and "case" in entry and isinstance(entry.get("score"), int | float)
+    if not isinstance(entry, dict) or "case" not in entry:
+        return False
+    return isinstance(entry.get("score"), int | float)
 
 
 def _summaries(found: Round) -> dict[str, dict[str, Any]]:
@@ -111,11 +114,13 @@ def _summaries(found: Round) -> dict[str, dict[str, Any]]:
 def _checked(evaluation: dict[str, Any] | None) -> dict[str, Any] | None:
     if evaluation is None or not evaluation.get("n_cases", 1):
         return None
-    missing = [key for key in _EVALUATION if key not in evaluation]
-    if missing:
+    try:
+        format_table(evaluation)  # reads all that the page needs
+        any(row["dice"] for row in evaluation["cases"].values())
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise ProjectError(
-            f"the evaluation lacks {', '.join(missing)}: give what `metassl evaluate --json` wrote"
-        )
+            f"this is not an evaluation ({error!r}): give what `metassl evaluate --json` wrote"
+        ) from error
     return evaluation
 
 
@@ -130,8 +135,6 @@ def _rates(
         return None, ""
     measured = read_json(path, "the measured error rates")
     sources = [
-        count(int(measured.get(key) or 0), title)
-        for key, title in (("validation_cases", "validation case"), ("corrected_cases", "reviewed case"))
-        if measured.get(key)
+        count(int(measured[key]), title) for key, title in _MEASURED_ON.items() if measured.get(key)
     ]
     return measured.get("rates"), f"measured on {' and '.join(sources)}"

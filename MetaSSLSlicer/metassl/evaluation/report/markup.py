@@ -51,12 +51,13 @@ def table(
 ) -> Markup:
     """A table in a box that scrolls when it is too wide; `sides`: "l" or "r" for each column."""
     head = tag("tr", [tag("th", cell, scope="col") for cell in heads])
-    body = [tag("tr", [cell if _is_cell(cell) else tag("td", cell) for cell in row]) for row in rows]
+    body = [tag("tr", [_cell(cell) for cell in row]) for row in rows]
     right = "".join(f" r{n}" for n, side in enumerate(sides, start=1) if side == "r")
     classes = f"{attributes.pop('class_', '')}{right}".strip() or None
     inner = tag("table", tag("thead", head), tag("tbody", body), class_=classes, **attributes)
     return tag("div", inner, class_="scroll")
 
 
-def _is_cell(cell: Any) -> bool:
-    return isinstance(cell, Markup) and cell.startswith(("<td", "<th"))
+def _cell(content: Any) -> Markup:
+    ready = isinstance(content, Markup) and content.startswith(("<td", "<th"))
+    return content if ready else tag("td", content)

@@ -1,0 +1,395 @@
+"""The command line: words, exit codes, JSON, and the way from one command to the next."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from metassl import cli
+from metassl.cli import main
+from metassl.commands import STORY
+from metassl.commands.train import HOSTS, LOSSES
+from metassl.jobs import EventWriter, JobRecord, LocalLauncher
+from metassl.project import Geometry, Project, write_array
+
+COMMANDS = [module.__name__.rpartition(".")[2] for _, modules in STORY for module in modules]
+ENGINE = Path(cli.__file__).parents[1]
+
+WORKER = """
+import sys, time
+from pathlib import Path
+from metassl.jobs import EventWriter
+from metassl.project import Project
+found = Project.open(Path(sys.argv[1])).round(int(sys.argv[2]))
+events = EventWriter(found.events_path)
+events.write("started", device="cpu", device_name="CPU (2 cores)", precision="fp32")
+events.write("stage", stage="training", total=4)
+events.write("progress", stage="training", step=2, total=4, eta_s=8, loss={"total": 0.5})
+deadline = time.monotonic() + 60
+while END == "waits" and not found.stop_path.exists() and time.monotonic() < deadline:
+    time.sleep(0.02)
+if END == "waits":
+    events.write("paused", step=2)
+elif END == "fails":
+    events.write("failed", message="the disk is full", hint="free some space")
+else:
+    events.write("finished", seconds=1.0)
+"""
+
+
+@pytest.fixture
+def start_worker(tmp_path, tiny_project, monkeypatch):
+    """start_worker(end) -> the round of a real process that writes a few events and then `end`s."""
+    started = []
+
+    def start(end: str):
+        (tmp_path / "small_worker.py").write_text(f"END = {end!r}\n{WORKER}")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        found = tiny_project.new_round({"config": {}, "labels": {}, "launcher": "local"})
+        launcher = LocalLauncher("small_worker")
+        launcher.launch(found)
+        started.append((launcher, found))
+        return found
+
+    yield start
+    for launcher, found in started:
+        launcher.stop_now(found)
+
+
+def run(capsys, *words: object) -> tuple[int, str, str]:
+    """The exit code, stdout and stderr of a command run in this process."""
+    capsys.readouterr()
+    code = main([str(word) for word in words])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def run_json(capsys, *words: object) -> dict:
+    """What a command with --json prints; it must succeed and print nothing else."""
+    code, out, err = run(capsys, *words, "--json")
+    assert code == 0, err
+    return json.loads(out)
+
+
+def only_line(text: str) -> str:
+    (line,) = text.splitlines()
+    return line
+
+
+# Help and errors
+
+
+def test_help_tells_the_commands_in_the_order_of_the_story(capsys):
+    with pytest.raises(SystemExit) as end:
+        main(["--help"])
+    text = capsys.readouterr().out
+    places = [text.index(f"\n  {name} ") for name in COMMANDS]
+    assert end.value.code == 0
+    assert places == sorted(places)
+    assert set(COMMANDS) == set(
+        "demo new label status train stop predict rank evaluate report doctor".split()
+    )
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert f"usage: metassl {command}" in capsys.readouterr().out
+
+
+def test_help_does_not_wait_for_torch():
+    code = (
+        "import sys, metassl.cli as cli; cli.build_parser().format_help(); "
+        "print(sorted({'torch', 'monai'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(ENGINE)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "metassl", "status", "nowhere"],
+        env={**os.environ, "PYTHONPATH": str(ENGINE)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert only_line(done.stderr).startswith("metassl: there is no project folder")
+    assert done.stdout == ""
+
+
+def test_no_command_at_all_shows_the_story(capsys):
+    code, out, err = run(capsys)
+    assert (code, out) == (2, "")
+    assert "Label three cases" in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train"],
+        ["train", "P", "--minutes", "-1"],
+        ["train", "P", "--minutes", "soon"],
+        ["train", "P", "--minutes", "1", "--iterations", "5"],
+        ["train", "P", "--iterations", "0"],
+        ["train", "P", "--host", "unknown"],
+        ["new", "P"],
+        ["new", "P", "--from", "D", "--labelled", "3", "--labelled-cases", "F"],
+        ["fly"],
+    ],
+)
+def test_wrong_options_are_answered_in_one_line(words, capsys):
+    with pytest.raises(SystemExit) as end:
+        main(words)
+    assert end.value.code == 2
+    assert only_line(capsys.readouterr().err).startswith("metassl")
+
+
+def test_the_choices_of_train_are_those_of_the_engine():
+    hosts = pytest.importorskip("metassl.hosts")
+    assert set(HOSTS) == set(hosts.HOSTS)
+    assert set(LOSSES) == set(hosts.LOSSES)
+
+
+def test_a_users_error_shows_its_traceback_only_on_request(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("METASSL_TRACEBACK", raising=False)
+    assert "Traceback" not in run(capsys, "status", tmp_path)[2]
+    monkeypatch.setenv("METASSL_TRACEBACK", "1")
+    assert "Traceback" in run(capsys, "status", tmp_path)[2]
+
+
+def test_a_fault_of_ours_leaves_its_details_in_a_file(tiny_project, tmp_path, capsys, monkeypatch):
+    def fail(*_):
+        raise ZeroDivisionError("of our own making\nsecond line")
+
+    monkeypatch.setattr("metassl.commands.status.show", fail)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, _, err = run(capsys, "status", tiny_project.path)
+    (log,) = tmp_path.glob("metassl-error-*.log")
+    assert code == 70
+    assert only_line(err).endswith(f"ZeroDivisionError: of our own making; details in {log}")
+    assert "second line" in log.read_text()
+
+
+def test_a_full_disk_is_a_users_error(tiny_project, capsys, monkeypatch):
+    def fail(*_):
+        raise OSError(28, "No space left on device", "/somewhere/model.pt")
+
+    monkeypatch.setattr("metassl.commands.status.show", fail)
+    code, _, err = run(capsys, "status", tiny_project.path)
+    assert code == 2
+    assert only_line(err) == "metassl: No space left on device: /somewhere/model.pt"
+
+
+def test_ctrl_c_is_130(tiny_project, capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("metassl.commands.status.show", interrupt)
+    assert run(capsys, "status", tiny_project.path)[0] == 130
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes are closed in another way there")
+def test_a_reader_that_leaves_early_is_no_error(tiny_project):
+    command = f"{sys.executable} -m metassl status {tiny_project.path} 2>err | head -c 0; cat err"
+    environment = {**os.environ, "PYTHONPATH": str(ENGINE)}
+    done = subprocess.run(
+        command, shell=True, env=environment, capture_output=True, text=True, cwd=tiny_project.path
+    )
+    assert done.stdout == ""
+
+
+# new, label, status
+
+
+def test_new_makes_a_project_and_says_what_comes_next(decathlon, tmp_path, capsys):
+    project = tmp_path / "a project"
+    code, out, err = run(capsys, "new", project, "--from", decathlon, "--labelled", 2)
+    assert (code, err) == (0, "")
+    assert "6 cases" in out
+    assert "case_0, case_1" in out
+    assert out.splitlines()[-1] == f"next: metassl train '{project}'"
+
+
+def test_new_as_json_is_one_object(decathlon, tmp_path, capsys):
+    result = run_json(capsys, "new", tmp_path / "P", "--from", decathlon, "--validation", 2)
+    assert result["cases"] == 6
+    assert result["labels"] == {"Front": 1, "Back": 2}
+    assert result["labelled"] == []
+    assert len(result["validation"]) == 2
+
+
+def test_new_takes_the_labelled_cases_from_a_file(decathlon, tmp_path, capsys):
+    (tmp_path / "names.txt").write_text("# the best ones\ncase_4\n\ncase_2\n")
+    chosen = ["--labelled-cases", tmp_path / "names.txt"]
+    result = run_json(capsys, "new", tmp_path / "P", "--from", decathlon, *chosen)
+    assert result["labelled"] == ["case_2", "case_4"]
+
+
+@pytest.mark.parametrize("content", [None, "", "# nothing\n", b"\xff\xfe\x00\xd8"])
+def test_a_useless_list_of_cases_is_refused(content, decathlon, tmp_path, capsys):
+    names = tmp_path / "names.txt"
+    if content is not None:
+        names.write_bytes(content.encode() if isinstance(content, str) else content)
+    words = ["new", tmp_path / "P", "--from", decathlon, "--labelled-cases", names]
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert str(names) in only_line(err)
+    assert not (tmp_path / "P").exists()
+
+
+def test_a_broken_image_is_a_warning_and_the_rest_go_on(decathlon, tmp_path, capsys):
+    image = decathlon / "imagesTr" / "case_3.nii.gz"
+    image.write_bytes(image.read_bytes()[:40])
+    code, out, err = run(capsys, "new", tmp_path / "P", "--from", decathlon)
+    assert code == 0
+    assert only_line(err).startswith("warning: case case_3: ")
+    assert "5 cases" in out
+
+
+def test_label_takes_a_file_and_keeps_count(tiny_project, decathlon, capsys):
+    file = decathlon / "labelsTr" / "case_5.nii.gz"
+    first = run_json(capsys, "label", tiny_project.path, "case_5", file)
+    again = run_json(capsys, "label", tiny_project.path, "case_5", file)
+    assert first["state"] == "labelled"
+    assert (first["changed"], again["changed"]) == (True, False)
+    assert [case.id for case in tiny_project.labelled_cases()] == ["case_0", "case_1", "case_5"]
+
+
+def test_a_label_for_a_predicted_case_is_a_correction(tiny_project, decathlon, capsys):
+    tiny_project.mark_predicted(["case_5"])
+    file = decathlon / "labelsTr" / "case_5.nii.gz"
+    assert run_json(capsys, "label", tiny_project.path, "case_5", file)["state"] == "corrected"
+
+
+def test_a_label_on_another_grid_is_refused(tiny_project, tmp_path, make_case, capsys):
+    _, labels = make_case(5)
+    grid = Geometry(
+        labels.shape[::-1], (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1)
+    )
+    write_array(tmp_path / "moved.nrrd", labels, grid)
+    code, _, err = run(capsys, "label", tiny_project.path, "case_5", tmp_path / "moved.nrrd")
+    assert code == 2
+    assert "case_5" in only_line(err)
+    assert "moved.nrrd" in err
+
+
+def test_status_of_a_new_project_counts_cases_and_says_train(tiny_project, capsys):
+    result = run_json(capsys, "status", tiny_project.path)
+    assert result["cases"]["pool"] == {"labelled": 2, "unlabelled": 3}
+    assert result["cases"]["validation"] == {"labelled": 1}
+    assert result["round"] is None
+    assert result["next"][0]["command"] == f"metassl train {tiny_project.path}"
+
+
+def test_status_of_a_project_without_labels_says_label(decathlon, tmp_path, capsys):
+    run(capsys, "new", tmp_path / "P", "--from", decathlon)
+    steps = run_json(capsys, "status", tmp_path / "P")["next"]
+    assert steps[0]["command"] == f"metassl label {tmp_path / 'P'} CASE FILE"
+
+
+def finished_round(project: Project):
+    """A round as a finished training leaves it, but for its model."""
+    labels = {case.id: case.label_version for case in project.labelled_cases()}
+    found = project.new_round({"config": {}, "labels": labels, "launcher": "local"})
+    events = EventWriter(found.events_path)
+    events.write("started", device="cpu", device_name="CPU (2 cores)", precision="bf16")
+    events.write("plan", summary="1 x 1 x 1 mm · patch 32 x 32 x 32")
+    events.write("stage", stage="training", total=9)
+    dice = {"mean": 0.75, "per_class": {"Front": 0.7, "Back": 0.8}}
+    events.write("validation", step=9, dice=dice)
+    events.write("case_failed", case="case_4", file="x.nii", reason="case case_4: x.nii is torn")
+    events.write("finished", seconds=61.0)
+    entries = [
+        {"case": name, "score": 1.0, "parts": {}, "reason": f"doubt in {name}"}
+        for name in ("case_3", "case_5")
+    ]
+    ranking = {"schema_version": 1, "strategy": "discrepancy", "cases": entries}
+    found.ranking_path.write_text(json.dumps(ranking))
+    return found
+
+
+def test_status_tells_plan_validation_and_next_case(tiny_project, capsys):
+    finished_round(tiny_project)
+    code, out, _ = run(capsys, "status", tiny_project.path)
+    assert code == 0
+    assert "plan        1 x 1 x 1 mm · patch 32 x 32 x 32" in out
+    assert "validation  Dice 0.750 (Front 0.700, Back 0.800)" in out
+    assert "left out    case case_4: x.nii is torn" in out
+    assert "next case   case_3: doubt in case_3" in out
+    assert f"metassl label {tiny_project.path} case_3 FILE" in out
+
+
+def test_after_a_correction_the_next_case_is_another_and_training_is_due(
+    tiny_project, decathlon, capsys
+):
+    finished_round(tiny_project)
+    run(capsys, "label", tiny_project.path, "case_3", decathlon / "labelsTr" / "case_3.nii.gz")
+    result = run_json(capsys, "status", tiny_project.path)
+    assert result["next_case"]["case"] == "case_5"
+    assert result["next"][0]["command"] == f"metassl train {tiny_project.path}"
+    assert "1 label more" in result["next"][0]["why"]
+
+
+def test_a_job_that_was_killed_can_go_on(tiny_project, capsys):
+    found = tiny_project.new_round({"config": {}, "labels": {}})
+    JobRecord("local", 2**22 + 1, "long ago", JobRecord.of(os.getpid()).host).write(found.job_path)
+    writer = EventWriter(found.events_path)
+    writer.write("started", device="cpu")
+    document = json.loads(found.job_path.read_text())
+    found.job_path.write_text(json.dumps({**document, "launched": "2020-01-01T00:00:00+00:00"}))
+    result = run_json(capsys, "status", tiny_project.path)
+    assert result["round"]["state"] == "interrupted"
+    assert result["next"][0] == {
+        "command": f"metassl train {tiny_project.path}",
+        "why": "go on where it stopped",
+    }
+
+
+# A job in a process of its own
+
+
+def test_following_shows_the_job_until_it_ends(start_worker, tiny_project, capsys):
+    start_worker("finishes")
+    code, out, _ = run(capsys, "status", tiny_project.path, "--follow")
+    assert code == 0
+    assert "round 0001  finished" in out
+
+
+def test_following_a_job_that_fails_is_exit_code_one(start_worker, tiny_project, capsys):
+    start_worker("fails")
+    code, out, _ = run(capsys, "status", tiny_project.path, "--follow")
+    assert code == 1
+    assert "problem     the disk is full" in out
+    assert "hint        free some space" in out
+
+
+def test_stop_waits_until_the_job_has_paused(start_worker, tiny_project, capsys):
+    found = start_worker("waits")
+    result = run_json(capsys, "stop", tiny_project.path)
+    assert result == {"stopped": True, "round": 1, "state": "paused"}
+    assert not JobRecord.read(found.job_path).alive()
+
+
+def test_stop_now_kills_the_job(start_worker, tiny_project, capsys):
+    found = start_worker("waits")
+    result = run_json(capsys, "stop", tiny_project.path, "--now")
+    assert result == {"stopped": True, "round": 1, "state": result["state"]}
+    assert result["state"] in ("interrupted", "failed")
+    assert not JobRecord.read(found.job_path).alive()
+
+
+def test_stopping_nothing_is_fine(tiny_project, capsys):
+    assert run_json(capsys, "stop", tiny_project.path) == {"stopped": False, "round": None}

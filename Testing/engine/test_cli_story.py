@@ -1,0 +1,100 @@
+"""The loop on six small cases with the real engine: every command after the other."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from metassl.cli import main
+from metassl.project import Project
+
+
+@pytest.fixture
+def call(capsys):
+    """call(words) -> the JSON object of a command that must succeed."""
+
+    def run(*words: object) -> dict:
+        capsys.readouterr()
+        code = main([str(word) for word in (*words, "--json")])
+        printed = capsys.readouterr()
+        assert code == 0, printed.err
+        return json.loads(printed.out)
+
+    return run
+
+
+def test_the_whole_loop_from_a_folder_of_images_to_the_second_round(
+    call, decathlon, tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    truth, path = decathlon / "labelsTr", tmp_path / "project"
+    call("new", path, "--from", decathlon, "--labelled", 2, "--validation", 1)
+
+    first = call("train", path, "--iterations", 4, "--device", "cpu", "--seed", 3)
+    assert (first["round"], first["state"], first["device"]) == (1, "finished", "cpu")
+    assert first["predicted"] == 3
+    assert first["validation"]["dice"]["per_class"].keys() == {"Front", "Back"}
+
+    status = call("status", path)
+    assert status["round"]["plan"]["summary"]
+    assert status["cases"]["pool"] == {"labelled": 2, "predicted": 3}
+
+    ranking = call("rank", path, "--strategy", "entropy")
+    assert {entry["case"] for entry in ranking["cases"]} == {"case_3", "case_4", "case_5"}
+    assert status["next_case"]["case"] in {"case_3", "case_4", "case_5"}
+
+    measured = call("evaluate", path, "--truth", truth)
+    assert measured["group"] == "unlabelled"
+    assert measured["n_cases"] == 3
+    assert 0 <= measured["dice"]["mean"] <= 1
+    assert measured["dice"]["per_class"].keys() == {"Front", "Back"}
+    assert measured["regions"].keys() == {"UC", "US", "DC", "DS"}
+    assert {"error_rate", "share_of_errors"} <= measured["regions"]["UC"].keys()
+    assert "auroc" in measured["uncertainty"]
+
+    own = call("evaluate", path)
+    assert (own["group"], list(own["cases"])) == ("validation", ["case_2"])
+
+    chosen = tmp_path / "chosen.txt"
+    chosen.write_text("case_4\n")
+    assert list(call("evaluate", path, "--truth", truth, "--cases", chosen)["cases"]) == ["case_4"]
+
+    outside = call("predict", path, "--images", decathlon / "imagesTr", "--out", tmp_path / "out")
+    assert len(outside["predicted"]) == 6
+    assert (tmp_path / "out" / "case_0" / "segmentation.nrrd").is_file()
+    elsewhere = call("evaluate", path, "--images", decathlon / "imagesTr", "--truth", truth)
+    assert (elsewhere["group"], elsewhere["n_cases"]) == ("images", 6)
+
+    case = status["next_case"]["case"]
+    assert call("label", path, case, truth / f"{case}.nii.gz")["state"] == "corrected"
+    second = call("train", path, "--iterations", 2, "--device", "cpu")
+    assert (second["round"], second["state"], second["predicted"]) == (2, "finished", 2)
+    assert Project.open(path).round(2).record["parent"] == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["predict", "P"], "no trained model yet"),
+        (["rank", "P"], "no trained model yet"),
+        (["evaluate", "P"], "no trained model yet"),
+        (["report", "P"], "no trained model yet"),
+        (["predict", "P", "--images", "somewhere"], "--images and --out go together"),
+        (["predict", "P", "--images", "a", "--out", "b", "--cases", "c"], "--cases are of the"),
+        (["predict", "P", "--cases", "nobody"], "has no case 'nobody'"),
+        (["evaluate", "P", "--images", "somewhere"], "--images needs --truth"),
+        (["evaluate", "P", "--out", "somewhere"], "--out goes with --images"),
+        (["evaluate", "P", "--truth", "nowhere"], "cannot read the folder of true annotations"),
+        (["evaluate", "P", "--cases", "test"], "--truth DIR is needed"),
+        (["evaluate", "P", "--truth", ".", "--cases", "test"], "no true annotation"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(words, told, tiny_project, capsys, monkeypatch):
+    pytest.importorskip("metassl.evaluation.report")
+    monkeypatch.chdir(tiny_project.path.parent)
+    tiny_project.path.rename("P")
+    assert main(words) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    (line,) = printed.err.splitlines()
+    assert told in line

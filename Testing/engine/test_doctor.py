@@ -1,0 +1,89 @@
+"""The doctor: what it finds, and that a library that crashes does not take it along."""
+
+from __future__ import annotations
+
+import getpass
+import json
+from pathlib import Path
+
+import pytest
+from metassl.cli import main
+from metassl.doctor import anonymous, examine
+from metassl.doctor_checks import CHECKS, CRASH_ADVICE, memory_total
+from metassl.jobs.process import host_name
+
+
+def put_library(folder: Path, name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A library `name` that child processes find before the real one."""
+    (folder / f"{name}.py").write_text(code)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+def states(names: list[str], **options) -> dict[str, str]:
+    return {finding.name: finding.state for finding in examine(names, **options)}
+
+
+def test_every_quick_check_has_a_finding_in_order():
+    names = ["python", "cores", "memory", "write access", "numpy", "SimpleITK"]
+    findings = list(examine(names))
+    assert [finding.name for finding in findings] == names
+    assert {finding.state for finding in findings} <= {"ok", "note"}
+    assert all(finding.text for finding in findings)
+
+
+def test_a_torch_that_crashes_is_reported_and_the_rest_go_on(tmp_path, monkeypatch):
+    put_library(tmp_path, "torch", "import os\nos.abort()\n", monkeypatch)
+    findings = {finding.name: finding for finding in examine(["python", "torch", "cores"])}
+    assert findings["torch"].state == "failed"
+    assert "crashed" in findings["torch"].text
+    assert findings["torch"].advice == CRASH_ADVICE["torch"]
+    assert findings["python"].state == findings["cores"].state == "ok"
+
+
+def test_a_torch_that_cannot_be_imported_is_reported(tmp_path, monkeypatch):
+    put_library(tmp_path, "torch", "raise ImportError('a DLL is missing')\n", monkeypatch)
+    (finding,) = examine(["torch"])
+    assert finding.state == "failed"
+    assert finding.text == "ImportError: a DLL is missing"
+
+
+def test_a_check_that_hangs_is_given_up(tmp_path, monkeypatch):
+    put_library(tmp_path, "torch", "import time\ntime.sleep(600)\n", monkeypatch)
+    (finding,) = examine(["torch"], patience_s=2.0)
+    assert finding.state == "failed"
+    assert "no answer" in finding.text
+
+
+def test_what_a_library_prints_is_not_taken_for_a_finding(tmp_path, monkeypatch):
+    noise = 'print("hello")\nprint("{}")\nprint(\'{"name": "torch"}\')\nraise ImportError("no")\n'
+    put_library(tmp_path, "torch", noise, monkeypatch)
+    assert states(["torch", "cores"]) == {"torch": "failed", "cores": "ok"}
+
+
+def test_a_failed_check_makes_the_exit_code_one_and_json_says_so(tmp_path, monkeypatch, capsys):
+    put_library(tmp_path, "torch", "raise ImportError('not here')\n", monkeypatch)
+    assert main(["doctor", "--json"]) == 1
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    assert result["ok"] is False
+    assert [check["name"] for check in result["checks"]] == list(CHECKS)
+    failed = {check["name"] for check in result["checks"] if check["state"] == "failed"}
+    assert failed == {"torch", "GPU", "monai"}
+    assert "FAILED" in printed.err
+
+
+def test_names_of_people_and_computers_are_left_out():
+    home, user, host = str(Path.home()), getpass.getuser(), host_name()
+    text = anonymous(f"cannot read {home}/secret of {user} on {host}")
+    assert f"{home}/" not in text
+    assert f" {user} " not in text
+    assert not text.endswith(host)
+
+
+def test_a_name_inside_a_word_is_no_name(monkeypatch):
+    monkeypatch.setattr("metassl.doctor._user", lambda: "ana")
+    assert anonymous("the analysis of ana") == "the analysis of USER"
+
+
+def test_the_memory_of_this_computer_is_known():
+    assert memory_total() > 1 << 28
