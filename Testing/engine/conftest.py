@@ -1,7 +1,6 @@
 """A plan small enough for tests."""
 
 import pytest
-
 from metassl.data.plan import Plan
 
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
+import metassl
 import pytest
 from metassl.cli import main
 from metassl.project import Project
@@ -67,9 +73,34 @@ def test_the_whole_loop_from_a_folder_of_images_to_the_second_round(
 
     case = status["next_case"]["case"]
     assert call("label", path, case, truth / f"{case}.nii.gz")["state"] == "corrected"
-    second = call("train", path, "--iterations", 2, "--device", "cpu")
-    assert (second["round"], second["state"], second["predicted"]) == (2, "finished", 2)
+    second = call("train", path, "--iterations", 2, "--device", "cpu", "--detach")
+    assert (second["round"], second["state"], second["resumed"]) == (2, "running", False)
+    ended = call("status", path, "--follow")["round"]
+    assert (ended["number"], ended["state"], ended["predicted"]) == (2, "finished", 2)
+    assert ended["pid"] == second["pid"]
     assert Project.open(path).round(2).record["parent"] == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent in another way there")
+def test_ctrl_c_leaves_the_training_alone_and_says_how_to_go_on(tiny_project, call, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONPATH", str(Path(metassl.__file__).parents[1]))
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    path = tiny_project.path
+    command = [sys.executable, "-m", "metassl", "train", path, "--iterations", "1000000"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as watching:
+        try:
+            shown = next(line for line in watching.stdout if line.startswith("training"))
+            assert "1000000" in shown
+            watching.send_signal(signal.SIGINT)
+            words, _ = watching.communicate(timeout=20)
+            assert watching.returncode == 130
+            assert f"status {path} --follow" in words
+            assert call("status", path)["round"]["state"] == "running"
+            assert main(["train", str(path)]) == 2  # one training at a time
+        finally:
+            stopped = call("stop", path)
+    assert stopped["state"] == "paused"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-
 from metassl.data.network import build_network
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel

@@ -27,9 +27,16 @@ from metassl.method import (
 )
 from numpy.testing import assert_allclose
 
-HERE = Path(__file__).resolve().parent
-FOLDER = Path(os.environ.get("METASSL_PARITY_VECTORS") or HERE.parent / "data" / "parity")
-META = json.loads((FOLDER / "meta.json").read_text())
+BUNDLED = Path(__file__).resolve().parents[1] / "data" / "parity"
+FOLDER = Path(os.environ.get("METASSL_PARITY_VECTORS") or BUNDLED)
+
+
+def shared_file(name: str) -> Path:
+    """A file that all configurations share; the bundled one if FOLDER has none."""
+    return FOLDER / name if (FOLDER / name).exists() else BUNDLED / name
+
+
+META = json.loads(shared_file("meta.json").read_text())
 STEP_FILES = sorted(FOLDER.glob("*__*.npz"))
 
 PRESET_OF = {
@@ -214,7 +221,7 @@ def test_the_gradients_are_equal(run):
 
 
 def test_the_partition_against_the_annotation_is_equal():
-    vectors = np.load(FOLDER / "labelled_vs_annotation_2D.npz")
+    vectors = np.load(shared_file("labelled_vs_annotation_2D.npz"))
     annotation = torch.from_numpy(vectors["label"])
     for n in (1, 2):
         labels, confidence = predict(torch.from_numpy(vectors[f"logits{n}"]))
@@ -226,13 +233,13 @@ def test_the_partition_against_the_annotation_is_equal():
 
 
 def test_the_ramp_is_equal():
-    vectors = np.load(FOLDER / "aux_ramp_dice.npz")
+    vectors = np.load(shared_file("aux_ramp_dice.npz"))
     ours = [consistency_ramp(int(iteration)) for iteration in vectors["iters"]]
     assert_allclose(ours, vectors["consistency_weight"], rtol=1e-12)
 
 
 def test_the_dice_loss_and_its_gradient_are_equal():
-    vectors = np.load(FOLDER / "aux_ramp_dice.npz")
+    vectors = np.load(shared_file("aux_ramp_dice.npz"))
     logits = torch.from_numpy(vectors["dice_logits"]).requires_grad_()
     target = torch.from_numpy(vectors["dice_label"]).long()
     loss = dice_loss(logits.softmax(1), target, torch.ones_like(target, dtype=torch.bool))
@@ -272,7 +279,10 @@ def test_the_published_foreground_slip_counts_background_twice(path):
     loss = MetaSSLLoss(META[config]["classes"], PRESET_OF[config])
     for step, iteration in enumerate(vectors["iter"]):
         mine, theirs = (
-            [torch.from_numpy(vectors[f"logits{n}"][step]).to(kind).requires_grad_() for n in (1, 2)]
+            [
+                torch.from_numpy(vectors[f"logits{n}"][step]).to(kind).requires_grad_()
+                for n in (1, 2)
+            ]
             for kind in (torch.float32, torch.float64)
         )
         if loss.preset.host == "mt":

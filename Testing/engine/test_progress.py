@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import os
+import sys
 
 import pytest
 from metassl.commands.bar import PLAIN_EVERY_S, ProgressBar
@@ -160,9 +162,23 @@ def test_json_holds_no_nan_and_no_numpy():
     assert type(found["b"][0]) is int
 
 
-@pytest.mark.skipif(__import__("os").name == "nt", reason="quoted for another shell there")
+@pytest.mark.skipif(os.name == "nt", reason="quoted for another shell there")
 def test_a_command_to_type_is_quoted():
-    assert command_line("metassl", "train", "my project") == "metassl train 'my project'"
+    assert command_line("train", "my project") == "metassl train 'my project'"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="quoted for another shell there")
+def test_a_command_to_type_calls_the_program_as_it_was_called(tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "metassl"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(sys, "argv", [str(program)])
+    assert command_line("status", "P") == f"{program} status P"
+    monkeypatch.setenv("PATH", str(program.parent))
+    assert command_line("status", "P") == "metassl status P"
+    monkeypatch.setattr(sys, "argv", ["somewhere/metassl/__main__.py"])
+    assert command_line("status", "P") == f"{sys.executable} -m metassl status P"
 
 
 def test_json_keeps_stdout_for_itself(capsys):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-
 from metassl.jobs.events import read_events
 from metassl.jobs.record import JobRecord
 from metassl.jobs.status import job_status

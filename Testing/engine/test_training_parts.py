@@ -5,7 +5,6 @@ import copy
 import numpy as np
 import pytest
 import torch
-
 from metassl.data.augment import Augmentation, random_view
 from metassl.data.streams import PatchSampler, Prefetcher, PreparedCase
 from metassl.hosts import HOSTS, build_host

@@ -31,20 +31,18 @@ def next_steps(
     if found is None:
         return _before_training(project, shown)
     status = status or job_status(found)
-    train = command_line("metassl", "train", shown)
+    train = command_line("train", shown)
     if status.state == "running":
         return [
-            Step(command_line("metassl", "status", shown, "--follow"), "watch it"),
-            Step(
-                command_line("metassl", "stop", shown), "stop after this step; it can go on later"
-            ),
+            Step(command_line("status", shown, "--follow"), "watch it"),
+            Step(command_line("stop", shown), "stop after this step; it can go on later"),
         ]
     if status.state in ("paused", "interrupted", "created"):
         return [Step(train, "go on where it stopped")]
     if status.state == "failed":
         return [
             Step(train, "try again once the cause is gone"),
-            Step(command_line("metassl", "doctor"), "check this computer"),
+            Step(command_line("doctor"), "check this computer"),
         ]
     return _after_training(project, shown, found, train)
 
@@ -68,12 +66,10 @@ def labels_since(project: Project, found: Round) -> list[str]:
 
 
 def _before_training(project: Project, shown: Path) -> list[Step]:
-    label = Step(
-        command_line("metassl", "label", shown, "CASE", "FILE"), "give a case its annotation"
-    )
+    label = Step(command_line("label", shown, "CASE", "FILE"), "give a case its annotation")
     if not project.labelled_cases():
         return [label]
-    return [Step(command_line("metassl", "train", shown), "train on what is labelled"), label]
+    return [Step(command_line("train", shown), "train on what is labelled"), label]
 
 
 def _after_training(project: Project, shown: Path, found: Round, train: str) -> list[Step]:
@@ -84,7 +80,7 @@ def _after_training(project: Project, shown: Path, found: Round, train: str) -> 
         steps.append(Step(train, f"train the next round with {count} more"))
     first = next_case(project, found)
     if first is not None:
-        label = command_line("metassl", "label", shown, first["case"], "FILE")
+        label = command_line("label", shown, first["case"], "FILE")
         steps.append(Step(label, "correct the case that would teach the model most"))
-    steps.append(Step(command_line("metassl", "report", shown), "pictures and figures in one page"))
+    steps.append(Step(command_line("report", shown), "pictures and figures in one page"))
     return steps

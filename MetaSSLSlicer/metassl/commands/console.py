@@ -6,6 +6,7 @@ import json
 import math
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -61,11 +62,22 @@ def plain(value: Any) -> Any:
 
 
 def command_line(*words: object) -> str:
-    """A command as the user would type it, quoted for the system's shell."""
-    texts = [str(word) for word in words]
+    """The command `metassl WORDS` as this user would type it, quoted for the system's shell."""
+    texts = [*_program(), *(str(word) for word in words)]
     if os.name == "nt":
         return subprocess.list2cmdline(texts)
     return shlex.join(texts)
+
+
+def _program() -> list[str]:
+    """How to call this program again from the present folder."""
+    called = Path(sys.argv[0])
+    if called.parts[-2:] == ("metassl", "__main__.py"):
+        return [sys.executable, "-m", "metassl"]
+    on_path = shutil.which("metassl")
+    if called.stem != "metassl" or (on_path and Path(on_path).samefile(called)):
+        return ["metassl"]
+    return [sys.argv[0]]
 
 
 def duration(seconds: float) -> str:

@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         result = evaluate_project(project, model_round(project), choice, arguments.device, console)
     console.say(format_table(result))
     if arguments.images is None:
-        console.say(f"\nnext: {command_line('metassl', 'report', arguments.project)}")
+        console.say(f"\nnext: {command_line('report', arguments.project)}")
     console.result(result)
     return 0 if result["n_cases"] and not result["failed"] else 1
 

@@ -86,9 +86,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if validation:
         console.say(f"  validation  {len(validation)} ({listing(validation)})")
     if labelled:
-        console.say(f"next: {command_line('metassl', 'train', arguments.project)}")
+        console.say(f"next: {command_line('train', arguments.project)}")
     else:
-        console.say(f"next: {command_line('metassl', 'label', arguments.project, 'CASE', 'FILE')}")
+        console.say(f"next: {command_line('label', arguments.project, 'CASE', 'FILE')}")
     console.result(
         {
             "project": project.path,

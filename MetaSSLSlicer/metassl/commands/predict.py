@@ -46,10 +46,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     project = Project.open(arguments.project)
     for case_id in arguments.cases or []:
         project.case(case_id)
+    from metassl.inference.predict import model_round, predict_folder, predict_project
+
+    model_round(project)  # complains before anything is shown
     with PredictionProgress() as progress:
         if arguments.images is not None:
-            from metassl.inference.predict import predict_folder
-
             done = predict_folder(
                 project,
                 arguments.images,
@@ -59,8 +60,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
                 progress.failed,
             )
         else:
-            from metassl.inference.predict import predict_project
-
             done = predict_project(
                 project, arguments.cases, arguments.device, progress, progress.failed
             )

@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.table([("", "case", "score", "why"), *rows])
         if len(entries) > len(rows):
             console.say(f"  and {len(entries) - len(rows)} more")
-        label = command_line("metassl", "label", arguments.project, entries[0]["case"], "FILE")
+        label = command_line("label", arguments.project, entries[0]["case"], "FILE")
         console.say(f"next: {label}")
     console.result({"round": found.number, **ranking})
     return 0

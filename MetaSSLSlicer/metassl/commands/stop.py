@@ -43,9 +43,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     over = status.is_over
     if over:
         console.say(f"round {found.number:04d} {status.state}")
-        console.say(f"next: {command_line('metassl', 'train', arguments.project)}")
+        console.say(f"next: {command_line('train', arguments.project)}")
     else:
-        watch = command_line("metassl", "status", arguments.project, "--follow")
+        watch = command_line("status", arguments.project, "--follow")
         console.say(f"it was asked to stop and is still at work; watch it with {watch}")
     console.result({"stopped": over, "round": found.number, "state": status.state})
     return 0 if over else 1

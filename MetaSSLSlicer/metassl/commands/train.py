@@ -68,8 +68,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         new_round=arguments.new_round,
     )
     resumed = found == former
-    watch = command_line("metassl", "status", arguments.project, "--follow")
-    stop = command_line("metassl", "stop", arguments.project)
+    watch = command_line("status", arguments.project, "--follow")
+    stop = command_line("stop", arguments.project)
     if arguments.detach:
         record = JobRecord.read(found.job_path)
         console.say(f"round {found.number:04d} trains in the background (pid {record.pid})")

@@ -52,7 +52,7 @@ def run_demo(out: Path, data: Path | None, minutes: float, console: Console) -> 
         status = follow(found, console)
     except KeyboardInterrupt:
         console.say("no longer watching; the training goes on in the background")
-        console.say(f"  {command_line('metassl', 'status', shown, '--follow')}")
+        console.say(f"  {command_line('status', shown, '--follow')}")
         return 130
     if status.state != "finished":
         console.say(f"the training {status.state}: {status.message} {status.hint}".rstrip())
@@ -103,19 +103,19 @@ def _conclude(
     if ranking:
         console.say("\nLook here first:")
         console.table([(entry["case"], entry.get("reason", "")) for entry in ranking[:SHOWN]])
-    console.say(f"\nThe report, with pictures of these cases: {page}")
+    console.say(f"\nThe report, to open in a browser: {page}")
     console.say("\nNext, in the order of the loop:")
     case = ranking[0]["case"] if ranking else "CASE"
     file = next((p for p in sorted(truth.glob(f"{case}.*"))), Path("FILE"))
     console.table(
         [
-            (command_line("metassl", "status", shown), "# where it stands"),
+            (command_line("status", shown), "# where it stands"),
             (
-                command_line("metassl", "label", shown, case, file),
+                command_line("label", shown, case, file),
                 "# what a reviewer would do in Slicer",
             ),
-            (command_line("metassl", "train", shown), "# the next round, from this model"),
-            (command_line("metassl", "evaluate", shown, "--truth", truth), "# better than before?"),
-            (command_line("metassl", "--help"), "# everything else"),
+            (command_line("train", shown), "# the next round, from this model"),
+            (command_line("evaluate", shown, "--truth", truth), "# better than before?"),
+            (command_line("--help"), "# everything else"),
         ]
     )

@@ -69,8 +69,8 @@ def _uncertainty(result: Mapping[str, Any]) -> str:
         interval = _interval(row["auroc_interval"])
         rows.append([name, _n(row["auroc"]), interval, _n(row["auprc"]), _n(row["ece"])])
     top = band["errors_in_most_doubtful"]
-    shares = ", ".join(f"{_p(share)} in {percent} %" for percent, share in top.items())
-    sentence = f"Errors found in the most doubtful part of the band: {shares}."
+    shares = " / ".join(_n(None if share is None else 100 * share, 1) for share in top.values())
+    sentence = f"The most doubtful {' / '.join(top)} % of these hold {shares} % of their errors."
     return f"{_aligned(rows, 'lrrrr')}\n{sentence}"
 
 

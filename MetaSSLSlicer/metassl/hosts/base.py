@@ -19,7 +19,7 @@ from metassl.project.images import IGNORE
 from metassl.training.device import autocast
 
 EMA_DECAY = 0.99
-WARM_UP_COST = 0.4  # of a full step, measured; only the first estimate of the time rests on it
+WARM_UP_COST = 0.7  # of a full step, measured; only the first estimate of the time rests on it
 
 
 @dataclass
@@ -103,19 +103,18 @@ class Host(nn.Module, ABC):
     ) -> StepOutput:
         """references: two softmaxes of the unlabelled patches; taught_by: network → its reference."""
         pseudo, regions = self.weighting.unlabelled(references)
-        pasted = Pasted.of(batch)
         losses = []
         for index, reference in taught_by.items():
+            pasted = Pasted.of(batch)
             labels, weight = pseudo[reference]
             log_softmax = self.log_softmax(self.networks[index], pasted.images)
             target = pasted.join(batch.annotation, labels)
             if self.loss_name == "metassl":
                 annotated = target.masked_fill(~pasted.from_label, IGNORE)
                 trust = self.weighting.labelled(index, log_softmax.detach().exp(), annotated)
-                doubt = torch.cat([weight, weight])
             else:
-                trust = doubt = torch.ones_like(pasted.from_label, dtype=torch.float32)
-            weights = torch.where(pasted.from_label, trust, strength * doubt)
+                trust = weight = torch.ones_like(weight)
+            weights = pasted.join(trust, strength * weight)
             losses.append(weighted_supervision(log_softmax, target, weights))
         total = sum(losses)
         return StepOutput(total, {"total": total.detach()}, regions)

@@ -41,8 +41,7 @@ class MeanTeacher(Host):
         target = pasted.join(batch.annotation, torch.zeros_like(batch.annotation))
         log_softmax = self.log_softmax(self.networks[0], pasted.images)
         supervised = weighted_supervision(log_softmax, target, pasted.from_label.float())
-        expected = torch.cat([teacher, teacher])
-        squared = (log_softmax.exp() - expected).square().mean(1)
+        squared = (log_softmax.exp() - teacher).square().mean(1)
         unlabelled = ~pasted.from_label
         consistency = (squared * unlabelled).sum() / unlabelled.sum().clamp_min(1)
         total = supervised + CONSISTENCY_WEIGHT * strength * consistency

@@ -1,5 +1,8 @@
 """The step that the hosts share: learn on labelled and unlabelled patches pasted into each other.
 
+The pasting is that of Bai et al., Bidirectional Copy-Paste, CVPR 2023: with few labels it carries what the annotation
+knows into unlabelled surroundings.
+
 Two frozen predictions of the clean unlabelled patches, the references, split its voxels into the four regions. A
 trained network sees the pasted patches. Unlabelled voxels count by the references' regions, labelled voxels by the
 network's own prediction against the annotation (METHOD.md, section 2, FIG).
@@ -12,12 +15,25 @@ from dataclasses import dataclass
 import torch
 
 from metassl.data.streams import Batch
-from metassl.hosts.mixing import paste, random_boxes
 from metassl.method.supervised import DICE_SMOOTH, cross_entropy_map, split_annotation
 
 WARM_UP = 0.2  # of the schedule, on labelled patches only
 RAMP = 0.15  # of the schedule, until the unlabelled voxels count in full
 UNLABELLED_WEIGHT = 0.5
+BOX_SHARE = 2 / 3  # of each side of the patch
+
+
+def random_boxes(count: int, shape: tuple[int, ...]) -> torch.Tensor:
+    """Boolean (count, 1, *shape), one random box each, drawn from torch's global generator on the CPU."""
+    boxes = torch.zeros(count, 1, *shape, dtype=torch.bool)
+    for box in boxes:
+        places = []
+        for length in shape:
+            size = max(1, int(length * BOX_SHARE))
+            start = int(torch.randint(length - size + 1, ()))
+            places.append(slice(start, start + size))
+        box[(0, *places)] = True
+    return boxes
 
 
 def unlabelled_strength(fraction: float) -> float:
@@ -27,23 +43,27 @@ def unlabelled_strength(fraction: float) -> float:
 
 @dataclass
 class Pasted:
-    """One step's pasted patches; the first half has labelled voxels inside the box, the second outside it."""
+    """Patches with labelled voxels in a random box of unlabelled ones, or the other way round.
 
-    box: torch.Tensor
+    Every network draws its own: half the work of learning from both ways in each step, and two networks that see
+    different images stay different.
+    """
+
     images: torch.Tensor
     from_label: torch.Tensor
 
     @staticmethod
     def of(batch: Batch) -> Pasted:
-        shape = tuple(batch.annotation.shape[1:])
-        box = random_boxes(len(batch.annotation), shape).to(batch.labelled.device)
-        inside = box[:, 0]
-        images = paste(box, batch.labelled, batch.unlabelled)
-        return Pasted(box, images, torch.cat([inside, ~inside]))
+        """images (B, C, z, y, x); from_label (B, z, y, x), true where the voxel is a labelled one."""
+        box = random_boxes(len(batch.annotation), tuple(batch.annotation.shape[1:]))
+        if torch.rand(()) < 0.5:
+            box = ~box
+        box = box.to(batch.labelled.device)
+        return Pasted(torch.where(box, batch.labelled, batch.unlabelled), box[:, 0])
 
     def join(self, labelled: torch.Tensor, unlabelled: torch.Tensor) -> torch.Tensor:
-        """Maps (B, z, y, x) of both halves, pasted like the images: (2B, z, y, x)."""
-        return paste(self.box[:, 0], labelled, unlabelled)
+        """Maps (B, z, y, x) of both kinds of patches, pasted like the images."""
+        return torch.where(self.from_label, labelled, unlabelled)
 
 
 def weighted_supervision(

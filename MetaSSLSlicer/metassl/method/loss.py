@@ -22,9 +22,14 @@ from .terms import FIRST_PART, UcSplit, term_map, term_names, term_weights
 from .weights import RegionWeights
 
 
-def region_weight_map(regions: Tensor, weights: RegionWeights) -> Tensor:
-    """Weight of every voxel of a region map (B, ...), float32; 0 where the map is IGNORED."""
-    return _look_up(torch.tensor(weights.table(), device=regions.device), regions)
+def region_weight_map(regions: Tensor, weights: RegionWeights | Tensor) -> Tensor:
+    """Weight of every voxel of a region map (B, ...), float32; 0 where the map is IGNORED.
+
+    `weights` may be their table (5,) on the device of `regions`, which spares a copy per step.
+    """
+    if isinstance(weights, RegionWeights):
+        weights = torch.tensor(weights.table(), device=regions.device)
+    return _look_up(weights, regions)
 
 
 def weighted_cross_entropy(

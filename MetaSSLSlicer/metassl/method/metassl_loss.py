@@ -118,9 +118,7 @@ class MetaSSLLoss(nn.Module):
     def consistency_at(self, iteration: float) -> float:
         """lambda(t) of the preset."""
         preset = self.preset
-        return consistency_ramp(
-            iteration, preset.consistency, preset.ramp_length, preset.ramp_step
-        )
+        return consistency_ramp(iteration, preset.consistency, preset.ramp_length, preset.ramp_step)
 
     def _labelled_half(
         self, logits: list[Tensor | None], annotation: Tensor

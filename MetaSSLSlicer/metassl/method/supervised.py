@@ -41,9 +41,7 @@ def dice_loss(probabilities: Tensor, target: Tensor, valid: Tensor) -> Tensor:
     return (1.0 - (2.0 * overlap + DICE_SMOOTH) / (size + DICE_SMOOTH)).mean()
 
 
-def supervised_loss(
-    logits: Tensor, annotation: Tensor, ignore_label: int = IGNORE_LABEL
-) -> Tensor:
+def supervised_loss(logits: Tensor, annotation: Tensor, ignore_label: int = IGNORE_LABEL) -> Tensor:
     """0.5 (CE + Dice) of `logits` (B, C, ...) and `annotation` (B, ...), in float32.
 
     Voxels labelled `ignore_label` have no influence and get no gradient.

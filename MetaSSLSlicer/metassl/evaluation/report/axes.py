@@ -31,12 +31,12 @@ class Frame:
         self.low, self.high = self._scale(ticks[0]), self._scale(ticks[-1])
 
     def x(self, value: float) -> str:
-        return short(_LEFT + (self.right - _LEFT) * value / self.x_max)
+        return rounded(_LEFT + (self.right - _LEFT) * value / self.x_max)
 
     def y(self, value: float) -> str:
         span = (self.high - self.low) or 1.0
         inside = min(max((self._scale(value) - self.low) / span, 0.0), 1.0)
-        return short(self.bottom - (self.bottom - _TOP) * inside)
+        return rounded(self.bottom - (self.bottom - _TOP) * inside)
 
     def path(self, points: Points) -> str:
         return "".join(
@@ -76,7 +76,7 @@ def log_ticks(values: Sequence[float]) -> list[float]:
     if not values:
         return [0.1, 1.0]
     first, last = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
-    steps = (1, 2, 5) if last - first <= 2 else (1,)
+    steps = {1: (1, 2, 5), 2: (1, 3), 3: (1, 3)}.get(last - first, (1,))
     ticks = [s * 10.0**power for power in range(first, last + 1) for s in steps]
     low = max([t for t in ticks if t <= min(values)] or ticks[:1])
     high = min([t for t in ticks if t >= max(values)] or ticks[-1:])
@@ -85,12 +85,12 @@ def log_ticks(values: Sequence[float]) -> list[float]:
 
 
 def _text(text: str, x: float, y: float, anchor: str, class_: str = "tick") -> Markup:
-    return tag("text", text, x=short(x), y=short(y), text_anchor=anchor, class_=class_)
+    return tag("text", text, x=rounded(x), y=rounded(y), text_anchor=anchor, class_=class_)
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.10g}%"
 
 
-def short(value: float) -> str:
+def rounded(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")

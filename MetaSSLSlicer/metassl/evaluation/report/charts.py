@@ -6,11 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .axes import HEIGHT, WIDTH, Frame, Points, log_ticks, short, ticks_between
+from .axes import HEIGHT, WIDTH, Frame, Points, log_ticks, rounded, ticks_between
 from .markup import Markup, tag
 
 REGION_COLORS = {"UC": "#009E73", "US": "#F0E442", "DC": "#0072B2", "DS": "#D55E00"}
-INK_ON = {"UC": "#fff", "US": "#222", "DC": "#fff", "DS": "#fff"}
 LINE_COLORS = ("#1f2a44", "#0072B2", "#D55E00", "#7a5195", "#009E73")
 DASHES = (None, "6 3", "2 3", "9 3 2 3", "4 2 1 2")
 MAX_POINTS = 240
@@ -79,24 +78,18 @@ def swatch(name: str) -> Markup:
     return tag("span", name, class_=f"swatch {name.lower()}")
 
 
-def share_bar(shares: Mapping[str, float | None], label: str) -> Markup:
-    """One bar of the four regions; parts that are wide enough carry their code and share."""
-    width, height, gap = 640, 30, 2
+def share_bar(shares: Mapping[str, float | None], label: str, short: bool = False) -> Markup:
+    """One bar of the four regions; wide parts carry their code and, unless `short`, their share."""
     total = sum(share or 0.0 for share in shares.values()) or 1.0
-    drawn, left = [], 0.0
-    for name, share in shares.items():
-        wide = width * (share or 0.0) / total
-        if wide <= 0:
-            continue
-        inner = max(wide - gap, 1.0)
-        box = {"x": short(left), "y": 0, "width": short(inner), "height": height, "rx": 3}
-        drawn.append(tag("rect", fill=REGION_COLORS[name], class_="part", **box))
-        middle = {"x": short(left + inner / 2), "y": 20, "text_anchor": "middle"}
-        text = f"{name} {100 * (share or 0):.0f} %" if wide > 74 else name if wide > 26 else ""
-        if text:
-            drawn.append(tag("text", text, fill=INK_ON[name], class_="inbar", **middle))
-        left += wide
-    return _svg(width, height, label, drawn, class_="sharebar")
+    parts = []
+    for name, amount in shares.items():
+        share = (amount or 0.0) / total
+        if share > 0:
+            wide = not short and share > 0.16
+            text = f"{name} {100 * share:.0f} %" if wide else name if share > 0.07 else ""
+            style = f"width:{100 * share:.3f}%"
+            parts.append(tag("span", text, style=style, class_=f"part {name.lower()}"))
+    return tag("div", parts, class_="sharebar", role="img", aria_label=label)
 
 
 def dot_strip(
@@ -107,13 +100,13 @@ def dot_strip(
 
     def x(value: float) -> str:
         inside = min(max((value - low) / (1 - low), 0.0), 1.0)
-        return short(pad + inside * (width - 2 * pad))
+        return rounded(pad + inside * (width - 2 * pad))
 
     level = {"y1": middle, "y2": middle}
     drawn = [tag("line", x1=pad, x2=width - pad, class_="grid", **level)]
     for index, value in enumerate(values):
         y = middle + (index % 5 - 2) * 2.4
-        drawn.append(tag("circle", cx=x(value), cy=short(y), r=3, class_="dot"))
+        drawn.append(tag("circle", cx=x(value), cy=rounded(y), r=3, class_="dot"))
     if None not in ends:
         drawn.append(tag("line", x1=x(ends[0]), x2=x(ends[1]), class_="interval", **level))
     drawn.append(tag("line", x1=x(mean), x2=x(mean), y1=4, y2=height - 4, class_="mean"))
@@ -130,7 +123,7 @@ def reliability_chart(bins: Sequence[Mapping[str, float]], label: str) -> Markup
     for row, (x, y) in zip(bins, points, strict=True):
         radius = 2.5 + 4.5 * math.log1p(row["voxels"]) / math.log1p(most)
         drawn.append(
-            tag("circle", cx=frame.x(x), cy=frame.y(y), r=short(radius), fill=LINE_COLORS[1])
+            tag("circle", cx=frame.x(x), cy=frame.y(y), r=rounded(radius), fill=LINE_COLORS[1])
         )
     return _svg(320, 300, label, frame.axes("uncertainty"), drawn)
 

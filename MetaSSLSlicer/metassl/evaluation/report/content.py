@@ -59,6 +59,11 @@ class Content:
         total = sum(voxels.values())
         return {name: amount / total for name, amount in voxels.items()} if total else None
 
+    def waiting(self) -> list[dict[str, Any]]:
+        """The entries of the ranking that nobody has labelled since."""
+        known = [entry for entry in self.ranking if entry["case"] in self.cases]
+        return [entry for entry in known if not self.cases[entry["case"]].is_labelled]
+
 
 def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) -> Content:
     """Read what there is. ProjectError when a file that is there is damaged."""

@@ -16,7 +16,7 @@ class Markup(str):
     __slots__ = ()
 
 
-def tag(name: str, *content: Any, **attributes: Any) -> Markup:
+def tag(name: str, /, *content: Any, **attributes: Any) -> Markup:
     """An element. Attributes: `class_` is class, `_` is `-`; those that are None are left out."""
     head = [name]
     for key, value in attributes.items():

@@ -21,7 +21,7 @@ from metassl.project.rounds import Round
 MODULE = "MetaSSLSlicerLib.CasePicture"
 SIZE = 480
 TIMEOUT_S = 300
-_MISSING = ("No module named 'slicer", "No module named 'vtk", "No module named 'mrml")
+_PACKAGES = ("slicer", "vtk", "mrml", "PIL", "MetaSSLSlicerLib")
 NOT_INSTALLED = (
     "The pictures need the core of 3D Slicer, which is not installed here: "
     "pip install 'metassl[report]'."
@@ -96,9 +96,24 @@ def _run(jobs: list[dict[str, Any]], folder: Path) -> str:
         return f"Rendering the pictures took longer than {TIMEOUT_S} s and was stopped."
     except OSError as error:
         return f"The pictures could not be rendered: {error.strerror or error}."
-    if any(sign in done.stderr for sign in _MISSING):
+    if any(f"No module named '{name}" in done.stderr for name in _PACKAGES):
         return NOT_INSTALLED
+    if reasons := _reasons(done.stdout):
+        return f"Not every picture could be rendered: {'; '.join(reasons)}."
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         return f"The pictures could not be rendered: {lines[-1] if lines else 'no reason given'}"
     return ""
+
+
+def _reasons(said: str) -> list[str]:
+    """Why single pictures failed: the renderer prints a JSON object for each."""
+    reasons = []
+    for line in said.splitlines():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and entry.get("error"):
+            reasons.append(str(entry["error"]).rstrip("."))
+    return reasons

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 NONE = "–"
+_PERCENT = "\N{NO-BREAK SPACE}%"
 REGION_TITLES = {
     "UC": "Unanimous, confident",
     "US": "Unanimous, suspicious",
@@ -26,10 +27,10 @@ def percent(share: float | None) -> str:
         return NONE
     value = 100.0 * share
     if value == 0 or value >= 99.95:
-        return f"{value:.0f} %"
+        return f"{value:.0f}{_PERCENT}"
     if value < 0.01:
-        return "< 0.01 %"
-    return f"{value:.1f} %" if value >= 1 else f"{value:.2f} %"
+        return f"< 0.01{_PERCENT}"
+    return f"{value:.{1 if value >= 1 else 2}f}{_PERCENT}"
 
 
 def interval(ends: Sequence[float | None] | None, digits: int = 3) -> str:

@@ -1,0 +1,156 @@
+"""Draws a case: three slices through its most doubtful spot, and its structures in 3-D."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from vtk.util.numpy_support import vtk_to_numpy
+
+from .CaseScene import SURFACE, CaseScene, ijkToRas
+from .DoubtfulSpot import DoubtfulSpot, boundingBox, findDoubtfulSpot
+from .Framing import corners, frameFor, viewpointFor
+from .OffscreenSlicer import OffscreenSlicer
+from .PictureCanvas import PictureCanvas
+from .PictureCase import PictureCase
+from .PictureLayout import SliceShot, composePicture
+from .RegionColors import rgbOf
+
+_SUPERSAMPLING = 2  # views are drawn this much larger, then shrunk: smooth lines, no jagged edges
+_PERCENTILES = (1.0, 99.5)
+_WINDOW_MARGIN = 4  # voxels round the target whose brightness sets the window
+_OUTLINE_PIXELS = 1.8
+_SKY = (rgbOf("#14171C"), rgbOf("#2B323D"))
+_STRUCTURE_OPACITY = 0.5
+_BLOB_OPACITY = 0.85
+
+
+class CasePainter:
+    """Paints one case after the other with one offscreen Slicer. `size`: pixels of one view."""
+
+    def __init__(self, size: int = 480):
+        self._size = size
+        self._app = OffscreenSlicer(size * _SUPERSAMPLING)
+        view = self._app.threeDView.node
+        view.SetBoxVisible(False)
+        view.SetAxisLabelsVisible(False)
+        view.SetBackgroundColor(_SKY[0])
+        view.SetBackgroundColor2(_SKY[1])
+        view.SetUseDepthPeeling(True)
+
+    def paint(self, case: PictureCase) -> tuple[PictureCanvas, dict[str, Any]]:
+        """The picture of a case, and what can be read off it: the spot, the window, and for each
+        slice its centre in RAS, the length of its side in mm, and its axes."""
+        spot = findDoubtfulSpot(case.regions, case.segmentation, case.geometry.spacing_xyz)
+        toRas = ijkToRas(case.geometry)
+        spotRas = (toRas @ [*spot.indexXyz, 1.0])[:3]
+        target = _target(case, spot)
+        whole = corners((0, 0, 0), case.geometry.size_xyz, toRas)
+        targetCorners = corners(
+            [s.start for s in reversed(target)], [s.stop for s in reversed(target)], toRas
+        )
+        scene = CaseScene(self._app, case)
+        try:
+            window = _window(case.image, target)
+            scene.setWindow(*window)
+            _style(scene)
+            shots = [
+                self._slice(name, scene, whole, targetCorners, spotRas)
+                for name in self._app.sliceViews
+            ]
+            surfaces = self._surfaces(scene, spotRas)
+        finally:
+            scene.remove()
+        canvas = composePicture(case, spot, shots, surfaces, self._size)
+        shown = {
+            "spot": {"kind": spot.kind, "voxels": spot.voxels, "ras": _rounded(spotRas)},
+            "window": _rounded(window),
+            "views": {shot.name: shot.description() for shot in shots},
+        }
+        return canvas, shown
+
+    def _slice(self, name, scene, whole, target, spotRas) -> SliceShot:
+        view = self._app.sliceViews[name]
+        view.compositeNode.SetBackgroundVolumeID(scene.volumeNode.GetID())
+        view.compositeNode.SetLabelVolumeID(scene.regionsNode.GetID())
+        view.compositeNode.SetLabelOpacity(1.0)  # each region's own opacity is in its colour
+        view.node.SetOrientation(view.orientation)
+        view.node.RotateToVolumePlane(scene.volumeNode)
+        axes = _axes(view.node)
+        frame = frameFor(axes, whole, target, spotRas)
+        view.node.SetFieldOfView(frame.side, frame.side, 1.0)
+        view.node.JumpSliceByCentering(*frame.centerRas)
+        spot = [0.5 + (spotRas - frame.centerRas) @ axis / frame.side for axis in axes[:2]]
+        return SliceShot(view.orientation, _shrunk(view.grab()), frame, axes, tuple(spot))
+
+    def _surfaces(self, scene: CaseScene, spotRas: np.ndarray) -> np.ndarray:
+        view = self._app.threeDView
+        points = [
+            vtk_to_numpy(surface.GetPoints().GetData())
+            for surface in scene.surfaces()
+            if surface is not None and surface.GetNumberOfPoints()
+        ]
+        if points:
+            look = viewpointFor(np.concatenate(points), spotRas)
+            camera = view.camera
+            camera.ParallelProjectionOn()
+            camera.SetFocalPoint(*look.focalRas)
+            camera.SetPosition(*(look.focalRas + look.towardsEye * look.halfHeight * 6))
+            camera.SetViewUp(*look.up)
+            camera.SetParallelScale(look.halfHeight)
+            view.renderer.ResetCameraClippingRange()
+        return _shrunk(view.grab())
+
+
+def _style(scene: CaseScene) -> None:
+    """Outlines of the structures on slices, and translucent structures and blobs in 3-D."""
+    display = scene.segmentationNode.GetDisplayNode()
+    display.SetPreferredDisplayRepresentationName2D(SURFACE)
+    display.SetPreferredDisplayRepresentationName3D(SURFACE)
+    display.SetVisibility2DFill(False)
+    display.SetVisibility2DOutline(True)
+    display.SetOpacity2DOutline(1.0)
+    display.SetSliceIntersectionThickness(round(_OUTLINE_PIXELS * _SUPERSAMPLING))
+    display.SetOpacity3D(_STRUCTURE_OPACITY)
+    blobs = scene.blobsNode.GetDisplayNode()
+    blobs.SetVisibility2D(False)
+    blobs.SetPreferredDisplayRepresentationName3D(SURFACE)
+    blobs.SetOpacity3D(_BLOB_OPACITY)
+
+
+def _target(case: PictureCase, spot: DoubtfulSpot) -> tuple[slice, ...]:
+    """The box (z, y, x) worth seeing: the structures and the doubtful piece."""
+    box = [(s.start, s.stop) for s in boundingBox(case.segmentation > 0) or ()]
+    piece = list(reversed(spot.box))
+    if not box:
+        box = piece
+    elif spot.kind == "DC/DS":
+        box = [(min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(box, piece, strict=True)]
+    return tuple(slice(*ends) for ends in box)
+
+
+def _window(image: np.ndarray, target: tuple[slice, ...]) -> tuple[float, float]:
+    """The image values shown as black and as white."""
+    near = tuple(slice(max(s.start - _WINDOW_MARGIN, 0), s.stop + _WINDOW_MARGIN) for s in target)
+    low, high = np.percentile(image[near], _PERCENTILES)
+    if high <= low:
+        low, high = image.min(), image.max()
+    return float(low), float(high)
+
+
+def _axes(node) -> np.ndarray:
+    """The unit vectors right, up and normal of a slice, as rows, in RAS."""
+    matrix = node.GetSliceToRAS()
+    axes = np.array([[matrix.GetElement(row, column) for row in range(3)] for column in range(3)])
+    return axes / np.linalg.norm(axes, axis=1, keepdims=True)
+
+
+def _shrunk(picture: np.ndarray) -> np.ndarray:
+    n = _SUPERSAMPLING
+    height, width = picture.shape[0] // n, picture.shape[1] // n
+    blocks = picture[: height * n, : width * n].reshape(height, n, width, n, 3)
+    return np.rint(blocks.mean(axis=(1, 3))).astype(np.uint8)
+
+
+def _rounded(numbers) -> list[float]:
+    return [round(float(number), 3) for number in numbers]

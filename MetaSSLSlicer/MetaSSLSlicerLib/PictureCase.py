@@ -1,0 +1,61 @@
+"""What a picture of a case is drawn from, read and checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from metassl.project import (
+    Geometry,
+    ImageError,
+    LabelDefinition,
+    LabelError,
+    read_image,
+    read_labels,
+)
+
+IGNORE = 255
+
+
+@dataclass(frozen=True)
+class PictureCase:
+    """A case to draw: image float32, segmentation and regions uint8, all (z, y, x) on `geometry`."""
+
+    title: str
+    image: np.ndarray
+    segmentation: np.ndarray
+    regions: np.ndarray
+    geometry: Geometry
+    labels: Sequence[LabelDefinition]
+
+
+def readCase(job: dict[str, Any]) -> PictureCase:
+    """Read the files of a job of CasePicture. Of several image channels the first is taken.
+
+    Raises MetaSSLError, naming the case and the file, when one is missing, damaged or on another
+    grid than the image.
+    """
+    title = str(job.get("title", ""))
+    missing = [key for key in ("image", "segmentation", "regions", "out") if not job.get(key)]
+    if missing:
+        raise ImageError(f"case {title}: the list of pictures gives no {', '.join(missing)}")
+    try:
+        labels = [
+            LabelDefinition(label["value"], label["name"], label.get("color", ""))
+            for label in job.get("labels", [])
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise LabelError(f"case {title}: its labels need a value and a name each") from error
+    image = read_image([Path(job["image"])], title)
+    maps = {}
+    for key in ("segmentation", "regions"):
+        maps[key], geometry = read_labels(Path(job[key]), title)
+        if difference := image.geometry.difference(geometry):
+            raise LabelError(f"case {title}: {job[key]} is not on the image's grid: {difference}")
+    segmentation = np.where(maps["segmentation"] == IGNORE, np.uint8(0), maps["segmentation"])
+    return PictureCase(
+        title, image.array[0], segmentation, maps["regions"], image.geometry, labels
+    )

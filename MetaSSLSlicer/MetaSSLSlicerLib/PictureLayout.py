@@ -1,0 +1,166 @@
+"""Puts views, words and legend together: slices and 3-D in four panels, as in Slicer's four-up."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .DoubtfulSpot import DoubtfulSpot
+from .Framing import Frame, letter
+from .PictureCanvas import WHITE, PictureCanvas, textWidth
+from .PictureCase import PictureCase
+from .RegionColors import DC, DS, US, Region, rgbOf
+
+_PAPER = rgbOf("#14171C")
+_QUIET = rgbOf("#A3ADBA")
+_PLACES = {"Axial": (0, 0), "3D": (1, 0), "Coronal": (0, 1), "Sagittal": (1, 1)}
+_MEANINGS = {US: "agree, unsure", DC: "differ, one sure", DS: "differ, both unsure"}
+_SPOTS = {
+    "DC/DS": "largest discrepancy {ml}",
+    "US": "largest unsure stretch {ml}",
+    "structure": "nothing doubtful: middle of the structures",
+    "middle": "nothing predicted: middle of the image",
+}
+
+
+@dataclass(frozen=True)
+class SliceShot:
+    """A drawn slice view. axes: right, up and normal in RAS, as rows. spot: where the doubtful
+    spot lies, as shares of the width from the left and of the height from the bottom."""
+
+    name: str
+    picture: np.ndarray
+    frame: Frame
+    axes: np.ndarray
+    spot: tuple[float, float]
+
+    def description(self) -> dict[str, Any]:
+        """For programs: where the slice lies in RAS."""
+        center, right, up = self.frame.centerRas, self.axes[0], self.axes[1]
+        named = {"center": center, "right": right, "up": up}
+        numbers = {key: [round(float(n), 4) for n in vector] for key, vector in named.items()}
+        return {**numbers, "side_mm": round(self.frame.side, 3)}
+
+
+def composePicture(
+    case: PictureCase,
+    spot: DoubtfulSpot,
+    shots: Sequence[SliceShot],
+    surfaces: np.ndarray,
+    size: int,
+) -> PictureCanvas:
+    """The finished picture of a case; every panel is `size` pixels wide and high."""
+    gap, header, footer = max(size // 160, 1), round(size * 0.092), round(size * 0.088)
+    width = 2 * size + gap
+    canvas = PictureCanvas(width, header + 2 * size + gap + footer, _PAPER)
+    corner = {
+        name: (column * (size + gap), header + row * (size + gap))
+        for name, (column, row) in _PLACES.items()
+    }
+    for shot in shots:
+        canvas.paste(shot.picture, *corner[shot.name])
+        _annotate(canvas, shot, *corner[shot.name], size)
+    canvas.paste(surfaces, *corner["3D"])
+    _caption(canvas, "3D", *corner["3D"], size)
+    _header(canvas, case, spot, width, header, size)
+    _legend(canvas, case, width, header + 2 * size + gap + footer / 2, size)
+    return canvas
+
+
+def _annotate(canvas: PictureCanvas, shot: SliceShot, left: int, top: int, size: int) -> None:
+    """The name of the plane, the body's sides, the spot's place, and a scale bar."""
+    _caption(canvas, shot.name, left, top, size)
+    right, up = shot.axes[0], shot.axes[1]
+    small, inset = size * 0.029, size * 0.03
+    middle = size / 2
+    for words, x, y in (
+        (letter(-right), inset, middle),
+        (letter(right), size - inset, middle),
+        (letter(up), middle, inset),
+        (letter(-up), middle, size - inset),
+    ):
+        canvas.text(words, left + x, top + y, small, _QUIET, align="center", halo=True)
+    _pointers(canvas, left + shot.spot[0] * size, top + (1 - shot.spot[1]) * size, size)
+    length = _roundLength(shot.frame.side * 0.24)
+    pixels, thick = length / shot.frame.side * size, max(round(size / 200), 1)
+    end, base = left + size - size * 0.04, top + size - size * 0.04
+    canvas.fill(end - pixels - 1, base - 1, pixels + 2, thick + 2, (0, 0, 0), 0.6)
+    canvas.fill(end - pixels, base, pixels, thick, WHITE)
+    words = f"{length:g} mm"
+    canvas.text(words, end, base - size * 0.03, small, WHITE, align="right", halo=True)
+
+
+def _pointers(canvas: PictureCanvas, x: float, y: float, size: int) -> None:
+    """Four short lines that point at the spot and leave it free."""
+    free, long, thick = size * 0.05, size * 0.035, max(round(size / 320), 1)
+    for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1)):
+        left = x + min(dx * free, dx * (free + long)) - (thick / 2 if dy else 0)
+        top = y + min(dy * free, dy * (free + long)) - (thick / 2 if dx else 0)
+        width, height = (long, thick) if dx else (thick, long)
+        canvas.fill(left - 1, top - 1, width + 2, height + 2, (0, 0, 0), 0.5)
+        canvas.fill(left, top, width, height, WHITE)
+
+
+def _caption(canvas: PictureCanvas, words: str, left: int, top: int, size: int) -> None:
+    canvas.text(words, left + size * 0.025, top + size * 0.035, size * 0.033, WHITE, halo=True)
+
+
+def _header(canvas, case: PictureCase, spot: DoubtfulSpot, width: int, height: int, size) -> None:
+    margin, middle = size * 0.025, height / 2
+    volume = spot.voxels * case.geometry.voxel_ml
+    words = _SPOTS[spot.kind].format(ml=f"{volume:.2g} ml" if volume < 10 else f"{volume:.0f} ml")
+    room = width - 3 * margin - textWidth(words, size * 0.035)
+    title = _shortened(case.title, room, size * 0.048, bold=True)
+    canvas.text(title, margin, middle, size * 0.048, WHITE, bold=True)
+    canvas.text(words, width - margin, middle, size * 0.035, _QUIET, align="right")
+
+
+def _legend(canvas: PictureCanvas, case: PictureCase, width: int, middle: float, size: int) -> None:
+    """Structures as outlines on the left, regions as their translucent fills on the right."""
+    letters, chip, space = size * 0.033, size * 0.03, size * 0.04
+    x = width - size * 0.025
+    for region in reversed(_MEANINGS):
+        x = _regionChip(canvas, region, x, middle, letters, chip) - space
+    limit, left = x, size * 0.025
+    present = [label for label in case.labels if (case.segmentation == label.value).any()]
+    for place, label in enumerate(present):
+        more = len(present) - place - 1
+        tail = textWidth(f"+{more + 1}", letters) if more else 0
+        wide = chip * 1.35 + textWidth(label.name, letters)
+        if left + wide + (space + tail if more else 0) > limit:
+            canvas.text(f"+{more + 1}", left, middle, letters, _QUIET)
+            break
+        canvas.frame(left, middle - chip / 2, chip, chip, rgbOf(label.color), max(size // 200, 2))
+        canvas.text(label.name, left + chip * 1.35, middle, letters)
+        left += wide + space
+
+
+def _regionChip(
+    canvas: PictureCanvas, region: Region, right: float, middle: float, letters: float, chip: float
+) -> float:
+    """Draw one region's entry so that it ends at `right`; returns where it begins."""
+    meaning = _MEANINGS[region]
+    start = right - textWidth(meaning, letters)
+    canvas.text(meaning, right, middle, letters, _QUIET, align="right")
+    start -= letters * 0.4
+    canvas.text(region.key, start, middle, letters, WHITE, align="right", bold=True)
+    start -= textWidth(region.key, letters, bold=True) + chip * 1.35
+    canvas.fill(start, middle - chip / 2, chip, chip, rgbOf(region.color), 0.9)
+    return start
+
+
+def _roundLength(target: float) -> float:
+    """The largest of 1, 2, 5, 10, 20, 50, ... mm that is no longer than `target`."""
+    power = 10.0 ** np.floor(np.log10(target))
+    return float(max(step * power for step in (1, 2, 5) if step * power <= target))
+
+
+def _shortened(words: str, room: float, size: float, bold: bool) -> str:
+    if textWidth(words, size, bold) <= room:
+        return words
+    while words and textWidth(words + "…", size, bold) > room:
+        words = words[:-1]
+    return words + "…"
