@@ -14,12 +14,12 @@ from .OffscreenSlicer import OffscreenSlicer
 from .PictureCanvas import PictureCanvas
 from .PictureCase import PictureCase
 from .PictureLayout import SliceShot, composePicture
-from .RegionColors import rgbOf
+from .RegionColors import UC, rgbOf
 
 _SUPERSAMPLING = 2  # views are drawn this much larger, then shrunk: smooth lines, no jagged edges
 _PERCENTILES = (1.0, 99.5)
 _WINDOW_MARGIN = 4  # voxels round the target whose brightness sets the window
-_OUTLINE_PIXELS = 1.8
+_OUTLINE_PIXELS = 2.2
 _SKY = (rgbOf("#14171C"), rgbOf("#2B323D"))
 _STRUCTURE_OPACITY = 0.5
 _BLOB_OPACITY = 0.85
@@ -37,6 +37,8 @@ class CasePainter:
         view.SetBackgroundColor(_SKY[0])
         view.SetBackgroundColor2(_SKY[1])
         view.SetUseDepthPeeling(True)
+        view.SetOrientationMarkerType(view.OrientationMarkerTypeCube)
+        view.SetOrientationMarkerSize(view.OrientationMarkerSizeSmall)
 
     def paint(self, case: PictureCase) -> tuple[PictureCanvas, dict[str, Any]]:
         """The picture of a case, and what can be read off it: the spot, the window, and for each
@@ -46,18 +48,13 @@ class CasePainter:
         spotRas = (toRas @ [*spot.indexXyz, 1.0])[:3]
         target = _target(case, spot)
         whole = corners((0, 0, 0), case.geometry.size_xyz, toRas)
-        targetCorners = corners(
-            [s.start for s in reversed(target)], [s.stop for s in reversed(target)], toRas
-        )
+        targetCorners = corners([s.start for s in reversed(target)], [s.stop for s in reversed(target)], toRas)
         scene = CaseScene(self._app, case)
         try:
             window = _window(case.image, target)
             scene.setWindow(*window)
             _style(scene)
-            shots = [
-                self._slice(name, scene, whole, targetCorners, spotRas)
-                for name in self._app.sliceViews
-            ]
+            shots = [self._slice(name, scene, whole, targetCorners, spotRas) for name in self._app.sliceViews]
             surfaces = self._surfaces(scene, spotRas)
         finally:
             scene.remove()
@@ -85,11 +82,7 @@ class CasePainter:
 
     def _surfaces(self, scene: CaseScene, spotRas: np.ndarray) -> np.ndarray:
         view = self._app.threeDView
-        points = [
-            vtk_to_numpy(surface.GetPoints().GetData())
-            for surface in scene.surfaces()
-            if surface is not None and surface.GetNumberOfPoints()
-        ]
+        points = [vtk_to_numpy(surface.GetPoints().GetData()) for surface in scene.surfaces()]
         if points:
             look = viewpointFor(np.concatenate(points), spotRas)
             camera = view.camera
@@ -103,30 +96,34 @@ class CasePainter:
 
 
 def _style(scene: CaseScene) -> None:
-    """Outlines of the structures on slices, and translucent structures and blobs in 3-D."""
-    display = scene.segmentationNode.GetDisplayNode()
-    display.SetPreferredDisplayRepresentationName2D(SURFACE)
-    display.SetPreferredDisplayRepresentationName3D(SURFACE)
-    display.SetVisibility2DFill(False)
-    display.SetVisibility2DOutline(True)
-    display.SetOpacity2DOutline(1.0)
-    display.SetSliceIntersectionThickness(round(_OUTLINE_PIXELS * _SUPERSAMPLING))
-    display.SetOpacity3D(_STRUCTURE_OPACITY)
-    blobs = scene.blobsNode.GetDisplayNode()
-    blobs.SetVisibility2D(False)
-    blobs.SetPreferredDisplayRepresentationName3D(SURFACE)
-    blobs.SetOpacity3D(_BLOB_OPACITY)
+    """Outlines of the structures on slices; translucent structures with solid blobs in 3-D."""
+    for node, pixels, opacity in (
+        (scene.halosNode, _OUTLINE_PIXELS + 1.6, 0.6),
+        (scene.outlinesNode, _OUTLINE_PIXELS, 1.0),
+    ):
+        display = node.GetDisplayNode()
+        display.SetVisibility3D(False)
+        display.SetVisibility2DFill(False)
+        display.SetOpacity2DOutline(opacity)
+        display.SetPreferredDisplayRepresentationName2D(SURFACE)
+        display.SetSliceIntersectionThickness(round(pixels * _SUPERSAMPLING))
+    for node, opacity in (
+        (scene.structuresNode, _STRUCTURE_OPACITY),
+        (scene.blobsNode, _BLOB_OPACITY),
+    ):
+        display = node.GetDisplayNode()
+        display.SetVisibility2D(False)
+        display.SetPreferredDisplayRepresentationName3D(SURFACE)
+        display.SetOpacity3D(opacity)
 
 
 def _target(case: PictureCase, spot: DoubtfulSpot) -> tuple[slice, ...]:
-    """The box (z, y, x) worth seeing: the structures and the doubtful piece."""
-    box = [(s.start, s.stop) for s in boundingBox(case.segmentation > 0) or ()]
-    piece = list(reversed(spot.box))
-    if not box:
-        box = piece
-    elif spot.kind == "DC/DS":
-        box = [(min(a[0], b[0]), max(a[1], b[1])) for a, b in zip(box, piece, strict=True)]
-    return tuple(slice(*ends) for ends in box)
+    """The box (z, y, x) worth seeing: the structures and the spot."""
+    place = [(i, i + 1) for i in reversed(spot.indexXyz)]
+    box = boundingBox(case.segmentation > 0)
+    if box is None:
+        box = boundingBox(case.regions > UC.value) or [slice(0, n) for n in case.image.shape]
+    return tuple(slice(min(s.start, first), max(s.stop, last)) for s, (first, last) in zip(box, place, strict=True))
 
 
 def _window(image: np.ndarray, target: tuple[slice, ...]) -> tuple[float, float]:

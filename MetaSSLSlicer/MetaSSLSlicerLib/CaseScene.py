@@ -11,14 +11,15 @@ import slicer.util
 import vtk
 from metassl.project import Geometry, LabelDefinition
 
-from .DoubtfulSpot import boundingBox, pieces
+from .DoubtfulSpot import blurred, boundingBox
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCase import PictureCase
 from .RegionColors import DC, DS, regionColorNode, rgbOf
 
 SURFACE = "Closed surface"
 _SURFACE_MARGIN = 3
-_SMALLEST_BLOB = 6
+_LUMP_BLUR_VOXELS = 1.0
+_LUMP_DENSITY = 0.33
 
 
 def ijkToRas(geometry: Geometry) -> np.ndarray:
@@ -41,11 +42,15 @@ class CaseScene:
         self.regionsNode = self._addVolume("vtkMRMLLabelMapVolumeNode", "Regions", case.regions)
         colors = regionColorNode(self._scene)
         self.regionsNode.GetDisplayNode().SetAndObserveColorNodeID(colors.GetID())
-        self.segmentationNode = self._addSegmentation(
-            "Segmentation", case.segmentation, case.labels
-        )
+        # outlines keep to the voxels and have a dark rim; surfaces please the eye
+        self.halosNode = self._addNode("vtkMRMLSegmentationNode", "Halos")
+        self.outlinesNode = self._addSegmentation("Outlines", case.segmentation, case.labels, 0.15)
+        self.halosNode.GetSegmentation().DeepCopy(self.outlinesNode.GetSegmentation())
+        for segment in _segments(self.halosNode):
+            segment.SetColor(0.0, 0.0, 0.0)
+        self.structuresNode = self._addSegmentation("Structures", case.segmentation, case.labels, 0.5)
         blobs = [LabelDefinition(region.value, region.key, region.color) for region in (DC, DS)]
-        self.blobsNode = self._addSegmentation("Doubt", _largePieces(case.regions), blobs)
+        self.blobsNode = self._addSegmentation("Doubt", _lumps(case.regions), blobs, 0.5)
 
     def setWindow(self, low: float, high: float) -> None:
         """Show image values from black (`low`) to white (`high`)."""
@@ -54,12 +59,13 @@ class CaseScene:
         display.SetWindowLevelMinMax(low, high)
 
     def surfaces(self) -> list:
-        """The polygons (vtkPolyData) of all structures and blobs, in RAS."""
-        return [
+        """The surfaces (vtkPolyData) of all structures and blobs, in RAS."""
+        found = [
             node.GetClosedSurfaceInternalRepresentation(node.GetSegmentation().GetNthSegmentID(i))
-            for node in (self.segmentationNode, self.blobsNode)
+            for node in (self.structuresNode, self.blobsNode)
             for i in range(node.GetSegmentation().GetNumberOfSegments())
         ]
+        return [surface for surface in found if surface and surface.GetNumberOfPoints()]
 
     def remove(self) -> None:
         """Take the nodes, with their display and storage nodes, out of the scene."""
@@ -69,59 +75,65 @@ class CaseScene:
             self._scene.RemoveNode(node)
         self._nodes.clear()
 
-    def _addVolume(self, className: str, name: str, array: np.ndarray, first=(0, 0, 0)):
+    def _addNode(self, className: str, name: str):
         node = self._scene.AddNewNodeByClass(className, name)
+        node.CreateDefaultDisplayNodes()
         self._nodes.append(node)
+        return node
+
+    def _addVolume(self, className: str, name: str, array: np.ndarray, first=(0, 0, 0)):
+        node = self._addNode(className, name)
         toRas = self._toRas.copy()
         toRas[:3, 3] += toRas[:3, :3] @ np.array(first, float)
         matrix = vtk.vtkMatrix4x4()
         matrix.DeepCopy(toRas.ravel())
         node.SetIJKToRASMatrix(matrix)
         slicer.util.updateVolumeFromArray(node, array)
-        node.CreateDefaultDisplayNodes()
         return node
 
-    def _addSegmentation(self, name: str, labels: np.ndarray, definitions: Sequence[LabelDefinition]):
-        node = self._scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
-        self._nodes.append(node)
-        node.CreateDefaultDisplayNodes()
+    def _addSegmentation(
+        self,
+        name: str,
+        labels: np.ndarray,
+        definitions: Sequence[LabelDefinition],
+        smoothing: float,
+    ):
+        node = self._addNode("vtkMRMLSegmentationNode", name)
         box = boundingBox(labels > 0)
         if box is None:
             return node
         # a margin of background closes the surface where a structure touches the image's border
         first = [s.start - _SURFACE_MARGIN for s in reversed(box)]
-        labelmap = self._addVolume(
-            "vtkMRMLLabelMapVolumeNode", "import", np.pad(labels[box], _SURFACE_MARGIN), first
-        )
+        labelmap = self._addVolume("vtkMRMLLabelMapVolumeNode", "import", np.pad(labels[box], _SURFACE_MARGIN), first)
         self._logic.ImportLabelmapToSegmentationNode(labelmap, node)
         self._nodes.remove(labelmap)
         self._scene.RemoveNode(labelmap.GetDisplayNode())
         self._scene.RemoveNode(labelmap)
-        self._nameAndColor(node, {label.value: label for label in definitions})
-        segmentation = node.GetSegmentation()
-        for parameter, value in (("Smoothing factor", "0.4"), ("Joint smoothing", "1")):
-            segmentation.SetConversionParameter(parameter, value)
+        known = {label.value: label for label in definitions}
+        for segment in _segments(node):
+            value = segment.GetLabelValue()
+            label = known.get(value) or LabelDefinition(value, f"label {value}")
+            segment.SetName(label.name)
+            segment.SetColor(*rgbOf(label.color))
+        node.GetSegmentation().SetConversionParameter("Smoothing factor", str(smoothing))
         node.CreateClosedSurfaceRepresentation()
         return node
 
-    @staticmethod
-    def _nameAndColor(node, definitions: dict[int, LabelDefinition]) -> None:
-        segmentation = node.GetSegmentation()
-        for index in range(segmentation.GetNumberOfSegments()):
-            segment = segmentation.GetNthSegment(index)
-            value = segment.GetLabelValue()
-            label = definitions.get(value) or LabelDefinition(value, f"label {value}")
-            segment.SetName(label.name)
-            segment.SetColor(*rgbOf(label.color))
+
+def _segments(node) -> list:
+    segmentation = node.GetSegmentation()
+    return [segmentation.GetNthSegment(i) for i in range(segmentation.GetNumberOfSegments())]
 
 
-def _largePieces(regions: np.ndarray) -> np.ndarray:
-    """The discrepant regions without the crumbs that would only clutter a 3-D view."""
-    kept = np.where((regions == DC.value) | (regions == DS.value), regions, 0).astype(np.uint8)
-    box = boundingBox(kept > 0)
+def _lumps(regions: np.ndarray) -> np.ndarray:
+    """The discrepant regions as a few lumps, for an overview: thin shells and crumbs fall away."""
+    lumps = np.zeros_like(regions)
+    doubtful = (regions == DC.value) | (regions == DS.value)
+    box = boundingBox(doubtful, margin=1)
     if box is None:
-        return kept
-    numbered, sizes = pieces(kept[box] > 0)
-    crumbs = sizes < min(_SMALLEST_BLOB, sizes.max())
-    kept[box][crumbs[numbered]] = 0
-    return kept
+        return lumps
+    confident, suspicious = (blurred(regions[box] == region.value, _LUMP_BLUR_VOXELS) for region in (DC, DS))
+    dense = confident + suspicious
+    kept = dense >= min(_LUMP_DENSITY, 0.7 * dense.max())
+    lumps[box] = np.where(kept, np.where(confident >= suspicious, DC.value, DS.value), 0)
+    return lumps

@@ -10,21 +10,21 @@ import SimpleITK as sitk
 from .RegionColors import DC, DS, US
 
 _NEAR_VOXELS = 3
-_CROP_MARGIN = 1
+_BLUR_VOXELS = 3.0
+_BLUR_SHARE = 0.3  # of the side of a cube as large as all doubt: a large lump keeps its middle
+_LEAST_MARGIN = 3  # the smoothing filter needs some voxels along every axis
 
 
 @dataclass(frozen=True)
 class DoubtfulSpot:
-    """A voxel (x, y, z) deep inside the largest doubtful piece, and that piece.
+    """A voxel (x, y, z) where doubt is densest, and how many voxels are doubtful in all.
 
     `kind` is "DC/DS", "US", "structure" (nothing is doubtful) or "middle" (nothing at all).
-    `box`: for the axes x, y, z the first voxel and the one past the last.
     """
 
     indexXyz: tuple[int, int, int]
     kind: str
     voxels: int
-    box: tuple[tuple[int, int], ...]
 
 
 def findDoubtfulSpot(
@@ -32,8 +32,9 @@ def findDoubtfulSpot(
 ) -> DoubtfulSpot:
     """Find the spot from a region map and a segmentation, both uint8 (z, y, x).
 
-    The largest connected piece where the networks differ comes first, then of where they are
-    unsure near the structures, then the structures themselves.
+    It lies where the networks differ most densely: the middle of the largest lump, or the thickest
+    place of a thin shell. Where they differ nowhere, it lies where they are unsure near the
+    structures, else in the structures.
     """
     structures = segmentation > 0
     unsure = regions == US.value
@@ -44,11 +45,10 @@ def findDoubtfulSpot(
         ("US", unsure),
         ("structure", structures),
     ):
-        box = boundingBox(mask)
-        if box is not None:
-            return _deepest(mask, box, kind, spacingXyz)
+        if mask.any():
+            return DoubtfulSpot(_densest(mask, spacingXyz), kind, int(mask.sum()))
     size = regions.shape[::-1]
-    return DoubtfulSpot(tuple(n // 2 for n in size), "middle", 0, tuple((0, n) for n in size))
+    return DoubtfulSpot(tuple(n // 2 for n in size), "middle", 0)
 
 
 def boundingBox(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...] | None:
@@ -63,34 +63,23 @@ def boundingBox(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...] | None:
     return tuple(slices)
 
 
-def pieces(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The connected pieces (over faces, edges and corners) of a mask: numbered, and their sizes."""
-    numbered = sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8)), True)
-    array = sitk.GetArrayFromImage(numbered)
-    sizes = np.bincount(array.ravel())
-    sizes[0] = 0
-    return array, sizes
+def blurred(mask: np.ndarray, sigma: float, spacingXyz=(1.0, 1.0, 1.0)) -> np.ndarray:
+    """How dense a mask is round each voxel, 0..1 (z, y, x); sigma in the units of the spacing."""
+    margin = [max(int(np.ceil(2 * sigma / step)), _LEAST_MARGIN) for step in reversed(spacingXyz)]
+    image = sitk.GetImageFromArray(np.pad(mask.astype(np.float32), [(m, m) for m in margin]))
+    image.SetSpacing(spacingXyz)
+    density = sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(image, sigma))
+    return density[tuple(slice(m, m + n) for m, n in zip(margin, mask.shape, strict=True))]
 
 
-def _deepest(mask: np.ndarray, box, kind: str, spacingXyz) -> DoubtfulSpot:
-    numbered, sizes = pieces(mask[box])
-    largest = int(sizes.argmax())
-    piece = np.zeros(mask.shape, bool)
-    piece[box] = numbered == largest
-    box = boundingBox(piece)
-    # the padding makes the image's own border a border of the piece
-    padded = sitk.GetImageFromArray(np.pad(piece[box], _CROP_MARGIN).astype(np.uint8))
-    padded.SetSpacing(spacingXyz)
-    depth = sitk.SignedMaurerDistanceMap(padded, True, False, True)
-    inner = sitk.GetArrayFromImage(depth)
-    place = np.unravel_index(int(inner.argmax()), inner.shape)
-    index = [p - _CROP_MARGIN + s.start for p, s in zip(place, box, strict=True)]
-    return DoubtfulSpot(
-        tuple(int(i) for i in reversed(index)),
-        kind,
-        int(sizes[largest]),
-        tuple((s.start, s.stop) for s in reversed(box)),
-    )
+def _densest(mask: np.ndarray, spacingXyz) -> tuple[int, int, int]:
+    box = boundingBox(mask)
+    inside = mask[box]
+    cube = np.cbrt(np.count_nonzero(inside) * np.prod(spacingXyz))
+    sigma = max(_BLUR_VOXELS * min(spacingXyz), _BLUR_SHARE * cube)
+    density = blurred(inside, float(sigma), spacingXyz)
+    place = np.unravel_index(int(np.where(inside, density, -1.0).argmax()), inside.shape)
+    return tuple(int(p) + s.start for p, s in zip(reversed(place), reversed(box), strict=True))
 
 
 def _grown(mask: np.ndarray) -> np.ndarray:

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 _ROOM = 1.35
-_LEAST_ROOM = 1.12
+_LEAST_ROOM = 1.1
+_LEAST_SHARE = 0.25
 _CAMERA_ROOM = 1.16
 _FROM = np.array([-0.35, 1.0, 0.45])
 _LETTERS = ("RL", "AP", "SI")
-_HIGHEST = 0.75
+_LOWEST, _HIGHEST = -0.15, 0.75
 
 
 @dataclass(frozen=True)
@@ -54,9 +55,10 @@ def frameFor(axes: np.ndarray, image: np.ndarray, target: np.ndarray, spot: np.n
         highest.append(whole.max())
     wanted = max(high - low for low, high in across)
     extents = np.subtract(highest, lowest)
-    side = np.clip(wanted * _ROOM, min(extents) * 0.25, max(extents))
-    if wanted * _LEAST_ROOM <= min(extents):
-        side = min(side, min(extents))
+    side = max(wanted * _ROOM, min(extents) * _LEAST_SHARE)
+    if side > min(extents):  # rather little room round the target than black beyond the image
+        side = max(wanted * _LEAST_ROOM, min(extents))
+    side = min(side, max(extents))
     center = axes[2] * (spot @ axes[2])
     for axis, (low, high), first, last in zip(axes[:2], across, lowest, highest, strict=True):
         middle = (low + high) / 2
@@ -83,12 +85,7 @@ def viewpointFor(points: np.ndarray, spot: np.ndarray) -> Viewpoint:
     towards -= min(1.0, 2.0 * stretch) * 0.9 * (towards @ long) * long
     norm = np.linalg.norm(towards)
     towards = towards / norm if norm > 1e-3 else _FROM / np.linalg.norm(_FROM)
-    if abs(towards[2]) > _HIGHEST:  # near the poles "up" has no meaning
-        flat = towards[:2] / max(np.linalg.norm(towards[:2]), 1e-6)
-        if not flat.any():
-            flat = _FROM[:2] / np.linalg.norm(_FROM[:2])
-        flat = flat * np.sqrt(1 - _HIGHEST**2)
-        towards = np.array([*flat, np.sign(towards[2]) * _HIGHEST])
+    towards = _levelled(towards)
     right = np.cross([0.0, 0.0, 1.0], towards)
     right /= np.linalg.norm(right)
     up = np.cross(towards, right)
@@ -98,3 +95,11 @@ def viewpointFor(points: np.ndarray, spot: np.ndarray) -> Viewpoint:
     depth = (centred @ towards).max() + (centred @ towards).min()
     focal = points.mean(axis=0) + offset + towards * depth / 2
     return Viewpoint(focal, towards, up, float(max(half, 1e-3)))
+
+
+def _levelled(towards: np.ndarray) -> np.ndarray:
+    """Keep a unit vector off the poles, where up has no meaning, and from looking up from below."""
+    height = np.clip(towards[2], _LOWEST, _HIGHEST)
+    flat = towards[:2] if np.linalg.norm(towards[:2]) > 1e-3 else _FROM[:2]
+    flat = flat / np.linalg.norm(flat) * np.sqrt(1.0 - height**2)
+    return np.array([*flat, height])

@@ -58,7 +58,7 @@ class OffscreenSlicer:
 
 
 class OffscreenSliceView:
-    """A slice view: the blend of its slice logic below, what the displayable managers draw above."""
+    """A slice view: its slice logic's blend below, what displayable managers draw above."""
 
     def __init__(self, app: OffscreenSlicer, name: str, orientation: str, size: int):
         self.orientation = orientation

@@ -26,17 +26,13 @@ class PictureCanvas:
         height, width = picture.shape[:2]
         self.pixels[top : top + height, left : left + width] = picture / np.float32(255.0)
 
-    def fill(
-        self, left: float, top: float, width: float, height: float, color: Color, opacity=1.0
-    ) -> None:
+    def fill(self, left: float, top: float, width: float, height: float, color: Color, opacity=1.0) -> None:
         """Fill a rectangle, rounded to whole pixels and cut off at the picture's edge."""
         x, y = max(round(left), 0), max(round(top), 0)
         area = self.pixels[y : max(round(top + height), y), x : max(round(left + width), x)]
         area += np.float32(opacity) * (np.array(color, np.float32) - area)
 
-    def frame(
-        self, left: float, top: float, width: float, height: float, color: Color, thick: int
-    ) -> None:
+    def frame(self, left: float, top: float, width: float, height: float, color: Color, thick: int) -> None:
         """Draw the border of a rectangle, `thick` pixels inwards."""
         self.fill(left, top, width, thick, color)
         self.fill(left, top + height - thick, width, thick, color)

@@ -22,7 +22,7 @@ IGNORE = 255
 
 @dataclass(frozen=True)
 class PictureCase:
-    """A case to draw: image float32, segmentation and regions uint8, all (z, y, x) on `geometry`."""
+    """A case to draw. image: float32; segmentation, regions: uint8; all (z, y, x) on one grid."""
 
     title: str
     image: np.ndarray
@@ -44,8 +44,7 @@ def readCase(job: dict[str, Any]) -> PictureCase:
         raise ImageError(f"case {title}: the list of pictures gives no {', '.join(missing)}")
     try:
         labels = [
-            LabelDefinition(label["value"], label["name"], label.get("color", ""))
-            for label in job.get("labels", [])
+            LabelDefinition(label["value"], label["name"], label.get("color", "")) for label in job.get("labels", [])
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise LabelError(f"case {title}: its labels need a value and a name each") from error
@@ -56,6 +55,4 @@ def readCase(job: dict[str, Any]) -> PictureCase:
         if difference := image.geometry.difference(geometry):
             raise LabelError(f"case {title}: {job[key]} is not on the image's grid: {difference}")
     segmentation = np.where(maps["segmentation"] == IGNORE, np.uint8(0), maps["segmentation"])
-    return PictureCase(
-        title, image.array[0], segmentation, maps["regions"], image.geometry, labels
-    )
+    return PictureCase(title, image.array[0], segmentation, maps["regions"], image.geometry, labels)

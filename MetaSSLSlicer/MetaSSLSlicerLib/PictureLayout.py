@@ -12,17 +12,22 @@ from .DoubtfulSpot import DoubtfulSpot
 from .Framing import Frame, letter
 from .PictureCanvas import WHITE, PictureCanvas, textWidth
 from .PictureCase import PictureCase
-from .RegionColors import DC, DS, US, Region, rgbOf
+from .RegionColors import DC, DS, UC, US, rgbOf
 
 _PAPER = rgbOf("#14171C")
 _QUIET = rgbOf("#A3ADBA")
 _PLACES = {"Axial": (0, 0), "3D": (1, 0), "Coronal": (0, 1), "Sagittal": (1, 1)}
-_MEANINGS = {US: "agree, unsure", DC: "differ, one sure", DS: "differ, both unsure"}
+_MEANINGS = {
+    UC: "agree, sure",
+    US: "agree, unsure",
+    DC: "differ, one sure",
+    DS: "differ, unsure",
+}
 _SPOTS = {
-    "DC/DS": "largest discrepancy {ml}",
-    "US": "largest unsure stretch {ml}",
-    "structure": "nothing doubtful: middle of the structures",
-    "middle": "nothing predicted: middle of the image",
+    "DC/DS": "the networks differ in {ml}",
+    "US": "the networks agree, but are unsure in {ml}",
+    "structure": "the networks agree and are sure",
+    "middle": "nothing was found in this image",
 }
 
 
@@ -53,20 +58,17 @@ def composePicture(
     size: int,
 ) -> PictureCanvas:
     """The finished picture of a case; every panel is `size` pixels wide and high."""
-    gap, header, footer = max(size // 160, 1), round(size * 0.092), round(size * 0.088)
+    gap, header, footer = max(size // 160, 1), round(size * 0.092), round(size * 0.15)
     width = 2 * size + gap
     canvas = PictureCanvas(width, header + 2 * size + gap + footer, _PAPER)
-    corner = {
-        name: (column * (size + gap), header + row * (size + gap))
-        for name, (column, row) in _PLACES.items()
-    }
+    corner = {name: (column * (size + gap), header + row * (size + gap)) for name, (column, row) in _PLACES.items()}
     for shot in shots:
         canvas.paste(shot.picture, *corner[shot.name])
         _annotate(canvas, shot, *corner[shot.name], size)
     canvas.paste(surfaces, *corner["3D"])
     _caption(canvas, "3D", *corner["3D"], size)
     _header(canvas, case, spot, width, header, size)
-    _legend(canvas, case, width, header + 2 * size + gap + footer / 2, size)
+    _legend(canvas, case, width, header + 2 * size + gap, footer, size)
     return canvas
 
 
@@ -110,46 +112,48 @@ def _caption(canvas: PictureCanvas, words: str, left: int, top: int, size: int) 
 
 def _header(canvas, case: PictureCase, spot: DoubtfulSpot, width: int, height: int, size) -> None:
     margin, middle = size * 0.025, height / 2
-    volume = spot.voxels * case.geometry.voxel_ml
-    words = _SPOTS[spot.kind].format(ml=f"{volume:.2g} ml" if volume < 10 else f"{volume:.0f} ml")
+    words = _SPOTS[spot.kind].format(ml=_milliliters(spot.voxels * case.geometry.voxel_ml))
     room = width - 3 * margin - textWidth(words, size * 0.035)
     title = _shortened(case.title, room, size * 0.048, bold=True)
     canvas.text(title, margin, middle, size * 0.048, WHITE, bold=True)
     canvas.text(words, width - margin, middle, size * 0.035, _QUIET, align="right")
 
 
-def _legend(canvas: PictureCanvas, case: PictureCase, width: int, middle: float, size: int) -> None:
-    """Structures as outlines on the left, regions as their translucent fills on the right."""
-    letters, chip, space = size * 0.033, size * 0.03, size * 0.04
-    x = width - size * 0.025
-    for region in reversed(_MEANINGS):
-        x = _regionChip(canvas, region, x, middle, letters, chip) - space
-    limit, left = x, size * 0.025
-    present = [label for label in case.labels if (case.segmentation == label.value).any()]
+def _legend(canvas: PictureCanvas, case: PictureCase, width: int, top: int, height: int, size: int) -> None:
+    """Structures as outlines with their volumes above, regions as fills below."""
+    letters, chip, space, margin = size * 0.033, size * 0.03, size * 0.05, size * 0.025
+    middle, x = top + 0.32 * height, margin
+    voxels = {label.value: int((case.segmentation == label.value).sum()) for label in case.labels}
+    present = [label for label in case.labels if voxels[label.value]]
     for place, label in enumerate(present):
-        more = len(present) - place - 1
-        tail = textWidth(f"+{more + 1}", letters) if more else 0
-        wide = chip * 1.35 + textWidth(label.name, letters)
-        if left + wide + (space + tail if more else 0) > limit:
-            canvas.text(f"+{more + 1}", left, middle, letters, _QUIET)
+        volume = _milliliters(voxels[label.value] * case.geometry.voxel_ml)
+        end = x + chip * 1.4 + textWidth(f"{label.name}  {volume}", letters)
+        rest = f"and {len(present) - place} more"
+        last = place == len(present) - 1
+        if end + (0 if last else space + textWidth(rest, letters)) > width - margin:
+            canvas.text(rest, x, middle, letters, _QUIET)
             break
-        canvas.frame(left, middle - chip / 2, chip, chip, rgbOf(label.color), max(size // 200, 2))
-        canvas.text(label.name, left + chip * 1.35, middle, letters)
-        left += wide + space
+        canvas.frame(x, middle - chip / 2, chip, chip, rgbOf(label.color), max(size // 200, 2))
+        canvas.text(label.name, x + chip * 1.4, middle, letters)
+        canvas.text(volume, end, middle, letters, _QUIET, align="right")
+        x = end + space
+    middle, x = top + 0.72 * height, margin
+    for region, meaning in _MEANINGS.items():
+        if region.opacity:
+            canvas.fill(x, middle - chip / 2, chip, chip, rgbOf(region.color), 0.9)
+        else:
+            canvas.frame(x, middle - chip / 2, chip, chip, rgbOf("#4A525E"), 1)
+        x += chip * 1.4
+        canvas.text(region.key, x, middle, letters, bold=True)
+        x += textWidth(region.key, letters, bold=True) + letters * 0.4
+        canvas.text(meaning, x, middle, letters, _QUIET)
+        x += textWidth(meaning, letters) + space
 
 
-def _regionChip(
-    canvas: PictureCanvas, region: Region, right: float, middle: float, letters: float, chip: float
-) -> float:
-    """Draw one region's entry so that it ends at `right`; returns where it begins."""
-    meaning = _MEANINGS[region]
-    start = right - textWidth(meaning, letters)
-    canvas.text(meaning, right, middle, letters, _QUIET, align="right")
-    start -= letters * 0.4
-    canvas.text(region.key, start, middle, letters, WHITE, align="right", bold=True)
-    start -= textWidth(region.key, letters, bold=True) + chip * 1.35
-    canvas.fill(start, middle - chip / 2, chip, chip, rgbOf(region.color), 0.9)
-    return start
+def _milliliters(volume: float) -> str:
+    if volume >= 10:
+        return f"{volume:.0f} ml"
+    return f"{volume:.1f} ml" if volume >= 0.1 else f"{volume:.2g} ml"
 
 
 def _roundLength(target: float) -> float:

@@ -25,7 +25,7 @@ class Region:
 
 
 UC = Region(1, "UC", "Unanimous, confident", "#009E73", 0.0)
-US = Region(2, "US", "Unanimous, suspicious", "#F0E442", 0.22)
+US = Region(2, "US", "Unanimous, suspicious", "#F0E442", 0.18)
 DC = Region(3, "DC", "Discrepant, confident", "#0072B2", 0.6)
 DS = Region(4, "DS", "Discrepant, suspicious", "#D55E00", 0.6)
 

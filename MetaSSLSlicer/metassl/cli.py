@@ -44,9 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _user_error(str(error))
     except OSError as error:
         if error.errno in _ENVIRONMENT_ERRORS:
-            return _user_error(
-                f"{error.strerror}: {error.filename or 'a file could not be written'}"
-            )
+            return _user_error(f"{error.strerror}: {error.filename or 'a file could not be written'}")
         return _unexpected(error)
     except Exception as error:
         return _unexpected(error)
@@ -61,9 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
     for _, modules in STORY:
         for module in modules:
-            command = commands.add_parser(
-                _name(module), help=module.SUMMARY, description=module.__doc__
-            )
+            command = commands.add_parser(_name(module), help=module.SUMMARY, description=module.__doc__)
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser
@@ -125,9 +121,7 @@ def _write_details() -> str:
     name = f"metassl-error-{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.log"
     path = Path(tempfile.gettempdir()) / name
     try:
-        path.write_text(
-            f"metassl {__version__}, Python {sys.version}\n{traceback.format_exc()}", "utf-8"
-        )
+        path.write_text(f"metassl {__version__}, Python {sys.version}\n{traceback.format_exc()}", "utf-8")
     except OSError:
         return "set METASSL_TRACEBACK=1 to see the details"
     return f"details in {path}"

@@ -40,9 +40,7 @@ class Finding:
         return asdict(self)
 
 
-def examine(
-    names: Sequence[str] | None = None, patience_s: float = PATIENCE_S
-) -> Iterator[Finding]:
+def examine(names: Sequence[str] | None = None, patience_s: float = PATIENCE_S) -> Iterator[Finding]:
     """Run the checks (all by default) in child processes and yield each finding as it comes.
 
     When a check takes its process down or hangs, that is its finding, and the rest are run in a

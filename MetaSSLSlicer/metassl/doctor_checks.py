@@ -28,9 +28,7 @@ def check_python() -> tuple[str, ...]:
 
 
 def check_cores() -> tuple[str, ...]:
-    usable = (
-        len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    )
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return "ok", f"{usable} usable"
 
 
@@ -55,9 +53,7 @@ def check_write_access() -> tuple[str, ...]:
         write_json(Path(folder) / "test.json", {"written": True})
         free = shutil.disk_usage(folder).free
     here = os.access(Path.cwd(), os.W_OK)
-    text = (
-        f"temporary files: yes, {free / 2**30:.1f} GiB free; this folder: {'yes' if here else 'no'}"
-    )
+    text = f"temporary files: yes, {free / 2**30:.1f} GiB free; this folder: {'yes' if here else 'no'}"
     if free < LITTLE_DISK:
         return "note", text, "little space is left on the disk"
     if not here:

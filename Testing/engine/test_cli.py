@@ -90,9 +90,7 @@ def test_help_tells_the_commands_in_the_order_of_the_story(capsys):
     places = [text.index(f"\n  {name} ") for name in COMMANDS]
     assert end.value.code == 0
     assert places == sorted(places)
-    assert set(COMMANDS) == set(
-        "demo new label status train stop predict rank evaluate report doctor".split()
-    )
+    assert set(COMMANDS) == set("demo new label status train stop predict rank evaluate report doctor".split())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -205,9 +203,7 @@ def test_ctrl_c_is_130(tiny_project, capsys, monkeypatch):
 def test_a_reader_that_leaves_early_is_no_error(tiny_project):
     command = f"{sys.executable} -m metassl status {tiny_project.path} 2>err | head -c 0; cat err"
     environment = {**os.environ, "PYTHONPATH": str(ENGINE)}
-    done = subprocess.run(
-        command, shell=True, env=environment, capture_output=True, text=True, cwd=tiny_project.path
-    )
+    done = subprocess.run(command, shell=True, env=environment, capture_output=True, text=True, cwd=tiny_project.path)
     assert done.stdout == ""
 
 
@@ -276,9 +272,7 @@ def test_a_label_for_a_predicted_case_is_a_correction(tiny_project, decathlon, c
 
 def test_a_label_on_another_grid_is_refused(tiny_project, tmp_path, make_case, capsys):
     _, labels = make_case(5)
-    grid = Geometry(
-        labels.shape[::-1], (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1)
-    )
+    grid = Geometry(labels.shape[::-1], (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
     write_array(tmp_path / "moved.nrrd", labels, grid)
     code, _, err = run(capsys, "label", tiny_project.path, "case_5", tmp_path / "moved.nrrd")
     assert code == 2
@@ -312,10 +306,7 @@ def finished_round(project: Project):
     events.write("validation", step=9, dice=dice)
     events.write("case_failed", case="case_4", file="x.nii", reason="case case_4: x.nii is torn")
     events.write("finished", seconds=61.0)
-    entries = [
-        {"case": name, "score": 1.0, "parts": {}, "reason": f"doubt in {name}"}
-        for name in ("case_3", "case_5")
-    ]
+    entries = [{"case": name, "score": 1.0, "parts": {}, "reason": f"doubt in {name}"} for name in ("case_3", "case_5")]
     ranking = {"schema_version": 1, "strategy": "discrepancy", "cases": entries}
     found.ranking_path.write_text(json.dumps(ranking))
     return found
@@ -332,9 +323,7 @@ def test_status_tells_plan_validation_and_next_case(tiny_project, capsys):
     assert f"metassl label {tiny_project.path} case_3 FILE" in out
 
 
-def test_after_a_correction_the_next_case_is_another_and_training_is_due(
-    tiny_project, decathlon, capsys
-):
+def test_after_a_correction_the_next_case_is_another_and_training_is_due(tiny_project, decathlon, capsys):
     finished_round(tiny_project)
     run(capsys, "label", tiny_project.path, "case_3", decathlon / "labelsTr" / "case_3.nii.gz")
     result = run_json(capsys, "status", tiny_project.path)

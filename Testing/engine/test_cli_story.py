@@ -29,9 +29,7 @@ def call(capsys):
     return run
 
 
-def test_the_whole_loop_from_a_folder_of_images_to_the_second_round(
-    call, decathlon, tmp_path, capsys, monkeypatch
-):
+def test_the_whole_loop_from_a_folder_of_images_to_the_second_round(call, decathlon, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     truth, path = decathlon / "labelsTr", tmp_path / "project"
     call("new", path, "--from", decathlon, "--labelled", 2, "--validation", 1)

@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from metassl.evaluation.evaluate import EvaluationItem, evaluate, format_table, pair_with_truth
-from metassl.project import Geometry, LabelDefinition, MetaSSLError, PredictionPaths, write_array
+from metassl.project import (
+    Geometry,
+    LabelDefinition,
+    MetaSSLError,
+    PredictionPaths,
+    read_labels,
+    write_array,
+)
 
 LABELS = [LabelDefinition(1, "Front"), LabelDefinition(2, "Back")]
 
@@ -67,10 +74,7 @@ def test_the_figures_are_those_of_a_shift_worked_out_by_hand(made, make_case):
     labels = make_case(0)[1]  # boxes of 6 x 3 x 6 and 6 x 4 x 6 voxels, side by side along y
     item = made("a", shift=1)
     result = evaluate([item], LABELS)
-    height = {
-        name: int((labels == value).any((0, 2)).sum())
-        for value, name in [(1, "Front"), (2, "Back")]
-    }
+    height = {name: int((labels == value).any((0, 2)).sum()) for value, name in [(1, "Front"), (2, "Back")]}
     for name, rows in height.items():
         assert result["dice"]["per_class"][name] == pytest.approx((rows - 1) / rows)
     area = int((labels == 1).any(1).sum())
@@ -111,6 +115,31 @@ def test_voxels_that_nobody_annotated_count_nowhere(made, make_case):
     counted = sum(row["voxels"] for row in part["regions"].values())
     assert counted == part["cases"]["b"]["voxels"] == part["uncertainty"]["voxels"]
     assert counted == whole["cases"]["a"]["voxels"] // 2
+    prediction = np.roll(np.where(truth == 255, 0, truth), 1, axis=1)
+    wrong = int(((prediction != truth) & (truth != 255)).sum())
+    assert part["cases"]["b"]["wrong_voxels"] == wrong > 0
+
+
+def test_voxels_that_were_not_predicted_are_in_no_region_and_have_no_uncertainty(made):
+    item = made("a")
+    regions, grid = read_labels(item.prediction.regions, "a")
+    regions[:2] = 0
+    write_array(item.prediction.regions, regions, grid)
+    result = evaluate([item], LABELS)
+    counted = int((regions > 0).sum())
+    assert sum(row["voxels"] for row in result["regions"].values()) == counted
+    assert result["uncertainty"]["voxels"] == counted < result["cases"]["a"]["voxels"]
+
+
+@pytest.mark.parametrize("which", ["segmentation", "regions", "uncertainty"])
+def test_a_map_on_another_grid_than_the_annotation_fails_the_case(made, make_grid, which):
+    item = made("a")
+    path = getattr(item.prediction, which)
+    image = sitk.ReadImage(str(path))
+    image.SetOrigin((0.0, 0.0, 0.0))
+    sitk.WriteImage(image, str(path))
+    reason = evaluate([item], LABELS)["failed"]["a"]
+    assert str(path) in reason and "origin" in reason
 
 
 def test_an_annotation_on_another_grid_fails_that_case_and_the_rest_go_on(made, make_grid):
@@ -133,9 +162,7 @@ def test_a_value_outside_the_schema_names_the_case_the_file_and_the_value(made, 
 @pytest.mark.parametrize("which", ["segmentation", "regions", "uncertainty", "truth"])
 def test_a_truncated_or_missing_file_names_the_case(made, which):
     items = [made("torn"), made("gone"), made("fine")]
-    for item, spoil in zip(
-        items, (lambda p: p.write_bytes(p.read_bytes()[:60]), Path.unlink), strict=False
-    ):
+    for item, spoil in zip(items, (lambda p: p.write_bytes(p.read_bytes()[:60]), Path.unlink), strict=False):
         spoil(item.truth if which == "truth" else getattr(item.prediction, which))
     result = evaluate(items, LABELS)
     assert list(result["cases"]) == ["fine"]

@@ -80,6 +80,7 @@ def test_an_oblique_image_gets_its_maps_on_its_own_grid(tmp_path, tiny_plan):
         torch.full((2, 3), 0.4),
         [0, 5, 7],
         "cps",
+        1,
         CPU,
     )
     prediction = predict_image(model, CaseImage(array, geometry), "a")
@@ -87,7 +88,7 @@ def test_an_oblique_image_gets_its_maps_on_its_own_grid(tmp_path, tiny_plan):
     assert prediction.segmentation.shape == prediction.regions.shape == (22, 18, 20)
     assert set(np.unique(prediction.segmentation)) <= {0, 5, 7}
     assert prediction.regions.min() >= 1
-    summary = summarise(prediction, "a", 1, [LabelDefinition(5, "A"), LabelDefinition(7, "B")], None)
+    summary = summarise(prediction, "a", 1, [LabelDefinition(5, "A"), LabelDefinition(7, "B")], None, 1)
     assert sum(summary["voxels"].values()) == 22 * 18 * 20
     volume = (prediction.segmentation > 0).sum() * 0.9 * 0.9 * 2.0 / 1000
     assert sum(summary["volume_ml"].values()) == pytest.approx(volume)

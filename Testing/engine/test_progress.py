@@ -143,9 +143,7 @@ def test_a_job_that_has_no_stage_yet_is_starting(clock):
     assert stream.getvalue() == "starting\n"
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(-1, "0 s"), (42.4, "42 s"), (187, "3:07 min"), (7500, "2:05 h")]
-)
+@pytest.mark.parametrize(("seconds", "text"), [(-1, "0 s"), (42.4, "42 s"), (187, "3:07 min"), (7500, "2:05 h")])
 def test_a_duration_is_told_in_the_unit_that_fits(seconds, text):
     assert duration(seconds) == text
 
@@ -193,3 +191,10 @@ def test_json_keeps_stdout_for_itself(capsys):
 def test_a_table_is_aligned_and_has_no_blanks_at_the_ends(capsys):
     Console().table([("a", "long"), ("bcd", "x")])
     assert capsys.readouterr().out == "  a    long\n  bcd  x\n"
+
+
+def test_long_commands_have_their_reason_below(capsys):
+    Console().commands([("short", "one"), ("shorter", "two")])
+    assert capsys.readouterr().out == "  short    # one\n  shorter  # two\n"
+    Console().commands([("short", "one"), ("long " * 20 + "end", "two")])
+    assert capsys.readouterr().out.splitlines()[2:] == [f"  {'long ' * 20}end", "      # two"]

@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from metassl.inference.predict import predict_project
 from metassl.jobs.events import read_events
 from metassl.jobs.record import JobRecord
 from metassl.jobs.status import job_status
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case
 from metassl.project.errors import BusyError, ProjectError
+from metassl.project.files import read_json
 from metassl.training.checkpoint import load_checkpoint
 from metassl.training.start import start_training
 
@@ -71,7 +73,7 @@ def test_a_round_ends_with_maps_of_every_unlabelled_case_and_a_ranking(project):
     assert set(values) <= {0, 3}
     names = [event["event"] for event in read_events(found.events_path)]
     assert names[0] == "started" and names[-1] == "finished" and "validation" in names
-    waits = [e["data_wait_share"] for e in read_events(found.events_path) if e.get("stage") == "training" and "data_wait_share" in e]
+    waits = [e["data_wait_share"] for e in read_events(found.events_path) if "data_wait_share" in e]
     assert waits and all(0 <= share <= 1 for share in waits)
 
 
@@ -109,6 +111,18 @@ def test_a_stop_request_pauses_and_the_next_train_goes_on(project):
     wait(resumed, until=lambda status: (status.step or 0) > step)
     resumed.stop_path.touch()
     assert wait(resumed).state == "paused"
+
+
+def test_predictions_of_a_half_trained_model_are_made_again_by_the_finished_one(project):
+    found = start_training(project, iterations=30, device="cpu")
+    wait(found, until=lambda status: (status.step or 0) >= 2)
+    found.stop_path.touch()
+    assert wait(found).state == "paused"
+    predict_project(project, ["ball2"], device="cpu")
+    early = read_json(found.prediction("ball2").summary, "the summary")["step"]
+    assert early < 30
+    assert wait(start_training(project)).state == "finished", found.log_path.read_text()
+    assert read_json(found.prediction("ball2").summary, "the summary")["step"] == 30
 
 
 def test_two_trainings_at_once_are_refused_with_the_holder(project):

@@ -20,9 +20,7 @@ class ProgressBar:
     most every five seconds.
     """
 
-    def __init__(
-        self, stream: TextIO, tty: bool | None = None, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, stream: TextIO, tty: bool | None = None, clock: Callable[[], float] = time.monotonic) -> None:
         self.stream = stream
         self.tty = stream.isatty() if tty is None else tty
         self._clock = clock
@@ -93,13 +91,7 @@ class ProgressBar:
 
 
 def _as_words(stage: str, done: int, total: int, eta_s: float | None, details: str) -> str:
-    place = (
-        f"{done}/{total} ({min(done / total, 1.0):.0%})"
-        if total
-        else f"step {done}"
-        if done
-        else ""
-    )
+    place = f"{done}/{total} ({min(done / total, 1.0):.0%})" if total else f"step {done}" if done else ""
     left = "" if eta_s is None else f"{duration(eta_s)} left"
     rest = ", ".join(filter(None, [left, details.replace("  ", ", ")]))
     words = f"{stage} {place}".strip()

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
+SHORT_COMMAND = 50
+
 
 class Console:
     """The two streams of one command."""
@@ -44,6 +46,15 @@ class Console:
         for row in rows:
             cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
             self.say(" " * indent + "  ".join(cells).rstrip())
+
+    def commands(self, steps: Sequence[tuple[str, str]]) -> None:
+        """Commands to type, each with a word on why: beside it, or below it when it is long."""
+        if all(len(command) <= SHORT_COMMAND for command, _ in steps):
+            self.table([(command, f"# {why}") for command, why in steps])
+            return
+        for command, why in steps:
+            self.say(f"  {command}")
+            self.say(f"      # {why}")
 
 
 def plain(value: Any) -> Any:

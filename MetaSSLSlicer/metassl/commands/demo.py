@@ -17,12 +17,8 @@ SUMMARY = "watch the whole loop once, on made-up images or your own"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--out", type=Path, default=Path("demo-out"), metavar="DIR", help="default: demo-out"
-    )
-    parser.add_argument(
-        "--data", type=Path, metavar="DIR", help="a Decathlon-style folder of images"
-    )
+    parser.add_argument("--out", type=Path, default=Path("demo-out"), metavar="DIR", help="default: demo-out")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="a Decathlon-style folder of images")
     parser.add_argument(
         "--minutes",
         type=minutes,

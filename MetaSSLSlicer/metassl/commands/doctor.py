@@ -32,8 +32,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             console.say(f"{'':<20} {finding.advice}")
     failed = [finding.name for finding in findings if finding.state == "failed"]
     console.say()
-    console.say(
-        f"{len(failed)} checks failed: {', '.join(failed)}" if failed else "this computer is ready"
-    )
+    console.say(f"{len(failed)} checks failed: {', '.join(failed)}" if failed else "this computer is ready")
     console.result({"ok": not failed, "checks": [finding.to_json() for finding in findings]})
     return 1 if failed else 0

@@ -30,8 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--truth",
         type=Path,
         metavar="DIR",
-        help="true annotations, a file for each case "
-        "(default: the project's own, of its validation cases)",
+        help="true annotations, a file for each case (default: the project's own, of its validation cases)",
     )
     parser.add_argument(
         "--cases",
@@ -39,12 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="which cases (default: the test cases if there are any, else all without a label); "
         "FILE has one case name a line",
     )
-    parser.add_argument(
-        "--images", type=Path, metavar="DIR", help="measure on these images instead"
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="with --images: keep the predictions"
-    )
+    parser.add_argument("--images", type=Path, metavar="DIR", help="measure on these images instead")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="with --images: keep the predictions")
     add_device_option(parser)
     add_json_option(parser)
 
@@ -93,9 +88,7 @@ def _evaluate_images(project, arguments: argparse.Namespace, console: Console) -
     with tempfile.TemporaryDirectory(prefix="metassl-") as temporary:
         out = arguments.out or Path(temporary)
         with PredictionProgress() as progress:
-            done = predict_folder(
-                project, arguments.images, out, arguments.device, progress, progress.failed
-            )
+            done = predict_folder(project, arguments.images, out, arguments.device, progress, progress.failed)
         items, without = pair_with_truth(dict(done), arguments.truth)
         if without:
             console.warn(f"{len(without)} images have no true annotation in {arguments.truth}")

@@ -42,15 +42,12 @@ def choose(project: Project, truth: Path | None, group: str | None) -> Choice:
     truths = {case_id: files[case_id] for case_id in ids if case_id in files}
     if not truths:
         raise ProjectError(
-            f"{truth} holds no true annotation of the {_title(group)} "
-            "(a file CASE.nii.gz, CASE.nrrd, ...)"
+            f"{truth} holds no true annotation of the {_title(group)} (a file CASE.nii.gz, CASE.nrrd, ...)"
         )
     return Choice(group, truths, [case_id for case_id in ids if case_id not in files])
 
 
-def evaluate_project(
-    project: Project, found: Round, choice: Choice, device: str, console: Console
-) -> dict[str, Any]:
+def evaluate_project(project: Project, found: Round, choice: Choice, device: str, console: Console) -> dict[str, Any]:
     """Measure the chosen cases with the model of `found`; keep the result there and return it.
 
     Predictions that are missing are made first.
@@ -85,9 +82,7 @@ def evaluate_project(
     return result
 
 
-def measure(
-    items: list[EvaluationItem], project: Project, failures: dict[str, str]
-) -> dict[str, Any]:
+def measure(items: list[EvaluationItem], project: Project, failures: dict[str, str]) -> dict[str, Any]:
     """Evaluate with a bar; cases that could not even be predicted join the failed ones."""
     bar = ProgressBar(sys.stderr)
     try:
@@ -118,9 +113,7 @@ def _own_validation(project: Project, group: str | None) -> Choice:
     if group not in (None, "validation"):
         raise ProjectError(f"--truth DIR is needed to measure the {_title(group)}")
     if not cases:
-        raise ProjectError(
-            "the project has no validation cases: say where the true annotations are, --truth DIR"
-        )
+        raise ProjectError("the project has no validation cases: say where the true annotations are, --truth DIR")
     return Choice("validation", {case.id: project.label_path(case.id) for case in cases})
 
 

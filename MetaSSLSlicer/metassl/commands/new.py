@@ -79,9 +79,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     labelled = [case.id for case in project.labelled_cases()]
     validation = [case.id for case in project.validation_cases()]
     console.say(f"{project.name}: {len(project.cases)} cases in {arguments.project}")
-    console.say(
-        f"  structures  {', '.join(f'{label.value} {label.name}' for label in project.labels)}"
-    )
+    console.say(f"  structures  {', '.join(f'{label.value} {label.name}' for label in project.labels)}")
     console.say(f"  labelled    {len(labelled)}{f' ({listing(labelled)})' if labelled else ''}")
     if validation:
         console.say(f"  validation  {len(validation)} ({listing(validation)})")

@@ -9,16 +9,12 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 
 def add_json_option(parser: argparse.ArgumentParser) -> None:
     """--json: one object on stdout."""
-    parser.add_argument(
-        "--json", action="store_true", help="print one JSON object; all other words go to stderr"
-    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object; all other words go to stderr")
 
 
 def add_device_option(parser: argparse.ArgumentParser, default: str | None = "auto") -> None:
     """--device; with the default None the project's own choice stands."""
-    parser.add_argument(
-        "--device", choices=DEVICES, default=default, help="default: the GPU if there is one"
-    )
+    parser.add_argument("--device", choices=DEVICES, default=default, help="default: the GPU if there is one")
 
 
 def minutes(text: str) -> float:

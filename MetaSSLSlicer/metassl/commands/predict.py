@@ -25,9 +25,7 @@ SUMMARY = "predict cases of the project, or any folder of images"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
-    parser.add_argument(
-        "--cases", nargs="+", metavar="CASE", help="these only (default: all without a label)"
-    )
+    parser.add_argument("--cases", nargs="+", metavar="CASE", help="these only (default: all without a label)")
     parser.add_argument("--images", type=Path, metavar="DIR", help="images outside the project")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where their predictions go")
     add_device_option(parser)
@@ -38,9 +36,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.project import Project
 
     if (arguments.images is None) != (arguments.out is None):
-        raise ProjectError(
-            "--images and --out go together: where the images are, and where to write"
-        )
+        raise ProjectError("--images and --out go together: where the images are, and where to write")
     if arguments.images is not None and arguments.cases is not None:
         raise ProjectError("--cases are of the project and --images are not: give one of the two")
     project = Project.open(arguments.project)
@@ -60,9 +56,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
                 progress.failed,
             )
         else:
-            done = predict_project(
-                project, arguments.cases, arguments.device, progress, progress.failed
-            )
+            done = predict_project(project, arguments.cases, arguments.device, progress, progress.failed)
     if done:
         console.say(f"{len(done)} predicted, in {done[0][1].folder.parent}")
     elif not progress.failures:

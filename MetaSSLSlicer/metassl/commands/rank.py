@@ -19,9 +19,7 @@ SHOWN = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
     parser.add_argument("--strategy", help="default: the project's own, or discrepancy")
-    parser.add_argument(
-        "--top", type=count, default=SHOWN, metavar="N", help=f"show so many (default: {SHOWN})"
-    )
+    parser.add_argument("--top", type=count, default=SHOWN, metavar="N", help=f"show so many (default: {SHOWN})")
     add_json_option(parser)
 
 

@@ -16,9 +16,7 @@ SUMMARY = "write one page with pictures, figures and the doubtful cases"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
-    parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="default: report.html in the folder of the round"
-    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: report.html in the folder of the round")
     parser.add_argument(
         "--evaluation",
         type=Path,

@@ -33,9 +33,7 @@ _STATE_WORDS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
-    parser.add_argument(
-        "--follow", action="store_true", help="watch the running training until it ends"
-    )
+    parser.add_argument("--follow", action="store_true", help="watch the running training until it ends")
     add_json_option(parser)
 
 
@@ -58,9 +56,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 1 if arguments.follow and status is not None and status.state == "failed" else 0
 
 
-def show(
-    project: Project, shown: Path, found: Round | None, status: JobStatus | None, console: Console
-) -> None:
+def show(project: Project, shown: Path, found: Round | None, status: JobStatus | None, console: Console) -> None:
     """Print the state of a project, for people or as JSON."""
     from .advice import labels_since, next_case, next_steps
 
@@ -68,9 +64,7 @@ def show(
     first = None if found is None else next_case(project, found)
     steps = next_steps(project, shown, found, status)
     console.say(f"{project.name} ({shown})")
-    console.say(
-        f"  structures  {', '.join(f'{label.value} {label.name}' for label in project.labels)}"
-    )
+    console.say(f"  structures  {', '.join(f'{label.value} {label.name}' for label in project.labels)}")
     _show_cases(cases, console)
     if found is not None and status is not None:
         _show_round(found, status, console)
@@ -80,7 +74,7 @@ def show(
     if first is not None:
         console.say(f"  next case   {first['case']}: {first.get('reason', '')}")
     console.say("next:")
-    console.table([(step.command, f"# {step.why}") for step in steps])
+    console.commands([(step.command, step.why) for step in steps])
     console.result(_as_json(project, cases, found, status, first, steps))
 
 
@@ -105,11 +99,7 @@ def _show_round(found: Round, status: JobStatus, console: Console) -> None:
     if status.state == "running" and status.eta_s is not None:
         words.append(f"{duration(status.eta_s)} left")
     if status.elapsed_s:
-        words.append(
-            f"{duration(status.elapsed_s)} so far"
-            if not status.is_over
-            else duration(status.elapsed_s)
-        )
+        words.append(f"{duration(status.elapsed_s)} so far" if not status.is_over else duration(status.elapsed_s))
     words.append(describe_device(status))
     console.say(f"  round {found.number:04d}  {', '.join(filter(None, words))}")
     if status.plan.get("summary"):
@@ -136,10 +126,7 @@ def _as_json(
     first: Any,
     steps: list,
 ) -> dict[str, Any]:
-    splits = {
-        split: Counter(c.state for c in cases if c.split == split)
-        for split in ("pool", "validation", "test")
-    }
+    splits = {split: Counter(c.state for c in cases if c.split == split) for split in ("pool", "validation", "test")}
     content: dict[str, Any] = {
         "project": project.path,
         "name": project.name,

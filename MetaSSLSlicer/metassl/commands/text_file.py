@@ -17,9 +17,7 @@ def read_names(path: Path) -> list[str]:
     except UnicodeDecodeError as error:
         raise ProjectError(f"{path} is not a text file with one case name a line") from error
     except OSError as error:
-        raise ProjectError(
-            f"cannot read the case names in {path}: {error.strerror or error}"
-        ) from error
+        raise ProjectError(f"cannot read the case names in {path}: {error.strerror or error}") from error
     names = [line.strip() for line in text.splitlines()]
     names = [name for name in names if name and not name.startswith("#")]
     if not names:

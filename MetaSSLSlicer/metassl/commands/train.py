@@ -26,23 +26,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--detach", action="store_true", help="do not watch; see `metassl status`")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=minutes, metavar="M", help="how long to train")
-    length.add_argument(
-        "--iterations", type=count, metavar="N", help="train for so many steps instead"
-    )
+    length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
     add_device_option(parser, default=None)
-    parser.add_argument(
-        "--host", choices=HOSTS, help="cps: two networks teach each other; mt: mean teacher"
-    )
-    parser.add_argument(
-        "--loss", choices=LOSSES, help="metassl, or plain: the host's own loss on unlabelled images"
-    )
+    parser.add_argument("--host", choices=HOSTS, help="cps: two networks teach each other; mt: mean teacher")
+    parser.add_argument("--loss", choices=LOSSES, help="metassl, or plain: the host's own loss on unlabelled images")
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed, the same training")
-    parser.add_argument(
-        "--fresh", action="store_true", help="do not start from the former round's model"
-    )
-    parser.add_argument(
-        "--new-round", action="store_true", help="leave a stopped round as it is and begin another"
-    )
+    parser.add_argument("--fresh", action="store_true", help="do not start from the former round's model")
+    parser.add_argument("--new-round", action="store_true", help="leave a stopped round as it is and begin another")
     add_json_option(parser)
 
 
@@ -73,17 +63,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.detach:
         record = JobRecord.read(found.job_path)
         console.say(f"round {found.number:04d} trains in the background (pid {record.pid})")
-        console.table([(watch, "# watch it"), (stop, "# stop it")])
-        console.result(
-            {"round": found.number, "resumed": resumed, "state": "running", "pid": record.pid}
-        )
+        console.commands([(watch, "watch it"), (stop, "stop it")])
+        console.result({"round": found.number, "resumed": resumed, "state": "running", "pid": record.pid})
         return 0
     console.say(f"round {found.number:04d} {'goes on' if resumed else 'begins'}")
     try:
         status = follow(found, console, after=told if resumed else 0)
     except KeyboardInterrupt:
         console.say("no longer watching; the training goes on in the background")
-        console.table([(watch, "# watch it again"), (stop, "# stop it")])
+        console.commands([(watch, "watch it again"), (stop, "stop it")])
         return 130
     return conclude(project, arguments.project, found, status, console)
 
@@ -94,9 +82,7 @@ def conclude(project, shown: Path, found, status, console: Console) -> int:
     from .follow import describe_dice
 
     took = f" after {duration(status.elapsed_s)}"
-    console.say(
-        f"round {found.number:04d} {status.state}{took}: {status.predicted} cases predicted"
-    )
+    console.say(f"round {found.number:04d} {status.state}{took}: {status.predicted} cases predicted")
     if status.validation and (dice := describe_dice(status.validation.get("dice"))):
         console.say(f"validation {dice}")
     if status.state == "paused":
@@ -110,6 +96,6 @@ def conclude(project, shown: Path, found, status, console: Console) -> int:
         console.say(f"look next at {first['case']}: {first.get('reason', '')}")
     console.say("next:")
     steps = next_steps(project, shown, found, status)
-    console.table([(step.command, f"# {step.why}") for step in steps])
+    console.commands([(step.command, step.why) for step in steps])
     console.result({"round": found.number, **status.to_json(), "next_case": first})
     return 0 if status.state == "finished" else 1

@@ -89,10 +89,7 @@ def _tilted_frame(rng: np.random.Generator) -> sitk.Image:
 
 
 def _dataset(names: list[str]) -> dict[str, object]:
-    pairs = [
-        {"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"}
-        for name in names
-    ]
+    pairs = [{"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"} for name in names]
     return {
         "name": "MetaSSL demo cohort",
         "description": "Synthetic volumes of a bent organ of two parts; no real patients",

@@ -29,13 +29,9 @@ def run_demo(out: Path, data: Path | None, minutes: float, console: Console) -> 
     source = _images(out, data, console)
     truth = source / "labelsTr" if data is not None else source / "truthTr"
     if not truth.is_dir():
-        raise ProjectError(
-            f"{source} has no folder labelsTr: the demo takes a Decathlon-style folder"
-        )
+        raise ProjectError(f"{source} has no folder labelsTr: the demo takes a Decathlon-style folder")
 
-    console.say(
-        f"\n2. A project with {LABELLED} labelled cases; the labels of all others stay hidden"
-    )
+    console.say(f"\n2. A project with {LABELLED} labelled cases; the labels of all others stay hidden")
     shown = out / "project"
     project, warnings = new_project(shown, source, labelled=LABELLED)
     for warning in warnings:
@@ -43,10 +39,7 @@ def run_demo(out: Path, data: Path | None, minutes: float, console: Console) -> 
     labelled = ", ".join(case.id for case in project.labelled_cases())
     console.say(f"   {len(project.cases)} cases in {shown}, labelled: {labelled}")
 
-    console.say(
-        f"\n3. Training in the background for {minutes:g} minutes "
-        "(Ctrl-C stops watching, not training)"
-    )
+    console.say(f"\n3. Training in the background for {minutes:g} minutes (Ctrl-C stops watching, not training)")
     found = start_training(project, minutes=minutes)
     try:
         status = follow(found, console)
@@ -58,9 +51,7 @@ def run_demo(out: Path, data: Path | None, minutes: float, console: Console) -> 
         console.say(f"the training {status.state}: {status.message} {status.hint}".rstrip())
         console.say(f"its log is {found.log_path}")
         return 1
-    console.say(
-        f"   {status.predicted} cases predicted and ranked after {duration(status.elapsed_s)}"
-    )
+    console.say(f"   {status.predicted} cases predicted and ranked after {duration(status.elapsed_s)}")
 
     choice = choose(project, truth, None)
     console.say(f"\n4. Measuring on {len(choice.truths)} cases that it never saw a label of")
@@ -107,15 +98,15 @@ def _conclude(
     console.say("\nNext, in the order of the loop:")
     case = ranking[0]["case"] if ranking else "CASE"
     file = next((p for p in sorted(truth.glob(f"{case}.*"))), Path("FILE"))
-    console.table(
+    console.commands(
         [
-            (command_line("status", shown), "# where it stands"),
+            (command_line("status", shown), "where it stands"),
             (
                 command_line("label", shown, case, file),
-                "# what a reviewer would do in Slicer",
+                "what a reviewer would do in Slicer",
             ),
-            (command_line("train", shown), "# the next round, from this model"),
-            (command_line("evaluate", shown, "--truth", truth), "# better than before?"),
-            (command_line("--help"), "# everything else"),
+            (command_line("train", shown), "the next round, from this model"),
+            (command_line("evaluate", shown, "--truth", truth), "better than before?"),
+            (command_line("--help"), "everything else"),
         ]
     )

@@ -83,9 +83,7 @@ def _grid() -> np.ndarray:
     return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
 
 
-def _organ(
-    rng: np.random.Generator, grid: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _organ(rng: np.random.Generator, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """A bent tube with a thick head and a thin tail: depth, along and the curve's points (n, 3)."""
     bend = _CURVE + rng.normal(0.0, 1.4, _CURVE.shape)
     turn = rotation(rng.uniform(-18, 18, 3))
@@ -146,9 +144,7 @@ def _near(depth: np.ndarray) -> np.ndarray:
     return 6.0 * np.exp(-np.maximum(depth, 0.0) / 2.0)
 
 
-def _ellipsoid(
-    grid: np.ndarray, centre: np.ndarray, rng: np.random.Generator, radii: Sequence[float]
-) -> np.ndarray:
+def _ellipsoid(grid: np.ndarray, centre: np.ndarray, rng: np.random.Generator, radii: Sequence[float]) -> np.ndarray:
     """About the distance in mm from an ellipsoid turned at random, negative inside."""
     axes = rng.uniform(*radii, 3)
     local = (grid - centre) @ rotation(rng.uniform(-180, 180, 3))

@@ -15,13 +15,14 @@ from metassl.training.checkpoint import load_checkpoint, save_checkpoint
 
 @dataclass
 class TrainedModel:
-    """thresholds: float32 (2, K); values: annotation value of each class, background first."""
+    """thresholds: float32 (2, K); values: annotation value of each class, background first; step: trained steps."""
 
     networks: tuple[torch.nn.Module, torch.nn.Module]
     plan: Plan
     thresholds: torch.Tensor
     values: list[int]
     host: str
+    step: int
     device: torch.device
 
     def save(self, path: Path) -> None:
@@ -33,6 +34,7 @@ class TrainedModel:
                 "thresholds": self.thresholds.cpu(),
                 "values": list(self.values),
                 "host": self.host,
+                "step": self.step,
             },
         )
 
@@ -52,6 +54,7 @@ class TrainedModel:
                 content["thresholds"],
                 content["values"],
                 content["host"],
+                content["step"],
                 device,
             )
         except (KeyError, TypeError, RuntimeError) as error:

@@ -43,7 +43,7 @@ def predict_into(
 ) -> dict:
     """Predict one case, write its files, return its summary."""
     prediction = predict_image(model, read_image(images, case_id), case_id)
-    summary = summarise(prediction, case_id, round_number, labels, error_rates)
+    summary = summarise(prediction, case_id, round_number, labels, error_rates, model.step)
     write_prediction(paths, prediction, summary)
     return summary
 

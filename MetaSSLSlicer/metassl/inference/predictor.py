@@ -63,8 +63,9 @@ def summarise(
     round_number: int | None,
     labels: list[LabelDefinition],
     error_rates: dict | None,
+    step: int,
 ) -> dict:
-    """The content of summary.json."""
+    """The content of summary.json; step: of the model that predicted."""
     foreground = prediction.segmentation > 0
     band = dilate(foreground, BAND_VOXELS)
     everywhere = np.bincount(prediction.regions.ravel(), minlength=5)
@@ -79,6 +80,7 @@ def summarise(
     return {
         "case": case,
         "round": round_number,
+        "step": step,
         "voxels": {name: int(everywhere[code]) for code, name in REGION_NAMES.items()},
         "structure_voxels": int(foreground.sum()),
         "band_voxels": {name: int(inside[code]) for code, name in REGION_NAMES.items()},

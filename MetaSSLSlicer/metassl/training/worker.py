@@ -229,7 +229,8 @@ class Job:
         softmaxes = (predict_pair(networks, case.image, plan, self.device) for case in chosen)
         thresholds = calibrate_thresholds(softmaxes, plan.classes)
         host = self.config["host"]
-        model = TrainedModel(networks, plan, thresholds, self.project.values, host, self.device)
+        values = self.project.values
+        model = TrainedModel(networks, plan, thresholds, values, host, trainer.step, self.device)
         model.save(self.round.model_path)
         return model
 
@@ -241,7 +242,7 @@ class Job:
         return measured["rates"]
 
     def _predict(self, model: TrainedModel, rates: dict | None) -> None:
-        cases = [case for case in self._reading_order() if not self.round.prediction(case).complete]
+        cases = [case for case in self._reading_order() if not self._is_predicted(case, model)]
         self.emit("stage", stage="predicting", total=len(cases))
         begin = time.monotonic()
         for index, case_id in enumerate(cases):
@@ -266,6 +267,11 @@ class Job:
             self.emit(
                 "progress", stage="predicting", step=index + 1, total=len(cases), eta_s=round(eta, 1)
             )
+
+    def _is_predicted(self, case_id: str, model: TrainedModel) -> bool:
+        """By this very model: a paused round may hold predictions of a half-trained one."""
+        paths = self.round.prediction(case_id)
+        return paths.complete and read_json(paths.summary, "the summary").get("step") == model.step
 
     def _reading_order(self) -> list[str]:
         """Unlabelled cases, those likely to be opened next first: open ones, then the former ranking's order."""
