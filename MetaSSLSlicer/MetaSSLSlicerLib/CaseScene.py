@@ -69,11 +69,14 @@ class CaseScene:
 
     def remove(self) -> None:
         """Take the nodes, with their display and storage nodes, out of the scene."""
-        for node in self._nodes:
-            for index in reversed(range(node.GetNumberOfDisplayNodes())):
-                self._scene.RemoveNode(node.GetNthDisplayNode(index))
-            self._scene.RemoveNode(node)
-        self._nodes.clear()
+        while self._nodes:
+            self._remove(self._nodes.pop())
+
+    def _remove(self, node) -> None:
+        # the node first: a slice view gives a volume that lost its display node a new one
+        displays = [node.GetNthDisplayNode(i) for i in range(node.GetNumberOfDisplayNodes())]
+        for each in (node, *displays):
+            self._scene.RemoveNode(each)
 
     def _addNode(self, className: str, name: str):
         node = self._scene.AddNewNodeByClass(className, name)
@@ -106,9 +109,7 @@ class CaseScene:
         first = [s.start - _SURFACE_MARGIN for s in reversed(box)]
         labelmap = self._addVolume("vtkMRMLLabelMapVolumeNode", "import", np.pad(labels[box], _SURFACE_MARGIN), first)
         self._logic.ImportLabelmapToSegmentationNode(labelmap, node)
-        self._nodes.remove(labelmap)
-        self._scene.RemoveNode(labelmap.GetDisplayNode())
-        self._scene.RemoveNode(labelmap)
+        self._remove(self._nodes.pop())
         known = {label.value: label for label in definitions}
         for segment in _segments(node):
             value = segment.GetLabelValue()

@@ -75,6 +75,10 @@ class OffscreenSliceView:
         factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance()
         self._managers = _displayableManagers(app, factory, _SLICE_MANAGERS, self.renderer)
         self._managers.SetMRMLDisplayableNode(self.node)
+        # The blend's alpha drops where a colour table has translucent colours; drawn as it is, the
+        # image would darken there a second time.
+        self._opaque = vtk.vtkImageExtractComponents()
+        self._opaque.SetComponents(0, 1, 2)
         self._mapper = vtk.vtkImageMapper()
         self._mapper.SetColorWindow(255)
         self._mapper.SetColorLevel(127.5)
@@ -94,7 +98,8 @@ class OffscreenSliceView:
         blend = self.logic.GetImageDataConnection()
         self._picture.SetVisibility(blend is not None)
         if blend is not None:
-            self._mapper.SetInputConnection(blend)
+            self._opaque.SetInputConnection(blend)
+            self._mapper.SetInputConnection(self._opaque.GetOutputPort())
         return _grab(self.window)
 
 

@@ -16,6 +16,7 @@ from .RegionColors import DC, DS, UC, US, rgbOf
 
 _PAPER = rgbOf("#14171C")
 _QUIET = rgbOf("#A3ADBA")
+_HEADER, _FOOTER = 0.092, 0.15  # heights, as shares of a panel
 _PLACES = {"Axial": (0, 0), "3D": (1, 0), "Coronal": (0, 1), "Sagittal": (1, 1)}
 _MEANINGS = {
     UC: "agree, sure",
@@ -58,10 +59,10 @@ def composePicture(
     size: int,
 ) -> PictureCanvas:
     """The finished picture of a case; every panel is `size` pixels wide and high."""
-    gap, header, footer = max(size // 160, 1), round(size * 0.092), round(size * 0.15)
+    gap, header, footer = _gap(size), round(size * _HEADER), round(size * _FOOTER)
     width = 2 * size + gap
     canvas = PictureCanvas(width, header + 2 * size + gap + footer, _PAPER)
-    corner = {name: (column * (size + gap), header + row * (size + gap)) for name, (column, row) in _PLACES.items()}
+    corner = panelCorners(size)
     for shot in shots:
         canvas.paste(shot.picture, *corner[shot.name])
         _annotate(canvas, shot, *corner[shot.name], size)
@@ -70,6 +71,16 @@ def composePicture(
     _header(canvas, case, spot, width, header, size)
     _legend(canvas, case, width, header + 2 * size + gap, footer, size)
     return canvas
+
+
+def panelCorners(size: int) -> dict[str, tuple[int, int]]:
+    """Where the panels' top left corners lie, as (left, top) in pixels by name."""
+    step, header = size + _gap(size), round(size * _HEADER)
+    return {name: (column * step, header + row * step) for name, (column, row) in _PLACES.items()}
+
+
+def _gap(size: int) -> int:
+    return max(size // 160, 1)
 
 
 def _annotate(canvas: PictureCanvas, shot: SliceShot, left: int, top: int, size: int) -> None:

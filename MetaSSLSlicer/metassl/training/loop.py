@@ -18,8 +18,8 @@ from metassl.training.schedule import Budget, learning_rate
 
 PROGRESS_SECONDS = 1.0
 CHECKPOINT_SECONDS = 30.0
-FIRST_TIMED_STEP = 3
-FIRST_PLANNED_STEP = 8
+FIRST_PLANNED_STEP = 12
+LAST_REPLANNED_FRACTION = 0.9  # so that the learning rate ends where it should
 BAD_STEPS_IN_A_ROW = 5
 VALIDATIONS = 4
 
@@ -65,8 +65,8 @@ class Trainer:
         self.step = 0
         self.started = time.monotonic() if started is None else started
         self.elapsed_before = 0.0
-        self.step_times: deque[float] = deque(maxlen=24)
-        self.waits: deque[float] = deque(maxlen=24)
+        self.step_times: deque[float] = deque(maxlen=200)
+        self.waits: deque[float] = deque(maxlen=200)
         self.bad_steps = 0
         self._reported = self._saved = time.monotonic()
 
@@ -149,13 +149,13 @@ class Trainer:
         """With a time budget, fix the total as soon as steps have been timed, and keep it in a checkpoint."""
         if self.budget.total or self.step < FIRST_PLANNED_STEP:
             return
-        times = list(self.step_times)[FIRST_TIMED_STEP:]
-        per_step = sum(times) / len(times) * self.host.cost_to_come(0.0)
-        self.budget.replan(self.step, self.elapsed, per_step)
+        self.budget.replan(self.step, self.elapsed, self.seconds_per_step() * self.host.cost_to_come(0.0))
         self.save()
 
     def _replan(self) -> None:
         fraction = self.step / max(self.budget.total, 1)
+        if fraction > LAST_REPLANNED_FRACTION:
+            return
         per_step = sum(self.step_times) / len(self.step_times)
         self.budget.replan(self.step, self.elapsed, per_step * self.host.cost_to_come(fraction))
 
