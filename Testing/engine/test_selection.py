@@ -15,6 +15,7 @@ def summary(case: str, structure=1000, uc=5000, us=0, dc=0, ds=0, mean=0.1, mutu
         "case": case,
         "round": 1,
         "voxels": {"UC": uc, "US": us, "DC": dc, "DS": ds},
+        "band_voxels": {"UC": 1000 - us - dc - ds, "US": us, "DC": dc, "DS": ds},
         "structure_voxels": structure,
         "mean_uncertainty": mean,
         "mutual_information": mutual,
@@ -89,7 +90,7 @@ def test_cases_of_equal_score_keep_the_order_of_their_names(tiny_project, predic
 def test_a_damaged_summary_is_skipped_and_named(tiny_project, predicted):
     a, b, c = waiting(tiny_project)
     lacking = summary(b)
-    del lacking["voxels"]
+    del lacking["band_voxels"]
     project, made = predicted(summary(a), lacking, summary(c))
     made.prediction(c).summary.write_text('{"case": ')
     ranking = rank(project, made)

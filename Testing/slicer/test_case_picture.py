@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from metassl.project import Geometry, LabelDefinition, write_array
 from MetaSSLSlicerLib.PictureCase import PictureCase
 
@@ -88,6 +89,20 @@ def painted(painter, case):
 
 def over(grey: float, region) -> np.ndarray:
     return grey + region.opacity * (np.array(region.rgb) - grey)
+
+
+@pytest.mark.parametrize("geometry", [STRAIGHT, oblique()], ids=["straight", "oblique"])
+def test_voxels_lie_in_ras_where_their_header_says_in_lps(geometry):
+    header = geometry.apply(sitk.Image(geometry.size_xyz, sitk.sitkUInt8))
+    x, y, z = header.TransformIndexToPhysicalPoint((3, 5, 7))
+    np.testing.assert_allclose(ijkToRas(geometry) @ [3, 5, 7, 1], [-x, -y, z, 1], atol=1e-9)
+
+
+def test_the_views_are_those_of_radiology(painter):
+    _, shown = painter.paint(made_up())
+    axes = {name: (view["right"], view["up"]) for name, view in shown["views"].items()}
+    assert axes["Axial"] == ([-1, 0, 0], [0, 1, 0]), "the patient's right is on the left, seen from the feet"
+    assert axes["Coronal"] == ([-1, 0, 0], [0, 0, 1]) and axes["Sagittal"] == ([0, -1, 0], [0, 0, 1])
 
 
 @pytest.mark.parametrize("geometry", [STRAIGHT, oblique()], ids=["straight", "oblique"])

@@ -1,4 +1,4 @@
-"""Cases first in which the two networks differ, or are unsure, over much of the structure."""
+"""Cases first in which the two networks differ, or are unsure, in and round the structures."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ EMPTY = 1.0  # added where no structure was found: those cases come first
 
 @register("discrepancy")
 class Discrepancy:
-    """(DC + DS + 0.5 US voxels) / voxels of the predicted structures."""
+    """(DC + DS + 0.5 US voxels) / voxels in and within two voxels of the predicted structures."""
 
     def score(self, summary: Mapping[str, Any]) -> Scored:
         """Parts: the weighted share of each region."""
-        structure = int(summary["structure_voxels"])
-        shares = {region: int(summary["voxels"][region]) / max(structure, 1) for region in WEIGHTS}
+        band = summary["band_voxels"]
+        size = sum(int(count) for count in band.values())
+        shares = {region: int(band[region]) / max(size, 1) for region in WEIGHTS}
         parts = {region: WEIGHTS[region] * share for region, share in shares.items()}
-        if not structure:
+        if not int(summary["structure_voxels"]):
             parts["empty"] = EMPTY
             return Scored(sum(parts.values()), "no structure was found in this image", parts)
         reason = (
-            f"networks differ on {_percent(shares['DC'] + shares['DS'])}, "
-            f"agree without confidence on {_percent(shares['US'])} of the structures' size"
+            f"in and round the structures, networks differ on {_percent(shares['DC'] + shares['DS'])} "
+            f"and agree without confidence on {_percent(shares['US'])}"
         )
         return Scored(sum(parts.values()), reason, parts)
 
