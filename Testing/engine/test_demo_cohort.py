@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-
 from metassl.demo.cohort import make_cohort
 from metassl.demo.phantom import BODY, HEAD, SHAPE_ZYX
 from metassl.project import Geometry, ProjectError, find_cases, new_project, read_image, read_labels
@@ -104,7 +103,7 @@ def test_the_parts_are_close_in_brightness_and_the_scales_differ(cohort):
         image = read_image([cohort / "imagesTr" / f"{name}.nii.gz"], name).array[0]
         truth = labels(cohort, "truthTr", name)
         head, body, rest = (np.median(image[truth == value]) for value in (HEAD, BODY, 0))
-        assert head > body > rest, name
+        assert min(head, body) > rest, name
         scales.append(rest)
         contrasts.append((head - body) / image[truth == HEAD].std())
     assert max(scales) > 3 * min(scales)

@@ -155,6 +155,33 @@ def test_an_image_that_fails_stops_its_case_and_the_rest_go_on(project):
     assert found.predicted_cases() == ["ball2", "ball4"]
 
 
+def test_a_case_with_one_slice_is_trained_on_and_predicted_like_any_other(project, tmp_path):
+    noise = np.random.default_rng(0).normal(0, 0.3, (1, 24, 24)).astype(np.float32)
+    sitk.WriteImage(sitk.GetImageFromArray(noise), str(tmp_path / "slice.nii.gz"))
+    project.add_cases([Case("slice", [str(tmp_path / "slice.nii.gz")])])
+    found = start_training(project, iterations=8, device="cpu")
+    assert wait(found).state == "finished", found.log_path.read_text()
+    assert sitk.ReadImage(str(found.prediction("slice").regions)).GetSize() == (24, 24, 1)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file size limits are POSIX")
+def test_a_checkpoint_that_does_not_fit_on_the_disk_fails_in_the_users_words(project):
+    """A limit on the size of files stands for the full disk; with room again, training goes on."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))  # the child inherits it
+    try:
+        found = start_training(project, iterations=5, device="cpu")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    status = wait(found)
+    assert status.state == "failed" and "last.pt" in status.message
+    assert not found.last_checkpoint_path.exists(), "no torn checkpoint is left"
+    again = start_training(project, iterations=5, device="cpu")
+    assert wait(again).state == "finished", again.log_path.read_text()
+
+
 def test_a_project_without_labels_says_what_to_do(tmp_path):
     made = Project.create(tmp_path / "empty", "Empty", [LabelDefinition(1, "A")], ["MR"])
     with pytest.raises(ProjectError, match="no labelled case"):

@@ -2,7 +2,7 @@
 
 What makes it a fair task for a network that has seen three cases: the two parts differ little in
 brightness, a neighbour of the same brightness clings to one stretch of the surface, a decoy of the
-same brightness lies elsewhere, and the bias field and the noise are as large as the contrast.
+same brightness lies elsewhere, and the bias field can outweigh the contrast between the parts.
 """
 
 from __future__ import annotations

@@ -7,7 +7,6 @@ from torch import nn
 
 from metassl.method import (
     REGIONS,
-    AdaptiveThresholds,
     Half,
     get_preset,
     partition,
@@ -25,15 +24,7 @@ class RegionWeighting(nn.Module):
         super().__init__()
         chosen = get_preset(preset)
         self.weights = chosen.weights
-        self.thresholds = AdaptiveThresholds(
-            classes,
-            alpha=chosen.alpha,
-            cap=chosen.cap,
-            floor=1.0 / classes if chosen.floor is None else chosen.floor,
-            n_min=chosen.class_n_min,
-            initial=chosen.initial,
-            dtype=torch.float64 if chosen.float64_state else torch.float32,
-        )
+        self.thresholds = chosen.thresholds(classes)
 
     @torch.no_grad()
     def unlabelled(

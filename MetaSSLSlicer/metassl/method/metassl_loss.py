@@ -15,7 +15,7 @@ from .presets import Preset, get_preset
 from .ramp import consistency_ramp
 from .regions import partition, partition_against_annotation
 from .supervised import cross_entropy_map, dice_loss, split_annotation, valid_mean
-from .thresholds import AdaptiveThresholds, Half
+from .thresholds import Half
 from .weights import RegionWeights
 
 Direction = tuple[int, int]  # (a, b): a <- b, network a learns from network b
@@ -57,15 +57,7 @@ class MetaSSLLoss(nn.Module):
         one_way = preset.host == "mt"
         self.added = ONE_WAY if one_way and preset.teacher_terms != "add" else BOTH_WAYS
         self.computed = ONE_WAY if one_way and preset.teacher_terms == "skip" else BOTH_WAYS
-        self.thresholds = AdaptiveThresholds(
-            num_classes,
-            alpha=preset.alpha,
-            cap=preset.cap,
-            floor=1.0 / num_classes if preset.floor is None else preset.floor,
-            n_min=preset.class_n_min,
-            initial=preset.initial,
-            dtype=torch.float64 if preset.float64_state else torch.float32,
-        )
+        self.thresholds = preset.thresholds(num_classes)
         self.labelled_loss = self._region_loss(preset.weights.labelled)
         self.unlabelled_loss = self._region_loss(preset.weights.unlabelled)
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import torch
+
 from .normalisation import Normalisation
 from .terms import UcSplit
+from .thresholds import AdaptiveThresholds
 from .weights import SCRIPT_WEIGHTS, HalfWeights, rule_b
 
 HostKind = Literal["mt", "cps", "cct"]
@@ -57,6 +60,18 @@ class Preset:
     def with_options(self, **options: Any) -> Preset:
         """Return a copy with some options changed."""
         return replace(self, **options)
+
+    def thresholds(self, num_classes: int) -> AdaptiveThresholds:
+        """The adaptive thresholds of a training, at their initial state."""
+        return AdaptiveThresholds(
+            num_classes,
+            alpha=self.alpha,
+            cap=self.cap,
+            floor=1.0 / num_classes if self.floor is None else self.floor,
+            n_min=self.class_n_min,
+            initial=self.initial,
+            dtype=torch.float64 if self.float64_state else torch.float32,
+        )
 
 
 MT_2D = Preset("official_mt_2d", "mt", SCRIPT_WEIGHTS["MT_2D"], teacher_terms="add")

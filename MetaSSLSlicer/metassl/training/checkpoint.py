@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import torch
 
 from metassl.project.errors import ProjectError
-from metassl.project.files import atomic_write
+from metassl.project.files import atomic_write, make_folder
 
 
 def save_checkpoint(path: Path, state: dict) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    atomic_write(path, lambda temporary: torch.save(state, temporary))
+    # Through memory: torch's own file writer hides a full disk behind an internal error.
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    make_folder(path.parent)
+    atomic_write(path, lambda temporary: temporary.write_bytes(buffer.getbuffer()))
 
 
 def load_checkpoint(path: Path, device: torch.device | str = "cpu") -> dict:
