@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from metassl.data.network import build_network
-from metassl.inference.calibration import calibrate_thresholds
+from metassl.inference.calibration import CAUTION, calibrate_thresholds
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image, summarise
 from metassl.inference.region_map import DC, DS, UC, US, entropy, region_map
@@ -58,13 +58,14 @@ def test_uncertainty_is_zero_for_a_sure_voxel_and_one_for_a_coin_toss():
     assert torch.allclose(values.flatten(), torch.tensor([0.0, 1.0]), atol=1e-6)
 
 
-def test_thresholds_are_the_mean_confidence_per_predicted_class_and_keep_unseen_classes():
+def test_thresholds_lie_between_the_mean_confidence_per_predicted_class_and_one():
     pair = np.zeros((2, 3, 1, 1, 4), np.float16)
     pair[:, 0] = [0.75, 0.5, 0.25, 0.25]
     pair[:, 1] = [0.25, 0.5, 0.75, 0.75]
     thresholds = calibrate_thresholds([pair], 3)
-    expected = torch.tensor([0.625, 0.75, 0.9])
-    assert torch.allclose(thresholds, expected.expand(2, 3))
+    means = torch.tensor([0.625, 0.75])
+    assert torch.allclose(thresholds[:, :2], (means + CAUTION * (1 - means)).expand(2, 2))
+    assert torch.allclose(thresholds[:, 2], torch.tensor(0.9)), "a class that nobody predicted"
 
 
 def test_an_oblique_image_gets_its_maps_on_its_own_grid(tmp_path, tiny_plan):
