@@ -50,19 +50,21 @@ def choose(project: Project, truth: Path | None, group: str | None) -> Choice:
 def evaluate_project(project: Project, found: Round, choice: Choice, device: str, console: Console) -> dict[str, Any]:
     """Measure the chosen cases with the model of `found`; keep the result there and return it.
 
-    Predictions that are missing are made first.
+    Predictions that are missing, or of an earlier state of the model, are made first.
     """
+    from metassl.inference.predict import predict_project, predicted_by
+    from metassl.training.checkpoint import load_checkpoint
+
     if choice.without_truth:
         console.warn(
             f"{len(choice.without_truth)} of the {_title(choice.group)} have no true annotation "
             "and are left out: "
             f"{listing(choice.without_truth)}"
         )
-    missing = [case_id for case_id in choice.truths if not found.prediction(case_id).complete]
+    step = load_checkpoint(found.model_path).get("step")
+    missing = [case_id for case_id in choice.truths if not predicted_by(found.prediction(case_id), step)]
     failures = {}
     if missing:
-        from metassl.inference.predict import predict_project
-
         with PredictionProgress() as progress:
             predict_project(project, missing, device, progress, progress.failed)
         failures = progress.failures

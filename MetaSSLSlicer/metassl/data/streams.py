@@ -85,10 +85,10 @@ class PatchSampler:
         rng = np.random.default_rng(self.seed)
         centres = []
         for value in range(1, self.plan.classes):
-            voxels = np.argwhere(case.label == value)
+            voxels = np.flatnonzero(case.label == value)
             if len(voxels):
-                chosen = rng.choice(len(voxels), min(len(voxels), REMEMBERED_VOXELS), replace=False)
-                centres.append(voxels[chosen])
+                chosen = rng.choice(voxels, min(len(voxels), REMEMBERED_VOXELS), replace=False)
+                centres.append(np.stack(np.unravel_index(chosen, case.label.shape), axis=1))
         return centres
 
     def _labelled_view(self, rng: np.random.Generator) -> tuple[str, torch.Tensor, torch.Tensor]:

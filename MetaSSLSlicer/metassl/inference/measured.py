@@ -33,10 +33,12 @@ def measured_error_rates(project: Project, found: Round, model: TrainedModel) ->
 def _add_validation(errors: RegionErrors, project: Project, case_id: str, model: TrainedModel) -> bool:
     try:
         image = read_image(project.image_paths(case_id), case_id)
-        label, _ = project.read_label(case_id)
+        label, geometry = project.read_label(case_id)
+        prediction = predict_prepared(model, to_grid(image, model.plan, case_id))
     except MetaSSLError:
         return False
-    prediction = predict_prepared(model, to_grid(image, model.plan, case_id))
+    if prediction.geometry.difference(geometry):
+        return False
     errors.add(prediction.regions, prediction.segmentation != label, label != IGNORE)
     return True
 

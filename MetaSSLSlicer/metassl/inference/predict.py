@@ -27,6 +27,19 @@ def model_round(project: Project) -> Round:
     raise ProjectError(f"project {project.path} has no trained model yet: run `metassl train {project.path}`")
 
 
+def predicted_by(paths: PredictionPaths, step: int) -> bool:
+    """Whether the prediction is complete and of the model with so many steps.
+
+    A paused round may hold predictions of a half-trained model.
+    """
+    if not paths.complete:
+        return False
+    try:
+        return read_json(paths.summary, "the summary").get("step") == step
+    except ProjectError:
+        return False
+
+
 def error_rates_of(found: Round) -> dict | None:
     path = found.path / "error_rates.json"
     return read_json(path, "the measured error rates")["rates"] if path.exists() else None

@@ -11,7 +11,7 @@ from metassl.data.preprocess import Prepared, to_grid
 from metassl.inference.model import TrainedModel
 from metassl.inference.region_map import REGION_NAMES, region_map
 from metassl.inference.sliding_window import predict_pair
-from metassl.project.files import write_json
+from metassl.project.files import make_folder, write_json, writing
 from metassl.project.images import CaseImage, Geometry, write_array
 from metassl.project.labels import LabelDefinition
 from metassl.project.rounds import PredictionPaths
@@ -94,7 +94,9 @@ def summarise(
 
 def write_prediction(paths: PredictionPaths, prediction: CasePrediction, summary: dict) -> None:
     """Maps first, the summary last: where it lies, the prediction is complete."""
-    paths.folder.mkdir(parents=True, exist_ok=True)
+    make_folder(paths.folder)
+    with writing(paths.summary):
+        paths.summary.unlink(missing_ok=True)
     write_array(paths.segmentation, prediction.segmentation, prediction.geometry)
     write_array(paths.regions, prediction.regions, prediction.geometry)
     write_array(paths.uncertainty, prediction.uncertainty, prediction.geometry)

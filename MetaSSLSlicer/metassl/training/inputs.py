@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
 
+from metassl.data.budget import choose_precision
 from metassl.data.cache import PreprocessCache, content_key
 from metassl.data.fingerprint import fingerprint
 from metassl.data.plan import Plan, make_plan
@@ -44,7 +45,7 @@ class InputReader:
         if self.round.plan_path.exists():
             return Plan.from_json(read_json(self.round.plan_path, "the plan"))
         if parent is not None:
-            plan = parent
+            plan = replace(parent, precision=choose_precision(device_type))
         else:
             labelled = list(self.round.record["labels"].items())
             others = [(case_id, None) for case_id in self.round.record["unlabelled"]]

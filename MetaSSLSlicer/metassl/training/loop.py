@@ -115,7 +115,6 @@ class Trainer:
         if not torch.isfinite(output.total):
             self._refuse(batch)
             return output
-        self.bad_steps = 0
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(output.total).backward()
         self.scaler.unscale_(self.optimizer)
@@ -124,6 +123,7 @@ class Trainer:
             self.scaler.step(self.optimizer)
             self.scaler.update()
             self.host.after_step(self.step)
+            self.bad_steps = 0
         else:
             self._refuse(batch)
         return output

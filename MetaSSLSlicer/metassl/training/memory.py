@@ -34,7 +34,7 @@ def next_rung(plan: Plan, device: torch.device, checkpointing: bool):
     if not checkpointing:
         return plan, device, True, "gradient checkpointing"
     if device.type != "cpu":
-        return plan, torch.device("cpu"), checkpointing, "training on the CPU"
+        return replace(plan, precision="fp32"), torch.device("cpu"), checkpointing, "training on the CPU"
     return None
 
 

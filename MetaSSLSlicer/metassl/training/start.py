@@ -15,6 +15,7 @@ from metassl.project.project import Project
 from metassl.project.rounds import Round
 
 DEFAULTS = {"host": "cps", "loss": "metassl", "device": "auto", "seed": 0, "minutes": 4.0}
+LARGEST_SEED = 2**31
 LEAVING_SECONDS = 30.0
 RESUMABLE = ("created", "paused", "interrupted")
 
@@ -45,6 +46,8 @@ def start_training(
         "device": device,
         "seed": seed,
     }
+    if seed is not None and not 0 <= seed < LARGEST_SEED:
+        raise ProjectError(f"the seed {seed} is not between 0 and {LARGEST_SEED - 1}")
     lock = TrainingLock(project.path)
     lock.acquire("training")
     try:

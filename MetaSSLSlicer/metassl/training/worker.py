@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from metassl.hosts import build_host
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import TrainedModel
-from metassl.inference.predict import predict_into
+from metassl.inference.predict import predict_into, predicted_by
 from metassl.inference.sliding_window import predict_pair
 from metassl.jobs.events import EventWriter
 from metassl.jobs.lock import TrainingLock
@@ -48,11 +50,9 @@ RESERVED_SECONDS = 4.0  # of a time budget, for calibration
 class Job:
     """One round from its record to its ranking. Every stage that is already done is skipped."""
 
-    def __init__(self, project: Project, found: Round):
-        self.project, self.round = project, found
+    def __init__(self, project: Project, found: Round, emit: Callable[..., object]):
+        self.project, self.round, self.emit = project, found, emit
         self.config = found.record["config"]
-        self.events = EventWriter(found.events_path)
-        self.emit = self.events.write
         self.started = time.monotonic()
         self.terminated = False
         self.device = choose_device(self.config["device"])
@@ -101,9 +101,9 @@ class Job:
     def _parent(self) -> TrainedModel | None:
         """The model to start from, when it has the same channels, labels and host."""
         number = self.round.record.get("parent")
-        if number is None:
+        if number is None or self.round.last_checkpoint_path.exists():
             return None
-        path = self.project.round(number).model_path
+        path = Round(self.round.path.with_name(f"{number:04d}")).model_path
         if not path.exists():
             return None
         model = TrainedModel.load(path, torch.device("cpu"))
@@ -132,6 +132,7 @@ class Job:
     def _train(self, plan: Plan, inputs: Inputs, parent: TrainedModel | None) -> TrainedModel:
         self.emit("stage", stage="training", total=self.config["iterations"])
         checkpointing = False
+        self._leave_time_to_train()
         while True:
             try:
                 trainer = self._trainer(plan, inputs, parent, checkpointing)
@@ -155,6 +156,14 @@ class Job:
                 torch.cuda.empty_cache()
             self.emit("memory", rung=message, message=f"out of memory: going on with {message}")
             self.reader.write_plan(plan)
+
+    def _leave_time_to_train(self) -> None:
+        """Reading many or large images may take most of the time that was asked for."""
+        minutes = self.config["minutes"]
+        latest = time.monotonic() - 30.0 * (minutes or 0.0)
+        if minutes is not None and self.started < latest:
+            self.started = latest
+            self.emit("warning", message="reading the images took long: the training ends later than asked for")
 
     def _trainer(
         self, plan: Plan, inputs: Inputs, parent: TrainedModel | None, checkpointing: bool
@@ -261,6 +270,11 @@ class Job:
             except MetaSSLError as error:
                 self.reader.report_failure(case_id, error)
                 continue
+            except (RuntimeError, MemoryError) as error:
+                if not memory.is_out_of_memory(error):
+                    raise
+                self.reader.report_failure(case_id, MemoryError("the memory is too small for this image"))
+                continue
             self.project.mark_predicted([case_id])
             eta = (time.monotonic() - begin) / (index + 1) * (len(cases) - index - 1)
             self.emit("predicted", case=case_id, doubt=summary["doubt"])
@@ -270,17 +284,18 @@ class Job:
 
     def _is_predicted(self, case_id: str, model: TrainedModel) -> bool:
         """By this very model: a paused round may hold predictions of a half-trained one."""
-        paths = self.round.prediction(case_id)
-        return paths.complete and read_json(paths.summary, "the summary").get("step") == model.step
+        return predicted_by(self.round.prediction(case_id), model.step)
 
     def _reading_order(self) -> list[str]:
         """Unlabelled cases, those likely to be opened next first: open ones, then the former ranking's order."""
         cases = self.project.unlabelled_cases()
         former = {}
         parent = self.round.record.get("parent")
-        if parent is not None and self.project.round(parent).ranking_path.exists():
-            entries = read_json(self.project.round(parent).ranking_path, "the ranking")["cases"]
-            former = {entry["case"]: place for place, entry in enumerate(entries)}
+        if parent is not None:
+            with contextlib.suppress(ProjectError):
+                ranking = Round(self.round.path.with_name(f"{parent:04d}")).ranking_path
+                entries = read_json(ranking, "the ranking")["cases"]
+                former = {entry["case"]: place for place, entry in enumerate(entries)}
         cases.sort(key=lambda c: (c.state != "in_progress", former.get(c.id, len(former)), c.id))
         return [case.id for case in cases]
 
@@ -295,10 +310,10 @@ def main(arguments: list[str]) -> int:
     project = Project.open(Path(arguments[0]))
     found = project.round(int(arguments[1]))
     lock = TrainingLock(project.path)
-    events = EventWriter(found.events_path)
     lock.acquire(f"round {found.number:04d}", wait_s=30)
+    events = EventWriter(found.events_path)
     try:
-        job = Job(project, found)
+        job = Job(project, found, events.write)
         for name in ("SIGTERM", "SIGINT"):
             signal.signal(getattr(signal, name), lambda *_: setattr(job, "terminated", True))
         job.run()
