@@ -94,30 +94,24 @@ class Host(nn.Module, ABC):
         )
         return StepOutput(total, {"total": total.detach()})
 
-    def pasted_step(
+    def pasted_loss(
         self,
-        batch: Batch,
-        references: list[torch.Tensor],
-        taught_by: dict[int, int],
+        index: int,
+        pasted: Pasted,
+        log_softmax: torch.Tensor,
+        annotation: torch.Tensor,
+        pseudo: torch.Tensor,
+        doubt: torch.Tensor,
         strength: float,
-    ) -> StepOutput:
-        """references: two softmaxes of the unlabelled patches; taught_by: network → its reference."""
-        pseudo, regions = self.weighting.unlabelled(references)
-        losses = []
-        for index, reference in taught_by.items():
-            pasted = Pasted.of(batch)
-            labels, weight = pseudo[reference]
-            log_softmax = self.log_softmax(self.networks[index], pasted.images)
-            target = pasted.join(batch.annotation, labels)
-            if self.loss_name == "metassl":
-                annotated = target.masked_fill(~pasted.from_label, IGNORE)
-                trust = self.weighting.labelled(index, log_softmax.detach().exp(), annotated)
-            else:
-                trust = weight = torch.ones_like(weight)
-            weights = pasted.join(trust, strength * weight)
-            losses.append(weighted_supervision(log_softmax, target, weights))
-        total = sum(losses)
-        return StepOutput(total, {"total": total.detach()}, regions)
+    ) -> torch.Tensor:
+        """Loss of network `index` on its pasted patches; pseudo-labels and their weights (B, z, y, x)."""
+        target = pasted.join(annotation, pseudo)
+        if self.loss_name == "metassl":
+            annotated = target.masked_fill(~pasted.from_label, IGNORE)
+            trust = self.weighting.labelled(index, log_softmax.detach().exp(), annotated)
+        else:
+            trust = doubt = torch.ones_like(doubt)
+        return weighted_supervision(log_softmax, target, pasted.join(trust, strength * doubt))
 
     @torch.no_grad()
     def after_step(self, step: int) -> None:

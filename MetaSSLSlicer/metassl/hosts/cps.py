@@ -8,7 +8,7 @@ from torch import nn
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.hosts.base import Host, StepOutput
-from metassl.hosts.pasted import WARM_UP, unlabelled_strength
+from metassl.hosts.pasted import WARM_UP, Pasted, unlabelled_strength
 
 
 class CrossPseudoSupervision(Host):
@@ -28,7 +28,18 @@ class CrossPseudoSupervision(Host):
             return self.supervised_step(batch)
         with torch.no_grad():
             references = [self.softmax(average, batch.unlabelled) for average in self.averages]
-        return self.pasted_step(batch, references, {0: 1, 1: 0}, unlabelled_strength(fraction))
+        taught, regions = self.weighting.unlabelled(references)
+        strength = unlabelled_strength(fraction)
+        losses = []
+        for index, network in enumerate(self.networks):
+            pasted = Pasted.of(batch)
+            log_softmax = self.log_softmax(network, pasted.images)
+            pseudo, weight = taught[1 - index]
+            losses.append(
+                self.pasted_loss(index, pasted, log_softmax, batch.annotation, pseudo, weight, strength)
+            )
+        total = sum(losses)
+        return StepOutput(total, {"total": total.detach()}, regions)
 
     def inference_pair(self) -> tuple[nn.Module, nn.Module]:
         return self.averages[0], self.averages[1]

@@ -29,12 +29,19 @@ class MeanTeacher(Host):
         strength = unlabelled_strength(fraction)
         with torch.no_grad():
             teacher = self.softmax(self.averages[0], batch.unlabelled)
-            if self.loss_name == "plain":
-                return self.consistency_step(batch, teacher, strength)
-            student = self.softmax(self.networks[0], batch.unlabelled)
-        return self.pasted_step(batch, [student, teacher], {0: 1}, strength)
+        if self.loss_name == "plain":
+            return self.consistency_step(batch, teacher, strength)
+        # The second prediction is the student's on its pasted patch: it costs no further forward pass.
+        pasted = Pasted.of(batch)
+        log_softmax = self.log_softmax(self.networks[0], pasted.images)
+        student = log_softmax.detach().exp()
+        taught, regions = self.weighting.unlabelled([student, teacher], ~pasted.from_label)
+        pseudo, weight = taught[1]
+        total = self.pasted_loss(
+            0, pasted, log_softmax, batch.annotation, pseudo, weight, strength
+        )
+        return StepOutput(total, {"total": total.detach()}, regions)
 
-    @torch.enable_grad()
     def consistency_step(self, batch: Batch, teacher: torch.Tensor, strength: float) -> StepOutput:
         """The host's own loss: mean squared error between the softmaxes on unlabelled voxels."""
         pasted = Pasted.of(batch)

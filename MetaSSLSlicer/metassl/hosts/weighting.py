@@ -28,17 +28,23 @@ class RegionWeighting(nn.Module):
 
     @torch.no_grad()
     def unlabelled(
-        self, softmaxes: list[torch.Tensor]
+        self, softmaxes: list[torch.Tensor], valid: torch.Tensor | None = None
     ) -> tuple[list[tuple[torch.Tensor, torch.Tensor]], dict[str, torch.Tensor]]:
-        """Per reference of the two: (pseudo-labels, weight map), both (B, z, y, x); region shares."""
+        """Per reference of the two: (pseudo-labels, weight map), both (B, z, y, x); region shares.
+
+        Voxels where `valid` (bool, B, z, y, x) is false take no part.
+        """
+        ignored = None if valid is None else ~valid
         predictions = [predict_from_probabilities(softmax) for softmax in softmaxes]
         taught, shares = [], []
         for n, (labels, confidence) in enumerate(predictions):
-            self.thresholds.update(labels, confidence, Half.UNLABELLED, n)
+            self.thresholds.update(labels, confidence, Half.UNLABELLED, n, valid)
             thresholds = self.thresholds.per_class(Half.UNLABELLED, n)
-            regions = partition(labels, confidence, predictions[1 - n].labels, thresholds)
+            other = predictions[1 - n].labels
+            regions = partition(labels, confidence, other, thresholds, ignored)
             taught.append((labels, region_weight_map(regions, self.weights.unlabelled)))
-            shares.append(torch.stack([(regions == region).float().mean() for region in REGIONS]))
+            counts = torch.stack([(regions == region).sum() for region in REGIONS])
+            shares.append(counts / counts.sum().clamp_min(1))
         means = torch.stack(shares).mean(0)
         return taught, {region.name: means[i] for i, region in enumerate(REGIONS)}
 
