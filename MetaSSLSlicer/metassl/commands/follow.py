@@ -33,7 +33,9 @@ def follow(found: Round, console: Console, after: int = 0) -> JobStatus:
             time.sleep(POLL_S)
     finally:
         display.bar.close()
-    _wait_for_its_end(found)
+    record = JobRecord.read(found.job_path)
+    if record is not None:
+        record.wait(GOODBYE_S)  # spares the next command a process that is about to end
     return status
 
 
@@ -99,11 +101,3 @@ def _sentence(event: dict[str, Any]) -> str:
     if kind == "validation" and (words := describe_dice(event.get("dice"))):
         return f"step {event.get('step')}: validation {words}"
     return ""
-
-
-def _wait_for_its_end(found: Round) -> None:
-    """A job says "finished" a moment before its process ends; spare the next command that."""
-    deadline = time.monotonic() + GOODBYE_S
-    record = JobRecord.read(found.job_path)
-    while record is not None and record.alive() and time.monotonic() < deadline:
-        time.sleep(0.05)

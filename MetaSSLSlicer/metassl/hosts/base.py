@@ -19,7 +19,7 @@ from metassl.project.images import IGNORE
 from metassl.training.device import autocast
 
 EMA_DECAY = 0.99
-WARM_UP_COST = 0.7  # of a full step, measured; only the first estimate of the time rests on it
+WARM_UP_COST = 0.7  # of a full step, roughly; only the first estimate of the time rests on it
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
@@ -38,6 +39,12 @@ class JobRecord:
     def alive(self) -> bool:
         """True when the process is on this machine, lives, and is the same one."""
         return self.is_local and same_process(self.pid, self.process_started)
+
+    def wait(self, seconds: float) -> None:
+        """Return when the process has ended, or after `seconds`: it says its last word a moment earlier."""
+        deadline = time.monotonic() + seconds
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     def write(self, path: Path) -> None:
         """Write job.json atomically."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from importlib.metadata import PackageNotFoundError, version
 
 from metassl import __version__
@@ -54,7 +53,9 @@ def start_training(
         found = _resumable(project)
         if found is not None and not new_round:
             _check_same(found, asked)
-            _await_end(found)
+            record = JobRecord.read(found.job_path)
+            if record is not None:
+                record.wait(LEAVING_SECONDS)
         else:
             found = _new_round(project, asked, fresh, launcher)
         record = get_launcher(launcher).launch(found)
@@ -72,14 +73,6 @@ def _resumable(project: Project) -> Round | None:
     state = job_status(latest).state
     unfinished = state == "failed" and latest.last_checkpoint_path.exists()
     return latest if state in RESUMABLE or unfinished else None
-
-
-def _await_end(found: Round) -> None:
-    """A worker that has said its last word may take a moment to leave."""
-    record = JobRecord.read(found.job_path)
-    end = time.monotonic() + LEAVING_SECONDS
-    while record is not None and record.alive() and time.monotonic() < end:
-        time.sleep(0.1)
 
 
 def _check_same(found: Round, asked: dict) -> None:
