@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from metassl.project import Geometry, LabelDefinition, write_array
-from MetaSSLSlicerLib.PictureCase import PictureCase
+from MetaSSLSlicerLib.Pictures.PictureCase import PictureCase
 
 if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
 
-from MetaSSLSlicerLib.CasePainter import CasePainter
-from MetaSSLSlicerLib.CaseScene import ijkToRas
-from MetaSSLSlicerLib.PictureLayout import panelCorners
+from MetaSSLSlicerLib.Pictures.CasePainter import CasePainter
+from MetaSSLSlicerLib.Pictures.PictureLayout import panelCorners
+from MetaSSLSlicerLib.Pictures.PictureScene import ijkToRas
 from MetaSSLSlicerLib.RegionColors import DC, DS, UC, US, regionColorNode
 
 SIZE = 320
@@ -269,7 +269,7 @@ def run(folder: Path, pictures: list[dict]) -> tuple[int, list[dict], str]:
     listed = folder / "jobs.json"
     listed.write_text(json.dumps({"pictures": pictures, "size": SIZE}))
     done = subprocess.run(
-        [sys.executable, "-m", "MetaSSLSlicerLib.CasePicture", str(listed)],
+        [sys.executable, "-m", "MetaSSLSlicerLib.Pictures.CasePicture", str(listed)],
         env={**os.environ, "PYTHONPATH": str(MODULE)},
         cwd=folder,
         capture_output=True,
@@ -299,7 +299,7 @@ def test_the_command_succeeds_quietly(tmp_path):
 def test_the_command_without_a_readable_list_says_so(tmp_path):
     (tmp_path / "jobs.json").write_text("[")
     done = subprocess.run(
-        [sys.executable, "-m", "MetaSSLSlicerLib.CasePicture", str(tmp_path / "jobs.json")],
+        [sys.executable, "-m", "MetaSSLSlicerLib.Pictures.CasePicture", str(tmp_path / "jobs.json")],
         env={**os.environ, "PYTHONPATH": str(MODULE)},
         capture_output=True,
         text=True,

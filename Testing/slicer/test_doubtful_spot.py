@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from MetaSSLSlicerLib.DoubtfulSpot import boundingBox, findDoubtfulSpot
+from MetaSSLSlicerLib.Pictures.DoubtfulSpot import boundingBox, findDoubtfulSpot
 from MetaSSLSlicerLib.RegionColors import DC, DS, REGIONS, UC, US
 
 SHAPE = (20, 30, 40)

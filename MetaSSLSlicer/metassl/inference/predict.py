@@ -20,10 +20,10 @@ Failed = Callable[[str, str], None]
 
 
 def model_round(project: Project) -> Round:
-    """The newest round with a finished model."""
-    for found in reversed(project.rounds()):
-        if found.model_path.exists():
-            return found
+    """The round with a finished model that was chosen, or the newest one."""
+    found = project.start_round()
+    if found is not None:
+        return found
     raise ProjectError(f"project {project.path} has no trained model yet: run `metassl train {project.path}`")
 
 

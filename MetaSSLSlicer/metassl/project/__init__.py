@@ -7,7 +7,7 @@ from .errors import BusyError, ImageError, LabelError, MetaSSLError, ProjectErro
 from .filelock import file_lock
 from .files import atomic_write, read_json, sha256_of, write_json, write_text
 from .geometry import Geometry
-from .images import IGNORE, CaseImage, read_geometry, read_image, read_labels, write_array
+from .images import IGNORE, CaseImage, read_geometry, read_image, read_labels, read_volume, write_array
 from .labels import LabelDefinition, parse_labels
 from .project import Project
 from .rounds import PredictionPaths, Round
@@ -42,6 +42,7 @@ __all__ = [
     "read_image",
     "read_json",
     "read_labels",
+    "read_volume",
     "sha256_of",
     "write_array",
     "write_json",

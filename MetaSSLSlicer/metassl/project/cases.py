@@ -38,7 +38,8 @@ class Case:
 
     `images`: one path per channel, relative to the project or absolute. `split`: "pool" (to train
     on), "validation" (measured, never trained on) or "test" (kept out altogether). `label_version`
-    names the accepted annotation; `updated` is ISO 8601 in UTC; `seconds_spent` annotating.
+    names the accepted annotation; `updated` is ISO 8601 in UTC; `seconds_spent` annotating; `dice`:
+    of the prediction that was reviewed with the label that came of it, None before that.
     """
 
     id: str
@@ -48,6 +49,7 @@ class Case:
     label_version: str | None = None
     updated: str = ""
     seconds_spent: float = 0.0
+    dice: float | None = None
 
     def __post_init__(self) -> None:
         check_case_id(self.id)
@@ -68,6 +70,9 @@ class Case:
         spent = self.seconds_spent
         if isinstance(spent, bool) or not isinstance(spent, int | float) or not 0 <= spent < 1e9:
             raise ProjectError(f"case {self.id} has an impossible annotation time {spent!r}")
+        dice = self.dice
+        if dice is not None and (isinstance(dice, bool) or not isinstance(dice, int | float) or not 0 <= dice <= 1):
+            raise ProjectError(f"case {self.id} has an impossible Dice {dice!r}")
         if not isinstance(self.updated, str):
             raise ProjectError(f"case {self.id} has a damaged time {self.updated!r}")
 

@@ -61,6 +61,15 @@ def read_image(paths: Sequence[Path], case: str) -> CaseImage:
     return CaseImage(array, geometry)
 
 
+def read_volume(path: Path, case: str) -> tuple[list[np.ndarray], Geometry]:
+    """The channels (z, y, x) in one image file or DICOM series, in the file's own type, and their grid.
+
+    For showing: the values are not checked. Raises ImageError when it cannot be read or is not 3-D.
+    """
+    image, geometry = _read(Path(path), case, ImageError)
+    return [np.ascontiguousarray(channel) for channel in _components(image, geometry)], geometry
+
+
 def read_geometry(path: Path, case: str) -> Geometry:
     """The grid of an image file or DICOM series, from its header alone. Raises ImageError."""
     path = Path(path)
@@ -114,12 +123,12 @@ def read_labels(path: Path, case: str) -> tuple[np.ndarray, Geometry]:
 
 
 def write_array(path: Path, array: np.ndarray, geometry: Geometry) -> None:
-    """Write a uint8 or float32 array (z, y, x) on `geometry`, atomically and compressed.
+    """Write an array (z, y, x) of numbers on `geometry`, atomically and compressed.
 
     Raises ProjectError when it cannot be written, ValueError for another type or shape.
     """
-    if array.dtype not in (np.uint8, np.float32):
-        raise ValueError(f"arrays are written as uint8 or float32, not {array.dtype}")
+    if array.dtype.kind not in "iuf" or array.dtype == np.float16:
+        raise ValueError(f"arrays are written as whole or floating numbers, not {array.dtype}")
     if array.shape != geometry.shape_zyx:
         raise ValueError(f"array of shape {array.shape} on a grid of {geometry.shape_zyx}")
     image = geometry.apply(sitk.GetImageFromArray(array))

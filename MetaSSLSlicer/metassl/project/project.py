@@ -19,7 +19,7 @@ from .filelock import file_lock
 from .files import atomic_write, make_folder, read_json, write_json
 from .images import Geometry, read_geometry, read_labels, write_array
 from .labels import LabelDefinition, check_labels
-from .rounds import Round, list_rounds, make_round, round_path
+from .rounds import PredictionPaths, Round, list_rounds, make_round, round_path
 
 _WAITING = ("unlabelled", "predicted", "rejected")
 
@@ -243,6 +243,34 @@ class Project:
         if not found.path.is_dir():
             raise ProjectError(f"project {self.path} has no round {number}")
         return found
+
+    def shown_round(self) -> Round | None:
+        """The round that was chosen to be reviewed (the setting "shown_round"), or None: the newest."""
+        number = self.settings.get("shown_round")
+        return next((found for found in self.rounds() if found.number == number), None)
+
+    def start_round(self) -> Round | None:
+        """The round whose model the next training starts from: chosen (the setting "start_round"), or the newest."""
+        trained = [found for found in self.rounds() if found.model_path.exists()]
+        number = self.settings.get("start_round")
+        return next((found for found in trained if found.number == number), (trained or [None])[-1])
+
+    def predictions(self) -> dict[str, Round]:
+        """For each predicted case the round whose prediction is reviewed: the chosen one's, or the newest."""
+        chosen = self.shown_round()
+        found = {}
+        for source in self.rounds() if chosen is None else [*self.rounds(), chosen]:
+            found.update(dict.fromkeys(source.predicted_cases(), source))
+        return found
+
+    def prediction(self, case_id: str) -> tuple[Round, PredictionPaths] | None:
+        """The prediction of one case that is reviewed, as `predictions` chooses it."""
+        chosen = self.shown_round()
+        for source in [*([chosen] if chosen else []), *reversed(self.rounds())]:
+            paths = source.prediction(case_id)
+            if paths.complete:
+                return source, paths
+        return None
 
     def new_round(self, config: dict[str, Any] | None = None) -> Round:
         """Make the next round and, when `config` is given, write it as the round's record.

@@ -100,18 +100,20 @@ def _new_round(project: Project, asked: dict, fresh: bool, launcher: str) -> Rou
     config = {name: asked[name] if asked[name] is not None else DEFAULTS.get(name) for name in asked}
     if asked["iterations"] is not None:
         config["minutes"] = None
-    parents = [r for r in project.rounds() if r.model_path.exists()]
-    return project.new_round(
+    parent = None if fresh else project.start_round()
+    made = project.new_round(
         {
             "config": config,
             "launcher": launcher,
-            "parent": None if fresh or not parents else parents[-1].number,
+            "parent": None if parent is None else parent.number,
             "labels": {case.id: case.label_version for case in labelled},
             "validation": {case.id: case.label_version for case in project.validation_cases()},
             "unlabelled": [case.id for case in project.unlabelled_cases()],
             "versions": _versions(),
         }
     )
+    project.update_settings(shown_round=None, start_round=None)  # the new round is the newest choice
+    return made
 
 
 def _versions() -> dict[str, str]:

@@ -18,7 +18,7 @@ from metassl.project.images import read_image, write_array
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 
-MODULE = "MetaSSLSlicerLib.CasePicture"
+MODULE = "MetaSSLSlicerLib.Pictures.CasePicture"
 SIZE = 480
 TIMEOUT_S = 300
 _PACKAGES = ("slicer", "vtk", "mrml", "PIL", "MetaSSLSlicerLib")

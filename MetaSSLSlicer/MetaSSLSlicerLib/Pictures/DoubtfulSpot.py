@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from .RegionColors import DC, DS, US
+from ..RegionColors import DC, DS, US
 
 _NEAR_VOXELS = 3
 _BLUR_VOXELS = 3.0

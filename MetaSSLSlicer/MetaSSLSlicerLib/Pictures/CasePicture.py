@@ -1,4 +1,4 @@
-"""Pictures of predicted cases: `python -m MetaSSLSlicerLib.CasePicture JOBS.json`.
+"""Pictures of predicted cases: `python -m MetaSSLSlicerLib.Pictures.CasePicture JOBS.json`.
 
 JOBS.json holds {"pictures": [{"image", "segmentation", "regions", "out", "title", "labels":
 [{"value", "name", "color"}]}, ...], "size": 480}. Each picture shows three slices through the most
@@ -26,7 +26,7 @@ SMALLEST, LARGEST = 160, 2000
 def main(arguments: Sequence[str]) -> int:
     """Draw the pictures of a job file; returns the exit code."""
     if len(arguments) != 1:
-        print("usage: python -m MetaSSLSlicerLib.CasePicture JOBS.json", file=sys.stderr)
+        print("usage: python -m MetaSSLSlicerLib.Pictures.CasePicture JOBS.json", file=sys.stderr)
         return 2
     try:
         jobs = read_json(Path(arguments[0]), "the list of pictures")

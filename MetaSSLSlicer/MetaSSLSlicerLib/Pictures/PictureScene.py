@@ -11,10 +11,10 @@ import slicer.util
 import vtk
 from metassl.project import Geometry, LabelDefinition
 
+from ..RegionColors import DC, DS, regionColorNode, rgbOf
 from .DoubtfulSpot import blurred, boundingBox
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCase import PictureCase
-from .RegionColors import DC, DS, regionColorNode, rgbOf
 
 SURFACE = "Closed surface"
 _SURFACE_MARGIN = 3
@@ -30,7 +30,7 @@ def ijkToRas(geometry: Geometry) -> np.ndarray:
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix
 
 
-class CaseScene:
+class PictureScene:
     """Adds a case's nodes to the scene of `app`, and takes them away again."""
 
     def __init__(self, app: OffscreenSlicer, case: PictureCase):

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from ..RegionColors import DC, DS, UC, US, rgbOf
 from .DoubtfulSpot import DoubtfulSpot
 from .Framing import Frame, letter
 from .PictureCanvas import WHITE, PictureCanvas, textWidth
 from .PictureCase import PictureCase
-from .RegionColors import DC, DS, UC, US, rgbOf
 
 _PAPER = rgbOf("#14171C")
 _QUIET = rgbOf("#A3ADBA")

@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 from vtk.util.numpy_support import vtk_to_numpy
 
-from .CaseScene import SURFACE, CaseScene, ijkToRas
+from ..RegionColors import UC, rgbOf
 from .DoubtfulSpot import DoubtfulSpot, boundingBox, findDoubtfulSpot
 from .Framing import corners, frameFor, viewpointFor
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCanvas import PictureCanvas
 from .PictureCase import PictureCase
 from .PictureLayout import SliceShot, composePicture
-from .RegionColors import UC, rgbOf
+from .PictureScene import SURFACE, PictureScene, ijkToRas
 
 _SUPERSAMPLING = 2  # views are drawn this much larger, then shrunk: smooth lines, no jagged edges
 _PERCENTILES = (1.0, 99.5)
@@ -49,7 +49,7 @@ class CasePainter:
         target = _target(case, spot)
         whole = corners((0, 0, 0), case.geometry.size_xyz, toRas)
         targetCorners = corners([s.start for s in reversed(target)], [s.stop for s in reversed(target)], toRas)
-        scene = CaseScene(self._app, case)
+        scene = PictureScene(self._app, case)
         try:
             window = _window(case.image, target)
             scene.setWindow(*window)
@@ -80,7 +80,7 @@ class CasePainter:
         spot = [0.5 + (spotRas - frame.centerRas) @ axis / frame.side for axis in axes[:2]]
         return SliceShot(view.orientation, _shrunk(view.grab()), frame, axes, tuple(spot))
 
-    def _surfaces(self, scene: CaseScene, spotRas: np.ndarray) -> np.ndarray:
+    def _surfaces(self, scene: PictureScene, spotRas: np.ndarray) -> np.ndarray:
         view = self._app.threeDView
         points = [vtk_to_numpy(surface.GetPoints().GetData()) for surface in scene.surfaces()]
         if points:
@@ -95,7 +95,7 @@ class CasePainter:
         return _shrunk(view.grab())
 
 
-def _style(scene: CaseScene) -> None:
+def _style(scene: PictureScene) -> None:
     """Outlines of the structures on slices; translucent structures with solid blobs in 3-D."""
     for node, pixels, opacity in (
         (scene.halosNode, _OUTLINE_PIXELS + 1.6, 0.6),

@@ -1,0 +1,1 @@
+"""What the panel shows. A widget knows the logic; the logic knows no widget."""
