@@ -17,6 +17,7 @@ from metassl.project import (
     read_geometry,
     read_image,
     read_labels,
+    read_volume,
     write_array,
 )
 
@@ -332,3 +333,12 @@ def test_a_damaged_dicom_slice_names_the_case_but_never_the_patient(tmp_path, ma
 def test_a_folder_without_images_names_the_case(tmp_path):
     (tmp_path / "empty").mkdir()
     assert "no DICOM" in complaint(tmp_path / "empty")
+
+
+def test_a_volume_to_be_shown_keeps_the_files_own_type_and_its_own_memory(tmp_path, make_grid):
+    values = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+    write_array(tmp_path / "v.nrrd", values, make_grid((3, 4, 5)))
+    channels, geometry = read_volume(tmp_path / "v.nrrd", "case 7")
+    assert len(channels) == 1 and channels[0].dtype == np.int16
+    assert channels[0].flags.owndata and np.array_equal(channels[0], values)
+    assert geometry.difference(make_grid((3, 4, 5))) == ""

@@ -67,7 +67,7 @@ def read_volume(path: Path, case: str) -> tuple[list[np.ndarray], Geometry]:
     For showing: the values are not checked. Raises ImageError when it cannot be read or is not 3-D.
     """
     image, geometry = _read(Path(path), case, ImageError)
-    return [np.ascontiguousarray(channel) for channel in _components(image, geometry)], geometry
+    return [np.array(channel, order="C") for channel in _components(image, geometry)], geometry
 
 
 def read_geometry(path: Path, case: str) -> Geometry:

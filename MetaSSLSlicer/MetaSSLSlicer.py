@@ -1,0 +1,116 @@
+"""The entry points of the module: what Slicer itself looks for. What they do is in MetaSSLSlicerLib."""
+
+import sys
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.i18n import translate
+from slicer.ScriptedLoadableModule import (
+    ScriptedLoadableModule,
+    ScriptedLoadableModuleLogic,
+    ScriptedLoadableModuleTest,
+    ScriptedLoadableModuleWidget,
+)
+
+PACKAGES = ("MetaSSLSlicerLib", "metassl")
+
+
+class MetaSSLSlicer(ScriptedLoadableModule):
+    """What Slicer shows about the module before it is opened."""
+
+    def __init__(self, parent):
+        ScriptedLoadableModule.__init__(self, parent)
+        self.parent.title = _("MetaSSL")
+        self.parent.categories = [translate("qSlicerAbstractCoreModule", "Active Learning")]
+        self.parent.dependencies = ["Segmentations", "SegmentEditor"]
+        self.parent.contributors = ["MetaSSLSlicer contributors"]
+        self.parent.helpText = _(
+            "Label a few cases, press Train, and review the rest where the model itself says it is unsure. "
+            "Training runs in the background and goes on when Slicer is closed. Every prediction comes with a map of "
+            "four regions: the two networks agree (unanimous) or differ (discrepant), and are confident or suspicious "
+            "about it. Research software, not for clinical decisions. "
+            '<a href="https://github.com/MetaSSLSlicer/MetaSSLSlicer">More information</a>'
+        )
+        self.parent.acknowledgementText = _(
+            "The method is MetaSSL: Zhao et al., IEEE Transactions on Medical Imaging, 2025, "
+            '<a href="https://doi.org/10.48550/arXiv.2509.01144">doi:10.48550/arXiv.2509.01144</a>. '
+            "This is an independent implementation of it."
+        )
+        slicer.app.connect("startupCompleted()", self.registerSampleData)
+
+    def registerSampleData(self):
+        """Offer the made-up cohort in Slicer's Sample Data module."""
+        from MetaSSLSlicerLib.Logic.SampleProject import registerSampleData
+
+        registerSampleData()
+
+
+class MetaSSLSlicerWidget(ScriptedLoadableModuleWidget):
+    """Builds the panel when the module is first opened, and passes on what Slicer tells it."""
+
+    def __init__(self, parent=None):
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+        self.panel = None
+
+    def setup(self):
+        """Build the panel."""
+        ScriptedLoadableModuleWidget.setup(self)
+        from MetaSSLSlicerLib.Widgets.PanelWidget import PanelWidget
+
+        self.logic = MetaSSLSlicerLogic()
+        self.panel = PanelWidget(self.logic.makeSession())
+        self.layout.addWidget(self.panel.widget)
+
+    def cleanup(self):
+        """The module is closed or reloaded, or Slicer ends: save what is unsaved. A training goes on."""
+        if self.panel is not None:
+            self.panel.cleanup()
+            self.panel = None
+
+    def enter(self):
+        """The module is shown."""
+        if self.panel is not None:
+            self.panel.enter()
+
+    def exit(self):
+        """Another module is shown."""
+        if self.panel is not None:
+            self.panel.exit()
+
+    def onReload(self):
+        """For developers: read our packages anew, too."""
+        self.cleanup()
+        for name in [name for name in sys.modules if name.split(".")[0] in PACKAGES]:
+            del sys.modules[name]
+        ScriptedLoadableModuleWidget.onReload(self)
+
+
+class MetaSSLSlicerLogic(ScriptedLoadableModuleLogic):
+    """For scripts: `slicer.util.getModuleLogic("MetaSSLSlicer").makeSession()` opens projects without the panel."""
+
+    def makeSession(self):
+        """A new session (MetaSSLSlicerLib.Logic.Session) on the application's scene."""
+        from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
+        from MetaSSLSlicerLib.Logic.Session import Session
+        from MetaSSLSlicerLib.Logic.SlicerServices import SlicerServices
+
+        return Session(SlicerServices.ofThisSlicer(), BackgroundTasks())
+
+
+class MetaSSLSlicerTest(ScriptedLoadableModuleTest):
+    """The self test: the whole loop in the running application."""
+
+    def setUp(self):
+        """Begin with an empty scene."""
+        slicer.mrmlScene.Clear()
+
+    def runTest(self):
+        """Run the loop once."""
+        self.setUp()
+        self.test_theWholeLoop()
+
+    def test_theWholeLoop(self):
+        """Make a project, annotate, train where torch is there, review, accept."""
+        from MetaSSLSlicerLib.SelfTest import SelfTest
+
+        SelfTest(self.delayDisplay).run()

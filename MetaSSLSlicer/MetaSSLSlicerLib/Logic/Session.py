@@ -1,0 +1,325 @@
+"""The open project and its open case: what all sections of the panel share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from pathlib import Path
+
+import numpy as np
+import slicer
+from metassl.project import Geometry, MetaSSLError, Project
+
+from ..Signal import Signal
+from ..Translation import _
+from .BackgroundTasks import BackgroundTasks
+from .CaseFiles import CaseData, readCase
+from .Message import Message
+from .OpenCase import OpenCase
+from .SceneMemory import SceneMemory
+from .SlicerServices import SlicerServices
+
+_PATIENCE_S = 20.0
+
+ArraySource = np.ndarray | Callable[[], np.ndarray]
+
+
+class Session:
+    """Used on the GUI thread only. Call `tick` a few times a second, and pump the tasks while they are busy."""
+
+    def __init__(self, services: SlicerServices, tasks: BackgroundTasks) -> None:
+        self.services, self.tasks = services, tasks
+        self.project: Project | None = None
+        self.case: OpenCase | None = None
+        self.loadingCase: str | None = None
+        self.projectChanged = Signal()
+        """() another project is open, or none."""
+        self.casesChanged = Signal()
+        """(ids or None) states, labels or predictions of these cases changed; None: of any."""
+        self.roundsChanged = Signal()
+        """() a round began, ended or was chosen."""
+        self.caseOpened = Signal()
+        """(OpenCase) it is in the scene."""
+        self.caseAboutToClose = Signal()
+        """(OpenCase) it is still in the scene."""
+        self.caseClosed = Signal()
+        """()"""
+        self.caseChanged = Signal()
+        """() editing began or ended, the first edit was made, or a label was saved."""
+        self.said = Signal()
+        """(Message)"""
+        self._memory = SceneMemory(services.scene)
+        self._writing: dict[str, Future] = {}
+        self._sceneTags = [
+            services.scene.AddObserver(getattr(slicer.vtkMRMLScene, event), callback)
+            for event, callback in (
+                ("StartCloseEvent", self._onSceneAboutToClose),
+                ("EndCloseEvent", self._onSceneClosed),
+                ("EndImportEvent", self._onSceneLoaded),
+            )
+        ]
+
+    # What is open
+
+    def openProject(self, path: Path) -> None:
+        """Open the project in the folder `path`; the one that was open is closed. Raises MetaSSLError."""
+        project = Project.open(path)
+        self.closeCase()
+        self.project = project
+        self._remember()
+        self.projectChanged.emit()
+
+    def closeProject(self) -> None:
+        """Close the project and its case; unsaved edits go to the journal."""
+        if self.project is None:
+            return
+        self.closeCase()
+        self.project = None
+        self._remember()
+        self.projectChanged.emit()
+
+    def openCase(self, caseId: str) -> None:
+        """Begin to read a case; `caseOpened` follows, or a message that says why not."""
+        if self.project is None or caseId == self.loadingCase:
+            return
+        self.closeCase()
+        project, writing = self.project, self._writing.get(caseId)
+        self.loadingCase = caseId
+        self.caseChanged.emit()
+
+        def read() -> CaseData:
+            if writing is not None:
+                writing.exception()  # its journal must be whole before it is read
+            return readCase(project, caseId)
+
+        self.tasks.run(read, lambda data: self._show(project, data), lambda error: self._notRead(caseId, error))
+
+    def closeCase(self) -> None:
+        """Take the open case out of the scene; unsaved edits go to the journal, and come back with the case."""
+        self.loadingCase = None
+        if self.case is None:
+            return
+        case = self.case
+        self.caseAboutToClose.emit(case)
+        self._spend(case)
+        self._keepWriting(case.id, case.close())
+        self._forgetCase()
+
+    def shutdown(self) -> None:
+        """For the end of Slicer, or of the module: everything that is unsaved is written before this returns."""
+        self._closeNow()
+        for tag in self._sceneTags:
+            self.services.scene.RemoveObserver(tag)
+        self._sceneTags = []
+        self.tasks.finish(_PATIENCE_S)
+        self.project = None
+        self.tasks.shutdown()
+
+    def tick(self) -> None:
+        """What is to be done now and then: autosave."""
+        if self.case is not None:
+            self.case.autosave.tick()
+
+    # Labels
+
+    def saveLabel(
+        self,
+        restrict: Callable[[np.ndarray], np.ndarray] = lambda array: array,
+        *,
+        allowEmpty: bool = False,
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make what is being edited the label of the open case, in a task.
+
+        `restrict(array)` may turn voxels into 255, "not annotated". A reviewed case becomes "corrected", or "accepted"
+        when nothing was changed; any other "labelled".
+        """
+        case = self.case
+        if case is None or not case.isEditing:
+            return
+        try:
+            snapshot, revision = case.takeSnapshot(), case.autosave.revision
+        except MetaSSLError as error:
+            self.fail(error)
+            return
+        prediction = case.data.prediction
+        stored: list[np.ndarray] = []
+
+        def label() -> np.ndarray:
+            stored.append(restrict(snapshot.toArray()))
+            return stored[-1]
+
+        def saved() -> None:
+            case.data.label, case.data.journal = stored[-1], None
+            case.labelSaved(revision)
+            done()
+
+        def state(array: np.ndarray) -> str:
+            if prediction is None:
+                return "labelled"
+            return "accepted" if np.array_equal(array, prediction.segmentation) else "corrected"
+
+        self.storeLabel(
+            case.id,
+            label,
+            case.data.geometry,
+            state,
+            allowEmpty=allowEmpty,
+            prediction=None if prediction is None else prediction.segmentation,
+            done=saved,
+            retryAsEmpty=lambda: self.saveLabel(restrict, allowEmpty=True, done=done),
+        )
+
+    def storeLabel(
+        self,
+        caseId: str,
+        array: ArraySource,
+        geometry: Geometry,
+        state: str | Callable[[np.ndarray], str],
+        *,
+        allowEmpty: bool = False,
+        prediction: np.ndarray | None = None,
+        done: Callable[[], None] = lambda: None,
+        retryAsEmpty: Callable[[], None] | None = None,
+    ) -> None:
+        """Make an array (uint8, z y x; or what gives one, called in the task) the label of a case, in a task.
+
+        The time spent on the case and the Dice with `prediction` are recorded with it. A label without any structure
+        is refused with a message that offers `retryAsEmpty`.
+        """
+        project, seconds = self.project, 0.0
+        if self.case is not None and self.case.id == caseId:
+            self.case.clock.tick()
+            seconds = self.case.clock.take()
+
+        def store() -> None:
+            from .Agreement import meanDice
+
+            labels = array() if callable(array) else array
+            empty = not ((labels != 0) & (labels != 255)).any()
+            if empty and not allowEmpty:
+                raise EmptyLabel
+            chosen = state(labels) if callable(state) else state
+            project.add_label(caseId, (labels, geometry), state=chosen, allow_empty=allowEmpty)
+            changes = {"seconds_spent": round(project.case(caseId).seconds_spent + seconds, 1)}
+            if prediction is not None:
+                changes["dice"] = meanDice(prediction, labels)
+            project.update_case(caseId, **changes)
+
+        def stored(_result: None) -> None:
+            done()
+            if project is self.project:
+                self.casesChanged.emit([caseId])
+
+        def failed(error: Exception) -> None:
+            if isinstance(error, EmptyLabel):
+                text = _("Case {case} has no structure in it.").format(case=caseId)
+                self.say("warning", text, _("Save it as empty"), retryAsEmpty)
+            else:
+                self.fail(error)
+
+        self._keepWriting(caseId, self.tasks.run(store, stored, failed))
+
+    # Messages
+
+    def say(self, level: str, text: str, actionText: str = "", action: Callable[[], None] | None = None) -> None:
+        """Tell the user something: `level` is "info", "warning" or "error"."""
+        self.said.emit(Message(level, text, actionText, action))
+
+    def fail(self, error: Exception) -> None:
+        """Tell the user of an error: ours in its own words, any other one with its name, and in Slicer's log."""
+        if isinstance(error, MetaSSLError):
+            self.say("error", _sentence(str(error)))
+            return
+        logging.error("MetaSSL", exc_info=error)
+        text = _("Something unexpected happened: {error}. The details are in Slicer's log.")
+        self.say("error", text.format(error=f"{type(error).__name__}: {error}"))
+
+    # Inside
+
+    def _show(self, project: Project, data: CaseData) -> None:
+        if project is not self.project or data.caseId != self.loadingCase:
+            return  # the user has gone on
+        self.loadingCase = None
+        self.case = OpenCase(self.services, self.tasks, project, data, self.fail)
+        self.case.changed.connect(self.caseChanged.emit)
+        self._remember()
+        for warning in data.warnings:
+            self.say("warning", _sentence(warning))
+        self.caseOpened.emit(self.case)
+        self.caseChanged.emit()
+
+    def _notRead(self, caseId: str, error: Exception) -> None:
+        if caseId == self.loadingCase:
+            self.loadingCase = None
+            self.fail(error)
+            self.caseChanged.emit()
+
+    def _closeNow(self) -> None:
+        self.loadingCase = None
+        if self.case is not None:
+            case = self.case
+            self.caseAboutToClose.emit(case)
+            try:
+                case.close(wait=True)
+            except Exception as error:
+                self.fail(error)
+            self._forgetCase()
+
+    def _forgetCase(self) -> None:
+        self.case = None
+        self._remember()
+        self.caseClosed.emit()
+        self.caseChanged.emit()
+
+    def _spend(self, case: OpenCase) -> None:
+        """Record the time that was spent on a case without saving it."""
+        seconds = case.clock.take()
+        if seconds < 1.0 or not case.isModified:
+            return
+        project, caseId = case.project, case.id
+
+        def spend() -> None:
+            spent = project.case(caseId).seconds_spent
+            project.update_case(caseId, seconds_spent=round(spent + seconds, 1))
+
+        self.tasks.run(spend, lambda _: self.casesChanged.emit([caseId]), self.fail)
+
+    def _keepWriting(self, caseId: str, future: Future | None) -> None:
+        if future is not None:
+            self._writing = {key: other for key, other in self._writing.items() if not other.done()}
+            self._writing[caseId] = future
+
+    def _remember(self) -> None:
+        path = None if self.project is None else self.project.path
+        self._memory.remember(path, None if self.case is None else self.case.id)
+
+    def _onSceneAboutToClose(self, *_: object) -> None:
+        self._closeNow()
+
+    def _onSceneClosed(self, *_: object) -> None:
+        self._remember()
+
+    def _onSceneLoaded(self, *_: object) -> None:
+        """A scene that names a project opens it again, and the case that was open."""
+        path, caseId = self._memory.recall()
+        if path is None:
+            self._remember()
+            return
+        if self.project is None or self.project.path != path:
+            try:
+                self.openProject(path)
+            except MetaSSLError as error:
+                self.fail(error)
+                return
+        if caseId is not None and (self.case is None or self.case.id != caseId):
+            self.openCase(caseId)
+
+
+class EmptyLabel(Exception):
+    """A label without any structure, which the user has not asked for."""
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

@@ -1,0 +1,183 @@
+"""The section "Annotate": Slicer's segment editor on the open case, and saving what was drawn."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+import numpy as np
+import slicer
+
+from ..Logic.PartialAnnotation import annotatedSlices, insideRoi
+from ..Logic.Session import Session
+from ..Signal import Signal
+from ..Translation import _
+from .loadUi import loadUi
+
+_WHOLE, _SLICES, _BOX = range(3)
+_EDITOR_NODE = "MetaSSLSegmentEditor"
+_UNDO_STATES = 10
+
+
+class AnnotateWidget:
+    """`labelSaved` is emitted with the case's id when its label is stored, so that the panel can go on."""
+
+    def __init__(self, session: Session) -> None:
+        self.labelSaved = Signal()
+        self._session = session
+        self._isEntered = False
+        self.widget, self.ui = loadUi("AnnotateWidget")
+        self.editor = slicer.qMRMLSegmentEditorWidget()
+        self.editor.setMaximumNumberOfUndoStates(_UNDO_STATES)
+        self.editor.setSegmentationNodeSelectorVisible(False)
+        self.editor.setSourceVolumeNodeSelectorVisible(False)
+        self.editor.setSwitchToSegmentationsButtonVisible(False)
+        self.editor.setAddRemoveSegmentButtonsVisible(False)
+        self.editor.setMRMLScene(session.services.scene)
+        self.ui.editorLayout.addWidget(self.editor)
+        self.widget.setMRMLScene(session.services.scene)
+        for text in (_("the whole image"), _("only the slices that I drew on"), _("only what is inside a box")):
+            self.ui.scopeCombo.addItem(text)
+        self.ui.scopeCombo.connect("currentIndexChanged(int)", lambda _index: self.refresh())
+        self.ui.saveButton.connect("clicked(bool)", lambda _checked: self.save())
+        self.ui.closeButton.connect("clicked(bool)", lambda _checked: session.closeCase())
+        self.ui.discardButton.connect("clicked(bool)", lambda _checked: self._discard())
+        self.ui.beginButton.connect("clicked(bool)", lambda _checked: self._begin(None))
+        self.ui.scratchButton.connect("clicked(bool)", lambda _checked: self._scratch())
+        session.caseOpened.connect(self._onCaseOpened)
+        session.caseAboutToClose.connect(self._onCaseAboutToClose)
+        session.caseChanged.connect(self.refresh)
+        self.refresh()
+
+    def cleanup(self) -> None:
+        """Let go of the scene; for the end of the module."""
+        self.exit()
+        self._session.caseOpened.disconnect(self._onCaseOpened)
+        self._session.caseAboutToClose.disconnect(self._onCaseAboutToClose)
+        self._session.caseChanged.disconnect(self.refresh)
+        self._releaseEditor()
+        self.editor.setMRMLScene(None)
+
+    def enter(self) -> None:
+        """The module is shown: the editor's keys and effects work."""
+        self._isEntered = True
+        self.editor.setupViewObservations()
+        self.editor.installKeyboardShortcuts()
+
+    def exit(self) -> None:
+        """Another module is shown: no effect stays active, and no key is ours."""
+        if not self._isEntered:
+            return
+        self._isEntered = False
+        self.editor.setActiveEffect(None)
+        self.editor.uninstallKeyboardShortcuts()
+        self.editor.removeViewObservations()
+
+    def save(self) -> None:
+        """Make what is drawn the case's label."""
+        case, scope = self._session.case, self.ui.scopeCombo.currentIndex
+        if case is None or not case.isEditing:
+            return
+        if scope == _BOX and self.ui.roiSelector.currentNode() is None:
+            self._session.say("warning", _("Choose the box that you annotated, or make one in the list."))
+            return
+        options = {"restrict": self._restriction(scope)} if scope != _WHOLE else {}
+        self._session.saveLabel(done=partial(self._onSaved, case.id), **options)
+
+    def refresh(self, *_args: object) -> None:
+        """Show what can be done now."""
+        case, ui = self._session.case, self.ui
+        self.widget.setVisible(case is not None)
+        if case is None:
+            return
+        self._bindEditor()
+        editing = case.isEditing
+        ui.stateLabel.text = self._stateText()
+        ui.restoredFrame.setVisible(case.isRestored)
+        if case.isRestored:
+            ui.restoredLabel.text = self._restoredText()
+        ui.beginWidget.setVisible(not editing)
+        ui.beginButton.setVisible(case.hasPrediction)
+        ui.editorWidget.setVisible(editing)
+        ui.saveWidget.setVisible(editing)
+        box = ui.scopeCombo.currentIndex == _BOX
+        ui.roiTitle.setVisible(box)
+        ui.roiSelector.setVisible(box)
+        ui.saveButton.setVisible(editing)
+
+    def _stateText(self) -> str:
+        case = self._session.case
+        if not case.isEditing:
+            text = _("{case} shows a prediction. Accept it in the review above, or change it here.")
+        elif case.isModified:
+            text = _("{case}: changes are kept, but not yet saved as its label.")
+        elif case.data.label is not None:
+            text = _("{case} shows its saved label.")
+        elif case.hasPrediction:
+            text = _("{case}: correct the prediction, then save it as the label.")
+        else:
+            text = _("{case} has no label yet: draw its structures.")
+        return text.format(case=case.id)
+
+    def _restoredText(self) -> str:
+        when = self._session.case.data.journalTime
+        if when is None:
+            return _("This is your unsaved work.")
+        return _("This is your unsaved work of {time}.").format(time=f"{datetime.fromtimestamp(when):%Y-%m-%d %H:%M}")
+
+    def _restriction(self, scope: int):
+        if scope == _SLICES:
+            return lambda array: annotatedSlices(array)[0]
+        # what of the ROI is needed is read here: the label is made in a thread, which may not touch MRML
+        return insideRoi(self._session.case.data.geometry, self.ui.roiSelector.currentNode())
+
+    def _onSaved(self, caseId: str) -> None:
+        self._session.say("info", _("The label of {case} is saved.").format(case=caseId))
+        self.labelSaved.emit(caseId)
+
+    def _begin(self, array) -> None:
+        self._session.case.startEditing(array)
+
+    def _scratch(self) -> None:
+        self._begin(np.zeros(self._session.case.data.geometry.shape_zyx, np.uint8))
+
+    def _discard(self) -> None:
+        self._session.case.discardEdits()
+
+    def _onCaseOpened(self, case: object) -> None:
+        case.editingAboutToEnd.connect(self._releaseEditor)
+        self.ui.scopeCombo.setCurrentIndex(_WHOLE)
+
+    def _onCaseAboutToClose(self, _case: object) -> None:
+        self._releaseEditor()
+
+    def _bindEditor(self) -> None:
+        """Let the editor show the open case's segmentation, or nothing."""
+        nodes = self._session.case.nodes
+        if self.editor.segmentationNode() is nodes.annotationNode:
+            return
+        if nodes.annotationNode is None:
+            self._releaseEditor()
+            return
+        self.editor.setMRMLSegmentEditorNode(self._editorNode())
+        self.editor.setSegmentationNode(nodes.annotationNode)
+        self.editor.setSourceVolumeNode(nodes.volumeNode)
+
+    def _releaseEditor(self) -> None:
+        if self.editor.segmentationNode() is None:
+            return
+        self.editor.setActiveEffect(None)
+        self.editor.setSourceVolumeNode(None)
+        self.editor.setSegmentationNode(None)
+
+    def _editorNode(self):
+        """A parameter node of our own: the Segment Editor module keeps its choices."""
+        scene = self._session.services.scene
+        node = scene.GetSingletonNode(_EDITOR_NODE, "vtkMRMLSegmentEditorNode")
+        if node is None:
+            node = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+            node.UnRegister(None)
+            node.SetSingletonTag(_EDITOR_NODE)
+            node.SetSaveWithScene(False)
+            node = scene.AddNode(node)
+        return node

@@ -1,0 +1,70 @@
+"""One message at the top of the panel, with at most one thing to do about it. It stays until it is answered."""
+
+from __future__ import annotations
+
+import qt
+
+from ..Logic.Message import Message
+from ..Translation import _
+
+_COLORS = {"info": "#0072B2", "warning": "#E69F00", "error": "#D55E00"}
+_INFO_MS = 6000
+
+
+class Banner:
+    """Shows the newest message. What only informs goes away by itself; a warning or an error does not."""
+
+    def __init__(self) -> None:
+        self.widget = qt.QFrame()
+        self.widget.setObjectName("messageBanner")
+        layout = qt.QVBoxLayout(self.widget)
+        self.label = qt.QLabel()
+        self.label.setWordWrap(True)
+        self.label.setTextInteractionFlags(qt.Qt.TextSelectableByMouse)
+        layout.addWidget(self.label)
+        self._buttons = qt.QHBoxLayout()
+        self._buttons.addStretch(1)
+        self.actionButton, self.closeButton = qt.QPushButton(), qt.QPushButton(_("Dismiss"))
+        self._buttons.addWidget(self.actionButton)
+        self._buttons.addWidget(self.closeButton)
+        layout.addLayout(self._buttons)
+        self.actionButton.connect("clicked(bool)", lambda _checked: self._act())
+        self.closeButton.connect("clicked(bool)", lambda _checked: self.hide())
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.connect("timeout()", self.hide)
+        self.message: Message | None = None
+        self.hide()
+
+    def cleanup(self) -> None:
+        """No timer may fire after the module is gone."""
+        self._timer.stop()
+
+    def show(self, message: Message) -> None:
+        """Show `message`. News never hides an error that nobody has dismissed."""
+        if self.message is not None and self.message.level == "error" and message.level == "info":
+            return
+        self.message = message
+        color = _COLORS[message.level]
+        border = f"border: 1px solid {color}; border-left: 5px solid {color};"
+        self.widget.setStyleSheet(f"QFrame#messageBanner {{ {border} }}")
+        self.label.text = message.text
+        self.actionButton.text = message.actionText
+        self.actionButton.setVisible(message.action is not None)
+        self.closeButton.setVisible(message.level != "info")
+        self.widget.setVisible(True)
+        if message.level == "info":
+            self._timer.start(_INFO_MS)
+        else:
+            self._timer.stop()
+
+    def hide(self) -> None:
+        """Take the message away."""
+        self.message = None
+        self.widget.setVisible(False)
+
+    def _act(self) -> None:
+        action = self.message.action if self.message is not None else None
+        self.hide()
+        if action is not None:
+            action()

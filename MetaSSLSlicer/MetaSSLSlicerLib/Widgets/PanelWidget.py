@@ -1,0 +1,124 @@
+"""The whole panel: its sections in the order in which a user needs them, and what connects them."""
+
+from __future__ import annotations
+
+import qt
+
+from ..Logic.EnginePython import EnginePython
+from ..Logic.Session import Session
+from ..Logic.TrainingJob import TrainingJob
+from .AnnotateWidget import AnnotateWidget
+from .Banner import Banner
+from .CasesWidget import CasesWidget
+from .EngineWidget import EngineWidget
+from .ProjectWidget import ProjectWidget
+from .ReviewWidget import ReviewWidget
+from .RoundsWidget import RoundsWidget
+from .Shortcuts import Shortcuts
+from .TrainWidget import TrainWidget
+
+_PUMP_MS = 10
+_TICK_MS = 200
+
+
+class PanelWidget:
+    """Owns the session, the sections, the keys and the two timers that keep the session alive."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.engine = EnginePython()
+        self.job = TrainingJob(session, self.engine)
+        self.banner = Banner()
+        self.projectWidget = ProjectWidget(session)
+        self.casesWidget = CasesWidget(session)
+        self.reviewWidget = ReviewWidget(session)
+        self.annotateWidget = AnnotateWidget(session)
+        self.trainWidget = TrainWidget(session, self.job)
+        self.roundsWidget = RoundsWidget(session)
+        self.engineWidget = EngineWidget(session, self.engine)
+        self.sections = (
+            self.projectWidget,
+            self.casesWidget,
+            self.reviewWidget,
+            self.annotateWidget,
+            self.trainWidget,
+            self.roundsWidget,
+            self.engineWidget,
+        )
+        self.widget = qt.QWidget()
+        layout = qt.QVBoxLayout(self.widget)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.banner.widget)
+        for section in self.sections:
+            layout.addWidget(section.widget)
+        layout.addStretch(1)
+        self.shortcuts = Shortcuts(
+            {
+                **self.reviewWidget.actions,
+                "saveLabel": self.annotateWidget.save,
+                "nextCase": self.casesWidget.openNext,
+            }
+        )
+        session.said.connect(self.banner.show)
+        session.projectChanged.connect(self._onProjectChanged)
+        session.tasks.started.connect(self._startPump)
+        self.reviewWidget.nextCaseWanted.connect(self._goOn)
+        self.annotateWidget.labelSaved.connect(self._goOn)
+        self._pumpTimer = self._timer(_PUMP_MS, self._pump)
+        self._tickTimer = self._timer(_TICK_MS, session.tick)
+        self._tickTimer.start()
+        if session.tasks.busy:
+            self._startPump()
+        self._onProjectChanged()
+
+    def cleanup(self) -> None:
+        """Save what is unsaved, stop the timers and let go of the scene. A training goes on by itself."""
+        self._tickTimer.stop()
+        self.shortcuts.remove()
+        self.session.shutdown()
+        self._pumpTimer.stop()
+        for section in self.sections:
+            section.cleanup()
+        self.banner.cleanup()
+
+    def enter(self) -> None:
+        """The module is shown."""
+        self.shortcuts.install()
+        for section in self.sections:
+            if hasattr(section, "enter"):
+                section.enter()
+
+    def exit(self) -> None:
+        """Another module is shown."""
+        self.shortcuts.remove()
+        for section in self.sections:
+            if hasattr(section, "exit"):
+                section.exit()
+
+    def _onProjectChanged(self) -> None:
+        opened = self.session.project is not None
+        for section in (self.casesWidget, self.trainWidget, self.roundsWidget):
+            section.widget.setVisible(opened)
+
+    def _goOn(self, _caseId: object = None) -> None:
+        """After a case is done: on to the next one, if the user wants that."""
+        if self.reviewWidget.goesOn:
+            self.casesWidget.openNext()
+
+    def _startPump(self) -> None:
+        self._pumpTimer.start()
+
+    def _pump(self) -> None:
+        try:
+            self.session.tasks.pump()
+        except Exception as error:
+            self.session.fail(error)
+        if not self.session.tasks.busy:
+            self._pumpTimer.stop()
+
+    @staticmethod
+    def _timer(interval: int, callback):
+        timer = qt.QTimer()
+        timer.setInterval(interval)
+        timer.connect("timeout()", callback)
+        return timer
