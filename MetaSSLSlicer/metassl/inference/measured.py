@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from metassl.data.preprocess import to_grid
 from metassl.evaluation.region_errors import RegionErrors
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_prepared
+from metassl.inference.region_map import UC
 from metassl.project.errors import MetaSSLError
 from metassl.project.images import IGNORE, read_image, read_labels
 from metassl.project.project import Project
@@ -55,6 +58,9 @@ def _add_correction(errors: RegionErrors, project: Project, case_id: str, before
             label, _ = project.read_label(case_id)
         except MetaSSLError:
             return False
-        errors.add(regions, segmentation != label, label != IGNORE)
+        looked_at = label != IGNORE
+        if np.array_equal(looked_at, regions == UC):
+            return False  # the confident part was kept as it was: nobody has looked for errors there
+        errors.add(regions, segmentation != label, looked_at)
         return True
     return False

@@ -1,0 +1,191 @@
+"""The section "Review", used as a reviewer does."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import qt
+from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
+from MetaSSLSlicerLib.Logic.Session import Session
+from MetaSSLSlicerLib.RegionColors import DC, REGIONS, regionColorNode
+from MetaSSLSlicerLib.Widgets.ReviewWidget import ReviewWidget
+from painting import paintSegment
+from predicting import predict, regionBlocks
+
+RATES = {"UC": 0.0004, "US": 0.08, "DC": 0.41, "DS": None}
+
+
+class Desk:
+    """A project with two predicted cases and one that is not, and the section on the screen."""
+
+    def __init__(self, harness, project, geometry):
+        self.harness, self.project = harness, project
+        self.cases = [case.id for case in project.unlabelled_cases()]
+        predict(project, self.cases[0], geometry, rates=RATES)
+        regions = regionBlocks(geometry.shape_zyx)
+        regions[regions > 1] = 1
+        predict(project, self.cases[1], geometry, regions=regions)
+        self.session = Session(harness.services, BackgroundTasks())
+        self.messages, self.wanted = [], []
+        self.session.said.connect(self.messages.append)
+        self.review = ReviewWidget(self.session)
+        self.review.nextCaseWanted.connect(self.wanted.append)
+        self.ui = self.review.ui
+        self.panel = qt.QWidget()
+        qt.QVBoxLayout(self.panel).addWidget(self.review.widget)
+        self.panel.show()
+        self.session.openProject(project.path)
+
+    def open(self, number: int = 0):
+        self.session.openCase(self.cases[number])
+        self.finish()
+        assert self.session.case is not None, self.messages
+        return self.session.case
+
+    def finish(self):
+        self.session.tasks.finish()
+
+    def rows(self) -> list[str]:
+        return [self.ui.spotsList.item(index).text() for index in range(self.ui.spotsList.count)]
+
+
+@pytest.fixture
+def desk(harness, settings, tiny_project, make_grid):
+    made = Desk(harness, tiny_project, make_grid())
+    yield made
+    made.session.shutdown()
+    made.review.cleanup()
+    made.panel.hide()
+
+
+def test_the_section_is_seen_only_while_a_predicted_case_is_open(desk):
+    assert not desk.review.widget.isVisible()
+    desk.open(0)
+    assert desk.review.widget.isVisible() and desk.cases[0] in desk.ui.titleLabel.text
+    desk.open(2)
+    assert not desk.review.widget.isVisible()
+    desk.open(1)
+    desk.session.closeCase()
+    assert not desk.review.widget.isVisible()
+
+
+def test_the_legend_names_measures_and_toggles_the_regions(desk):
+    case = desk.open()
+    texts = [(desk.ui.checkUC.text, desk.ui.errorUC.text), (desk.ui.checkDS.text, desk.ui.errorDS.text)]
+    assert texts == [("Unanimous, confident", "below 0.1 %"), ("Discrepant, suspicious", "not yet measured")]
+    voxels = np.count_nonzero(case.data.prediction.regions == DC.value)
+    assert float(desk.ui.mlDC.text) == pytest.approx(voxels * case.data.geometry.voxel_ml, abs=0.001)
+    for region in REGIONS:
+        assert region.color.lower() in getattr(desk.ui, f"swatch{region.key}").styleSheet.lower()
+    assert [getattr(desk.ui, f"check{region.key}").checked for region in REGIONS] == [False, True, True, True]
+    colors = regionColorNode(desk.session.services.scene).GetLookupTable()
+    desk.ui.checkDC.click()
+    assert "DC" not in desk.review.display.visible and colors.GetTableValue(DC.value)[3] == 0
+    desk.ui.checkDC.click()
+    assert colors.GetTableValue(DC.value)[3] == 1
+
+
+def test_opacity_overlay_and_hiding_are_set_here_and_follow_the_keys(desk):
+    desk.open()
+    composite = next(iter(desk.session.services.sliceViews.values())).compositeNode
+    desk.ui.opacitySlider.value = 0.8
+    assert composite.GetLabelOpacity() == pytest.approx(0.8)
+    desk.review.actions["blink"]()
+    assert desk.ui.blinkButton.checked and composite.GetLabelVolumeID() is None
+    desk.ui.blinkButton.click()
+    assert desk.review.display.isShown and composite.GetLabelVolumeID() is not None
+    desk.ui.modeCombo.setCurrentIndex(1)
+    desk.finish()
+    assert composite.GetForegroundVolumeID() == desk.session.case.nodes.uncertaintyNode.GetID()
+    assert desk.ui.uncertaintyWidget.isVisible() and not desk.ui.checkDS.isEnabled()
+    desk.ui.modeCombo.setCurrentIndex(2)
+    assert composite.GetForegroundVolumeID() is None and not desk.ui.opacitySlider.isEnabled()
+
+
+def test_hotspots_are_listed_walked_through_and_ticked(desk):
+    desk.open()
+    assert len(desk.rows()) == 3 and "0 of 3" in desk.ui.spotsLabel.text
+    assert desk.review.navigator.current is None, "the views stay as they are until the reviewer asks"
+    desk.ui.nextButton.click()
+    assert desk.ui.spotsList.currentRow == 0 and "✓" in desk.rows()[0] and "✓" not in desk.rows()[1]
+    desk.review.actions["nextSpot"]()
+    desk.ui.previousButton.click()
+    assert desk.review.navigator.index == 0 and "2 of 3" in desk.ui.spotsLabel.text
+    desk.ui.spotsList.setCurrentRow(2)
+    spot = desk.review.navigator.current
+    assert spot.rank == 3 and "3 of 3" in desk.ui.spotsLabel.text
+    matrix = next(iter(desk.session.services.sliceViews.values())).node.GetSliceToRAS()
+    np.testing.assert_allclose([matrix.GetElement(row, 3) for row in range(3)], spot.ras)
+    desk.open(1)
+    assert desk.rows() == [] and "no doubtful place" in desk.ui.spotsLabel.text
+    desk.open(0)
+    assert "0 of 3" in desk.ui.spotsLabel.text, "ticks belong to one look at a case"
+
+
+def test_one_click_accepts_and_the_next_case_is_wanted(desk):
+    desk.open()
+    desk.ui.acceptButton.click()
+    desk.finish()
+    assert desk.project.case(desk.cases[0]).state == "accepted"
+    assert desk.wanted == [desk.cases[0]]
+
+
+def test_whether_to_go_on_is_remembered(desk, settings):
+    assert desk.review.goesOn
+    desk.ui.goOnCheck.click()
+    desk.open()
+    desk.ui.rejectButton.click()
+    desk.finish()
+    assert desk.project.case(desk.cases[0]).state == "rejected" and desk.wanted == []
+    another = ReviewWidget(desk.session)
+    assert not another.goesOn and another.widget.isVisible() is False
+    assert desk.cases[0] in another.ui.titleLabel.text, "a section made while a case is open shows it"
+    another.cleanup()
+
+
+def test_correcting_is_offered_once_and_accepting_then_says_what_it_accepts(desk):
+    case = desk.open()
+    desk.ui.correctButton.click()
+    assert case.isEditing and not desk.ui.correctButton.isEnabled() and desk.ui.acceptButton.text == "Accept"
+    mask = np.zeros(case.data.geometry.shape_zyx, bool)
+    mask[2:5, 2:5, 2:5] = True
+    paintSegment(case.nodes.annotationNode, "Label_2", mask, case.data.geometry)
+    assert desk.ui.acceptButton.text == "Accept corrections"
+    desk.ui.confidentButton.click()
+    assert desk.messages[-1].level == "warning" and desk.messages[-1].actionText
+
+
+def test_every_button_tells_its_key(desk):
+    for name in ("accept", "correct", "confident", "reject", "next", "previous", "blink"):
+        assert "key" in getattr(desk.ui, f"{name}Button").toolTip
+
+
+def test_no_step_of_a_review_blocks_the_program(desk):
+    desk.harness.wait(lambda: True)
+    with desk.harness.watchdog() as watch:
+        desk.open()
+        for _step in range(4):
+            desk.ui.nextButton.click()
+        desk.ui.checkDC.click()
+        desk.ui.blinkButton.click()
+        desk.ui.opacitySlider.value = 0.3
+        desk.ui.acceptButton.click()
+        desk.finish()
+    assert watch.longest_ms < 50, watch.slowest
+
+
+@pytest.mark.parametrize("width", [380, 600])
+def test_pictures_of_the_section(desk, width):
+    desk.open()
+    desk.ui.nextButton.click()
+    desk.ui.nextButton.click()
+    assert desk.harness.grab(desk.panel, f"review_{width}", width=width).stat().st_size > 5000
+    desk.ui.modeCombo.setCurrentIndex(1)
+    desk.finish()
+    assert desk.harness.grab(desk.panel, f"review_uncertainty_{width}", width=width).stat().st_size > 5000
+
+
+def test_the_list_shows_the_colour_of_each_place(desk):
+    desk.open()
+    colors = {desk.ui.spotsList.item(index).data(qt.Qt.DecorationRole).name().upper() for index in range(3)}
+    assert colors == {region.color.upper() for region in REGIONS[1:]}
