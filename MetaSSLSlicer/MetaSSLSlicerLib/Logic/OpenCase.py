@@ -143,7 +143,7 @@ class OpenCase:
             self.changed.emit()
 
     def _writeJournal(self, path, snapshot: Snapshot) -> None:
-        Journal.writeJournal(path, snapshot.toArray(), self.data.geometry, self.project.labels)
+        Journal.writeJournal(path, snapshot.toArray(strict=False), self.data.geometry, self.project.labels)
         case = self.project.case(self.id)
         if case.state not in (*LABELLED_STATES, "in_progress"):
             self.project.update_case(self.id, state="in_progress")

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -163,13 +164,24 @@ def _read(path: Path, case: str, kind: type[MetaSSLError]) -> tuple[sitk.Image, 
     with _reading(path, case, kind):
         if _is_dicom(path):
             image = dicom.read_series(dicom.series_of(path))
+        elif nifti.is_nifti(path):
+            image = _read_nifti(path)
         else:
-            if nifti.is_nifti(path) and (reason := nifti.problem(path)):
-                raise ValueError(f"{reason}; copy it again or repair it")
             image = sitk.ReadImage(str(path))
         if image.GetDimension() not in (2, 3):
             raise ValueError(_many_axes(image.GetSize()))
         return image, _usable(Geometry.of(image))
+
+
+def _read_nifti(path: Path) -> sitk.Image:
+    """Read and examine at once: both decompress the whole file."""
+    with ThreadPoolExecutor(1) as pool:
+        problem = pool.submit(nifti.problem, path)
+        try:
+            return sitk.ReadImage(str(path))
+        finally:
+            if reason := problem.result():
+                raise ValueError(f"{reason}; copy it again or repair it")
 
 
 @contextmanager

@@ -1,0 +1,144 @@
+"""Reads all that is shown of a case. Runs in a thread: nothing here knows the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from metassl.project import (
+    Geometry,
+    ImageError,
+    LabelError,
+    MetaSSLError,
+    PredictionPaths,
+    Project,
+    Round,
+    read_json,
+    read_labels,
+    read_volume,
+)
+
+from ..Translation import _
+from .Journal import journalPath, readJournal
+
+_PERCENTILES = (0.5, 99.5)
+_SAMPLE = 100_000
+_THREADS = 4
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One image of a case: array (z, y, x) in the file's own type; `window`: the values shown black and white."""
+
+    name: str
+    array: np.ndarray
+    window: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a round predicted; segmentation, regions: uint8 (z, y, x). `errorRates`: {"UC": ...} where measured."""
+
+    round: int
+    segmentation: np.ndarray
+    regions: np.ndarray
+    summary: dict[str, Any]
+    paths: PredictionPaths
+    errorRates: dict[str, float] | None
+
+
+@dataclass
+class CaseData:
+    """All arrays are (z, y, x) on `geometry`. `journal`: edits that were never saved, of `journalTime` (epoch)."""
+
+    caseId: str
+    state: str
+    geometry: Geometry
+    channels: list[Channel]
+    label: np.ndarray | None = None
+    journal: np.ndarray | None = None
+    journalTime: float | None = None
+    prediction: Prediction | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+def readCase(project: Project, caseId: str) -> CaseData:
+    """Read a case. MetaSSLError when its image cannot be shown; what else is damaged becomes a warning."""
+    case = project.case(caseId)
+    paths = project.image_paths(case)
+    found = project.prediction(caseId)
+    journal = journalPath(project, caseId)
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="metassl-read")
+    with pool:
+        images = [pool.submit(read_volume, path, caseId) for path in paths]
+        label = pool.submit(project.read_label, caseId) if project.label_path(caseId).is_file() else None
+        maps = [pool.submit(read_labels, path, caseId) for path in _maps(found)]
+        channels, geometry = _channels(project, caseId, paths, [image.result() for image in images])
+    data = CaseData(caseId, case.state, geometry, channels)
+    if label is not None:
+        data.label = _tried(data, lambda: _onGrid(label.result(), geometry, project.label_path(caseId), caseId))
+    if found is not None:
+        data.prediction = _tried(data, lambda: _prediction(found, [each.result() for each in maps], geometry, caseId))
+    if journal.is_file():
+        data.journal = _tried(data, lambda: readJournal(journal, geometry, caseId))
+        data.journalTime = None if data.journal is None else journal.stat().st_mtime
+    return data
+
+
+def windowOf(array: np.ndarray) -> tuple[float, float]:
+    """The values to show as black and white, from a sample of the voxels."""
+    step = max(1, round((array.size / _SAMPLE) ** (1 / 3)))
+    sample = array[tuple(slice(min(step // 2, n - 1), None, min(step, n)) for n in array.shape)].astype(np.float64)
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(sample, _PERCENTILES))
+    if high <= low:
+        low, high = float(sample.min()), float(sample.max())
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _channels(project: Project, caseId: str, paths: list[Path], read: list) -> tuple[list[Channel], Geometry]:
+    geometry, arrays = read[0][1], []
+    for path, (volumes, own) in zip(paths, read, strict=True):
+        if difference := geometry.difference(own):
+            raise ImageError(
+                f"case {caseId}: {path} is not on the grid of {paths[0]}: {difference}; resample it first"
+            )
+        arrays += volumes
+    names = project.channels if len(project.channels) == len(arrays) else range(1, len(arrays) + 1)
+    return [Channel(str(name), each, windowOf(each)) for name, each in zip(names, arrays, strict=True)], geometry
+
+
+def _maps(found: tuple[Round, PredictionPaths] | None) -> tuple[Path, ...]:
+    return () if found is None else (found[1].segmentation, found[1].regions)
+
+
+def _prediction(found: tuple[Round, PredictionPaths], maps: list, geometry: Geometry, caseId: str) -> Prediction:
+    source, paths = found
+    segmentation, regions = (
+        _onGrid(read, geometry, path, caseId) for read, path in zip(maps, _maps(found), strict=True)
+    )
+    summary = read_json(paths.summary, "the summary of the prediction")
+    rates = summary.get("error_rates")
+    return Prediction(source.number, segmentation, regions, summary, paths, rates if isinstance(rates, dict) else None)
+
+
+def _onGrid(read: tuple[np.ndarray, Geometry], geometry: Geometry, path: Path, caseId: str) -> np.ndarray:
+    array, own = read
+    if difference := geometry.difference(own):
+        raise LabelError(f"case {caseId}: {path} is not on the image's grid: {difference}")
+    return array
+
+
+def _tried(data: CaseData, read: Callable[[], Any]) -> Any:
+    """What `read` gives; None, and a warning, when it cannot be used."""
+    try:
+        return read()
+    except MetaSSLError as error:
+        data.warnings.append(_("{error}; it is not shown").format(error=error))
+        return None

@@ -1,0 +1,36 @@
+"""A first look at a job that may have run for hours: its beginning and its end, not the whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metassl.jobs import JobFollower, JobStatus
+from metassl.project import Project, Round
+
+HEAD_BYTES = 64 << 10
+TAIL_BYTES = 512 << 10
+
+
+@dataclass(frozen=True)
+class JobGlance:
+    """A round, its events as far as they were read, where it stands, and what follows it from here on."""
+
+    round: Round
+    follower: JobFollower
+    events: list[dict]
+    status: JobStatus
+
+    @staticmethod
+    def of(project: Project, known: Round | None) -> JobGlance | None:
+        """The latest round of a project, unless that is `known`. For a thread."""
+        latest = project.latest_round()
+        if latest is None or latest == known:
+            return None
+        follower = JobFollower(latest)
+        events, status = follower.poll(HEAD_BYTES)
+        follower.skip_middle(TAIL_BYTES)
+        while True:
+            more, status = follower.poll(TAIL_BYTES)
+            events += more
+            if not more:
+                return JobGlance(latest, follower, events, status)

@@ -1,0 +1,52 @@
+"""Where a new project may lie, and which project somebody means who points at a folder."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+from metassl.project import ProjectError, make_case_id
+
+_LEVELS_UP = 3
+_MOST_ENTRIES = 200
+
+
+def projectsFolder(home: Path | None = None) -> Path:
+    """Where projects go by default: the user's documents."""
+    home = Path.home() if home is None else home
+    documents = home / "Documents"
+    return (documents if documents.is_dir() else home) / "MetaSSL"
+
+
+def suggestedFolder(parent: Path, name: str) -> Path:
+    """A folder in `parent`, called after the project, that is new or empty."""
+    try:
+        base = make_case_id(name)
+    except ProjectError:
+        base = "New project"
+    folder, number = Path(parent) / base, 1
+    while not isFree(folder):
+        number += 1
+        folder = Path(parent) / f"{base} {number}"
+    return folder
+
+
+def isFree(folder: Path) -> bool:
+    """True when a project can be made in `folder`: nothing is there yet, or an empty folder."""
+    try:
+        return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    except OSError:
+        return False
+
+
+def nearestProject(folder: Path) -> Path | None:
+    """The project that `folder` is, lies in, or holds as its only one; None when there is none."""
+    folder = Path(folder)
+    for candidate in [folder, *folder.parents][: _LEVELS_UP + 1]:
+        if (candidate / "project.json").is_file():
+            return candidate
+    try:
+        inside = [path for path in islice(folder.iterdir(), _MOST_ENTRIES) if (path / "project.json").is_file()]
+    except OSError:
+        inside = []
+    return inside[0] if len(inside) == 1 else None

@@ -1,0 +1,73 @@
+"""What a training does, in words for the panel."""
+
+from __future__ import annotations
+
+from metassl.jobs import JobStatus
+
+from ..Translation import _
+
+WARNINGS_SHOWN = 3
+
+
+def stageText(status: JobStatus) -> str:
+    """ "Training", "Predicting the other cases" or how it ended."""
+    if status.state == "running":
+        return _stages().get(status.stage, _("Starting"))
+    if status.state == "finished":
+        return _("Finished. Cases predicted: {count}").format(count=status.predicted)
+    if status.state == "paused":
+        return _("Stopped at step {step}. Nothing is lost.").format(step=status.step)
+    if status.state == "created":
+        return _("Not started yet")
+    return _("Ended before it was finished")
+
+
+def detailText(status: JobStatus) -> str:
+    """ "step 120 of 400 · 1:20 min left · 2:10 min so far · 1.2 GB"."""
+    parts = []
+    if status.state == "running" and status.total:
+        text = _("step {step} of {total}") if status.stage == "training" else _("{step} of {total}")
+        parts.append(text.format(step=status.step, total=status.total))
+    if status.state == "running" and status.eta_s is not None:
+        parts.append(_("{time} left").format(time=duration(status.eta_s)))
+    if status.elapsed_s:
+        text = _("{time} so far") if status.state == "running" else _("took {time}")
+        parts.append(text.format(time=duration(status.elapsed_s)))
+    if status.state == "running" and status.memory_mb:
+        parts.append(_("memory {size:.1f} GB").format(size=status.memory_mb / 1024))
+    mean = ((status.validation or {}).get("dice") or {}).get("mean")
+    if mean is not None:
+        parts.append(_("Dice {dice:.2f}").format(dice=mean))
+    return " · ".join(parts)
+
+
+def noticeText(status: JobStatus) -> str:
+    """The warnings and the cases that were left out, a line each; "" when there is none."""
+    lines = [_("Note: {text}").format(text=text) for text in status.warnings]
+    lines += [_("Left out: {reason}").format(reason=reason or case) for case, reason in status.failed_cases.items()]
+    more = len(lines) - WARNINGS_SHOWN
+    lines = lines[-WARNINGS_SHOWN:]
+    if more > 0:
+        lines.append(_("... and {count} more: see the log").format(count=more))
+    return "\n".join(lines)
+
+
+def duration(seconds: float) -> str:
+    """ "42 s", "3:07 min" or "2:05 h"."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return _("{seconds} s").format(seconds=whole)
+    if whole < 3600:
+        return _("{minutes}:{seconds:02d} min").format(minutes=whole // 60, seconds=whole % 60)
+    return _("{hours}:{minutes:02d} h").format(hours=whole // 3600, minutes=whole % 3600 // 60)
+
+
+def _stages() -> dict[str, str]:
+    return {
+        "preparing": _("Preparing the images"),
+        "training": _("Training"),
+        "calibrating": _("Measuring how sure the model is"),
+        "predicting": _("Predicting the other cases"),
+        "ranking": _("Ranking what to look at next"),
+    }
+
