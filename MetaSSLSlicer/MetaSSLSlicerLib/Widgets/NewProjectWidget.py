@@ -1,0 +1,179 @@
+"""The form for a new project. It fills itself in as far as it can, and says beside itself what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import qt
+from metassl.project import LabelDefinition, MetaSSLError, ProjectError
+
+from ..Logic.NewProject import NewProject
+from ..Logic.ProjectFolders import projectsFolder, suggestedFolder
+from ..Logic.SceneLabels import labelsOfSegmentation
+from ..Logic.Session import Session
+from ..Signal import Signal
+from ..Translation import _
+from .chooseFolder import chooseFolder as askForFolder
+from .ImagesForm import ImagesForm
+from .LabelTable import LabelTable
+from .loadUi import loadUi
+from .sentence import sentence
+
+PARENT_SETTING = "MetaSSL/projectsFolder"
+
+
+class NewProjectWidget:
+    """`chooseFolder(title, start)` asks for a folder and returns its path, or ""."""
+
+    def __init__(self, session: Session, chooseFolder: Callable[[str, str], str] = askForFolder) -> None:
+        self.created = Signal()
+        """(path, warnings) a project was made."""
+        self.cancelled = Signal()
+        """()"""
+        self._session, self._chooseFolder = session, chooseFolder
+        self._labelsEdited = self._nameEdited = self._pathEdited = False
+        self.widget, self.ui = loadUi("NewProjectWidget")
+        ui = self.ui
+        self.images = ImagesForm(session, ui, chooseFolder)
+        self.labelTable = LabelTable(ui.labelTable)
+        ui.segmentationSelector.setMRMLScene(session.services.scene)
+        ui.addLabelButton.connect("clicked(bool)", lambda _on: self.labelTable.add())
+        ui.removeLabelButton.connect("clicked(bool)", lambda _on: self.labelTable.removeCurrent())
+        ui.dataSetLabelsButton.connect("clicked(bool)", lambda _on: self._takeDataSetLabels())
+        ui.segmentationSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onSegmentation)
+        ui.nameEdit.connect("textEdited(QString)", lambda _text: self._onNameEdited())
+        ui.nameEdit.connect("textChanged(QString)", lambda _text: self._suggestFolder())
+        ui.pathEdit.connect("textEdited(QString)", lambda _text: self._onPathEdited())
+        ui.pathBrowse.connect("clicked(bool)", lambda _on: self._browsePath())
+        ui.createButton.connect("clicked(bool)", lambda _on: self.create())
+        ui.cancelButton.connect("clicked(bool)", lambda _on: self.cancelled.emit())
+        self.images.changed.connect(self._onImagesChanged)
+        self.images.found.connect(self._onFound)
+        self.labelTable.edited.connect(self._onLabelsEdited)
+        self._setBusy(False)
+        self._showError(None)
+
+    def cleanup(self) -> None:
+        """Let go of the scene and stop the timers."""
+        self.close()
+        self.ui.segmentationSelector.setMRMLScene(None)
+
+    def open(self) -> None:
+        """Begin afresh."""
+        self._labelsEdited = self._nameEdited = self._pathEdited = False
+        self.ui.nameEdit.text = _("New project")
+        self.ui.segmentationSelector.setCurrentNode(None)
+        self.labelTable.setLabels([LabelDefinition(1, _("Structure {number}").format(number=1))])
+        self.images.open()
+        self._suggestFolder()
+
+    def close(self) -> None:
+        """The form is not shown any more."""
+        self.images.close()
+
+    def create(self) -> None:
+        """Make the project of what is filled in, in a task."""
+        try:
+            request = self._request()
+        except MetaSSLError as error:
+            self._showError(error)
+            return
+        self._showError(None)
+        self._setBusy(True)
+        self._session.tasks.run(request.create, lambda made: self._onMade(*made), self._onNotMade)
+
+    def _request(self) -> NewProject:
+        folder, volumes = self.images.folder, self.images.volumes
+        labels = self.labelTable.labels
+        name, path = self.ui.nameEdit.text.strip(), self.ui.pathEdit.text.strip()
+        if not name:
+            raise ProjectError(_("Give the project a name."))
+        if not path or not Path(path).expanduser().is_absolute():
+            raise ProjectError(_("Choose a folder for the project."))
+        return NewProject(Path(path).expanduser(), name, labels, folder, volumes, *self.images.imported)
+
+    # Images
+
+    def _onImagesChanged(self) -> None:
+        preview = self.images.preview
+        hasOthers = self.images.isFolder and preview is not None and bool(preview.labels) and self._labelsEdited
+        self.ui.dataSetLabelsButton.setVisible(hasOthers)
+        self._showError(None)
+
+    def _onFound(self) -> None:
+        if not self._nameEdited:
+            self.ui.nameEdit.text = self.images.preview.name
+        if self.images.preview.labels and not self._labelsEdited:
+            self._takeDataSetLabels()
+
+    # Structures
+
+    def _takeDataSetLabels(self) -> None:
+        self.labelTable.setLabels(self.images.preview.labels)
+        self._labelsEdited = False
+        self._onImagesChanged()
+
+    def _onSegmentation(self, node) -> None:
+        if node is None:
+            return
+        labels = labelsOfSegmentation(node)
+        if labels:
+            self.labelTable.setLabels(labels)
+            self._onLabelsEdited()
+        else:
+            self._showError(_("{name} has no segments.").format(name=node.GetName()))
+
+    def _onLabelsEdited(self) -> None:
+        self._labelsEdited = True
+        self._onImagesChanged()
+
+    # Name and folder
+
+    def _onNameEdited(self) -> None:
+        self._nameEdited = bool(self.ui.nameEdit.text.strip())
+        self._showError(None)
+
+    def _suggestFolder(self) -> None:
+        if not self._pathEdited:
+            self.ui.pathEdit.text = str(suggestedFolder(self._parent(), self.ui.nameEdit.text.strip()))
+
+    def _onPathEdited(self) -> None:
+        self._pathEdited = bool(self.ui.pathEdit.text.strip())
+        self._showError(None)
+
+    def _browsePath(self) -> None:
+        parent = self._chooseFolder(_("The folder in which the project's own folder is made"), str(self._parent()))
+        if parent:
+            qt.QSettings().setValue(PARENT_SETTING, parent)
+            self._pathEdited = False
+            self._suggestFolder()
+            self._showError(None)
+
+    def _parent(self) -> Path:
+        return Path(qt.QSettings().value(PARENT_SETTING, "") or projectsFolder())
+
+    # Making it
+
+    def _onMade(self, path: Path, warnings: list[str]) -> None:
+        self._setBusy(False)
+        qt.QSettings().setValue(PARENT_SETTING, str(path.parent))
+        self.created.emit(path, warnings)
+
+    def _onNotMade(self, error: Exception) -> None:
+        self._setBusy(False)
+        if not isinstance(error, MetaSSLError):
+            self._session.fail(error)
+        self._showError(error)
+        self._suggestFolder()  # another one, should this one hold something now
+
+    def _setBusy(self, busy: bool) -> None:
+        self.ui.formWidget.setEnabled(not busy)
+        self.ui.createButton.setEnabled(not busy)
+        self.ui.cancelButton.setEnabled(not busy)
+        self.ui.busyWidget.setVisible(busy)
+
+    def _showError(self, error: Exception | str | None) -> None:
+        self.ui.errorFrame.setVisible(error is not None)
+        if error is not None:
+            self.ui.errorLabel.text = sentence(error)

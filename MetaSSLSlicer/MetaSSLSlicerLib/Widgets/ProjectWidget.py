@@ -1,0 +1,217 @@
+"""The section "Project": begin one, open one, and see how far the open one is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+import qt
+from metassl.project import LabelDefinition, MetaSSLError
+
+from ..Logic.ProjectFolders import nearestProject, projectsFolder
+from ..Logic.ProjectSummary import ProjectSummary
+from ..Logic.RecentProjects import RecentProjects
+from ..Logic.SampleProject import SAMPLE_NAME, makeSampleProject
+from ..Logic.Session import Session
+from ..Translation import _
+from .chooseFolder import chooseFolder as askForFolder
+from .loadUi import loadUi
+from .NewProjectWidget import NewProjectWidget
+from .sentence import sentence
+
+RECENT_SETTING = "MetaSSL/recentProjects"
+_MOST_WARNINGS = 5
+
+
+class ProjectWidget:
+    """`chooseFolder(title, start)` asks for a folder; `makeSample(folder)` makes the sample project, in a thread."""
+
+    def __init__(
+        self,
+        session: Session,
+        chooseFolder: Callable[[str, str], str] = askForFolder,
+        makeSample: Callable[[Path], Path] = makeSampleProject,
+    ) -> None:
+        self._session, self._chooseFolder, self._makeSample = session, chooseFolder, makeSample
+        self._recent = RecentProjects.fromText(qt.QSettings().value(RECENT_SETTING, ""))
+        self._isMakingNew = self._isBusy = False
+        self._isCounting = self._countAgain = False
+        self.widget, self.ui = loadUi("ProjectWidget")
+        self.newProject = NewProjectWidget(session, chooseFolder)
+        ui = self.ui
+        ui.newLayout.addWidget(self.newProject.widget)
+        ui.newButton.connect("clicked(bool)", lambda _on: self.beginNew())
+        ui.openButton.connect("clicked(bool)", lambda _on: self._browse())
+        ui.sampleButton.connect("clicked(bool)", lambda _on: self.openSample())
+        ui.recentList.connect("itemClicked(QListWidgetItem*)", lambda _item: self._openRecent())
+        ui.recentList.connect("itemActivated(QListWidgetItem*)", lambda _item: self._openRecent())
+        ui.closeButton.connect("clicked(bool)", lambda _on: session.closeProject())
+        ui.dismissButton.connect("clicked(bool)", lambda _on: self._showWarnings([]))
+        self.newProject.created.connect(self._onCreated)
+        self.newProject.cancelled.connect(self._endNew)
+        session.projectChanged.connect(self._onProjectChanged)
+        session.casesChanged.connect(self._onCasesChanged)
+        self._onProjectChanged()
+
+    def cleanup(self) -> None:
+        """For the end of the module."""
+        self._session.projectChanged.disconnect(self._onProjectChanged)
+        self._session.casesChanged.disconnect(self._onCasesChanged)
+        self.newProject.cleanup()
+
+    def beginNew(self) -> None:
+        """Show the form for a new project."""
+        self._isMakingNew = True
+        self.newProject.open()
+        self._showError(None)
+        self._show()
+
+    def openProject(self, folder: Path) -> None:
+        """Open the project in `folder`, or the one that it lies in; what is wrong is said in the section."""
+        path = nearestProject(folder)
+        try:
+            if path is None:
+                text = _("{folder} holds no project. Choose a project's folder, or make a new project.")
+                self._showError(text.format(folder=folder))
+            else:
+                self._session.openProject(path)
+        except MetaSSLError as error:
+            self._showError(error)
+
+    def openSample(self) -> None:
+        """Make the sample project if there is none yet, and open it."""
+        if self._isBusy:
+            return
+        self._endNew()
+        self._setBusy(True)
+        self._showError(None)
+
+        def done(path: Path) -> None:
+            self._setBusy(False)
+            self.openProject(path)
+
+        def failed(error: Exception) -> None:
+            self._setBusy(False)
+            self._showError(error)
+            if not isinstance(error, MetaSSLError):
+                self._session.fail(error)
+
+        folder = projectsFolder() / SAMPLE_NAME
+        self._session.tasks.run(lambda: self._makeSample(folder), done, failed)
+
+    # No project
+
+    def _browse(self) -> None:
+        start = self._recent.paths[0].parent if self._recent.paths else projectsFolder()
+        folder = self._chooseFolder(_("The folder of a project"), str(start))
+        if folder:
+            self.openProject(Path(folder))
+
+    def _openRecent(self) -> None:
+        index = self.ui.recentList.currentRow
+        if self._session.project is not None or not 0 <= index < len(self._recent.paths):
+            return  # a double click comes twice
+        path = self._recent.paths[index]
+        if (path / "project.json").is_file():
+            self.openProject(path)
+            return
+        self._recent.remove(path)
+        self._keepRecent()
+        self._showError(_("{folder} is not there any more. It was taken off the list.").format(folder=path))
+
+    def _keepRecent(self) -> None:
+        qt.QSettings().setValue(RECENT_SETTING, self._recent.text)
+        recent, paths = self.ui.recentList, self._recent.paths
+        recent.clear()
+        for index, path in enumerate(paths):
+            folder = path.parent if path.name == "project" else path  # as the sample's
+            recent.addItem(f"{folder.name}  -  {folder.parent}")
+            recent.item(index).setToolTip(str(path))
+        height = len(paths) * recent.sizeHintForRow(0) + 8
+        recent.setMinimumHeight(height)
+        recent.setMaximumHeight(height)
+        self.ui.recentWidget.setVisible(bool(paths))
+
+    def _onCreated(self, path: Path, warnings: list[str]) -> None:
+        self._endNew()
+        self.openProject(path)
+        self._showWarnings(warnings)
+
+    def _endNew(self) -> None:
+        self._isMakingNew = False
+        self.newProject.close()
+        self._show()
+
+    def _setBusy(self, busy: bool) -> None:
+        self._isBusy = busy
+        for button in (self.ui.newButton, self.ui.openButton, self.ui.sampleButton, self.ui.recentList):
+            button.setEnabled(not busy)
+        self.ui.busyWidget.setVisible(busy)
+
+    def _showError(self, error: Exception | str | None) -> None:
+        self.ui.errorFrame.setVisible(error is not None)
+        if error is not None:
+            self.ui.errorLabel.text = sentence(error)
+
+    # The open project
+
+    def _onProjectChanged(self) -> None:
+        project = self._session.project
+        if project is not None:
+            self._recent.add(project.path)
+            self._isMakingNew = False
+            self.newProject.close()
+            self.ui.nameLabel.text = f"<b>{escape(project.name)}</b>"
+            self.ui.pathLabel.text = str(project.path)
+            self.ui.labelsLabel.text = " &nbsp; ".join(map(_labelText, project.labels))
+            self.ui.countsLabel.text = ""
+            self._onCasesChanged(None)
+        self._keepRecent()
+        self._showWarnings([])
+        self._showError(None)
+        self._setBusy(self._isBusy)
+        self._show()
+
+    def _show(self) -> None:
+        isOpen = self._session.project is not None
+        self.ui.openWidget.setVisible(isOpen)
+        self.ui.newWidget.setVisible(not isOpen and self._isMakingNew)
+        self.ui.closedWidget.setVisible(not isOpen and not self._isMakingNew)
+
+    def _onCasesChanged(self, _ids: object) -> None:
+        """Count afresh; while that is going on, only once more afterwards."""
+        project = self._session.project
+        if project is None:
+            return
+        if self._isCounting:
+            self._countAgain = True
+            return
+        self._isCounting, self._countAgain = True, False
+
+        def counted(summary: ProjectSummary | None) -> None:
+            self._isCounting = False
+            if self._countAgain or project is not self._session.project:
+                self._onCasesChanged(None)
+            elif summary is not None:
+                self.ui.countsLabel.text = summary.text
+
+        def failed(error: Exception) -> None:
+            self._session.fail(error)
+            counted(None)
+
+        self._session.tasks.run(lambda: ProjectSummary.read(project), counted, failed)
+
+    def _showWarnings(self, warnings: list[str]) -> None:
+        self.ui.warningsFrame.setVisible(bool(warnings))
+        lines = [sentence(warning) for warning in warnings]
+        shown = lines[:_MOST_WARNINGS]
+        if len(lines) > len(shown):
+            shown.append(_("... and {number} more.").format(number=len(lines) - len(shown)))
+        self.ui.warningsLabel.text = "\n".join(shown)
+        self.ui.warningsLabel.toolTip = "\n".join(lines)
+
+
+def _labelText(label: LabelDefinition) -> str:
+    name = escape(label.name).replace(" ", "&nbsp;")
+    return f'<span style="color:{label.color}">&#9632;</span>&nbsp;{name}'
