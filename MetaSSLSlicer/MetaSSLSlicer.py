@@ -3,6 +3,7 @@
 import sys
 
 import slicer
+import slicer.util
 from slicer.i18n import tr as _
 from slicer.i18n import translate
 from slicer.ScriptedLoadableModule import (
@@ -39,10 +40,15 @@ class MetaSSLSlicer(ScriptedLoadableModule):
         slicer.app.connect("startupCompleted()", self.registerSampleData)
 
     def registerSampleData(self):
-        """Offer the made-up cohort in Slicer's Sample Data module."""
+        """Offer the made-up cohort in Slicer's module Sample Data."""
         from MetaSSLSlicerLib.Logic.SampleProject import registerSampleData
 
-        registerSampleData()
+        registerSampleData(self.openSample, self.resourcePath("Icons/MetaSSLSlicer.png"))
+
+    def openSample(self):
+        """Show the panel and open the sample project in it."""
+        slicer.util.selectModule(self.moduleName)
+        slicer.util.getModuleWidget(self.moduleName).panel.projectWidget.openSample()
 
 
 class MetaSSLSlicerWidget(ScriptedLoadableModuleWidget):

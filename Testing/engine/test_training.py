@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import time
 
 import numpy as np
@@ -186,3 +187,15 @@ def test_a_project_without_labels_says_what_to_do(tmp_path):
     made = Project.create(tmp_path / "empty", "Empty", [LabelDefinition(1, "A")], ["MR"])
     with pytest.raises(ProjectError, match="no labelled case"):
         start_training(made)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the stand-in for PythonSlicer is a shell script")
+def test_a_python_that_only_starts_the_real_one_trains_as_well(project, tmp_path, monkeypatch):
+    launcher = tmp_path / "PythonSlicer"
+    launcher.write_text(f'#!/bin/sh\n"{sys.executable}" "$@"\nexit $?\n')
+    launcher.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(launcher))
+    found = start_training(project, iterations=3, device="cpu")
+    status = wait(found)
+    assert status.state == "finished", found.log_path.read_text()
+    assert read_events(found.events_path)[0]["pid"] != JobRecord.read(found.job_path).pid

@@ -47,7 +47,7 @@ def makeSampleProject(folder: Path, start: Callable[[list[str]], Any] = startEng
     return made.path
 
 
-def registerSampleData(make: Callable[[], None], thumbnail: Path | None = None) -> None:
+def registerSampleData(make: Callable[[], None], thumbnail: str | None = None) -> None:
     """Offer the sample project in Slicer's module Sample Data, where a click calls `make`."""
     import SampleData
 
@@ -58,7 +58,7 @@ def registerSampleData(make: Callable[[], None], thumbnail: Path | None = None) 
         uris="metassl:sample",
         fileNames="MetaSSLSample",
         nodeNames="MetaSSLSample",
-        thumbnailFileName=None if thumbnail is None else str(thumbnail),
+        thumbnailFileName=thumbnail,
         customDownloader=lambda _source: make(),
     )
 

@@ -33,9 +33,9 @@ class PanelWidget:
         self.casesWidget = CasesWidget(session)
         self.reviewWidget = ReviewWidget(session)
         self.annotateWidget = AnnotateWidget(session)
-        self.trainWidget = TrainWidget(session, self.job)
-        self.roundsWidget = RoundsWidget(session)
         self.engineWidget = EngineWidget(session, self.engine)
+        self.trainWidget = TrainWidget(session, self.job, self.engineWidget)
+        self.roundsWidget = RoundsWidget(session)
         self.sections = (
             self.projectWidget,
             self.casesWidget,

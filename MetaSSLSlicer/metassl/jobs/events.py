@@ -72,6 +72,23 @@ class EventReader:
         events = (_parse(line) for line in whole.split(b"\n"))
         return [event for event in events if event is not None]
 
+    def skip_middle(self, tail_bytes: int) -> bool:
+        """Leave out what is more than `tail_bytes` before the end; the next read begins with a whole line.
+
+        For a quick look at a long file. Returns whether anything was left out.
+        """
+        try:
+            with open(self.path, "rb") as stream:
+                start = stream.seek(0, os.SEEK_END) - tail_bytes
+                if start <= self._offset:
+                    return False
+                stream.seek(start - 1)
+                stream.readline()  # the rest of a line, or just the newline before `start`
+                self._offset = stream.tell()
+        except OSError:
+            return False
+        return True
+
 
 def read_events(path: Path) -> list[dict[str, Any]]:
     """All events in a file; an empty list when it does not exist."""

@@ -48,15 +48,16 @@ class TrainingLock:
         self.project_path = Path(project_path)
         self.path = self.project_path / "training.lock"
 
-    def acquire(self, purpose: str = "", wait_s: float = 0.0) -> None:
+    def acquire(self, purpose: str = "", wait_s: float = 0.0, handed_to: int | None = None) -> None:
         """Take the lock for this process; `purpose` says for what ("round 0002").
 
         A lock that this process holds already is kept; one whose process on this machine died is
         taken over. Otherwise BusyError names the holder, after `wait_s` seconds: a worker that
-        waits for its launcher to hand the lock over needs a few.
+        waits for its launcher to hand the lock over needs a few. `handed_to`: the process that the
+        lock was handed to, when that only started this one, as PythonSlicer does.
         """
         deadline = time.monotonic() + wait_s
-        while not self._try(purpose):
+        while not self._try(purpose, handed_to):
             if time.monotonic() >= deadline:
                 raise BusyError(self._who())
             time.sleep(0.05)
@@ -98,11 +99,12 @@ class TrainingLock:
         holder = self.holder()
         return None if holder is None or holder.is_stale else holder
 
-    def _try(self, purpose: str) -> bool:
+    def _try(self, purpose: str, handed_to: int | None) -> bool:
         with self._guard():
             holder = self.holder()
             if holder is not None and not holder.is_stale and not _is_me(holder):
-                return False
+                if not holder.is_local or holder.pid != handed_to:
+                    return False
             self._write(os.getpid(), purpose or (holder.purpose if holder else ""))
             return True
 

@@ -93,7 +93,14 @@ class StatusFold:
         status.eta_s = None
         _take(status, event, "device", "device_name", "precision", "pid")
 
+    @staticmethod
+    def _at_work(status: JobStatus) -> None:
+        """Work after an end: it was started again, among events that a quick look left out."""
+        if status.is_over:
+            status.state, status.message, status.hint = "running", "", ""
+
     def _on_stage(self, status: JobStatus, event: dict[str, Any]) -> None:
+        self._at_work(status)
         status.stage = str(event.get("stage", ""))
         status.step, status.total, status.eta_s = 0, int(event.get("total") or 0), None
         self._at_stage = 0
@@ -102,6 +109,7 @@ class StatusFold:
         status.plan = {k: v for k, v in event.items() if k not in ("seq", "time", "event")}
 
     def _on_progress(self, status: JobStatus, event: dict[str, Any]) -> None:
+        self._at_work(status)
         _take(status, event, "stage", "step", "total", "loss", "regions")
         _take(status, event, "data_wait_share", "memory_mb")
         status.eta_s = event.get("eta_s")
@@ -169,6 +177,13 @@ class JobFollower:
         elif status.state == "running" and process_started(status.pid or 0) is None:
             self._interrupted(status)
         return events, status
+
+    def skip_middle(self, tail_bytes: int) -> bool:
+        """For a quick look at a long job: leave out events that are more than `tail_bytes` before the end.
+
+        Counts of predicted cases and warnings are then those of the events that were read.
+        """
+        return self._reader.skip_middle(tail_bytes)
 
     def _judge(self, status: JobStatus, record: JobRecord, alive: bool) -> None:
         """Set the state by what the process does; `launched` tells old events from this run's."""

@@ -28,6 +28,7 @@ from metassl.inference.predict import predict_into, predicted_by
 from metassl.inference.sliding_window import predict_pair
 from metassl.jobs.events import EventWriter
 from metassl.jobs.lock import TrainingLock
+from metassl.jobs.record import JobRecord
 from metassl.project.errors import MetaSSLError, ProjectError
 from metassl.project.files import read_json, write_json
 from metassl.project.images import IGNORE
@@ -306,11 +307,20 @@ class Job:
         self.emit("ranked", count=len(ranking["cases"]))
 
 
+def _launcher_between(found: Round) -> int | None:
+    """The process that the job's record names, when that is not this one but started it.
+
+    PythonSlicer, or python.exe of a venv on Windows, starts the real interpreter as its child.
+    """
+    record = JobRecord.read(found.job_path)
+    return record.pid if record is not None and record.pid == os.getppid() else None
+
+
 def main(arguments: list[str]) -> int:
     project = Project.open(Path(arguments[0]))
     found = project.round(int(arguments[1]))
     lock = TrainingLock(project.path)
-    lock.acquire(f"round {found.number:04d}", wait_s=30)
+    lock.acquire(f"round {found.number:04d}", wait_s=30, handed_to=_launcher_between(found))
     events = EventWriter(found.events_path)
     try:
         job = Job(project, found, events.write)

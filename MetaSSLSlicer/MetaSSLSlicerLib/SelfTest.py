@@ -1,0 +1,155 @@
+"""The self test that runs inside desktop Slicer: a tiny project, once through the whole loop."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import slicer
+import slicer.util
+from metassl.project import Case, Geometry, LabelDefinition, Project, write_array, write_json
+
+from .Logic.CaseSegmentation import segmentId
+from .Logic.TrainingOptions import TrainingOptions
+from .Translation import _
+
+CASES, LABELLED, STEPS = 5, 2, 20
+SHAPE_ZYX = (16, 24, 24)
+TRAINING_S, PATIENCE_S = 300.0, 60.0
+
+
+class SelfTest:
+    """`say(text)` shows what is going on. `panel`: the module's own by default. Raises AssertionError."""
+
+    def __init__(self, say: Callable[[str], object], panel=None) -> None:
+        self._say = say
+        self._panel = panel or slicer.util.getModuleWidget("MetaSSLSlicer").panel
+        self._session = self._panel.session
+
+    def run(self) -> None:
+        """The whole loop; the folder that it needs is gone afterwards."""
+        with tempfile.TemporaryDirectory(prefix="metassl-test-", ignore_cleanup_errors=True) as folder:
+            try:
+                self._run(Path(folder) / "project")
+            finally:
+                self._session.closeProject()
+                self._session.tasks.finish()
+
+    def _run(self, folder: Path) -> None:
+        self._say(_("A project of {count} volumes").format(count=CASES))
+        self._makeProject(folder)
+        self._session.openProject(folder)
+        for number in range(LABELLED):
+            self._annotate(f"case_{number}")
+        if self._engineIsReady():
+            self._say(_("A short training in the background"))
+            self._train()
+        else:
+            self._say(_("Packages for training are missing: that part is skipped, and a prediction is made up"))
+            self._makeUpPredictions()
+        self._review()
+        self._say(_("The loop works"))
+
+    # The steps
+
+    def _annotate(self, caseId: str) -> None:
+        self._say(_("Drawing on {case}").format(case=caseId))
+        case = self._open(caseId)
+        mask = _ball(int(caseId[-1])).astype(np.uint8)
+        slicer.util.updateSegmentBinaryLabelmapFromArray(
+            mask, case.nodes.annotationNode, segmentId(1), case.nodes.volumeNode
+        )
+        self._session.saveLabel()
+        self._wait(lambda: self._project.case(caseId).is_labelled, _("the label to be saved"))
+        assert np.array_equal(self._project.read_label(caseId)[0], mask)
+
+    def _train(self) -> None:
+        job = self._panel.job
+        job.start(TrainingOptions(iterations=STEPS, device="cpu"))
+
+        def isOver() -> bool:
+            job.tick()
+            assert job.problem is None, job.problem
+            return job.status is not None and job.status.is_over
+
+        self._wait(isOver, _("the training to end"), TRAINING_S)
+        assert job.status.state == "finished", job.status
+
+    def _review(self) -> None:
+        caseId = next(iter(sorted(set(self._project.predictions()) - {c.id for c in self._project.labelled_cases()})))
+        self._say(_("Reviewing {case}").format(case=caseId))
+        case = self._open(caseId)
+        assert case.hasPrediction and case.nodes.regionsNode is not None
+        composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
+        assert all(node.GetLabelVolumeID() == case.nodes.regionsNode.GetID() for node in composites)
+        review = self._panel.reviewWidget
+        self._wait(lambda: not self._session.tasks.busy, _("the doubtful places to be found"))
+        for _index in range(min(3, len(review.navigator.hotspots))):
+            review.actions["nextSpot"]()
+        review.goOnCheck.checked = False
+        review.actions["accept"]()
+        self._wait(lambda: self._project.case(caseId).is_labelled or self._session.said, _("the case to be accepted"))
+
+    # What they need
+
+    @property
+    def _project(self) -> Project:
+        return self._session.project
+
+    def _makeProject(self, folder: Path) -> None:
+        project = Project.create(folder, "Self test", [LabelDefinition(1, "Ball")], ["image"])
+        geometry = Geometry(SHAPE_ZYX[::-1], (1.0, 1.0, 1.5), (-12.0, -12.0, 0.0), (1, 0, 0, 0, 1, 0, 0, 0, 1))
+        cases = []
+        for number in range(CASES):
+            noise = np.random.default_rng(number).normal(100, 10, SHAPE_ZYX)
+            image = (noise + 80 * _ball(number)).astype(np.int16)
+            path = folder / "images" / f"case_{number}.nrrd"
+            path.parent.mkdir(exist_ok=True)
+            write_array(path, image, geometry)
+            cases.append(Case(f"case_{number}", [str(path)]))
+        project.add_cases(cases)
+
+    def _makeUpPredictions(self) -> None:
+        made = self._project.new_round({"config": {}, "labels": {}})
+        for number in range(LABELLED, CASES):
+            caseId = f"case_{number}"
+            paths, ball = made.prediction(caseId), _ball(number)
+            paths.folder.mkdir(parents=True)
+            regions = np.where(ball, 1, 0) + 3 * (ball ^ np.roll(ball, 1, 0)).astype(np.uint8)
+            geometry = self._open(caseId).data.geometry
+            voxels = {key: int((regions == value).sum()) for value, key in enumerate(("UC", "US", "DC", "DS"), 1)}
+            write_array(paths.segmentation, ball.astype(np.uint8), geometry)
+            write_array(paths.regions, np.clip(regions, 0, 4).astype(np.uint8), geometry)
+            write_array(paths.uncertainty, ball.astype(np.float32) / 2, geometry)
+            write_json(paths.summary, {"case": caseId, "round": made.number, "voxels": voxels, "error_rates": None})
+            self._project.mark_predicted([caseId])
+
+    def _engineIsReady(self) -> bool:
+        from .Logic.Dependencies import Dependencies
+
+        return not Dependencies().missing()
+
+    def _open(self, caseId: str):
+        if self._session.case is not None and self._session.case.id == caseId:
+            self._session.closeCase()
+        self._session.openCase(caseId)
+        self._wait(lambda: self._session.case is not None, _("the case to open"))
+        assert self._session.case.id == caseId
+        return self._session.case
+
+    def _wait(self, isDone: Callable[[], bool], what: str, seconds: float = PATIENCE_S) -> None:
+        end = time.monotonic() + seconds
+        while not isDone():
+            assert time.monotonic() < end, _("waited too long for {what}").format(what=what)
+            slicer.app.processEvents()
+            self._session.tasks.pump()
+            time.sleep(0.01)
+
+
+def _ball(number: int) -> np.ndarray:
+    """Where the structure lies in a case: bool (z, y, x)."""
+    z, y, x = np.ogrid[: SHAPE_ZYX[0], : SHAPE_ZYX[1], : SHAPE_ZYX[2]]
+    return (z - 8) ** 2 * 2 + (y - 11 - number % 3) ** 2 + (x - 12) ** 2 < 36

@@ -1,0 +1,240 @@
+"""The section "Cases": the table of all cases, and the one to look at next."""
+
+from __future__ import annotations
+
+import html
+
+import qt
+
+from ..Logic.CaseTable import collectorAtRest, readRows
+from ..Logic.EnginePython import EnginePython
+from ..Logic.NextCase import recommend
+from ..Logic.Ranking import STRATEGIES, Ranking
+from ..Logic.Session import Session
+from ..Translation import _
+from .CaseCells import CaseCells, Cells, naturalKey
+from .CaseTableView import CaseTableView
+from .loadUi import loadUi
+
+_POLL_MS = 200
+_LOOK_AGAIN_MS = 2500  # by then the journal of a case that was edited is written
+_NAMED = 4
+
+
+class CasesWidget:
+    """Reads the rows in a task whenever the session says that cases changed."""
+
+    def __init__(self, session: Session, engine: EnginePython | None = None) -> None:
+        self._session = session
+        self.ranking = Ranking(session, engine or EnginePython())
+        self.widget, self.ui = loadUi("CasesWidget")
+        self._cells = CaseCells()
+        self.view = CaseTableView(self.ui.table, self._cells)
+        self.model = self.view.model
+        self._wanted: set[str] | None = set()  # whose rows are to be read; None: all
+        self._reading = False
+        self._touched = ""
+        self._groups = self._fillFilter()
+        self._strategies: list[str] = []
+        self._pollTimer, self._laterTimer = qt.QTimer(), qt.QTimer()
+        self._pollTimer.setInterval(_POLL_MS)
+        self._pollTimer.connect("timeout()", self.ranking.poll)
+        self._laterTimer.setSingleShot(True)
+        self._laterTimer.connect("timeout()", lambda: self._onCasesChanged([self._touched]))
+        ui = self.ui
+        ui.nextButton.connect("clicked(bool)", lambda _checked: self.openNext())
+        ui.openButton.connect("clicked(bool)", lambda _checked: self.openSelected())
+        ui.searchBox.connect("textChanged(QString)", lambda _text: self._filter())
+        ui.filterCombo.connect("currentIndexChanged(int)", lambda _index: self._filter())
+        ui.strategyCombo.connect("currentIndexChanged(int)", self._onStrategyChosen)
+        ui.unsavedLabel.connect("linkActivated(QString)", session.openCase)
+        self._connections = (
+            (session.projectChanged, self._onProjectChanged),
+            (session.casesChanged, self._onCasesChanged),
+            (session.roundsChanged, self._onRoundsChanged),
+            (session.caseChanged, self._onCaseChanged),
+            (self.model.reordered, self._showCount),
+            (self.view.opened, self._open),
+            (self.ranking.changed, self._onRankingChanged),
+        )
+        for signal, slot in self._connections:
+            signal.connect(slot)
+        self._onProjectChanged()
+
+    def cleanup(self) -> None:
+        """No timer, process or signal of this section is left."""
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+        self._pollTimer.stop()
+        self._laterTimer.stop()
+        self.ranking.close()
+        self.view.cleanup()
+
+    def enter(self) -> None:
+        """The module is shown: another program may have worked on the project meanwhile."""
+        self._onCasesChanged(None)
+
+    def openNext(self) -> None:
+        """Open the recommended case, or say that none is left."""
+        found = self._recommended()
+        if found is not None:
+            self._session.openCase(found[0])
+        elif self._session.project is not None and not self._reading:
+            self._session.say("info", _("No other case is left to look at: every one has its label."))
+
+    def openSelected(self) -> None:
+        """Open the case of the selected row."""
+        self._open(self.view.selected)
+
+    # What happens elsewhere
+
+    def _onProjectChanged(self) -> None:
+        self.model.setCells([])
+        self.ranking.close()
+        self._wanted = set()
+        if self._session.project is not None:
+            self._showStrategy()
+            self._onCasesChanged(None)
+        self._showWords()
+
+    def _onCasesChanged(self, caseIds: list[str] | None) -> None:
+        if caseIds is None:
+            self._wanted = None
+        elif self._wanted is not None:
+            self._wanted.update(filter(None, caseIds))
+        self._read()
+
+    def _onRoundsChanged(self) -> None:
+        self._onCasesChanged(None)
+
+    def _onCaseChanged(self) -> None:
+        """Another case is open, or the open one was edited: its journal may come or go in a moment."""
+        case = self._session.case
+        current = case.id if case is not None else self._session.loadingCase or ""
+        self.model.emphasise(current)
+        if self._touched and self._touched != current:
+            self._onCasesChanged([self._touched])
+        self._touched = current or self._touched
+        self._laterTimer.start(_LOOK_AGAIN_MS)
+        self._showNext()
+
+    def _onRankingChanged(self) -> None:
+        if self.ranking.isBusy:
+            self._pollTimer.start()
+        else:
+            self._pollTimer.stop()
+        self._showStrategy()
+        self._showNext()
+
+    # Reading
+
+    def _read(self) -> None:
+        project = self._session.project
+        if self._reading or project is None or self._wanted == set():
+            return
+        wanted, self._wanted = self._wanted, set()
+        self._reading = True
+
+        def read() -> list[Cells]:
+            with collectorAtRest():
+                rows = sorted(readRows(project, wanted), key=lambda row: naturalKey(row.id))
+                return [self._cells.of(row) for row in rows]
+
+        def arrived(cells: list[Cells]) -> None:
+            self._reading = False
+            if project is self._session.project:
+                (self.model.setCells if wanted is None else self.model.updateCells)(cells)
+                self._showWords()
+            self._read()
+
+        def failed(error: Exception) -> None:
+            self._reading = False
+            if project is self._session.project:
+                self._session.fail(error)
+
+        self._session.tasks.run(read, arrived, failed)
+
+    # Showing
+
+    def _fillFilter(self) -> list[str]:
+        groups = {
+            "": _("All cases"),
+            "todo": _("Without a label"),
+            "review": _("To review"),
+            "done": _("Done"),
+            "unfinished": _("Unfinished work"),
+            "failed": _("Could not be used"),
+            "held": _("Validation and test"),
+        }
+        for text in groups.values():
+            self.ui.filterCombo.addItem(text)
+        return list(groups)
+
+    def _filter(self) -> None:
+        self.model.setFilter(self._groups[max(self.ui.filterCombo.currentIndex, 0)], self.ui.searchBox.text)
+
+    def _showWords(self) -> None:
+        self._showNext()
+        self._showCount()
+        unsaved = [each.row.id for each in self.model.cells.values() if each.row.journal]
+        self.ui.unsavedLabel.setVisible(bool(unsaved))
+        links = ", ".join(f'<a href="{html.escape(each)}">{html.escape(each)}</a>' for each in unsaved[:_NAMED])
+        more = len(unsaved) - _NAMED
+        if more > 0:
+            links = _("{cases} and {count} more").format(cases=links, count=more)
+        self.ui.unsavedLabel.text = _("Unsaved work is kept in {cases}.").format(cases=links)
+
+    def _showCount(self) -> None:
+        count, shown, groups = len(self.model.cells), len(self.model.order), self.model.countOf()
+        parts = [_("1 case") if count == 1 else _("{count} cases").format(count=count)]
+        for text, number in ((_("{count} labelled"), groups["done"]), (_("{count} to review"), groups["review"])):
+            if number:
+                parts.append(text.format(count=number))
+        if shown < count:
+            parts.append(_("{count} shown").format(count=shown))
+        self.ui.countLabel.text = ", ".join(parts)
+
+    def _showNext(self) -> None:
+        found = self._recommended()
+        self.ui.nextButton.setEnabled(found is not None)
+        if self.ranking.isBusy:
+            text = _("The cases are being ranked again ...")
+        elif found is not None:
+            text = _("{case}: {reason}").format(case=found[0], reason=found[1])
+        elif self._reading:
+            text = _("Reading the list of cases ...")
+        else:
+            text = _("Every case has its label.") if self.model.cells else _("This project has no case yet.")
+        self.ui.nextLabel.text = text
+
+    def _recommended(self):
+        session = self._session
+        exclude = {session.loadingCase or "", "" if session.case is None else session.case.id, *(self._wanted or ())}
+        return recommend((each.row for each in self.model.cells.values()), exclude)
+
+    def _open(self, caseId: str) -> None:
+        if caseId:
+            self._session.openCase(caseId)
+
+    # The ranking
+
+    def _showStrategy(self) -> None:
+        if self._session.project is None:
+            return
+        chosen = self.ranking.strategy
+        names = dict(STRATEGIES())
+        names.setdefault(chosen, chosen)
+        combo = self.ui.strategyCombo
+        combo.blockSignals(True)
+        if self._strategies != list(names):
+            combo.clear()
+            self._strategies = list(names)
+            for text in names.values():
+                combo.addItem(text)
+        combo.setCurrentIndex(self._strategies.index(chosen))
+        combo.blockSignals(False)
+        combo.setEnabled(not self.ranking.isBusy)
+
+    def _onStrategyChosen(self, index: int) -> None:
+        if 0 <= index < len(self._strategies):
+            self.ranking.choose(self._strategies[index])

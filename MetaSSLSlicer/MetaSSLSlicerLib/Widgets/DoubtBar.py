@@ -1,0 +1,55 @@
+"""The small bar of a case's doubt in the table: how much of it is US, DC and DS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import qt
+
+from ..RegionColors import DC, DS, US
+
+WIDTH, HEIGHT = 44, 10
+FULL_SHARE = 0.5
+"""Of the voxels in and round the structures: so much doubt fills the bar."""
+
+_TRACK = (128, 128, 128, 70)
+_REGIONS = (DS, DC, US)
+
+
+class DoubtBar:
+    """Draws each bar once: shares that look the same share a picture."""
+
+    def __init__(self) -> None:
+        self._pixmaps: dict[tuple[int, ...], object] = {}
+
+    def pixmap(self, doubt: Mapping[str, float] | None):
+        """The picture for these shares, or None; where the networks differ stands left, as it matters most."""
+        if doubt is None:
+            return None
+        widths = _widths(doubt)
+        if widths not in self._pixmaps:
+            self._pixmaps[widths] = _draw(widths)
+        return self._pixmaps[widths]
+
+
+def _widths(doubt: Mapping[str, float]) -> tuple[int, ...]:
+    """The pixels of each region."""
+    left, widths = WIDTH, []
+    for region in _REGIONS:
+        width = min(left, round(doubt[region.key] / FULL_SHARE * WIDTH))
+        widths.append(width)
+        left -= width
+    return tuple(widths)
+
+
+def _draw(widths: tuple[int, ...]):
+    pixmap = qt.QPixmap(WIDTH, HEIGHT)
+    pixmap.fill(qt.QColor(*_TRACK))
+    painter = qt.QPainter()
+    painter.begin(pixmap)
+    left = 0
+    for region, width in zip(_REGIONS, widths, strict=True):
+        painter.fillRect(left, 0, width, HEIGHT, qt.QColor(region.color))
+        left += width
+    painter.end()
+    return pixmap

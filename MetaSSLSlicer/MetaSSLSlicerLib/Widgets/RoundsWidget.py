@@ -1,0 +1,263 @@
+"""The section "Rounds": every training so far, the choice of one, comparing, and export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import qt
+from metassl.project.export import Exported
+from metassl.project.round_choice import choose_newest, review_round, train_on_from
+
+from ..Logic.ExportTask import ExportTask
+from ..Logic.RoundComparison import RoundComparison, compareRound
+from ..Logic.RoundTable import RoundList, RoundRow, RoundTable, describe
+from ..Logic.Session import Session
+from ..Translation import _
+from . import RoundTableModel as Columns
+from .chooseFolder import chooseFolder
+from .loadUi import loadUi
+from .RoundTableModel import RoundTableModel
+
+_PROGRESS_MS = 300
+
+
+class RoundsWidget:
+    """`chooseFolder(title, start)` asks the user for a folder; "" means that none was chosen."""
+
+    def __init__(self, session: Session, chooseFolder: Callable[[str, str], str] = chooseFolder) -> None:
+        self._session, self._chooseFolder = session, chooseFolder
+        self._reader, self._list = RoundTable(), RoundList()
+        self._reading = self._wanted = False
+        self._comparison: RoundComparison | None = None
+        self.export = ExportTask(session)
+        self.model = RoundTableModel()
+        self.widget, self.ui = loadUi("RoundsWidget")
+        self._setUpTable()
+        self._timer = qt.QTimer()
+        self._timer.setInterval(_PROGRESS_MS)
+        self._timer.connect("timeout()", self._showProgress)
+        buttons = (
+            (self.ui.useButton, self.useSelected),
+            (self.ui.startButton, self.startFromSelected),
+            (self.ui.newestButton, self.backToNewest),
+            (self.ui.compareButton, self.compare),
+            (self.ui.exportButton, self.exportAll),
+        )
+        for button, action in buttons:
+            button.connect("clicked(bool)", lambda _checked, action=action: action())
+        self._connections = (
+            (session.projectChanged, self._onProjectChanged),
+            (session.roundsChanged, self.refresh),
+            (session.caseChanged, self._onCaseChanged),
+            (session.caseClosed, self._forgetComparison),
+            (self.export.finished, self._onExported),
+        )
+        for signal, slot in self._connections:
+            signal.connect(slot)
+        self._onProjectChanged()
+
+    def cleanup(self) -> None:
+        """No timer or signal of this section is left."""
+        self._timer.stop()
+        for signal, slot in self._connections:
+            signal.disconnect(slot)
+
+    def enter(self) -> None:
+        """The module is shown: another program may have trained meanwhile."""
+        self.refresh()
+
+    @property
+    def selected(self) -> RoundRow | None:
+        """The round of the selected row."""
+        return self.model.rowAt(self.ui.table.currentIndex().row())
+
+    def refresh(self) -> None:
+        """Read the rounds again, in a task."""
+        project = self._session.project
+        self._wanted = project is not None
+        if self._reading or not self._wanted:
+            return
+        self._reading, self._wanted = True, False
+
+        def arrived(found: RoundList) -> None:
+            self._reading = False
+            if project is self._session.project:
+                self._show(found)
+            if self._wanted:
+                self.refresh()
+
+        def failed(error: Exception) -> None:
+            self._reading = False
+            self._session.fail(error)
+
+        self._session.tasks.run(lambda: self._reader.rows(project), arrived, failed)
+
+    # Choosing a round
+
+    def useSelected(self) -> None:
+        """Review the predictions of the selected round."""
+        row, project = self.selected, self._session.project
+        if row is not None:
+            text = _("The predictions of round {number} are shown now.").format(number=row.number)
+            self._choose(lambda: review_round(project, row.number), text)
+
+    def startFromSelected(self) -> None:
+        """Go back to the selected round: the next training starts from it."""
+        row, project = self.selected, self._session.project
+        if row is not None:
+            text = _("The next training starts from round {number}. The later rounds stay where they are.")
+            self._choose(lambda: train_on_from(project, row.number), text.format(number=row.number))
+
+    def backToNewest(self) -> None:
+        """Let the newest round count again."""
+        project = self._session.project
+        self._choose(lambda: choose_newest(project), _("The newest round counts again."))
+
+    def _choose(self, choose: Callable[[], None], text: str) -> None:
+        session, project = self._session, self._session.project
+
+        def chosen(_result: None) -> None:
+            if project is not session.project:
+                return
+            session.say("info", text)
+            session.roundsChanged.emit()
+            session.casesChanged.emit(None)
+            if session.case is not None and not session.case.isModified:
+                session.openCase(session.case.id)  # with the prediction of the round that counts now
+
+        session.tasks.run(choose, chosen, session.fail)
+
+    # Comparing
+
+    def compare(self) -> None:
+        """Outline what the selected round predicted of the open case, or take that away again."""
+        case, row = self._session.case, self.selected
+        if self._comparison is not None:
+            case.nodes.removeComparison()
+            self._forgetComparison()
+            return
+        reference = self._reference()
+        if case is None or row is None or reference is None:
+            return
+        array, name = reference
+        project, geometry = self._session.project, case.data.geometry
+        self._session.tasks.run(
+            lambda: compareRound(project, case.id, row.number, geometry, array, name),
+            lambda found: self._showComparison(case, found),
+            self._session.fail,
+        )
+
+    def _reference(self):
+        """What of the open case another round is compared with, and its name; None when there is nothing."""
+        case, row = self._session.case, self.selected
+        if case is None or row is None:
+            return None
+        prediction = case.data.prediction
+        if prediction is not None and prediction.round != row.number:
+            return prediction.segmentation, _("round {number}").format(number=prediction.round)
+        return None if case.data.label is None else (case.data.label, _("your label"))
+
+    def _showComparison(self, case, found: RoundComparison) -> None:
+        if case is not self._session.case:
+            return
+        name = _("round {number}").format(number=found.round)
+        case.nodes.addComparison(found.segmentation, name)
+        self._comparison = found
+        self._showWords()
+
+    def _forgetComparison(self) -> None:
+        self._comparison = None
+        self._showWords()
+
+    # Export
+
+    def exportAll(self) -> None:
+        """Write labels and predictions into a new folder inside one that the user chooses."""
+        project = self._session.project
+        if project is None or self.export.isBusy:
+            return
+        folder = self._chooseFolder(_("Where to put the folder of exported files"), str(project.path.parent))
+        if folder:
+            self.export.start(folder)
+            self._timer.start()
+            self._showWords()
+
+    def _onExported(self, result: Exported | None) -> None:
+        self._timer.stop()
+        self._showWords()
+        if result is None:
+            return
+        text = _("Exported {labels} labels and {predictions} predictions to {folder}.").format(
+            labels=len(result.labels), predictions=len(result.predictions), folder=result.folder
+        )
+        if result.failed:
+            text += " " + _("Left out: {reasons}").format(reasons="; ".join(list(result.failed.values())[:3]))
+        level = "warning" if result.failed else "info"
+        url = qt.QUrl.fromLocalFile(str(result.folder))
+        self._session.say(level, text, _("Open the folder"), lambda: qt.QDesktopServices.openUrl(url))
+
+    # Showing
+
+    def _setUpTable(self) -> None:
+        table = self.ui.table
+        table.setModel(self.model.model)
+        metrics = table.fontMetrics()
+        table.verticalHeader().setVisible(False)
+        table.verticalHeader().setDefaultSectionSize(metrics.height() + 8)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(20)
+        widest = {
+            Columns.NUMBER: _("Round"),
+            Columns.DATE: "00 Mmm 00:00",
+            Columns.LABELS: _("Labels"),
+            Columns.DICE: "0.00 ",
+            Columns.TIME: "59:59 min",
+            Columns.STATE: _("interrupted"),
+        }
+        for column, text in widest.items():
+            header.resizeSection(column, metrics.horizontalAdvance(text) + 10)
+        header.setSectionResizeMode(Columns.DEVICE, qt.QHeaderView.Stretch)
+        table.selectionModel().connect("currentRowChanged(QModelIndex,QModelIndex)", self._onSelected)
+
+    def _onProjectChanged(self) -> None:
+        self._reader = RoundTable()
+        self._comparison = None
+        self._show(RoundList())
+        self.refresh()
+
+    def _onCaseChanged(self) -> None:
+        self._showWords()
+
+    def _onSelected(self, _current, _previous) -> None:
+        self._showWords()
+
+    def _show(self, found: RoundList) -> None:
+        former = self.selected
+        self._list = found
+        self.model.setRows(found.rows)
+        place = -1 if former is None else self.model.placeOf(former.number)
+        if place < 0:
+            place = next((place for place, row in enumerate(found.rows) if row.isShown), 0)
+        if found.rows:
+            self.ui.table.setCurrentIndex(self.model.model.index(place, Columns.NUMBER))
+        self._showWords()
+
+    def _showWords(self) -> None:
+        ui, row = self.ui, self.selected
+        ui.table.setVisible(bool(self._list.rows))
+        ui.roundLabel.text = _("No training yet. The first one makes round 1.") if row is None else describe(row)
+        ui.useButton.setEnabled(row is not None and row.summary.predicted > 0 and not row.isShown)
+        ui.startButton.setEnabled(row is not None and row.summary.has_model and not row.isStart)
+        ui.newestButton.setEnabled(self._list.isChosen)
+        ui.exportButton.setEnabled(not self.export.isBusy)
+        comparing = self._comparison is not None
+        ui.compareButton.text = _("Hide the comparison") if comparing else _("Compare on the open case")
+        ui.compareButton.setEnabled(comparing or (self._reference() is not None and row.summary.predicted > 0))
+        ui.comparisonLabel.setVisible(comparing)
+        ui.comparisonLabel.text = self._comparison.text if comparing else ""
+        self._showProgress()
+
+    def _showProgress(self) -> None:
+        self.ui.progressLabel.setVisible(self.export.isBusy)
+        self.ui.progressLabel.text = self.export.progressText

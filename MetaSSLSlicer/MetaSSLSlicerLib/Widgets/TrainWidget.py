@@ -1,0 +1,206 @@
+"""The section "Train": one button, what it trains on, and how it gets on."""
+
+from __future__ import annotations
+
+import qt
+from metassl.jobs import JobStatus
+from metassl.project import MetaSSLError
+
+from ..Logic.TrainingAdvice import TrainingAdvice
+from ..Logic.TrainingJob import TrainingJob
+from ..Logic.TrainingOptions import ACCURATE_MINUTES, DEVICES, FAST_MINUTES, HOSTS, LOSSES, TrainingOptions
+from ..Logic.TrainingWords import detailText, noticeText, stageText
+from ..Translation import _
+from .CurvePicture import CurvePicture
+from .EngineWidget import EngineWidget
+from .loadUi import loadUi
+
+PRESET_KEY = "MetaSSL/trainMinutes"
+_TICK_MS = 500
+_LOG_BYTES = 16 << 10
+
+
+class TrainWidget:
+    """Drives the job with its timer, whether or not the module is shown: predictions come in all the time."""
+
+    def __init__(self, session, job: TrainingJob, engine: EngineWidget) -> None:
+        self._session, self.job, self._engine = session, job, engine
+        self.widget, self.ui = loadUi("TrainWidget")
+        self._curve = CurvePicture(self.ui.curveLabel)
+        self._fillCombos()
+        ui = self.ui
+        ui.trainButton.connect("clicked(bool)", self._onTrain)
+        ui.newRoundButton.connect("clicked(bool)", self._onTrainAnew)
+        ui.openLogButton.connect("clicked(bool)", self._onOpenLog)
+        ui.presetComboBox.connect("currentIndexChanged(int)", self._onPreset)
+        ui.minutesSpinBox.connect("valueChanged(double)", self._refreshDevice)
+        ui.deviceComboBox.connect("currentIndexChanged(int)", self._refreshDevice)
+        job.statusChanged.connect(self._refresh)
+        engine.setup.changed.connect(self._refreshDevice)
+        session.projectChanged.connect(self._onProjectChanged)
+        self._timer = qt.QTimer()
+        self._timer.setInterval(_TICK_MS)
+        self._timer.connect("timeout()", self._onTick)
+        self._timer.start()
+        job.attach()
+        self._refresh()
+
+    def cleanup(self) -> None:
+        """Stop looking; the training itself goes on."""
+        self._timer.stop()
+        self._session.projectChanged.disconnect(self._onProjectChanged)
+        self._engine.setup.changed.disconnect(self._refreshDevice)
+        self.job.statusChanged.disconnect(self._refresh)
+        self.job.cleanup()
+
+    @property
+    def options(self) -> TrainingOptions:
+        """What is chosen now."""
+        ui = self.ui
+        return TrainingOptions(
+            minutes=float(ui.minutesSpinBox.value or _chosen(ui.presetComboBox)),
+            host=_chosen(ui.hostComboBox),
+            loss=_chosen(ui.lossComboBox),
+            device=_chosen(ui.deviceComboBox),
+        )
+
+    # What the user does
+
+    def train(self, options: TrainingOptions | None = None) -> None:
+        """Start, or go on; when something is missing, ask and install it first."""
+        if self._engine.setup.state in ("unknown", "missing"):
+            self._engine.setup.lookAgain()
+        if self._engine.setup.state == "missing" and not self._engine.install():
+            return
+        self._try(lambda: self.job.start(options or self.options))
+
+    def stop(self) -> None:
+        """Ask the job to stop."""
+        self._try(self.job.stop)
+
+    def _onTrain(self, _checked: bool = False) -> None:
+        self.stop() if self.job.isRunning else self.train()
+
+    def _onTrainAnew(self, _checked: bool = False) -> None:
+        chosen = self.options
+        self.train(TrainingOptions(chosen.minutes, chosen.host, chosen.loss, chosen.device, newRound=True))
+
+    def _onOpenLog(self, _checked: bool = False) -> None:
+        if self.job.logPath is not None:
+            qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self.job.logPath)))
+
+    def _onPreset(self, _index: int = 0) -> None:
+        qt.QSettings().setValue(PRESET_KEY, _chosen(self.ui.presetComboBox))
+        self.ui.minutesSpinBox.value = 0
+        self._refreshDevice()
+
+    def _try(self, do) -> None:
+        try:
+            do()
+        except MetaSSLError as error:
+            self._session.fail(error)
+
+    # What is shown
+
+    def _onTick(self) -> None:
+        self.job.tick()
+        self._refreshCurve()
+        self._refreshLog()
+
+    def _onProjectChanged(self) -> None:
+        self._refresh()
+
+    def _refresh(self, _status: JobStatus | None = None) -> None:
+        job, ui, status = self.job, self.ui, self.job.status
+        ui.trainButton.text = self._buttonText()
+        ui.trainButton.setEnabled(self._session.project is not None and not job.isStarting and not job.isStopping)
+        ui.newRoundButton.setVisible(job.canGoOn)
+        for choice in (ui.presetComboBox, ui.advancedGroup):
+            choice.setEnabled(not job.isRunning)
+        advice = job.problem or (TrainingAdvice.of(status) if status is not None and not job.isRunning else None)
+        ui.problemFrame.setVisible(advice is not None)
+        if advice is not None:
+            ui.problemLabel.text, ui.adviceLabel.text = advice.text, advice.whatToDo
+            ui.openLogButton.setVisible(job.logPath is not None and job.problem is None)
+        ui.progressWidget.setVisible(status is not None or job.isStarting)
+        ui.logGroup.setVisible(status is not None)
+        self._refreshDevice()
+        self._refreshProgress(status)
+        self._refreshCurve()
+
+    def _buttonText(self) -> str:
+        job = self.job
+        if job.isStarting:
+            return _("Starting ...")
+        if job.isStopping:
+            return _("Stopping after this step ...")
+        if job.isRunning:
+            return _("Stop")
+        return _("Go on with the training") if job.canGoOn else _("Train")
+
+    def _refreshProgress(self, status: JobStatus | None) -> None:
+        ui, starting = self.ui, self.job.isStarting
+        ui.stageLabel.text = _("Starting") if starting or status is None else stageText(status)
+        details = "" if starting or status is None else detailText(status)
+        notices = "" if starting or status is None else noticeText(status)
+        for label, text in ((ui.detailLabel, details), (ui.noticeLabel, notices)):
+            label.text = text
+            label.setVisible(bool(text))
+        running = self.job.isRunning
+        ui.progressBar.setVisible(running)
+        known = running and not starting and status.total > 0
+        ui.progressBar.setRange(0, status.total if known else 0)
+        if known:
+            ui.progressBar.setValue(min(status.step, status.total))
+
+    def _refreshDevice(self, *_ignored: object) -> None:
+        status, setup, chosen = self.job.status, self._engine.setup, self.options
+        if self.job.isRunning and status is not None and status.device_name:
+            text = _("Trains on {device}").format(device=status.device_name)
+        elif chosen.device == "cpu" and setup.state == "ready":
+            text = _("Will train on the CPU, as chosen under Advanced: about {minutes:g} minutes")
+            text = text.format(minutes=chosen.minutes)
+        else:
+            text = setup.deviceLine(chosen.minutes)
+        self.ui.deviceLabel.text = text
+
+    def _refreshCurve(self) -> None:
+        job, label = self.job, self.ui.curveLabel
+        loss, dice = job.curve, job.dice
+        hasCurve = len(loss) > 1 and not job.isStarting
+        label.setVisible(hasCurve)
+        if hasCurve:
+            training = job.status is not None and job.status.stage == "training"
+            self._curve.draw(loss, dice, job.status.total if training else 0)
+
+    def _refreshLog(self) -> None:
+        ui = self.ui
+        if ui.logGroup.collapsed or not ui.logGroup.isVisible():
+            return
+        text = self.job.lastLog(_LOG_BYTES)
+        if text != ui.logEdit.plainText:
+            ui.logEdit.setPlainText(text)
+            bar = ui.logEdit.verticalScrollBar()
+            bar.value = bar.maximum
+
+    def _fillCombos(self) -> None:
+        ui = self.ui
+        presets = (_("Fast (4 min)"), FAST_MINUTES), (_("Accurate (15 min)"), ACCURATE_MINUTES)
+        devices = _("Automatic: a GPU if there is one"), _("NVIDIA GPU"), _("Apple GPU"), _("CPU")
+        hosts = _("Two networks (CPS)"), _("Network and mean (Mean Teacher)")
+        losses = _("weighted by region (MetaSSL)"), _("all alike (plain)")
+        for text, minutes in presets:
+            ui.presetComboBox.addItem(text, minutes)
+        for combo, texts, values in (
+            (ui.deviceComboBox, devices, DEVICES),
+            (ui.hostComboBox, hosts, HOSTS),
+            (ui.lossComboBox, losses, LOSSES),
+        ):
+            for text, value in zip(texts, values, strict=True):
+                combo.addItem(text, value)
+        if float(qt.QSettings().value(PRESET_KEY, FAST_MINUTES)) == ACCURATE_MINUTES:
+            ui.presetComboBox.setCurrentIndex(1)
+
+
+def _chosen(combo):
+    return combo.itemData(combo.currentIndex)
