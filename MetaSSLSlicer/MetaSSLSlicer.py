@@ -55,8 +55,8 @@ class MetaSSLSlicerWidget(ScriptedLoadableModuleWidget):
     """Builds the panel when the module is first opened, and passes on what Slicer tells it."""
 
     def __init__(self, parent=None):
-        ScriptedLoadableModuleWidget.__init__(self, parent)
         self.panel = None
+        ScriptedLoadableModuleWidget.__init__(self, parent)
 
     def setup(self):
         """Build the panel."""

@@ -12,8 +12,8 @@ import pytest
 from metassl import cli
 from metassl.cli import main
 from metassl.commands import STORY
-from metassl.commands.train import HOSTS, LOSSES
 from metassl.jobs import EventWriter, JobRecord, LocalLauncher
+from metassl.jobs.hosts_catalog import HOST_CATALOG, HOSTS, LOSSES
 from metassl.project import Geometry, Project, write_array
 
 COMMANDS = [module.__name__.rpartition(".")[2] for _, modules in STORY for module in modules]
@@ -90,7 +90,8 @@ def test_help_tells_the_commands_in_the_order_of_the_story(capsys):
     places = [text.index(f"\n  {name} ") for name in COMMANDS]
     assert end.value.code == 0
     assert places == sorted(places)
-    assert set(COMMANDS) == set("demo new label status train stop predict rank evaluate report doctor".split())
+    expected = "demo sample new label train hosts status stop rounds predict rank evaluate report export doctor"
+    assert set(COMMANDS) == set(expected.split())
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -157,8 +158,21 @@ def test_wrong_options_are_answered_in_one_line(words, capsys):
 
 def test_the_choices_of_train_are_those_of_the_engine():
     hosts = pytest.importorskip("metassl.hosts")
-    assert set(HOSTS) == set(hosts.HOSTS)
-    assert set(LOSSES) == set(hosts.LOSSES)
+    assert tuple(hosts.HOSTS) == HOSTS
+    assert hosts.LOSSES == LOSSES
+
+
+def test_hosts_are_listed_with_one_line_and_their_citation(capsys):
+    code, out, _ = run(capsys, "hosts")
+    assert code == 0
+    for host in HOST_CATALOG:
+        assert f"{host.title}: {host.summary}" in out and host.citation in out
+    code, out, err = run(capsys, "hosts", "--json")
+    found = json.loads(out)
+    assert [host["name"] for host in found["hosts"]] == list(HOSTS)
+    assert all(all(host.values()) for host in found["hosts"])
+    assert found["default"]["host"] in HOSTS and found["default"]["loss"] in LOSSES
+    assert "default: --host" in err
 
 
 def test_a_users_error_shows_its_traceback_only_on_request(tmp_path, capsys, monkeypatch):

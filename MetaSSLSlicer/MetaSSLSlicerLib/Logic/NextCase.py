@@ -48,7 +48,7 @@ def _reason(row: CaseRow) -> str:
     elif row.doubt is not None:
         parts.append(_("Its prediction is new, and the most doubtful of those that are not ranked yet."))
     else:
-        parts.append(_("Nothing is predicted here yet: the first one in the order of names."))
+        parts.append(_("Nothing is predicted yet: cases come in the order of their names."))
     return " ".join(parts)
 
 

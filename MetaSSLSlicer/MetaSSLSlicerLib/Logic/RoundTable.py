@@ -98,6 +98,12 @@ def durationText(seconds: float) -> str:
     return _("{time} h").format(time=f"{whole // 3600}:{whole % 3600 // 60:02d}")
 
 
+def clockText(seconds: float) -> str:
+    """ "3:07" for tables: minutes and seconds, or nothing for no time at all."""
+    whole = round(seconds)
+    return f"{whole // 60}:{whole % 60:02d}" if whole > 0 else ""
+
+
 def describe(row: RoundRow) -> str:
     """A round in a few sentences."""
     found = row.summary
@@ -121,7 +127,9 @@ def _title(found: RoundSummary) -> str:
         else _("from scratch")
     )
     labels = _("1 label") if found.labels == 1 else _("{count} labels").format(count=found.labels)
-    text = _("Round {number}: {labels}, {start}").format(number=found.number, labels=labels, start=start)
+    text = _("Round {number} of {date}: {labels}, {start}").format(
+        number=found.number, date=dateText(found.created), labels=labels, start=start
+    )
     return ", ".join(filter(None, [text, found.device, durationText(found.seconds), stateText(found.state)])) + "."
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 
 from ..Logic.CaseTable import CaseRow
+from ..Logic.RoundTable import clockText
 from ..Translation import _
 
 NAME, STATE, DOUBT, GAIN, DICE, TIME = range(6)
@@ -66,7 +68,7 @@ class CaseCells:
             "",
             "" if row.gain is None else f"{row.gain:.2f}",
             "" if row.dice is None else f"{row.dice:.2f}",
-            _clock(row.seconds),
+            clockText(row.seconds),
         )
         keys = (
             naturalKey(row.id),
@@ -114,11 +116,6 @@ def _stateKey(row: CaseRow) -> float:
     return known + (0 if row.split == "pool" else 100)
 
 
-def _clock(seconds: float) -> str:
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02d}" if whole else ""
-
-
 def _groups(row: CaseRow) -> frozenset[str]:
     """The groups of cases, as the filter above the table names them, that this one is in."""
     inPool = row.split == "pool"
@@ -130,4 +127,10 @@ def _groups(row: CaseRow) -> frozenset[str]:
         ("failed", bool(row.failed)),
         ("held", not inPool),
     )
-    return frozenset(group for group, here in belongs if here)
+    return _shared(tuple(group for group, here in belongs if here))
+
+
+@cache
+def _shared(names: tuple[str, ...]) -> frozenset[str]:
+    """One set for all rows that are in the same groups."""
+    return frozenset(names)

@@ -55,18 +55,22 @@ class CaseTableModel:
         """True when nothing is still to be written."""
         return not self._unwritten
 
-    def setCells(self, cells: Iterable[Cells]) -> None:
-        """Show these cases and no others; they come in the order of their names."""
-        found = {each.row.id: each for each in cells}
-        if found.keys() == self.cells.keys():
-            self.updateCells(found.values())
+    def differing(self, cells: Iterable[Cells]) -> list[Cells]:
+        """Those that are not shown as they are. Thousands are slow to compare: this may be called in a task."""
+        return [each for each in cells if self.cells.get(each.row.id) != each]
+
+    def setCells(self, caseIds: list[str], changed: Iterable[Cells]) -> None:
+        """Show these cases, in the order of their names, and no others; `changed`: what differs of them."""
+        if self.cells.keys() == set(caseIds):
+            self.updateCells(changed)
             return
-        self.cells = found
+        found = {**self.cells, **{each.row.id: each for each in changed}}
+        self.cells = {caseId: found[caseId] for caseId in caseIds}
         self._arrange()
 
-    def updateCells(self, cells: Iterable[Cells]) -> None:
-        """Show what changed of these cases; the others stay as they are."""
-        changed = {each.row.id: each for each in cells if self.cells.get(each.row.id) != each}
+    def updateCells(self, changed: Iterable[Cells]) -> None:
+        """Show what differs of these cases; the others stay as they are."""
+        changed = {each.row.id: each for each in changed}
         new = changed.keys() - self.cells.keys()
         self.cells.update(changed)
         if new:
@@ -125,7 +129,6 @@ class CaseTableModel:
         self.model.setRowCount(len(self.order))
         top = min(max(self._topRow(), 0), len(self.order))
         self._unwritten = [*self.order[:top], *reversed(self.order[top:])]  # taken from its end
-        self._fill()
         self.reordered.emit()
         self._timer.start()
 
@@ -168,5 +171,5 @@ class CaseTableModel:
         font.setBold(caseId == self._emphasised)
         model.setData(name, font, qt.Qt.FontRole)
         doubt = model.index(place, Columns.DOUBT)
-        model.setData(doubt, self._bars.pixmap(each.row.doubt), qt.Qt.DecorationRole)
+        model.setData(doubt, self._bars.icon(each.row.doubt), qt.Qt.DecorationRole)
         model.setData(doubt, each.hint, qt.Qt.ToolTipRole)

@@ -36,10 +36,12 @@ class CasesWidget:
         self._touched = ""
         self._groups = self._fillFilter()
         self._strategies: list[str] = []
-        self._pollTimer, self._laterTimer = qt.QTimer(), qt.QTimer()
+        self._pollTimer, self._laterTimer, self._wordsTimer = qt.QTimer(), qt.QTimer(), qt.QTimer()
         self._pollTimer.setInterval(_POLL_MS)
         self._pollTimer.connect("timeout()", self.ranking.poll)
-        self._laterTimer.setSingleShot(True)
+        for timer in (self._laterTimer, self._wordsTimer):
+            timer.setSingleShot(True)
+        self._wordsTimer.connect("timeout()", self._showWords)
         self._laterTimer.connect("timeout()", lambda: self._onCasesChanged([self._touched]))
         ui = self.ui
         ui.nextButton.connect("clicked(bool)", lambda _checked: self.openNext())
@@ -67,6 +69,7 @@ class CasesWidget:
             signal.disconnect(slot)
         self._pollTimer.stop()
         self._laterTimer.stop()
+        self._wordsTimer.stop()
         self.ranking.close()
         self.view.cleanup()
 
@@ -89,7 +92,7 @@ class CasesWidget:
     # What happens elsewhere
 
     def _onProjectChanged(self) -> None:
-        self.model.setCells([])
+        self.model.setCells([], [])
         self.ranking.close()
         self._wanted = set()
         if self._session.project is not None:
@@ -112,7 +115,8 @@ class CasesWidget:
         case = self._session.case
         current = case.id if case is not None else self._session.loadingCase or ""
         self.model.emphasise(current)
-        if self._touched and self._touched != current:
+        if self._touched != current:
+            self.view.select(current)
             self._onCasesChanged([self._touched])
         self._touched = current or self._touched
         self._laterTimer.start(_LOOK_AGAIN_MS)
@@ -135,16 +139,20 @@ class CasesWidget:
         wanted, self._wanted = self._wanted, set()
         self._reading = True
 
-        def read() -> list[Cells]:
+        def read() -> tuple[list[str], list[Cells]]:
             with collectorAtRest():
                 rows = sorted(readRows(project, wanted), key=lambda row: naturalKey(row.id))
-                return [self._cells.of(row) for row in rows]
+                return [row.id for row in rows], self.model.differing(self._cells.of(row) for row in rows)
 
-        def arrived(cells: list[Cells]) -> None:
+        def arrived(found: tuple[list[str], list[Cells]]) -> None:
             self._reading = False
             if project is self._session.project:
-                (self.model.setCells if wanted is None else self.model.updateCells)(cells)
-                self._showWords()
+                caseIds, changed = found
+                if wanted is None:
+                    self.model.setCells(caseIds, changed)
+                else:
+                    self.model.updateCells(changed)
+                self._wordsTimer.start(0)
             self._read()
 
         def failed(error: Exception) -> None:
@@ -205,7 +213,7 @@ class CasesWidget:
             text = _("Reading the list of cases ...")
         else:
             text = _("Every case has its label.") if self.model.cells else _("This project has no case yet.")
-        self.ui.nextLabel.text = text
+        self.ui.nextLabel.text = text.replace(" %", "\u00a0%")
 
     def _recommended(self):
         session = self._session

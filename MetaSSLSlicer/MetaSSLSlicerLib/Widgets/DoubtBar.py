@@ -20,16 +20,19 @@ class DoubtBar:
     """Draws each bar once: shares that look the same share a picture."""
 
     def __init__(self) -> None:
-        self._pixmaps: dict[tuple[int, ...], object] = {}
+        self._icons: dict[tuple[int, ...], object] = {}
 
-    def pixmap(self, doubt: Mapping[str, float] | None):
+    def icon(self, doubt: Mapping[str, float] | None):
         """The picture for these shares, or None; where the networks differ stands left, as it matters most."""
         if doubt is None:
             return None
         widths = _widths(doubt)
-        if widths not in self._pixmaps:
-            self._pixmaps[widths] = _draw(widths)
-        return self._pixmaps[widths]
+        if widths not in self._icons:
+            pixmap, icon = _draw(widths), qt.QIcon()
+            for mode in (qt.QIcon.Normal, qt.QIcon.Selected):  # Qt would tint it in the selected row
+                icon.addPixmap(pixmap, mode)
+            self._icons[widths] = icon
+        return self._icons[widths]
 
 
 def _widths(doubt: Mapping[str, float]) -> tuple[int, ...]:

@@ -30,7 +30,7 @@ class PanelWidget:
         self.job = TrainingJob(session, self.engine)
         self.banner = Banner()
         self.projectWidget = ProjectWidget(session)
-        self.casesWidget = CasesWidget(session)
+        self.casesWidget = CasesWidget(session, self.engine)
         self.reviewWidget = ReviewWidget(session)
         self.annotateWidget = AnnotateWidget(session)
         self.engineWidget = EngineWidget(session, self.engine)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import qt
 
-from ..Logic.RoundTable import RoundRow, dateText, describe, durationText, stateText
+from ..Logic.RoundTable import RoundRow, clockText, dateText, describe, stateText
 from ..Translation import _
 
 NUMBER, DATE, LABELS, DICE, DEVICE, TIME, STATE = range(7)
@@ -20,26 +20,47 @@ class RoundTableModel:
         self.model.setColumnCount(len(headings))
         self.model.setHorizontalHeaderLabels(list(headings))
         hints = {
+            NUMBER: _("In bold: the round whose predictions are shown"),
             LABELS: _("How many labels it learnt from"),
             DICE: _("Mean Dice on the validation cases at its end"),
-            TIME: _("How long it trained and predicted, pauses left out"),
+            TIME: _("How long it trained and predicted, in minutes and seconds; pauses are left out"),
         }
         for column, text in hints.items():
             self.model.setHeaderData(column, qt.Qt.Horizontal, text, qt.Qt.ToolTipRole)
+
+    def showIn(self, table) -> None:
+        """Set up a QTableView for the rounds; the device takes the room that is left."""
+        table.setModel(self.model)
+        metrics = table.fontMetrics()
+        table.verticalHeader().setVisible(False)
+        table.verticalHeader().setDefaultSectionSize(metrics.height() + 8)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(20)
+        widest = {
+            NUMBER: _("Round"),
+            DATE: "00 Mmm",
+            LABELS: _("Labels"),
+            DICE: _("Dice"),
+            TIME: "00:00",
+            STATE: _("finished"),
+        }
+        for column, text in widest.items():
+            header.resizeSection(column, metrics.horizontalAdvance(text) + 10)
+        header.setSectionResizeMode(DEVICE, qt.QHeaderView.Stretch)
 
     def setRows(self, rows: tuple[RoundRow, ...]) -> None:
         """Show these rounds."""
         self.rows = rows
         self.model.setRowCount(len(rows))
         for place, row in enumerate(rows):
-            font = qt.QFont()
+            font, hint = qt.QFont(), describe(row)
             font.setBold(row.isShown)
-            hint = describe(row)
+            self.model.setData(self.model.index(place, NUMBER), font, qt.Qt.FontRole)
             for column, text in enumerate(_texts(row)):
                 index = self.model.index(place, column)
                 self.model.setData(index, text, qt.Qt.DisplayRole)
                 self.model.setData(index, hint, qt.Qt.ToolTipRole)
-                self.model.setData(index, font, qt.Qt.FontRole)
 
     def rowAt(self, place: int) -> RoundRow | None:
         """The round in a row of the view."""
@@ -54,10 +75,10 @@ def _texts(row: RoundRow) -> tuple[str, ...]:
     found = row.summary
     return (
         str(found.number),
-        dateText(found.created),
+        dateText(found.created, "%d %b"),
         str(found.labels),
         "" if found.dice is None else f"{found.dice:.2f}",
-        found.device.partition(" (")[0],
-        durationText(found.seconds),
+        found.device.removeprefix("NVIDIA ").partition(" (")[0],
+        clockText(found.seconds),
         stateText(found.state),
     )

@@ -13,7 +13,6 @@ from ..Logic.RoundComparison import RoundComparison, compareRound
 from ..Logic.RoundTable import RoundList, RoundRow, RoundTable, describe
 from ..Logic.Session import Session
 from ..Translation import _
-from . import RoundTableModel as Columns
 from .chooseFolder import chooseFolder
 from .loadUi import loadUi
 from .RoundTableModel import RoundTableModel
@@ -32,7 +31,8 @@ class RoundsWidget:
         self.export = ExportTask(session)
         self.model = RoundTableModel()
         self.widget, self.ui = loadUi("RoundsWidget")
-        self._setUpTable()
+        self.model.showIn(self.ui.table)
+        self.ui.table.selectionModel().connect("currentRowChanged(QModelIndex,QModelIndex)", self._onSelected)
         self._timer = qt.QTimer()
         self._timer.setInterval(_PROGRESS_MS)
         self._timer.connect("timeout()", self._showProgress)
@@ -198,28 +198,6 @@ class RoundsWidget:
 
     # Showing
 
-    def _setUpTable(self) -> None:
-        table = self.ui.table
-        table.setModel(self.model.model)
-        metrics = table.fontMetrics()
-        table.verticalHeader().setVisible(False)
-        table.verticalHeader().setDefaultSectionSize(metrics.height() + 8)
-        header = table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setMinimumSectionSize(20)
-        widest = {
-            Columns.NUMBER: _("Round"),
-            Columns.DATE: "00 Mmm 00:00",
-            Columns.LABELS: _("Labels"),
-            Columns.DICE: "0.00 ",
-            Columns.TIME: "59:59 min",
-            Columns.STATE: _("interrupted"),
-        }
-        for column, text in widest.items():
-            header.resizeSection(column, metrics.horizontalAdvance(text) + 10)
-        header.setSectionResizeMode(Columns.DEVICE, qt.QHeaderView.Stretch)
-        table.selectionModel().connect("currentRowChanged(QModelIndex,QModelIndex)", self._onSelected)
-
     def _onProjectChanged(self) -> None:
         self._reader = RoundTable()
         self._comparison = None
@@ -240,7 +218,7 @@ class RoundsWidget:
         if place < 0:
             place = next((place for place, row in enumerate(found.rows) if row.isShown), 0)
         if found.rows:
-            self.ui.table.setCurrentIndex(self.model.model.index(place, Columns.NUMBER))
+            self.ui.table.setCurrentIndex(self.model.model.index(place, 0))
         self._showWords()
 
     def _showWords(self) -> None:

@@ -1,0 +1,146 @@
+"""Labels and predictions as plain files for other programs: NIfTI images and two tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .cases import Case
+from .errors import MetaSSLError, ProjectError
+from .files import make_folder, read_json, write_text
+from .geometry import Geometry
+from .images import IGNORE, read_labels, write_array
+from .project import Project
+from .rounds import PredictionPaths, Round
+
+WHAT = ("labels", "predictions")
+DOUBTFUL = ("US", "DC", "DS")
+
+Report = Callable[[int, int, str], None]
+
+
+@dataclass
+class Exported:
+    """What came of an export: the ids of the written cases, and why others failed."""
+
+    folder: Path
+    labels: list[str] = field(default_factory=list)
+    predictions: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The result as a JSON object."""
+        return asdict(self)
+
+
+def export_project(
+    project: Project,
+    folder: Path,
+    what: Sequence[str] = WHAT,
+    report: Report = lambda done, total, case: None,
+) -> Exported:
+    """Write labels/CASE.nii.gz, predictions/CASE.nii.gz, summary.csv and structures.csv into a new or empty folder.
+
+    A prediction is that of the round which is reviewed. A case whose files are damaged is named in the result and in
+    the table, and the rest go on. Raises ProjectError when the folder holds anything, or there is nothing to write.
+    """
+    folder = Path(folder).expanduser().absolute()
+    if unknown := set(what) - set(WHAT):
+        raise ProjectError(f"cannot export {', '.join(sorted(unknown))}: choose from {' and '.join(WHAT)}")
+    cases = list(project.cases.values())
+    labelled = {case.id for case in cases if case.is_labelled} if "labels" in what else set()
+    predicted = project.predictions() if "predictions" in what else {}
+    chosen = [case for case in cases if case.id in labelled or case.id in predicted]
+    if not chosen:
+        raise ProjectError(f"project {project.path} has no {' and no '.join(what)} to export yet")
+    make_folder(folder)
+    if any(folder.iterdir()):
+        raise ProjectError(f"{folder} is not empty: choose a new or empty folder, as an export overwrites nothing")
+    result, rows = Exported(folder), []
+    for place, case in enumerate(chosen, start=1):
+        row = _Row(project, case)
+        if case.id in labelled:
+            row.write(folder / "labels", result.labels, result.failed, row.label)
+        if case.id in predicted:
+            read = partial(row.prediction, predicted[case.id])
+            row.write(folder / "predictions", result.predictions, result.failed, read)
+        rows.append(row.cells)
+        report(place, len(chosen), case.id)
+    write_text(folder / "summary.csv", _table(rows))
+    write_text(folder / "structures.csv", _table(_structures(project)))
+    return result
+
+
+class _Row:
+    """One case: its line in the table, and its files."""
+
+    def __init__(self, project: Project, case: Case) -> None:
+        self.project, self.case = project, case
+        self.cells: dict[str, Any] = {
+            "case": case.id,
+            "split": case.split,
+            "state": case.state,
+            "seconds_spent": round(case.seconds_spent, 1),
+            "dice_of_prediction": "" if case.dice is None else f"{case.dice:.4f}",
+            "label_version": (case.label_version or "")[:16],
+            "round": "",
+            **{f"doubt_{region}": "" for region in DOUBTFUL},
+            **{f"{kind}_ml {label.name}": "" for kind in ("label", "prediction") for label in project.labels},
+            "problem": "",
+        }
+
+    def write(self, folder: Path, done: list[str], failed: dict[str, str], read: Callable) -> None:
+        """Copy what `read` gives; a damaged file is noted, a disk that cannot be written to is raised."""
+        try:
+            array, geometry = read()
+        except MetaSSLError as error:
+            failed[self.case.id] = self.cells["problem"] = str(error)
+            return
+        write_array(make_folder(folder) / f"{self.case.id}.nii.gz", array, geometry)
+        done.append(self.case.id)
+
+    def label(self) -> tuple[np.ndarray, Geometry]:
+        """The accepted annotation."""
+        array, geometry = self.project.read_label(self.case.id)
+        self._measure("label", array, geometry)
+        return array, geometry
+
+    def prediction(self, source: Round) -> tuple[np.ndarray, Geometry]:
+        """The prediction that is reviewed."""
+        paths: PredictionPaths = source.prediction(self.case.id)
+        array, geometry = read_labels(paths.segmentation, self.case.id)
+        doubt = read_json(paths.summary, f"the summary of case {self.case.id}").get("doubt")
+        self.cells["round"] = source.number
+        for region in DOUBTFUL:
+            if isinstance(doubt, dict) and isinstance(doubt.get(region), int | float):
+                self.cells[f"doubt_{region}"] = f"{doubt[region]:.4f}"
+        self._measure("prediction", array, geometry)
+        return array, geometry
+
+    def _measure(self, kind: str, array: np.ndarray, geometry: Geometry) -> None:
+        for label in self.project.labels:
+            ml = np.count_nonzero(array == label.value) * geometry.voxel_ml
+            self.cells[f"{kind}_ml {label.name}"] = f"{ml:.4f}"
+
+
+def _structures(project: Project) -> list[dict[str, Any]]:
+    return [
+        {"value": 0, "name": "background", "color": ""},
+        *({"value": label.value, "name": label.name, "color": label.color} for label in project.labels),
+        {"value": IGNORE, "name": "not annotated", "color": ""},
+    ]
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,29 @@
+"""Choosing a round: whose predictions are reviewed, and whose model the next training starts from."""
+
+from __future__ import annotations
+
+from .errors import ProjectError
+from .project import Project
+
+
+def review_round(project: Project, number: int) -> None:
+    """Review the predictions of the round `number`, where it has any. ProjectError when it has none at all."""
+    if not project.round(number).predicted_cases():
+        raise ProjectError(f"round {number} has no predictions to review")
+    project.update_settings(shown_round=number)
+
+
+def train_on_from(project: Project, number: int) -> None:
+    """Let the next training start from the model of the round `number`, and review that round's predictions.
+
+    ProjectError when it has no finished model.
+    """
+    found = project.round(number)
+    if not found.model_path.exists():
+        raise ProjectError(f"round {number} has no finished model to start from")
+    project.update_settings(start_round=number, shown_round=number if found.predicted_cases() else None)
+
+
+def choose_newest(project: Project) -> None:
+    """Take both choices back: the newest round counts."""
+    project.update_settings(start_round=None, shown_round=None)

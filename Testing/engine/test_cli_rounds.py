@@ -1,0 +1,163 @@
+"""Rounds in figures, and the choice of one."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from metassl.cli import main
+from metassl.jobs import EventWriter, JobRecord, read_events
+from metassl.jobs.round_summary import find_events, round_summaries, summarise_round
+from metassl.project import MetaSSLError, write_json
+
+DICE = {"mean": 0.75, "per_class": {"Front": 0.7, "Back": 0.8}}
+
+
+def finish(project, dice: dict | None = DICE, labels: int = 2, parent: int | None = None):
+    """A round as a finished training leaves it."""
+    used = {f"case_{number}": "a" * 64 for number in range(labels)}
+    found = project.new_round({"config": {}, "labels": used, "parent": parent, "launcher": "local"})
+    events = EventWriter(found.events_path)
+    events.write("started", device="cpu", device_name="CPU (2 cores)")
+    if dice is not None:
+        events.write("validation", step=1, dice={"mean": 0.1, "per_class": {}})
+        events.write("validation", step=9, dice=dice)
+    events.write("finished", seconds=1.0)
+    found.model_path.write_bytes(b"a model")
+    return found
+
+
+def predict(found, *cases: str) -> None:
+    for case in cases:
+        paths = found.prediction(case)
+        paths.folder.mkdir(parents=True)
+        write_json(paths.summary, {"case": case})
+
+
+def run(capsys, *words: object) -> dict:
+    capsys.readouterr()
+    assert main([str(word) for word in (*words, "--json")]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_a_finished_round_is_summed_up(tiny_project):
+    found = finish(tiny_project, labels=2)
+    predict(found, "case_3", "case_4")
+    (summary,) = round_summaries(tiny_project)
+    assert (summary.number, summary.state, summary.labels, summary.predicted) == (1, "finished", 2, 2)
+    assert (summary.dice, summary.dice_per_structure) == (0.75, {"Front": 0.7, "Back": 0.8})
+    assert (summary.device, summary.has_model, summary.error_rates) == ("CPU (2 cores)", True, False)
+
+
+def test_a_round_whose_process_died_is_interrupted(tiny_project):
+    found = tiny_project.new_round({"config": {}, "labels": {}})
+    EventWriter(found.events_path).write("started", device="cpu")
+    JobRecord("local", 2**22 + 1, "long ago", JobRecord.of(os.getpid()).host).write(found.job_path)
+    assert summarise_round(found).state == "interrupted"
+    JobRecord.of(os.getpid()).write(found.job_path)
+    assert summarise_round(found).state == "running"
+
+
+def test_a_damaged_record_is_told_and_the_other_rounds_are_listed(tiny_project):
+    finish(tiny_project)
+    damaged = finish(tiny_project)
+    damaged.record_path.write_text("{")
+    first, second = round_summaries(tiny_project)
+    assert first.state == "finished"
+    assert second.state == "failed" and "damaged" in second.message
+
+
+def test_a_round_without_events_has_only_been_made(tiny_project):
+    assert summarise_round(tiny_project.new_round({"config": {}, "labels": {}})).state == "created"
+
+
+def long_events(path, count: int) -> None:
+    """A killed run and a resumed one, ten minutes each, with `count` lines in all and a torn last one."""
+    begin = datetime(2025, 1, 1, tzinfo=UTC)
+    lines = []
+
+    def add(event: str, after_s: float, **fields) -> None:
+        time = (begin + timedelta(seconds=after_s)).isoformat()
+        lines.append(json.dumps({"seq": len(lines) + 1, "time": time, "event": event, **fields}))
+
+    add("started", 0, device="cuda", device_name="A GPU")
+    for step in range(count // 2):
+        add("progress", 600 * step / (count // 2), stage="training", step=step, loss={"total": 0.1})
+    add("validation", 600, step=1, dice=DICE)
+    add("started", 5000, device="cuda", device_name="A GPU")
+    for step in range(count // 2):
+        add("predicted", 5000 + 600 * step / (count // 2), case=f"case_{step}", doubt={"US": 0.1})
+    add("finished", 5600, seconds=600)
+    path.write_text("\n".join(lines) + '\n{"seq": 9, "event": "started"')
+
+
+def test_a_long_file_of_events_is_read_quickly_and_rightly(tiny_project):
+    found = tiny_project.new_round({"config": {}, "labels": {}})
+    long_events(found.events_path, 100_000)
+    begin = time.perf_counter()
+    summary = summarise_round(found)
+    assert time.perf_counter() - begin < 1.0
+    assert (summary.state, summary.device, summary.dice) == ("finished", "A GPU", 0.75)
+    assert summary.seconds == pytest.approx(1200, abs=1)
+
+
+def test_found_events_are_those_that_a_full_reading_gives(tmp_path):
+    path = tmp_path / "events.jsonl"
+    long_events(path, 3000)
+    text = path.read_text().replace("\n", "\n\n", 50)
+    path.write_text(text + '\nno json "event": "finished"\n\n')
+    whole = [event for event in read_events(path) if event["event"] in ("validation", "finished")]
+    assert find_events(path, ("validation", "finished")) == whole
+    assert find_events(tmp_path / "nothing", ("finished",)) == []
+
+
+def test_rounds_are_listed_for_people_and_programs(tiny_project, capsys):
+    finish(tiny_project)
+    assert main(["rounds", str(tiny_project.path)]) == 0
+    text = capsys.readouterr().out
+    assert "0001" in text and "0.750" in text and "CPU (2 cores)" in text
+    assert "the next training starts from round 0001" in text
+    told = run(capsys, "rounds", tiny_project.path)
+    assert (told["shown"], told["start"], told["rounds"][0]["dice"]) == (None, 1, 0.75)
+
+
+def test_a_project_without_rounds_says_train(tiny_project, capsys):
+    assert main(["rounds", str(tiny_project.path)]) == 0
+    assert f"metassl train {tiny_project.path}" in capsys.readouterr().out
+    assert run(capsys, "rounds", tiny_project.path) == {"rounds": [], "shown": None, "start": None}
+
+
+def test_an_older_round_is_chosen_and_the_choice_taken_back(tiny_project, capsys):
+    first, second = finish(tiny_project), finish(tiny_project, parent=1)
+    predict(first, "case_3")
+    predict(second, "case_3")
+    told = run(capsys, "rounds", tiny_project.path, "--use", 1)
+    assert (told["shown"], told["start"]) == (1, 2)
+    told = run(capsys, "rounds", tiny_project.path, "--from", 1)
+    assert (told["shown"], told["start"]) == (1, 1)
+    told = run(capsys, "rounds", tiny_project.path, "--newest")
+    assert (told["shown"], told["start"]) == (None, 2)
+    assert second.model_path.exists()
+
+
+@pytest.mark.parametrize("option", ["--use", "--from"])
+def test_a_round_that_cannot_be_used_is_refused_in_one_line(option, tiny_project, capsys):
+    tiny_project.new_round({"config": {}, "labels": {}})
+    for number in (1, 7):
+        assert main(["rounds", str(tiny_project.path), option, str(number)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert f"round {number}" in line
+    assert "shown_round" not in tiny_project.settings
+
+
+def test_going_on_from_a_round_without_predictions_reviews_the_newest(tiny_project):
+    from metassl.project.round_choice import review_round, train_on_from
+
+    finish(tiny_project)
+    train_on_from(tiny_project, 1)
+    assert tiny_project.settings == {"start_round": 1}
+    with pytest.raises(MetaSSLError, match="no predictions"):
+        review_round(tiny_project, 1)

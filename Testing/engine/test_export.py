@@ -1,0 +1,126 @@
+"""Labels and predictions for other programs: right voxels, right grid, nothing overwritten."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from metassl.cli import main
+from metassl.project import PredictionPaths, ProjectError, read_labels, write_array, write_json
+from metassl.project.export import export_project
+
+
+def predict(project, found, case_id: str, array, geometry) -> PredictionPaths:
+    """A complete prediction, as training leaves it."""
+    paths = found.prediction(case_id)
+    paths.folder.mkdir(parents=True)
+    write_array(paths.segmentation, array, geometry)
+    write_json(paths.summary, {"case": case_id, "doubt": {"US": 0.1, "DC": 0.02, "DS": 0.03}})
+    project.mark_predicted([case_id])
+    return paths
+
+
+@pytest.fixture
+def predicted(tiny_project, make_case, make_grid):
+    """The six cases: case_0 to case_2 labelled, case_3 and case_4 predicted in round 1, case_5 untouched."""
+    found = tiny_project.new_round({"config": {}, "labels": {}})
+    for number in (3, 4):
+        predict(tiny_project, found, f"case_{number}", make_case(number)[1], make_grid())
+    return tiny_project
+
+
+def table(path) -> list[dict]:
+    with open(path, encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_files_hold_the_same_voxels_on_the_same_grid(predicted, tmp_path, make_case, make_grid):
+    result = export_project(predicted, tmp_path / "out")
+    assert result.labels == ["case_0", "case_1", "case_2"]
+    assert result.predictions == ["case_3", "case_4"]
+    assert result.failed == {}
+    for kind, case_id, number in (("labels", "case_1", 1), ("predictions", "case_4", 4)):
+        array, geometry = read_labels(tmp_path / "out" / kind / f"{case_id}.nii.gz", case_id)
+        assert np.array_equal(array, make_case(number)[1])
+        assert geometry.difference(make_grid()) == ""
+
+
+def test_voxels_that_nobody_annotated_stay_255(predicted, tmp_path, make_case, make_grid):
+    array = make_case(5)[1]
+    array[:4] = 255
+    predicted.add_label("case_5", (array, make_grid()))
+    export_project(predicted, tmp_path / "out", ("labels",))
+    assert np.array_equal(read_labels(tmp_path / "out" / "labels" / "case_5.nii.gz", "case_5")[0], array)
+    values = {row["value"]: row["name"] for row in table(tmp_path / "out" / "structures.csv")}
+    assert values == {"0": "background", "1": "Front", "2": "Back", "255": "not annotated"}
+
+
+def test_the_table_tells_state_doubt_and_volumes(predicted, tmp_path, make_case, make_grid):
+    predicted.update_case("case_0", seconds_spent=61.25, dice=0.5)
+    export_project(predicted, tmp_path / "out")
+    rows = {row["case"]: row for row in table(tmp_path / "out" / "summary.csv")}
+    assert list(rows) == ["case_0", "case_1", "case_2", "case_3", "case_4"]
+    assert (rows["case_0"]["state"], rows["case_0"]["seconds_spent"]) == ("labelled", "61.2")
+    assert rows["case_0"]["dice_of_prediction"] == "0.5000"
+    assert rows["case_2"]["split"] == "validation"
+    assert (rows["case_3"]["round"], rows["case_3"]["doubt_US"]) == ("1", "0.1000")
+    ml = np.count_nonzero(make_case(3)[1] == 1) * make_grid().voxel_ml
+    assert float(rows["case_3"]["prediction_ml Front"]) == pytest.approx(ml, abs=1e-3)
+    assert rows["case_3"]["label_ml Front"] == ""
+
+
+def test_the_exported_prediction_is_that_of_the_round_under_review(predicted, tmp_path, make_case, make_grid):
+    second = predicted.new_round({"config": {}, "labels": {}})
+    predict(predicted, second, "case_3", np.zeros_like(make_case(3)[1]), make_grid())
+    export_project(predicted, tmp_path / "newest")
+    predicted.update_settings(shown_round=1)
+    export_project(predicted, tmp_path / "chosen")
+    file = "predictions/case_3.nii.gz"
+    assert not read_labels(tmp_path / "newest" / file, "case_3")[0].any()
+    assert np.array_equal(read_labels(tmp_path / "chosen" / file, "case_3")[0], make_case(3)[1])
+
+
+def test_nothing_is_overwritten(predicted, tmp_path):
+    export_project(predicted, tmp_path / "out")
+    before = (tmp_path / "out" / "summary.csv").read_bytes()
+    predicted.update_case("case_0", seconds_spent=5.0)
+    with pytest.raises(ProjectError, match="not empty"):
+        export_project(predicted, tmp_path / "out")
+    assert (tmp_path / "out" / "summary.csv").read_bytes() == before
+
+
+def test_a_project_with_nothing_to_export_makes_no_folder(tiny_project, tmp_path):
+    with pytest.raises(ProjectError, match="no predictions to export"):
+        export_project(tiny_project, tmp_path / "out", ("predictions",))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_case_is_named_and_the_rest_go_on(predicted, tmp_path):
+    predicted.label_path("case_1").write_bytes(b"NRRD0004\nnonsense")
+    seen = []
+    result = export_project(predicted, tmp_path / "out", report=lambda *step: seen.append(step))
+    assert result.labels == ["case_0", "case_2"]
+    assert list(result.failed) == ["case_1"]
+    assert seen[-1] == (5, 5, "case_4")
+    rows = {row["case"]: row for row in table(tmp_path / "out" / "summary.csv")}
+    assert "case_1" in rows["case_1"]["problem"]
+
+
+def test_a_summary_without_doubt_is_no_obstacle(predicted, tmp_path):
+    path = predicted.round(1).prediction("case_3").summary
+    path.write_text(json.dumps({"schema_version": 1, "doubt": {"US": "much", "XX": 1}}))
+    result = export_project(predicted, tmp_path / "out")
+    assert result.failed == {}
+    assert table(tmp_path / "out" / "summary.csv")[3]["doubt_US"] == ""
+
+
+def test_the_command_tells_what_it_wrote(predicted, tmp_path, capsys):
+    assert main(["export", str(predicted.path), str(tmp_path / "out"), "--only", "labels", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["labels"] == ["case_0", "case_1", "case_2"]
+    assert told["predictions"] == []
+    assert not (tmp_path / "out" / "predictions").exists()
+    assert main(["export", str(predicted.path), str(tmp_path / "out")]) == 2
+    assert "not empty" in capsys.readouterr().err

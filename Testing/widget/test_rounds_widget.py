@@ -1,0 +1,241 @@
+"""The section "Rounds", used as a person would."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+import qt
+from metassl.jobs import EventWriter
+from metassl.project import Project, write_array, write_json
+from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
+from MetaSSLSlicerLib.Logic.Session import Session
+from MetaSSLSlicerLib.Widgets.RoundsWidget import RoundsWidget
+
+
+@pytest.fixture
+def session(harness):
+    """A session whose tasks are pumped, as the panel does it; what it says is in `messages`."""
+    session = Session(harness.services, BackgroundTasks())
+    session.messages = []
+    session.said.connect(session.messages.append)
+    timer = qt.QTimer()
+    timer.setInterval(10)
+    timer.connect("timeout()", session.tasks.pump)
+    timer.start()
+    yield session
+    session.shutdown()
+    timer.stop()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder that the user chooses for an export."""
+    return tmp_path / "elsewhere"
+
+
+@pytest.fixture
+def section(session, folder):
+    section = RoundsWidget(session, chooseFolder=lambda title, start: str(folder))
+    section.widget.resize(380, 400)
+    section.widget.show()
+    yield section
+    section.cleanup()
+
+
+def train(project, dice: float, prediction: np.ndarray, geometry, labels: int = 2, device: str = "NVIDIA H100") -> None:
+    """A finished round that predicted case_3."""
+    parent = project.latest_round()
+    record = {"config": {}, "labels": {f"case_{number}": "a" * 64 for number in range(labels)}}
+    found = project.new_round({**record, "parent": None if parent is None else parent.number})
+    paths = found.prediction("case_3")
+    paths.folder.mkdir(parents=True)
+    regions = np.ones_like(prediction)
+    regions[2:4] = 4
+    write_array(paths.segmentation, prediction, geometry)
+    write_array(paths.regions, regions, geometry)
+    write_array(paths.uncertainty, np.zeros(prediction.shape, np.float32), geometry)
+    write_json(paths.summary, {"case": "case_3", "doubt": {"US": 0.1, "DC": 0.1, "DS": 0.1}, "voxels": {}})
+    begun = (datetime.now(UTC) - timedelta(seconds=242)).isoformat()
+    started = {"seq": 1, "time": begun, "event": "started", "device": "cuda", "device_name": device}
+    found.events_path.write_text(json.dumps(started) + "\n")
+    events = EventWriter(found.events_path)
+    events.write("validation", step=9, dice={"mean": dice, "per_class": {"Front": dice - 0.05, "Back": dice + 0.05}})
+    events.write("finished", seconds=1.0)
+    found.model_path.write_bytes(b"model")
+    project.mark_predicted(["case_3"])
+
+
+@pytest.fixture
+def trained(tiny_project, make_case, make_grid):
+    """Two rounds; the first one saw nothing but the structure 1 in case_3."""
+    labels = make_case(3)[1]
+    train(tiny_project, 0.71, np.where(labels == 1, 1, 0).astype(np.uint8), make_grid())
+    train(tiny_project, 0.84, labels, make_grid(), labels=3)
+    return tiny_project
+
+
+def open_(harness, session, section, project) -> None:
+    session.openProject(project.path)
+    harness.wait(lambda: len(section.model.rows) == len(project.rounds()))
+
+
+def texts(section, place: int) -> list[str]:
+    model = section.model.model
+    return [model.data(model.index(place, column), qt.Qt.DisplayRole) for column in range(model.columnCount())]
+
+
+def select(section, number: int) -> None:
+    section.ui.table.setCurrentIndex(section.model.model.index(section.model.placeOf(number), 0))
+
+
+def openCase(harness, session, caseId: str) -> None:
+    session.openCase(caseId)
+    harness.wait(lambda: session.case is not None and session.case.id == caseId)
+
+
+def test_before_any_training_the_section_says_so(harness, session, section, tiny_project):
+    session.openProject(tiny_project.path)
+    harness.wait(lambda: not section._reading)
+    assert section.ui.roundLabel.text.startswith("No training yet")
+    assert not section.ui.table.visible
+    assert not section.ui.useButton.enabled
+
+
+def test_rounds_are_listed_with_the_newest_first(harness, session, section, trained):
+    open_(harness, session, section, trained)
+    assert [texts(section, place)[0] for place in range(2)] == ["2", "1"]
+    number, _, labels, dice, device, time, state = texts(section, 0)
+    assert (labels, dice, device, state) == ("3", "0.84", "H100", "finished")
+    assert time in ("4:02", "4:03")
+    assert section.ui.roundLabel.text.startswith("Round 2 of ")
+    assert "3 labels, from the model of round 1, NVIDIA H100" in section.ui.roundLabel.text
+    assert "Validation Dice 0.84 (Front 0.79, Back 0.89)" in section.ui.roundLabel.text
+    assert "Its predictions are shown. The next training starts from it." in section.ui.roundLabel.text
+    assert not section.ui.useButton.enabled and not section.ui.newestButton.enabled
+
+
+def test_the_predictions_of_an_older_round_are_shown_and_the_open_case_follows(harness, session, section, trained):
+    open_(harness, session, section, trained)
+    openCase(harness, session, "case_3")
+    assert session.case.data.prediction.round == 2
+    told = []
+    session.casesChanged.connect(told.append)
+    select(section, 1)
+    section.ui.useButton.click()
+    harness.wait(lambda: session.case is not None and session.case.data.prediction.round == 1)
+    assert told == [None]
+    assert session.messages[-1].text == "The predictions of round 1 are shown now."
+    harness.wait(lambda: "Its predictions are shown." in section.ui.roundLabel.text)
+    assert "The next training starts from it." not in section.ui.roundLabel.text
+    assert section.ui.newestButton.enabled
+
+
+def test_rolling_back_and_returning_to_the_newest_round(harness, session, section, trained):
+    open_(harness, session, section, trained)
+    select(section, 1)
+    section.ui.startButton.click()
+    harness.wait(lambda: "The next training starts from it." in section.ui.roundLabel.text)
+    assert Project.open(trained.path).start_round().number == 1
+    assert Project.open(trained.path).shown_round().number == 1
+    harness.wait(lambda: section.ui.newestButton.enabled)
+    section.ui.newestButton.click()
+    harness.wait(lambda: not section.ui.newestButton.enabled)
+    assert Project.open(trained.path).settings == {}
+    assert trained.round(2).model_path.exists()
+
+
+def test_a_choice_that_another_program_made_is_seen_on_entering(harness, session, section, trained):
+    open_(harness, session, section, trained)
+    Project.open(trained.path).update_settings(shown_round=1)
+    section.enter()
+    harness.wait(lambda: section.ui.newestButton.enabled)
+
+
+def test_two_rounds_are_compared_on_the_open_case(harness, session, section, trained, make_case):
+    open_(harness, session, section, trained)
+    assert not section.ui.compareButton.enabled
+    openCase(harness, session, "case_3")
+    assert not section.ui.compareButton.enabled, "round 2 is what is shown already"
+    select(section, 1)
+    assert section.ui.compareButton.enabled
+    section.ui.compareButton.click()
+    harness.wait(lambda: session.case.nodes.comparisonNode is not None)
+    assert section.ui.comparisonLabel.text == "case_3: round 1 and round 2 agree by Dice Front 1.00, Back 0.00."
+    assert section.ui.compareButton.text == "Hide the comparison"
+    section.ui.compareButton.click()
+    assert session.case.nodes.comparisonNode is None
+    assert not section.ui.comparisonLabel.visible
+
+
+def test_closing_the_case_ends_the_comparison(harness, session, section, trained):
+    open_(harness, session, section, trained)
+    openCase(harness, session, "case_3")
+    select(section, 1)
+    section.ui.compareButton.click()
+    harness.wait(lambda: section.ui.comparisonLabel.visible)
+    session.closeCase()
+    assert section.ui.compareButton.text == "Compare on the open case"
+    assert not section.ui.compareButton.enabled
+
+
+def test_a_round_that_did_not_predict_the_open_case_says_so(harness, session, section, trained, make_case, make_grid):
+    trained.add_label("case_4", (make_case(4)[1], make_grid()))
+    open_(harness, session, section, trained)
+    openCase(harness, session, "case_4")
+    section.ui.compareButton.click()
+    harness.wait(lambda: session.messages)
+    assert "did not predict case case_4" in session.messages[-1].text
+
+
+def test_export_writes_a_new_folder_and_offers_to_open_it(harness, session, section, trained, folder):
+    folder.mkdir()
+    open_(harness, session, section, trained)
+    for count in (1, 2):
+        section.ui.exportButton.click()
+        assert section.ui.progressLabel.visible
+        assert not section.ui.exportButton.enabled
+        harness.wait(lambda: not section.export.isBusy)
+        assert len(list(folder.iterdir())) == count, "a second export overwrites nothing"
+    written = next(folder.iterdir())
+    assert (written / "predictions" / "case_3.nii.gz").is_file()
+    assert len(list((written / "labels").iterdir())) == 3
+    message = session.messages[-1]
+    assert message.level == "info" and message.actionText == "Open the folder"
+    assert "Exported 3 labels and 1 predictions" in message.text
+
+
+def test_an_export_that_cannot_be_written_is_told(harness, session, section, trained, folder):
+    folder.write_text("a file, not a folder")
+    open_(harness, session, section, trained)
+    section.ui.exportButton.click()
+    harness.wait(lambda: session.messages)
+    assert session.messages[-1].level == "error"
+    assert section.ui.exportButton.enabled
+
+
+def test_choosing_no_folder_exports_nothing(harness, session, trained):
+    section = RoundsWidget(session, chooseFolder=lambda title, start: "")
+    open_(harness, session, section, trained)
+    section.exportAll()
+    assert not section.export.isBusy
+    section.cleanup()
+
+
+@pytest.mark.parametrize("width", [380, 600])
+def test_picture_of_rounds(width, harness, session, section, trained, make_case, make_grid):
+    train(trained, 0.87, make_case(3)[1], make_grid(), labels=5, device="CPU (2 cores)")
+    open_(harness, session, section, trained)
+    openCase(harness, session, "case_3")
+    select(section, 1)
+    section.ui.compareButton.click()
+    harness.wait(lambda: section.ui.comparisonLabel.visible)
+    harness.grab(section.widget, f"rounds-{width}", width)
+
+
+def test_picture_before_any_training(harness, session, section, tiny_project):
+    session.openProject(tiny_project.path)
+    harness.wait(lambda: not section._reading)
+    harness.grab(section.widget, "rounds-none-380", 380)
