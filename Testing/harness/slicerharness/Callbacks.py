@@ -1,0 +1,60 @@
+"""Calls Python from Qt as PythonQt does: trimmed arguments, errors kept, every call timed."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Callable
+from types import BuiltinFunctionType, BuiltinMethodType
+
+from . import SlotErrors
+
+
+class Timing:
+    """How long the outermost callback took, for whoever listens."""
+
+    depth = 0
+    listeners: list[Callable[[float, float, str], None]] = []
+
+
+def isNative(function: Callable) -> bool:
+    """Is it a slot of a C++ object, which Qt calls itself?"""
+    return isinstance(function, (BuiltinFunctionType, BuiltinMethodType))
+
+
+def wrap(function: Callable) -> Callable:
+    """A function for Qt to call in place of `function`."""
+    wanted = _argumentCount(function)
+
+    def callback(*arguments):
+        return timed(function, *(arguments if wanted is None else arguments[:wanted]))
+
+    return callback
+
+
+def timed(function: Callable, *arguments):
+    """Call it; keep its error; tell the listeners how long it took if it is not inside another one."""
+    Timing.depth += 1
+    start, startOfWork = time.perf_counter(), time.thread_time()
+    try:
+        return function(*arguments)
+    except Exception as error:
+        SlotErrors.record(error)
+    finally:
+        Timing.depth -= 1
+        if not Timing.depth:
+            took_ms, worked_ms = 1000 * (time.perf_counter() - start), 1000 * (time.thread_time() - startOfWork)
+            for listener in list(Timing.listeners):
+                listener(took_ms, worked_ms, getattr(function, "__qualname__", repr(function)))
+
+
+def _argumentCount(function: Callable) -> int | None:
+    # Defaults count: `lambda i=7:` receives the signal's first argument.
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
+        return None
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(parameter.kind in positional for parameter in parameters)

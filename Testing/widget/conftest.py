@@ -1,0 +1,60 @@
+"""Desktop Slicer's Python API for the widget tests; see Testing/harness."""
+
+import gc
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "harness"))
+
+from slicerharness import SlotErrors  # noqa: E402
+from slicerharness.Harness import Harness  # noqa: E402
+from slicerharness.Install import install  # noqa: E402
+
+install()  # test files may import qt, ctk and slicer's widgets at their top
+
+
+@pytest.fixture(scope="session")
+def picturesFolder(tmp_path_factory) -> Path:
+    """Where pictures of widgets go: METASSL_SCREENSHOTS, or a temporary folder."""
+    chosen = os.environ.get("METASSL_SCREENSHOTS")
+    return Path(chosen) if chosen else tmp_path_factory.mktemp("screenshots")
+
+
+@pytest.fixture
+def harness(picturesFolder: Path) -> Harness:
+    """The application with an empty scene."""
+    gc.disable()  # a collection in another thread would destroy widgets there: reset() collects
+    harness = Harness(picturesFolder)
+    harness.reset()
+    yield harness
+    harness.reset()
+    gc.enable()
+
+
+@pytest.fixture
+def settings(harness: Harness):
+    """Empty application settings in a temporary folder."""
+    import qt
+
+    return qt.QSettings()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """An error in a slot fails the test that caused it."""
+    SlotErrors.take()
+    result = yield
+    SlotErrors.raiseFirst()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item):
+    """So does one that comes while the test is tidied up."""
+    SlotErrors.take()
+    result = yield
+    SlotErrors.raiseFirst()
+    return result
