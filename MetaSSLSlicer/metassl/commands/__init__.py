@@ -5,13 +5,29 @@ and `run(arguments, console) -> exit code`. Engine modules are imported inside `
 --help is quick. The other files here are what the commands share.
 """
 
-from . import demo, doctor, evaluate, label, new, predict, rank, report, status, stop, train
+from . import (
+    demo,
+    doctor,
+    evaluate,
+    export,
+    hosts,
+    label,
+    new,
+    predict,
+    rank,
+    report,
+    rounds,
+    sample,
+    status,
+    stop,
+    train,
+)
 
 STORY = (
-    ("See it once:", (demo,)),
+    ("See it once:", (demo, sample)),
     ("Begin a project and give it its first annotations:", (new, label)),
-    ("Train in the background, and look after it:", (train, status, stop)),
+    ("Train in the background, and look after it:", (train, hosts, status, stop, rounds)),
     ("Find out where to look next:", (predict, rank)),
-    ("Measure and show the result:", (evaluate, report)),
+    ("Measure and show the result:", (evaluate, report, export)),
     ("When something is wrong with this computer:", (doctor,)),
 )

@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from metassl.jobs.hosts_catalog import HOSTS, LOSSES
+
 from .console import Console, command_line, duration
 from .options import add_device_option, add_json_option, count, minutes
 
 SUMMARY = "train, then predict and rank all other cases"
-HOSTS = ("cps", "mt")
-LOSSES = ("metassl", "plain")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--minutes", type=minutes, metavar="M", help="how long to train")
     length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
     add_device_option(parser, default=None)
-    parser.add_argument("--host", choices=HOSTS, help="cps: two networks teach each other; mt: mean teacher")
+    parser.add_argument("--host", choices=HOSTS, help="the framework; see `metassl hosts`")
     parser.add_argument("--loss", choices=LOSSES, help="metassl, or plain: the host's own loss on unlabelled images")
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed, the same training")
     parser.add_argument("--fresh", action="store_true", help="do not start from the former round's model")

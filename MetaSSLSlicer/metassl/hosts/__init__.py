@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from metassl.data.plan import Plan
 from metassl.hosts.base import Host
+from metassl.hosts.bcp import BidirectionalCopyPaste
+from metassl.hosts.cct import CrossConsistency
 from metassl.hosts.cps import CrossPseudoSupervision
+from metassl.hosts.fixmatch import FixMatch
 from metassl.hosts.mean_teacher import MeanTeacher
+from metassl.hosts.rdrop import RDrop
+from metassl.hosts.uamt import UncertaintyAwareMeanTeacher
+from metassl.jobs.hosts_catalog import LOSSES
 from metassl.project.errors import MetaSSLError
 
-HOSTS: dict[str, type[Host]] = {host.name: host for host in (CrossPseudoSupervision, MeanTeacher)}
-LOSSES = ("metassl", "plain")
+HOSTS: dict[str, type[Host]] = {
+    host.name: host
+    for host in (
+        CrossPseudoSupervision,
+        MeanTeacher,
+        UncertaintyAwareMeanTeacher,
+        FixMatch,
+        CrossConsistency,
+        RDrop,
+        BidirectionalCopyPaste,
+    )
+}
 
 
 def build_host(name: str, plan: Plan, loss: str = "metassl") -> Host:

@@ -1,4 +1,7 @@
-"""Cross Pseudo Supervision: two networks teach each other."""
+"""Cross Pseudo Supervision: two networks teach each other.
+
+Chen et al., Semi-Supervised Semantic Segmentation with Cross Pseudo Supervision, CVPR 2021.
+"""
 
 from __future__ import annotations
 
@@ -7,18 +10,15 @@ from torch import nn
 
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
-from metassl.hosts.base import Host, StepOutput
+from metassl.hosts.base import StepOutput
 from metassl.hosts.pasted import WARM_UP, Pasted, unlabelled_strength
+from metassl.hosts.pasting import PastingHost
 
 
-class CrossPseudoSupervision(Host):
+class CrossPseudoSupervision(PastingHost):
     """Each network learns from the arg-max of the other's moving average."""
 
     name = "cps"
-    title = "Cross Pseudo Supervision"
-    citation = (
-        "Chen et al., Semi-Supervised Semantic Segmentation with Cross Pseudo Supervision, CVPR 2021"
-    )
 
     def __init__(self, plan: Plan, loss: str):
         super().__init__(plan, loss, networks=2)

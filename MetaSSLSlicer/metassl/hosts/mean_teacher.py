@@ -1,4 +1,9 @@
-"""Mean Teacher: a student learns from its own moving average."""
+"""Mean Teacher: a student learns to agree with its own moving average.
+
+Tarvainen and Valpola, Mean teachers are better role models, NeurIPS 2017, as it is used for segmentation: the teacher
+sees the unlabelled patch with noise of its own, and the squared difference of the softmaxes is the consistency loss.
+With MetaSSL the teacher sees the clean patch (METHOD.md, section 1).
+"""
 
 from __future__ import annotations
 
@@ -7,53 +12,36 @@ from torch import nn
 
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
-from metassl.hosts.base import Host, StepOutput
-from metassl.hosts.pasted import WARM_UP, Pasted, unlabelled_strength, weighted_supervision
+from metassl.hosts.base import StepOutput
+from metassl.hosts.pair import MSE_WEIGHT, PairHost, both, halves, ramp, squared_error
+from metassl.method import supervised_loss
 
-CONSISTENCY_WEIGHT = 20.0  # the mean squared error of two softmaxes is small beside a cross entropy
+NOISE, NOISE_LIMIT = 0.1, 0.2  # standard deviations of a normalised image
 
 
-class MeanTeacher(Host):
+def noisy(images: torch.Tensor) -> torch.Tensor:
+    """Images (B, C, z, y, x) with clipped Gaussian noise."""
+    return images + (NOISE * torch.randn_like(images)).clamp_(-NOISE_LIMIT, NOISE_LIMIT)
+
+
+class MeanTeacher(PairHost):
     """One network is trained; the pair that the map shows is the student and its teacher."""
 
     name = "mt"
-    title = "Mean Teacher"
-    citation = "Tarvainen and Valpola, Mean teachers are better role models, NeurIPS 2017"
 
     def __init__(self, plan: Plan, loss: str):
         super().__init__(plan, loss, networks=1)
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
-        if fraction < WARM_UP:
-            return self.supervised_step(batch)
-        strength = unlabelled_strength(fraction)
+        plain = self.loss_name == "plain"
         with torch.no_grad():
-            teacher = self.softmax(self.averages[0], batch.unlabelled)
-        if self.loss_name == "plain":
-            return self.consistency_step(batch, teacher, strength)
-        # The second prediction is the student's on its pasted patch: it costs no further forward pass.
-        pasted = Pasted.of(batch)
-        log_softmax = self.log_softmax(self.networks[0], pasted.images)
-        student = log_softmax.detach().exp()
-        taught, regions = self.weighting.unlabelled([student, teacher], ~pasted.from_label)
-        pseudo, weight = taught[1]
-        total = self.pasted_loss(
-            0, pasted, log_softmax, batch.annotation, pseudo, weight, strength
-        )
-        return StepOutput(total, {"total": total.detach()}, regions)
-
-    def consistency_step(self, batch: Batch, teacher: torch.Tensor, strength: float) -> StepOutput:
-        """The host's own loss: mean squared error between the softmaxes on unlabelled voxels."""
-        pasted = Pasted.of(batch)
-        target = pasted.join(batch.annotation, torch.zeros_like(batch.annotation))
-        log_softmax = self.log_softmax(self.networks[0], pasted.images)
-        supervised = weighted_supervision(log_softmax, target, pasted.from_label.float())
-        squared = (log_softmax.exp() - teacher).square().mean(1)
-        unlabelled = ~pasted.from_label
-        consistency = (squared * unlabelled).sum() / unlabelled.sum().clamp_min(1)
-        total = supervised + CONSISTENCY_WEIGHT * strength * consistency
-        parts = {"total": total, "supervised": supervised, "consistency": consistency}
-        return StepOutput(total, {name: part.detach() for name, part in parts.items()})
+            teacher = self.logits(self.averages[0], noisy(batch.unlabelled) if plain else batch.unlabelled)
+        student = self.logits(self.networks[0], both(batch))
+        if not plain:
+            return self.metassl_step(student, teacher, batch, fraction)
+        labelled, unlabelled = halves(student, batch)
+        consistency = squared_error(unlabelled, teacher.softmax(1)).mean()
+        return self.plain_step(supervised_loss(labelled, batch.annotation), consistency, MSE_WEIGHT * ramp(fraction))
 
     def inference_pair(self) -> tuple[nn.Module, nn.Module]:
         return self.networks[0], self.averages[0]

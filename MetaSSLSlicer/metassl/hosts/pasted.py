@@ -1,4 +1,4 @@
-"""The step that the hosts share: learn on labelled and unlabelled patches pasted into each other.
+"""The step that the pasting hosts share: learn on labelled and unlabelled patches pasted into each other.
 
 The pasting is that of Bai et al., Bidirectional Copy-Paste, CVPR 2023: with few labels it carries what the annotation
 knows into unlabelled surroundings.
@@ -23,13 +23,16 @@ UNLABELLED_WEIGHT = 0.5
 BOX_SHARE = 2 / 3  # of each side of the patch
 
 
-def random_boxes(count: int, shape: tuple[int, ...]) -> torch.Tensor:
-    """Boolean (count, 1, *shape), one random box each, drawn from torch's global generator on the CPU."""
+def random_boxes(count: int, shape: tuple[int, ...], share: float = BOX_SHARE) -> torch.Tensor:
+    """Boolean (count, 1, *shape), one random box each, drawn from torch's global generator on the CPU.
+
+    A box takes `share` of each side.
+    """
     boxes = torch.zeros(count, 1, *shape, dtype=torch.bool)
     for box in boxes:
         places = []
         for length in shape:
-            size = max(1, int(length * BOX_SHARE))
+            size = max(1, int(length * share))
             start = int(torch.randint(length - size + 1, ()))
             places.append(slice(start, start + size))
         box[(0, *places)] = True
@@ -60,6 +63,15 @@ class Pasted:
             box = ~box
         box = box.to(batch.labelled.device)
         return Pasted(torch.where(box, batch.labelled, batch.unlabelled), box[:, 0])
+
+    @staticmethod
+    def both_ways(batch: Batch) -> tuple[Pasted, Pasted]:
+        """Labelled boxes in unlabelled patches, and the same boxes of the unlabelled patches in the labelled ones."""
+        box = random_boxes(len(batch.annotation), tuple(batch.annotation.shape[1:])).to(batch.labelled.device)
+        return (
+            Pasted(torch.where(box, batch.labelled, batch.unlabelled), box[:, 0]),
+            Pasted(torch.where(box, batch.unlabelled, batch.labelled), ~box[:, 0]),
+        )
 
     def join(self, labelled: torch.Tensor, unlabelled: torch.Tensor) -> torch.Tensor:
         """Maps (B, z, y, x) of both kinds of patches, pasted like the images."""

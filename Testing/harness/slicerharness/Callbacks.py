@@ -35,7 +35,7 @@ def wrap(function: Callable) -> Callable:
 def timed(function: Callable, *arguments):
     """Call it; keep its error; tell the listeners how long it took if it is not inside another one."""
     Timing.depth += 1
-    start, startOfWork = time.perf_counter(), time.thread_time()
+    start, startOfWork, startOfQueue = time.perf_counter(), time.thread_time(), queued()
     try:
         return function(*arguments)
     except Exception as error:
@@ -43,9 +43,19 @@ def timed(function: Callable, *arguments):
     finally:
         Timing.depth -= 1
         if not Timing.depth:
-            took_ms, worked_ms = 1000 * (time.perf_counter() - start), 1000 * (time.thread_time() - startOfWork)
+            took_ms = 1000 * (time.perf_counter() - start - (queued() - startOfQueue))
+            worked_ms = 1000 * (time.thread_time() - startOfWork)
             for listener in list(Timing.listeners):
                 listener(took_ms, worked_ms, getattr(function, "__qualname__", repr(function)))
+
+
+def queued() -> float:
+    """The seconds that this thread has waited for a core while other programs had them all. 0 where that is not told."""
+    try:
+        with open("/proc/thread-self/schedstat", "rb") as stream:
+            return int(stream.read().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def _argumentCount(function: Callable) -> int | None:

@@ -12,7 +12,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.longest_ms = 0.0
-        """The longest callback by the clock."""
+        """The longest callback by the clock, less the time in which other programs had all cores."""
         self.slowest = ""
         """Its name."""
         self.longest_work_ms = 0.0

@@ -98,17 +98,26 @@ class qMRMLNodeComboBox(standIn("slicer.qMRMLNodeComboBox")):
     def _changed(self, name):
         self._fill()
 
-    def _accepts(self, node):
-        if node.GetHideFromEditors() and not self.showHidden:
-            return False
+    def _accepted(self) -> list:
+        """The nodes of the scene to choose from. The scene is asked for each type: it holds many other nodes."""
+        showHidden, hidden, exact = self.showHidden, self.hideChildNodeTypes, not self.showChildNodeTypes
+        found = []
+        for nodeType in self.nodeTypes:
+            nodes = self._scene.GetNodesByClass(nodeType)
+            nodes.UnRegister(None)
+            for node in (nodes.GetItemAsObject(index) for index in range(nodes.GetNumberOfItems())):
+                fits = node.GetClassName() == nodeType or not exact
+                if fits and (showHidden or not node.GetHideFromEditors()) and self._hasWantedAttributes(node):
+                    if not any(node.IsA(other) for other in hidden):
+                        found.append(node)
+        return found
+
+    def _hasWantedAttributes(self, node) -> bool:
         for (nodeType, name), value in self._wanted.items():
             has = node.GetAttribute(name)
             if node.IsA(nodeType) and (has is None if value is None else has != value):
                 return False
-        if any(node.IsA(nodeType) for nodeType in self.hideChildNodeTypes):
-            return False
-        exact = not self.showChildNodeTypes
-        return any(node.GetClassName() == t if exact else node.IsA(t) for t in self.nodeTypes)
+        return True
 
     def _fill(self, *_):
         if self._scene is not None and self._scene.IsBatchProcessing():
@@ -118,10 +127,8 @@ class qMRMLNodeComboBox(standIn("slicer.qMRMLNodeComboBox")):
         self._combo.clear()
         if self.noneEnabled:
             self._combo.addItem(self.noneDisplay, "")
-        for index in range(self._scene.GetNumberOfNodes() if self._scene else 0):
-            node = self._scene.GetNthNode(index)
-            if self._accepts(node):
-                self._combo.addItem(node.GetName(), node.GetID())
+        for node in self._accepted() if self._scene else ():
+            self._combo.addItem(node.GetName(), node.GetID())
         found = self._combo.findData(current) if current else -1
         self._combo.setCurrentIndex(found if found >= 0 else (0 if self._combo.count else -1))
         del blocker

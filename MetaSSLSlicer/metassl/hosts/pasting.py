@@ -1,0 +1,56 @@
+"""What the hosts share that learn on labelled and unlabelled patches pasted into each other."""
+
+from __future__ import annotations
+
+import torch
+
+from metassl.data.plan import Plan
+from metassl.data.streams import Batch
+from metassl.hosts.base import Host, StepOutput
+from metassl.hosts.pasted import WARM_UP, Pasted, weighted_supervision
+from metassl.hosts.weighting import RegionWeighting
+from metassl.project.images import IGNORE
+
+
+class PastingHost(Host):
+    """Warms up on labelled patches; afterwards every voxel of a pasted patch counts by its region."""
+
+    warm_up_cost = 0.7
+    """Of a full step, roughly; only the first estimate of the time rests on it."""
+
+    def __init__(self, plan: Plan, loss: str, networks: int):
+        super().__init__(plan, loss, networks)
+        self.weighting = RegionWeighting(plan.classes)
+
+    def cost_to_come(self, fraction: float) -> float:
+        if fraction >= WARM_UP:
+            return 1.0
+        return (WARM_UP - fraction + (1 - WARM_UP) / self.warm_up_cost) / (1 - fraction)
+
+    def supervised_step(self, batch: Batch) -> StepOutput:
+        """Labelled patches only."""
+        ones = torch.ones_like(batch.annotation, dtype=torch.float32)
+        total = sum(
+            weighted_supervision(self.log_softmax(network, batch.labelled), batch.annotation, ones)
+            for network in self.networks
+        )
+        return StepOutput(total, {"total": total.detach()})
+
+    def pasted_loss(
+        self,
+        index: int,
+        pasted: Pasted,
+        log_softmax: torch.Tensor,
+        annotation: torch.Tensor,
+        pseudo: torch.Tensor,
+        doubt: torch.Tensor,
+        strength: float,
+    ) -> torch.Tensor:
+        """Loss of network `index` on its pasted patches; pseudo-labels and their weights (B, z, y, x)."""
+        target = pasted.join(annotation, pseudo)
+        if self.loss_name == "metassl":
+            annotated = target.masked_fill(~pasted.from_label, IGNORE)
+            trust = self.weighting.labelled(index, log_softmax.detach().exp(), annotated)
+        else:
+            trust = doubt = torch.ones_like(doubt)
+        return weighted_supervision(log_softmax, target, pasted.join(trust, strength * doubt))

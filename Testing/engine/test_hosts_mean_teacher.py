@@ -1,0 +1,5 @@
+from host_checks import HostChecks
+
+
+class TestMeanTeacher(HostChecks):
+    name = "mt"
