@@ -89,9 +89,9 @@ class SelfTest:
         self._wait(lambda: not self._session.tasks.busy, _("the doubtful places to be found"))
         for _index in range(min(3, len(review.navigator.hotspots))):
             review.actions["nextSpot"]()
-        review.goOnCheck.checked = False
+        review.ui.goOnCheck.checked = False
         review.actions["accept"]()
-        self._wait(lambda: self._project.case(caseId).is_labelled or self._session.said, _("the case to be accepted"))
+        self._wait(lambda: self._project.case(caseId).is_labelled, _("the case to be accepted"))
 
     # What they need
 
@@ -128,9 +128,9 @@ class SelfTest:
             self._project.mark_predicted([caseId])
 
     def _engineIsReady(self) -> bool:
-        from .Logic.Dependencies import Dependencies
-
-        return not Dependencies().missing()
+        setup = self._panel.engineWidget.setup
+        setup.lookAgain()
+        return setup.state != "missing"
 
     def _open(self, caseId: str):
         if self._session.case is not None and self._session.case.id == caseId:

@@ -1,5 +1,84 @@
-from host_checks import HostChecks
+"""Bidirectional Copy-Paste: labelled and unlabelled patches pasted into each other, both ways."""
+
+import pytest
+import torch
+from host_checks import EARLY, LATE, HostChecks, fresh_host, sampler
+from metassl.hosts.bcp import largest_components, paste_labelled
+from metassl.hosts.pasted import BOX_SHARE, Pasted
 
 
-class TestBCP(HostChecks):
+class TestBidirectionalCopyPaste(HostChecks):
     name = "bcp"
+
+    def test_the_student_sees_both_ways_and_the_teacher_the_clean_patch(self, plan, batch):
+        host, seen = fresh_host(self.name, plan), {"student": [], "teacher": []}
+        for name, network in (("student", host.networks[0]), ("teacher", host.averages[0])):
+            network.register_forward_pre_hook(lambda _, inputs, name=name: seen[name].append(inputs[0]))
+        host.training_loss(batch, LATE)
+        (student,), (teacher,) = seen["student"], seen["teacher"]
+        assert torch.equal(teacher, batch.unlabelled)
+        for image in student:
+            assert (image == batch.labelled[0]).any() and (image == batch.unlabelled[0]).any()
+            assert ((image == batch.labelled[0]) | (image == batch.unlabelled[0])).all()
+        seen["student"].clear()
+        host.training_loss(batch, EARLY)
+        assert torch.equal(seen["student"][0], batch.labelled), "labelled patches only, at first"
+
+    @pytest.mark.parametrize("loss", ["plain", "metassl"])
+    def test_unlabelled_voxels_learn_the_teachers_labels(self, loss, plan, batch):
+        totals = []
+        for bias in ([20.0, 0.0, 0.0], [0.0, 20.0, 0.0]):
+            host = fresh_host(self.name, plan, loss)
+            with torch.no_grad():
+                host.averages[0].output_block.conv.conv.bias.copy_(torch.tensor(bias))
+            torch.manual_seed(0)
+            totals.append(float(host.training_loss(batch, LATE).total.detach()))
+        assert totals[0] != totals[1]
+
+
+def test_pasted_patches_hold_both_sources_and_together_every_voxel_once(tiny_plan):
+    batch = sampler(tiny_plan(batch=(2, 2))).batch(0)
+    inward, outward = Pasted.both_ways(batch)
+    box = inward.from_label
+    assert torch.equal(outward.from_label, ~box)
+    side = int(16 * BOX_SHARE)
+    assert box.flatten(1).sum(1).tolist() == [side**3] * 2
+    for number in range(2):
+        inside = box[number]
+        for image, within, around in (
+            (inward.images, batch.labelled, batch.unlabelled),
+            (outward.images, batch.unlabelled, batch.labelled),
+        ):
+            assert torch.equal(image[number, 0][inside], within[number, 0][inside])
+            assert torch.equal(image[number, 0][~inside], around[number, 0][~inside])
+
+
+def test_targets_are_pasted_like_the_images(tiny_plan):
+    batch = sampler(tiny_plan()).batch(0)
+    pseudo = torch.full_like(batch.annotation, 7)
+    for pasted in Pasted.both_ways(batch):
+        target = pasted.join(batch.annotation, pseudo)
+        assert torch.equal(target == 7, ~pasted.from_label)
+        assert torch.equal(target[pasted.from_label], batch.annotation[pasted.from_label])
+
+
+def test_at_first_labelled_patches_are_pasted_into_each_other(tiny_plan):
+    batch = sampler(tiny_plan(batch=(2, 2))).batch(0)
+    pasted = paste_labelled(batch)
+    from_next = pasted.labelled[0, 0] != batch.labelled[0, 0]
+    assert from_next.any() and not from_next.all()
+    assert torch.equal(pasted.labelled[0, 0][from_next], batch.labelled[1, 0][from_next])
+    assert torch.equal(pasted.annotation[0][from_next], batch.annotation[1][from_next])
+
+
+def test_a_pseudo_label_keeps_the_largest_component_of_each_class():
+    labels = torch.zeros(2, 6, 6, 6, dtype=torch.int64)
+    labels[0, :2, :2, :2] = 1
+    labels[0, 4, 4, 4] = 1
+    labels[0, 2, 2, 2] = 1  # touches the first with a corner
+    labels[0, :1, 4:, :] = 2
+    labels[1, 5, 5, 5] = 2
+    kept = largest_components(labels, 3)
+    expected = labels.clone()
+    expected[0, 4, 4, 4] = 0
+    assert torch.equal(kept, expected) and kept.dtype == torch.int64

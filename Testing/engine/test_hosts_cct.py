@@ -1,5 +1,71 @@
-from host_checks import HostChecks
+"""Cross-Consistency Training: a second decoder agrees with the first in spite of perturbed features."""
+
+import pytest
+import torch
+from host_checks import LATE, HostChecks, fresh_host, gradients
+from metassl.hosts.cct import ACTIVE_SHARE, PERTURBATIONS, draw_perturbation, feature_drop, feature_noise
+from metassl.hosts.decoder import encoder_stages
+from metassl.method import supervised_loss
 
 
-class TestCCT(HostChecks):
+class TestCrossConsistency(HostChecks):
     name = "cct"
+
+    def test_the_encoder_is_one_and_stays_one(self, plan, tmp_path):
+        host = self.trained(tmp_path, plan, "metassl", steps=3).host
+        main, auxiliary = host.networks
+        own = [p for stage in encoder_stages(main) for p in stage.parameters()]
+        other = [p for stage in encoder_stages(auxiliary) for p in stage.parameters()]
+        assert own and all(a is b for a, b in zip(own, other, strict=True))
+        assert len(list(host.trained_parameters())) == 2 * len(list(main.parameters())) - len(own)
+        decoders = [network.upsamples[0].transp_conv.conv.weight for network in host.networks]
+        assert not torch.equal(*decoders)
+
+    def test_the_plain_main_decoder_learns_from_annotations_alone(self, plan, batch):
+        host = fresh_host(self.name, plan, "plain")
+        found = gradients(host, batch, LATE)
+        host.zero_grad()
+        supervised_loss(host.networks[0](batch.labelled), batch.annotation).backward()
+        for name, parameter in host.networks[0].named_parameters():
+            decodes = name.startswith(("upsamples", "output_block"))
+            same = torch.allclose(found[f"0.{name}"], parameter.grad, rtol=1e-4, atol=1e-6)
+            assert same == decodes, name
+
+    def test_the_auxiliary_decoder_sees_perturbed_features_only_while_training(self, plan, batch, monkeypatch):
+        host, drawn = fresh_host(self.name, plan, "plain"), []
+        monkeypatch.setattr("metassl.hosts.cct.draw_perturbation", lambda: lambda f: drawn.append(len(f)) or f * 0)
+        host.training_loss(batch, LATE)
+        assert drawn == [len(batch.unlabelled)] * len(plan.filters), "every level, unlabelled patches only"
+        pair = host.inference_pair()
+        assert not torch.equal(pair[0](batch.unlabelled), pair[1](batch.unlabelled)) and len(drawn) == 3
+
+
+@pytest.mark.parametrize("perturb", PERTURBATIONS)
+def test_a_perturbation_changes_features_and_keeps_their_shape(perturb):
+    features = torch.rand(2, 6, 8, 8, 8) + 0.1
+    before = features.clone()
+    torch.manual_seed(0)
+    changed = perturb(features)
+    assert changed.shape == features.shape and not torch.equal(changed, features)
+    assert torch.equal(features, before)
+
+
+def test_noise_scales_each_activation_a_little():
+    features = torch.rand(2, 6, 8, 8, 8) + 0.1
+    ratio = feature_noise(features) / features
+    assert 0.699 <= float(ratio.min()) < 0.75 and 1.25 < float(ratio.max()) <= 1.301
+    torch.testing.assert_close(ratio[0], ratio[1])
+
+
+def test_the_most_active_places_are_dropped():
+    features = torch.rand(2, 6, 8, 8, 8)
+    mean = features.mean(1)
+    dropped = (feature_drop(features) == 0).all(1)
+    for activation, gone in zip(mean, dropped, strict=True):
+        assert gone.any() and not gone.all()
+        assert activation[gone].min() >= activation[~gone].max() >= ACTIVE_SHARE[0] * activation.max() * 0.9
+
+
+def test_every_perturbation_is_drawn():
+    torch.manual_seed(0)
+    assert {draw_perturbation() for _ in range(40)} == set(PERTURBATIONS)

@@ -1,5 +1,75 @@
-from host_checks import HostChecks
+"""FixMatch: the confident labels of a weak view teach a strongly changed view."""
+
+import torch
+from host_checks import EARLY, LATE, HostChecks, cohort, fresh_host, gradients
+from metassl.hosts.fixmatch import CONFIDENCE, pseudo_label_loss
+from metassl.hosts.views import strong_view
+from metassl.method import supervised_loss
+
+SHAPE = (1, 3, 4, 4, 4)
+
+
+def logits_of(confidence: torch.Tensor) -> torch.Tensor:
+    """(1, 3, z, y, x), class 1 with this softmax (z, y, x) and the others alike."""
+    others = (1 - confidence) / 2
+    return torch.stack([others, confidence, others])[None].log()
 
 
 class TestFixMatch(HostChecks):
     name = "fixmatch"
+
+    def test_a_network_that_is_never_confident_learns_from_annotations_alone(self, plan, batch):
+        host = fresh_host(self.name, plan, "plain")
+        with torch.no_grad():
+            host.networks[0].output_block.conv.conv.weight.mul_(1e-2)
+        found = gradients(host, batch, LATE)
+        host.zero_grad()
+        supervised_loss(host.networks[0](batch.labelled), batch.annotation).backward()
+        for name, parameter in host.networks.named_parameters():
+            torch.testing.assert_close(found[name], parameter.grad)
+
+    def test_a_confident_one_learns_from_unlabelled_voxels_too(self, plan, batch):
+        host = fresh_host(self.name, plan, "plain")
+        with torch.no_grad():
+            host.networks[0].output_block.conv.conv.weight.mul_(1e-2)
+            assert float(host.training_loss(batch, EARLY).parts["unlabelled"]) == 0.0
+            host.networks[0].output_block.conv.conv.bias.copy_(torch.tensor([9.0, 0.0, 0.0]))
+        assert float(host.training_loss(batch, EARLY).parts["unlabelled"]) > 0.0
+
+
+def test_no_gradient_below_the_confidence_threshold_nor_where_the_view_is_cut_out():
+    confidence = torch.full(SHAPE[2:], CONFIDENCE - 0.01)
+    confidence[:, :, 2:] = CONFIDENCE + 0.01
+    valid = torch.ones(1, *SHAPE[2:], dtype=torch.bool)
+    valid[:, 0] = False
+    strong, weak = torch.zeros(SHAPE, requires_grad=True), logits_of(confidence).requires_grad_()
+    pseudo_label_loss(strong, weak, valid).backward()
+    learnt = strong.grad.abs().sum(1)[0] > 0
+    assert torch.equal(learnt, (confidence > CONFIDENCE) & valid[0])
+    assert weak.grad is None
+    assert (strong.grad[0, 1][learnt] < 0).all(), "towards the weak view's label"
+
+
+def test_the_loss_is_a_mean_over_all_valid_voxels():
+    strong = torch.zeros(SHAPE)
+    confidence = torch.full(SHAPE[2:], 0.5)
+    confidence[0] = 0.99
+    valid = torch.ones(1, *SHAPE[2:], dtype=torch.bool)
+    loss = pseudo_label_loss(strong, logits_of(confidence), valid)
+    torch.testing.assert_close(loss, torch.log(torch.tensor(3.0)) / 4)
+
+
+def test_a_strong_view_changes_intensities_but_no_place():
+    images = torch.from_numpy(cohort(2)[1].image).float()[None].repeat(2, 1, 1, 1, 1)
+    for seed in range(8):
+        torch.manual_seed(seed)
+        views, cut_out = strong_view(images)
+        assert views.shape == images.shape and torch.isfinite(views).all()
+        assert not torch.equal(views[0], views[1]), "each image has changes of its own"
+        share = float(cut_out.float().mean())
+        assert 0.02 < share < 0.12
+        for image, view, hole in zip(images[:, 0], views[:, 0], cut_out, strict=True):
+            assert view[hole].std() < 1e-6
+            assert torch.corrcoef(torch.stack([image[~hole], view[~hole]]))[0, 1] > 0.3
+    torch.manual_seed(7)
+    assert torch.equal(strong_view(images)[0], views)

@@ -1,5 +1,50 @@
-from host_checks import HostChecks
+"""R-Drop: two dropout passes of one network agree with each other."""
+
+import torch
+from host_checks import LATE, HostChecks, fresh_host, gradients
+from metassl.hosts import rdrop
+from metassl.hosts.rdrop import symmetric_divergence
 
 
 class TestRDrop(HostChecks):
     name = "rdrop"
+
+    def test_the_two_passes_differ_by_their_dropout_alone(self, plan, batch, monkeypatch):
+        host = fresh_host(self.name, plan)
+        first, second = host.two_passes(batch.unlabelled)
+        assert first.shape == second.shape and not torch.allclose(first, second)
+        monkeypatch.setattr(rdrop, "DROPOUT", 0.0)
+        first, second = host.two_passes(batch.unlabelled)
+        assert torch.equal(first, second)
+        torch.testing.assert_close(first, host.networks[0](batch.unlabelled))
+
+    def test_unlabelled_voxels_teach_that_the_passes_agree(self, plan, batch, monkeypatch):
+        host = fresh_host(self.name, plan, "plain")
+        assert float(host.training_loss(batch, LATE).parts["unlabelled"]) > 0
+        before = gradients(host, batch, LATE)
+        batch.unlabelled = batch.unlabelled.flip(2)
+        after = gradients(host, batch, LATE)
+        assert any(not torch.equal(before[name], after[name]) for name in before)
+        monkeypatch.setattr(rdrop, "DROPOUT", 0.0)
+        assert float(host.training_loss(batch, LATE).parts["unlabelled"]) == 0
+
+    def test_the_pair_of_passes_differs(self, plan, batch):
+        first, second = fresh_host(self.name, plan).inference_pair()
+        assert not torch.allclose(first(batch.unlabelled), second(batch.unlabelled))
+
+
+def test_the_divergence_is_symmetric_and_that_of_kullback_and_leibler():
+    torch.manual_seed(0)
+    first, second = (torch.randn(2, 3, 4, 4, 4).log_softmax(1) for _ in range(2))
+    found = symmetric_divergence(first, second)
+    torch.testing.assert_close(found, symmetric_divergence(second, first))
+    both = [torch.nn.functional.kl_div(a, b, reduction="sum", log_target=True) for a, b in
+            ((first, second), (second, first))]
+    torch.testing.assert_close(found, sum(both) / 2 / (2 * 4**3))
+    assert symmetric_divergence(first, first) == 0
+
+
+def test_both_passes_get_a_gradient_from_the_divergence():
+    logits = [torch.randn(1, 3, 2, 2, 2, requires_grad=True) for _ in range(2)]
+    symmetric_divergence(*(z.log_softmax(1) for z in logits)).backward()
+    assert all(z.grad.abs().sum() > 0 for z in logits)

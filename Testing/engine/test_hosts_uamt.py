@@ -1,5 +1,67 @@
-from host_checks import HostChecks
+"""UA-MT: Mean Teacher, only where the teacher's noisy passes are certain."""
+
+import math
+
+import pytest
+import torch
+from host_checks import LATE, HostChecks, fresh_host
+from metassl.hosts.uamt import UncertaintyAwareMeanTeacher, is_certain
+
+PASSES = UncertaintyAwareMeanTeacher.passes
 
 
-class TestUAMT(HostChecks):
+class TestUncertaintyAwareMeanTeacher(HostChecks):
     name = "uamt"
+
+    @pytest.fixture(autouse=True)
+    def few_passes(self, monkeypatch):
+        monkeypatch.setattr(UncertaintyAwareMeanTeacher, "passes", 2)
+
+    def test_uncertain_voxels_are_masked(self, plan, batch, monkeypatch):
+        host = fresh_host(self.name, plan, "plain")
+        mean = torch.full((1, plan.classes, *plan.patch_zyx), 0.005)
+        mean[:, 0] = 0.99
+        mean[:, :, :8] = 1 / plan.classes
+
+        def unlabelled_loss(first: torch.Tensor) -> float:
+            monkeypatch.setattr(host, "teacher_passes", lambda images: (first, mean))
+            torch.manual_seed(0)
+            return float(host.training_loss(batch, LATE).parts["unlabelled"])
+
+        first = mean.clone()
+        reference = unlabelled_loss(first)
+        first[:, 1, :8] = 1.0
+        assert unlabelled_loss(first) == reference > 0
+        first[:, 1, 8:] = 1.0
+        assert unlabelled_loss(first) != reference
+        mean[:] = 1 / plan.classes
+        assert unlabelled_loss(first) == 0.0
+
+    def test_the_passes_differ_and_are_averaged(self, plan, batch, monkeypatch):
+        monkeypatch.setattr(UncertaintyAwareMeanTeacher, "passes", 3)
+        host, seen = fresh_host(self.name, plan), []
+        monkeypatch.setattr(host, "dropout_pass", lambda *args: seen.append(args[1]) or real_pass(*args))
+        outputs = []
+
+        def real_pass(network, images):
+            outputs.append(UncertaintyAwareMeanTeacher.dropout_pass(host, network, images))
+            return outputs[-1]
+
+        first, mean = host.teacher_passes(batch.unlabelled)
+        assert len(seen) == 3 and not torch.equal(seen[0], seen[1])
+        softmaxes = [output.softmax(1) for output in outputs]
+        torch.testing.assert_close(first, softmaxes[0])
+        torch.testing.assert_close(mean, torch.stack(softmaxes).mean(0).clamp_min(1e-6))
+        assert not first.requires_grad and not mean.requires_grad
+
+
+def test_there_are_eight_passes_as_in_the_paper():
+    assert PASSES == 8
+
+
+def test_the_threshold_rises_from_three_quarters_of_the_maximum_to_all_of_it():
+    share = torch.linspace(0.34, 0.999, 400)
+    mean = torch.stack([share, (1 - share) / 2, (1 - share) / 2])[None, :, None, None]
+    entropy = -(mean * mean.log()).sum(1)
+    assert torch.equal(is_certain(mean, 0.0), entropy < (0.75 + 0.25 * math.exp(-5)) * math.log(3))
+    assert is_certain(mean, 1.0).all() and not is_certain(mean, 0.5).all()

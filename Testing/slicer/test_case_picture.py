@@ -16,9 +16,9 @@ from MetaSSLSlicerLib.Pictures.PictureCase import PictureCase
 if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
 
+from MetaSSLSlicerLib.Grid import ijkToRas
 from MetaSSLSlicerLib.Pictures.CasePainter import CasePainter
 from MetaSSLSlicerLib.Pictures.PictureLayout import panelCorners
-from MetaSSLSlicerLib.Pictures.PictureScene import ijkToRas
 from MetaSSLSlicerLib.RegionColors import DC, DS, UC, US, regionColorNode
 
 SIZE = 320

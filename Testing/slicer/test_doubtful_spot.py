@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from MetaSSLSlicerLib.Pictures.DoubtfulSpot import boundingBox, findDoubtfulSpot
+from MetaSSLSlicerLib.Grid import boundingBox
+from MetaSSLSlicerLib.Pictures.DoubtfulSpot import findDoubtfulSpot
 from MetaSSLSlicerLib.RegionColors import DC, DS, REGIONS, UC, US
 
 SHAPE = (20, 30, 40)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import vtk
 from metassl.project import Geometry
+from MetaSSLSlicerLib.Grid import ijkToRas
 from MetaSSLSlicerLib.Logic.PartialAnnotation import annotatedSlices, confidentPart, insideRoi
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
-from MetaSSLSlicerLib.Pictures.PictureScene import ijkToRas
 from MetaSSLSlicerLib.RegionColors import DC, DS, UC, US
 
 SHAPE = (10, 14, 12)

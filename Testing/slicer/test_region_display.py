@@ -11,12 +11,12 @@ if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
 
 import vtk
+from MetaSSLSlicerLib.Grid import ijkToRas
 from MetaSSLSlicerLib.Logic import RegionLegend
 from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Logic.RegionDisplay import RegionDisplay
 from MetaSSLSlicerLib.Logic.Session import Session
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
-from MetaSSLSlicerLib.Pictures.PictureScene import ijkToRas
 from MetaSSLSlicerLib.RegionColors import REGIONS
 from predicting import PLACES, predict
 

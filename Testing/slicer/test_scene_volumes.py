@@ -16,6 +16,7 @@ if importlib.util.find_spec("slicer") is None:
 import slicer
 import slicer.util
 import vtk
+from MetaSSLSlicerLib.Grid import ijkToRas
 from MetaSSLSlicerLib.Logic.FolderPreview import FolderPreview
 from MetaSSLSlicerLib.Logic.NewProject import NewProject
 from MetaSSLSlicerLib.Logic.ProjectFolders import isFree, nearestProject, projectsFolder, suggestedFolder
@@ -25,7 +26,6 @@ from MetaSSLSlicerLib.Logic.SampleProject import makeSampleProject, registerSamp
 from MetaSSLSlicerLib.Logic.SceneLabels import labelsOfSegmentation, terminologyName
 from MetaSSLSlicerLib.Logic.SceneVolumes import SceneVolumes, createFromVolumes, geometryOf
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
-from MetaSSLSlicerLib.Pictures.PictureScene import ijkToRas
 
 SHAPE = (5, 7, 6)
 LIVER = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 
 import numpy as np
@@ -64,17 +63,26 @@ class HostChecks:
 
     name: str
 
+    @pytest.fixture(autouse=True)
+    def one_thread(self):
+        """Threads that wait for each other cost more than they save on such small patches."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        yield
+        torch.set_num_threads(before)
+
     @pytest.fixture
     def plan(self, tiny_plan) -> Plan:
-        return tiny_plan(batch=(2, 2))
+        return tiny_plan()
 
     @pytest.fixture
     def batch(self, plan) -> Batch:
         return sampler(plan).batch(0)
 
-    def trained(self, path: Path, plan: Plan, loss: str, steps: int = 24, stop_at: int | None = None) -> Trainer:
+    def trained(self, path: Path, plan: Plan, loss: str, steps: int, stop_at: int | None = None) -> Trainer:
         """After `steps`, or stopped at `stop_at`; it goes on where the checkpoint in `path` ends."""
         host = fresh_host(self.name, plan, loss)
+        self.events = []
         trainer = Trainer(
             host,
             sampler(plan),
@@ -83,7 +91,7 @@ class HostChecks:
             precision="fp32",
             seed=5,
             checkpoint_path=path / "last.pt",
-            emit=lambda event, **fields: None,
+            emit=lambda event, **fields: event == "progress" or self.events.append(event),
             stop_requested=lambda: trainer.step == stop_at,
         )
         if trainer.checkpoint_path.exists():
@@ -96,20 +104,14 @@ class HostChecks:
         return trainer
 
     @pytest.mark.parametrize("loss", LOSSES)
-    def test_it_learns_with_finite_losses_and_every_weight_moves(self, loss, plan, tmp_path):
-        host = fresh_host(self.name, plan, loss)
-        before = copy.deepcopy(host.networks.state_dict())
-        losses = []
-        trainer = self.trained(tmp_path, plan, loss, steps=30)
-        step = Trainer.train_step
-        batch = sampler(plan).batch(7)
-        for fraction in (EARLY, 0.3, LATE):
-            output = trainer.host.training_loss(batch, fraction)
-            losses.append(float(output.total.detach()))
-            assert set(output.parts) >= {"total"} and all(torch.isfinite(part) for part in output.parts.values())
-        assert np.isfinite(losses).all() and callable(step)
+    def test_it_trains_with_finite_losses_and_every_weight_moves(self, loss, plan, tmp_path):
+        before = fresh_host(self.name, plan, loss).networks.state_dict()
+        trainer = self.trained(tmp_path, plan, loss, steps=12)
+        assert self.events == ["checkpoint"], "no step was refused"
         after = trainer.host.networks.state_dict()
         assert [name for name in before if torch.equal(before[name], after[name])] == []
+        output = trainer.host.training_loss(trainer.sampler.batch(99), LATE)
+        assert "total" in output.parts and all(torch.isfinite(part) for part in output.parts.values())
 
     @pytest.mark.parametrize("loss", LOSSES)
     @pytest.mark.parametrize("fraction", [EARLY, LATE])
@@ -133,7 +135,7 @@ class HostChecks:
 
     @pytest.mark.parametrize("loss", LOSSES)
     def test_its_pair_gives_maps_of_four_regions_that_a_saved_model_repeats(self, loss, plan, tmp_path):
-        host = self.trained(tmp_path, plan, loss, steps=40).host
+        host = self.trained(tmp_path, plan, loss, steps=30).host
         pair = tuple(network.eval() for network in host.inference_pair())
         unseen = cohort(6)[-1]
         thresholds = calibrate_thresholds([predict_pair(pair, unseen.image, plan, CPU)], plan.classes)
@@ -153,7 +155,6 @@ class HostChecks:
         shares = fresh_host(self.name, plan).training_loss(batch, LATE).regions
         assert list(shares) == ["UC", "US", "DC", "DS"]
         assert sum(float(share) for share in shares.values()) == pytest.approx(1, abs=1e-4)
-        assert fresh_host(self.name, plan, "plain").training_loss(batch, LATE).regions is None
 
     def test_the_next_round_goes_on_from_the_pair(self, plan, tmp_path):
         host = self.trained(tmp_path, plan, "metassl", steps=10).host

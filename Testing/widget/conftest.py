@@ -42,6 +42,28 @@ def settings(harness: Harness):
     return qt.QSettings()
 
 
+@pytest.fixture
+def openModule(harness: Harness, settings, tmp_path, monkeypatch):
+    """openModule() -> the module's widget, made and entered as Slicer does; projects go into tmp_path."""
+    import MetaSSLSlicer
+    from MetaSSLSlicerLib.Widgets import ProjectWidget
+    from MetaSSLSlicerLib.Widgets.NewProjectWidget import PARENT_SETTING
+
+    monkeypatch.setattr(ProjectWidget, "projectsFolder", lambda: tmp_path)
+    settings.setValue(PARENT_SETTING, str(tmp_path))
+    harness.registerModule(MetaSSLSlicer.__file__)
+    widgets = []
+
+    def make():
+        widgets.append(MetaSSLSlicer.MetaSSLSlicerWidget())
+        widgets[-1].enter()
+        return widgets[-1]
+
+    yield make
+    for widget in widgets:
+        widget.cleanup()
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """An error in a slot fails the test that caused it."""

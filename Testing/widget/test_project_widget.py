@@ -12,10 +12,10 @@ import slicer
 import slicer.util
 import vtk
 from metassl.project import LabelDefinition, MetaSSLError, Project, read_image
+from MetaSSLSlicerLib.Grid import ijkToRas
 from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Logic.NewProject import NewProject
 from MetaSSLSlicerLib.Logic.Session import Session
-from MetaSSLSlicerLib.Pictures.PictureScene import ijkToRas
 from MetaSSLSlicerLib.Widgets import ProjectWidget as projectWidgetModule
 from MetaSSLSlicerLib.Widgets.LabelTable import COLOR, NAME, TERMINOLOGY, VALUE, LabelTable
 from MetaSSLSlicerLib.Widgets.NewProjectWidget import PARENT_SETTING

@@ -2,50 +2,20 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
-import pytest
 import slicer
 import slicer.util
 import vtk
 from metassl.jobs import job_status
 from metassl.project import Geometry, Project
-from MetaSSLSlicerLib.Pictures.PictureScene import ijkToRas
-from MetaSSLSlicerLib.Widgets import ProjectWidget as projectWidgetModule
-from MetaSSLSlicerLib.Widgets.NewProjectWidget import PARENT_SETTING
+from MetaSSLSlicerLib.Grid import ijkToRas
 from painting import paintSegment
 
-MODULE = Path(__file__).parents[2] / "MetaSSLSlicer" / "MetaSSLSlicer.py"
 SHAPE_ZYX = (20, 28, 24)
 DIRECTION = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
 CASES, LABELLED = 8, 3
 MINUTES = 0.3
 LONGEST_MS = 50
-
-
-@pytest.fixture
-def openModule(harness, settings, tmp_path, monkeypatch):
-    """openModule() -> the module's widget, as Slicer makes it; closed at the end."""
-    monkeypatch.setattr(projectWidgetModule, "projectsFolder", lambda: tmp_path)
-    settings.setValue(PARENT_SETTING, str(tmp_path))
-    harness.registerModule(MODULE)
-    if str(MODULE.parent) not in sys.path:
-        sys.path.insert(0, str(MODULE.parent))
-    import MetaSSLSlicer
-
-    widgets = []
-
-    def make():
-        widget = MetaSSLSlicer.MetaSSLSlicerWidget()
-        widget.enter()
-        widgets.append(widget)
-        return widget
-
-    yield make
-    for widget in widgets:
-        widget.cleanup()
 
 
 def ball(number: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import vtk
 from metassl.project import IGNORE, Geometry, LabelDefinition
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from ..Pictures.PictureScene import ijkToRas
+from ..Grid import ijkToRas
 from ..RegionColors import rgbOf
 from ..Translation import _
 from .SegmentationSnapshot import Layer, Part, Snapshot

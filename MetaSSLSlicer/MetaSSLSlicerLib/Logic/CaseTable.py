@@ -52,7 +52,6 @@ class CaseRow:
 
 def readRows(project: Project, caseIds: Iterable[str] | None = None) -> list[CaseRow]:
     """The rows of these cases (None: of all) in the order of their names. MetaSSLError when the list is damaged."""
-    project = Project.open(project.path)  # another program may have chosen another round meanwhile
     cases = project.cases
     if caseIds is not None:
         cases = {caseId: cases[caseId] for caseId in caseIds if caseId in cases}

@@ -8,8 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 from metassl.project import Geometry
 
-from ..Pictures.DoubtfulSpot import boundingBox
-from ..Pictures.PictureScene import ijkToRas
+from ..Grid import boundingBox, ijkToRas
 from ..RegionColors import DC, DS, REGIONS, US
 
 MOST = 50

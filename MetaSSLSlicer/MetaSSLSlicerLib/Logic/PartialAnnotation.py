@@ -8,7 +8,7 @@ import numpy as np
 import vtk
 from metassl.project import IGNORE, Geometry
 
-from ..Pictures.PictureScene import ijkToRas
+from ..Grid import ijkToRas
 from ..RegionColors import UC
 
 _FLAT, _CLEARLY = 0.4, 1.5

@@ -43,7 +43,6 @@ class RoundTable:
 
     def rows(self, project: Project) -> RoundList:
         """The rounds as they are now."""
-        project = Project.open(project.path)  # a training that began elsewhere takes the choices back
         rounds = project.rounds()
         predicted = [found for found in rounds if found.predicted_cases()]
         shown = project.shown_round() or (predicted or [None])[-1]

@@ -7,14 +7,15 @@ from typing import Any
 import numpy as np
 from vtk.util.numpy_support import vtk_to_numpy
 
+from ..Grid import boundingBox, ijkToRas
 from ..RegionColors import UC, rgbOf
-from .DoubtfulSpot import DoubtfulSpot, boundingBox, findDoubtfulSpot
+from .DoubtfulSpot import DoubtfulSpot, findDoubtfulSpot
 from .Framing import corners, frameFor, viewpointFor
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCanvas import PictureCanvas
 from .PictureCase import PictureCase
 from .PictureLayout import SliceShot, composePicture
-from .PictureScene import SURFACE, PictureScene, ijkToRas
+from .PictureScene import SURFACE, PictureScene
 
 _SUPERSAMPLING = 2  # views are drawn this much larger, then shrunk: smooth lines, no jagged edges
 _PERCENTILES = (1.0, 99.5)

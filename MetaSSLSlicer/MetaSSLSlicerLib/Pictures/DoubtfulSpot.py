@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
+from ..Grid import boundingBox
 from ..RegionColors import DC, DS, US
 
 _NEAR_VOXELS = 3
@@ -49,18 +50,6 @@ def findDoubtfulSpot(
             return DoubtfulSpot(_densest(mask, spacingXyz), kind, int(mask.sum()))
     size = regions.shape[::-1]
     return DoubtfulSpot(tuple(n // 2 for n in size), "middle", 0)
-
-
-def boundingBox(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...] | None:
-    """The slices (z, y, x) that hold the true voxels and a margin; None when there are none."""
-    slices = []
-    for axis in range(mask.ndim):
-        used = np.flatnonzero(mask.any(axis=tuple(a for a in range(mask.ndim) if a != axis)))
-        if used.size == 0:
-            return None
-        first, last = max(int(used[0]) - margin, 0), int(used[-1]) + margin + 1
-        slices.append(slice(first, min(last, mask.shape[axis])))
-    return tuple(slices)
 
 
 def blurred(mask: np.ndarray, sigma: float, spacingXyz=(1.0, 1.0, 1.0)) -> np.ndarray:

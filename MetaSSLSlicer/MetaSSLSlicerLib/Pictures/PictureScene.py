@@ -9,10 +9,11 @@ import numpy as np
 import slicer
 import slicer.util
 import vtk
-from metassl.project import Geometry, LabelDefinition
+from metassl.project import LabelDefinition
 
+from ..Grid import boundingBox, ijkToRas
 from ..RegionColors import DC, DS, regionColorNode, rgbOf
-from .DoubtfulSpot import blurred, boundingBox
+from .DoubtfulSpot import blurred
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCase import PictureCase
 
@@ -20,14 +21,6 @@ SURFACE = "Closed surface"
 _SURFACE_MARGIN = 3
 _LUMP_BLUR_VOXELS = 1.0
 _LUMP_DENSITY = 0.33
-
-
-def ijkToRas(geometry: Geometry) -> np.ndarray:
-    """The 4x4 matrix from voxel indices (x, y, z) to RAS in mm, of an LPS geometry."""
-    matrix = np.eye(4)
-    matrix[:3, :3] = np.array(geometry.direction).reshape(3, 3) * np.array(geometry.spacing_xyz)
-    matrix[:3, 3] = geometry.origin_xyz
-    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix
 
 
 class PictureScene:

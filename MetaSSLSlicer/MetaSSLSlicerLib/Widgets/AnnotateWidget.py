@@ -69,7 +69,7 @@ class AnnotateWidget:
         if not self._isEntered:
             return
         self._isEntered = False
-        self.editor.setActiveEffect(None)
+        self._stopEffect()
         self.editor.uninstallKeyboardShortcuts()
         self.editor.removeViewObservations()
 
@@ -166,9 +166,13 @@ class AnnotateWidget:
     def _releaseEditor(self) -> None:
         if self.editor.segmentationNode() is None:
             return
-        self.editor.setActiveEffect(None)
+        self._stopEffect()
         self.editor.setSourceVolumeNode(None)
         self.editor.setSegmentationNode(None)
+
+    def _stopEffect(self) -> None:
+        if self.editor.mrmlSegmentEditorNode() is not None:
+            self.editor.setActiveEffect(None)
 
     def _editorNode(self):
         """A parameter node of our own: the Segment Editor module keeps its choices."""

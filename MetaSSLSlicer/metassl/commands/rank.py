@@ -30,7 +30,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     project = Project.open(arguments.project)
     strategy = arguments.strategy or project.settings.get("strategy", "discrepancy")
-    found = model_round(project)
+    found = project.shown_round() or model_round(project)
     ranking = rank(project, found, strategy)
     entries = ranking["cases"]
     for reason in ranking.get("skipped", {}).values():

@@ -85,5 +85,5 @@ def largest_components(labels: torch.Tensor, classes: int) -> torch.Tensor:
     for image, into in zip(labels.cpu().numpy(), kept, strict=True):
         for value in range(1, classes):
             components = sitk.ConnectedComponent(sitk.GetImageFromArray((image == value).astype(np.uint8)), True)
-            into[sitk.GetArrayViewFromImage(sitk.RelabelComponent(components)) == 1] = value
+            into[sitk.GetArrayFromImage(sitk.RelabelComponent(components)) == 1] = value
     return torch.from_numpy(kept).to(labels.device)

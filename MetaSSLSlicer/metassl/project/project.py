@@ -36,7 +36,6 @@ class Project:
         self.name: str = document["name"]
         self.channels: list[str] = document["channels"]
         self.labels: list[LabelDefinition] = document["labels"]
-        self.settings: dict[str, Any] = document["settings"]
 
     def __repr__(self) -> str:
         return f"Project({str(self.path)!r})"
@@ -84,6 +83,12 @@ class Project:
         """The value in an annotation of each class of the network, background first."""
         return [0, *(label.value for label in self.labels)]
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings in project.json, read afresh: another process may have changed them."""
+        settings = read_json(self.path / "project.json", "the project").get("settings", {})
+        return settings if isinstance(settings, dict) else {}
+
     def update_settings(self, **changes: Any) -> None:
         """Change settings in project.json; the value None removes one."""
         with self._writing():
@@ -91,7 +96,6 @@ class Project:
             settings = {**document.get("settings", {}), **changes}
             document["settings"] = {k: v for k, v in settings.items() if v is not None}
             write_json(self.path / "project.json", document)
-        self.settings = document["settings"]
 
     # Cases
 

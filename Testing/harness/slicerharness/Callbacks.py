@@ -50,7 +50,7 @@ def timed(function: Callable, *arguments):
 
 
 def queued() -> float:
-    """The seconds that this thread has waited for a core while other programs had them all. 0 where that is not told."""
+    """The seconds that this thread waited for a core while other programs had them all; 0 where that is not told."""
     try:
         with open("/proc/thread-self/schedstat", "rb") as stream:
             return int(stream.read().split()[1]) / 1e9
