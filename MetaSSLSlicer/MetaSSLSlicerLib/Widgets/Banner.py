@@ -20,6 +20,7 @@ class Banner:
         layout = qt.QVBoxLayout(self.widget)
         self.label = qt.QLabel()
         self.label.setWordWrap(True)
+        self.label.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Preferred)  # a long path must not widen the panel
         self.label.setTextInteractionFlags(qt.Qt.TextSelectableByMouse)
         layout.addWidget(self.label)
         self._buttons = qt.QHBoxLayout()
@@ -48,7 +49,7 @@ class Banner:
         color = _COLORS[message.level]
         border = f"border: 1px solid {color}; border-left: 5px solid {color};"
         self.widget.setStyleSheet(f"QFrame#messageBanner {{ {border} }}")
-        self.label.text = message.text
+        self.label.text = self.label.toolTip = message.text
         self.actionButton.text = message.actionText
         self.actionButton.setVisible(message.action is not None)
         self.closeButton.setVisible(message.level != "info")
