@@ -1,6 +1,7 @@
 # make demo            from nothing to a report with pictures (makes .venv itself)
 # make demo DATA=DIR   the same on a Decathlon-style folder of real images
 # make test            ruff and pytest
+# make screenshots     pictures of every state of the panel, into Resources/Screenshots
 #
 # PYTHON=python3.12 picks another interpreter, OUT=DIR another folder for the demo, MINUTES=M a longer training.
 # Packages come from wherever your pip is set up to look. Where it offers a CPU build of torch (2.13.0+cpu), pip takes
@@ -15,7 +16,7 @@ MINUTES ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test clean
+.PHONY: help install demo test screenshots clean
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
@@ -27,6 +28,9 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m pytest
+
+screenshots: $(STAMP)
+	$(BIN)/python Testing/screenshots.py
 
 clean:
 	rm -rf $(VENV)
