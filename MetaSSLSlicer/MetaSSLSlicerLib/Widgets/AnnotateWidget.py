@@ -13,6 +13,7 @@ from ..Logic.Session import Session
 from ..Signal import Signal
 from ..Translation import _
 from .loadUi import loadUi
+from .userAction import userAction
 
 _WHOLE, _SLICES, _BOX = range(3)
 _EDITOR_NODE = "MetaSSLSegmentEditor"
@@ -39,11 +40,11 @@ class AnnotateWidget:
         for text in (_("the whole image"), _("only the slices that I drew on"), _("only what is inside a box")):
             self.ui.scopeCombo.addItem(text)
         self.ui.scopeCombo.connect("currentIndexChanged(int)", lambda _index: self.refresh())
-        self.ui.saveButton.connect("clicked(bool)", lambda _checked: self.save())
-        self.ui.closeButton.connect("clicked(bool)", lambda _checked: session.closeCase())
-        self.ui.discardButton.connect("clicked(bool)", lambda _checked: self._discard())
-        self.ui.beginButton.connect("clicked(bool)", lambda _checked: self._begin(None))
-        self.ui.scratchButton.connect("clicked(bool)", lambda _checked: self._scratch())
+        self.ui.saveButton.connect("clicked(bool)", userAction(self.save))
+        self.ui.closeButton.connect("clicked(bool)", userAction(session.closeCase))
+        self.ui.discardButton.connect("clicked(bool)", userAction(self._discard))
+        self.ui.beginButton.connect("clicked(bool)", userAction(lambda: self._begin(None)))
+        self.ui.scratchButton.connect("clicked(bool)", userAction(self._scratch))
         session.caseOpened.connect(self._onCaseOpened)
         session.caseAboutToClose.connect(self._onCaseAboutToClose)
         session.caseChanged.connect(self.refresh)

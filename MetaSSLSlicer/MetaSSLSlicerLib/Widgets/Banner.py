@@ -6,6 +6,7 @@ import qt
 
 from ..Logic.Message import Message
 from ..Translation import _
+from .userAction import userAction
 
 _COLORS = {"info": "#0072B2", "warning": "#E69F00", "error": "#D55E00"}
 _INFO_MS = 6000
@@ -20,7 +21,7 @@ class Banner:
         layout = qt.QVBoxLayout(self.widget)
         self.label = qt.QLabel()
         self.label.setWordWrap(True)
-        self.label.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Preferred)  # a long path must not widen the panel
+        self.label.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Preferred)  # long paths do not widen the panel
         self.label.setTextInteractionFlags(qt.Qt.TextSelectableByMouse)
         layout.addWidget(self.label)
         self._buttons = qt.QHBoxLayout()
@@ -29,8 +30,8 @@ class Banner:
         self._buttons.addWidget(self.actionButton)
         self._buttons.addWidget(self.closeButton)
         layout.addLayout(self._buttons)
-        self.actionButton.connect("clicked(bool)", lambda _checked: self._act())
-        self.closeButton.connect("clicked(bool)", lambda _checked: self.hide())
+        self.actionButton.connect("clicked(bool)", userAction(self._act))
+        self.closeButton.connect("clicked(bool)", userAction(self.hide))
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self.hide)

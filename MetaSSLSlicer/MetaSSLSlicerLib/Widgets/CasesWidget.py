@@ -15,6 +15,7 @@ from ..Translation import _
 from .CaseCells import CaseCells, Cells, naturalKey
 from .CaseTableView import CaseTableView
 from .loadUi import loadUi
+from .userAction import userAction
 
 _POLL_MS = 200
 _LOOK_AGAIN_MS = 2500  # by then the journal of a case that was edited is written
@@ -44,8 +45,8 @@ class CasesWidget:
         self._wordsTimer.connect("timeout()", self._showWords)
         self._laterTimer.connect("timeout()", lambda: self._onCasesChanged([self._touched]))
         ui = self.ui
-        ui.nextButton.connect("clicked(bool)", lambda _checked: self.openNext())
-        ui.openButton.connect("clicked(bool)", lambda _checked: self.openSelected())
+        ui.nextButton.connect("clicked(bool)", userAction(self.openNext))
+        ui.openButton.connect("clicked(bool)", userAction(self.openSelected))
         ui.searchBox.connect("textChanged(QString)", lambda _text: self._filter())
         ui.filterCombo.connect("currentIndexChanged(int)", lambda _index: self._filter())
         ui.strategyCombo.connect("currentIndexChanged(int)", self._onStrategyChosen)

@@ -12,6 +12,7 @@ from ..Logic.EngineSetup import EngineSetup
 from ..Logic.SlicerPackages import SlicerPackages
 from ..Translation import _
 from .loadUi import loadUi
+from .userAction import userAction
 
 PYTHON_KEY = "MetaSSL/python"
 _POLL_MS = 200
@@ -30,10 +31,10 @@ class EngineWidget:
         self._timer.setInterval(_POLL_MS)
         self._timer.connect("timeout()", self.setup.poll)
         self._restore(qt.QSettings().value(PYTHON_KEY, ""))
-        self.ui.checkButton.connect("clicked(bool)", self._onCheck)
-        self.ui.installButton.connect("clicked(bool)", self._onInstall)
-        self.ui.useButton.connect("clicked(bool)", self._onUse)
-        self.ui.ownButton.connect("clicked(bool)", self._onOwn)
+        self.ui.checkButton.connect("clicked(bool)", userAction(self._onCheck))
+        self.ui.installButton.connect("clicked(bool)", userAction(self._onInstall))
+        self.ui.useButton.connect("clicked(bool)", userAction(self._onUse))
+        self.ui.ownButton.connect("clicked(bool)", userAction(self._onOwn))
         self.ui.section.connect("contentsCollapsed(bool)", self._onCollapsed)
         self.setup.changed.connect(self._refresh)
         session.projectChanged.connect(self._onProjectChanged)

@@ -15,6 +15,7 @@ from ..Logic.Session import Session
 from ..Signal import Signal
 from ..Translation import _
 from .sentence import sentence
+from .userAction import userAction
 
 _LOOK_AFTER_MS = 400
 _REFRESH_AFTER_MS = 200
@@ -42,7 +43,7 @@ class ImagesForm:
         self._refreshTimer = _timer(_REFRESH_AFTER_MS, self._refreshVolumes)
         ui.folderSource.connect("toggled(bool)", lambda _on: self._onSourceChanged())
         ui.imagesEdit.connect("textChanged(QString)", lambda _text: self._onFolderChanged())
-        ui.imagesBrowse.connect("clicked(bool)", lambda _on: self._browse())
+        ui.imagesBrowse.connect("clicked(bool)", userAction(self._browse))
         for spin in (ui.labelledSpin, ui.measuredSpin):
             spin.connect("valueChanged(int)", lambda _value: self._boundSpins())
         ui.volumeList.connect("itemChanged(QListWidgetItem*)", lambda _item: self._onTicked())

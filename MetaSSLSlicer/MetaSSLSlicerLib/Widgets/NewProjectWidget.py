@@ -19,6 +19,7 @@ from .ImagesForm import ImagesForm
 from .LabelTable import LabelTable
 from .loadUi import loadUi
 from .sentence import sentence
+from .userAction import userAction
 
 PARENT_SETTING = "MetaSSL/projectsFolder"
 
@@ -38,16 +39,16 @@ class NewProjectWidget:
         self.images = ImagesForm(session, ui, chooseFolder)
         self.labelTable = LabelTable(ui.labelTable)
         ui.segmentationSelector.setMRMLScene(session.services.scene)
-        ui.addLabelButton.connect("clicked(bool)", lambda _on: self.labelTable.add())
-        ui.removeLabelButton.connect("clicked(bool)", lambda _on: self.labelTable.removeCurrent())
-        ui.dataSetLabelsButton.connect("clicked(bool)", lambda _on: self._takeDataSetLabels())
+        ui.addLabelButton.connect("clicked(bool)", userAction(self.labelTable.add))
+        ui.removeLabelButton.connect("clicked(bool)", userAction(self.labelTable.removeCurrent))
+        ui.dataSetLabelsButton.connect("clicked(bool)", userAction(self._takeDataSetLabels))
         ui.segmentationSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onSegmentation)
         ui.nameEdit.connect("textEdited(QString)", lambda _text: self._onNameEdited())
         ui.nameEdit.connect("textChanged(QString)", lambda _text: self._suggestFolder())
         ui.pathEdit.connect("textEdited(QString)", lambda _text: self._onPathEdited())
-        ui.pathBrowse.connect("clicked(bool)", lambda _on: self._browsePath())
-        ui.createButton.connect("clicked(bool)", lambda _on: self.create())
-        ui.cancelButton.connect("clicked(bool)", lambda _on: self.cancelled.emit())
+        ui.pathBrowse.connect("clicked(bool)", userAction(self._browsePath))
+        ui.createButton.connect("clicked(bool)", userAction(self.create))
+        ui.cancelButton.connect("clicked(bool)", userAction(self.cancelled.emit))
         self.images.changed.connect(self._onImagesChanged)
         self.images.found.connect(self._onFound)
         self.labelTable.edited.connect(self._onLabelsEdited)

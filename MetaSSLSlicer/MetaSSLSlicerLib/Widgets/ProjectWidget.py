@@ -19,6 +19,7 @@ from .chooseFolder import chooseFolder as askForFolder
 from .loadUi import loadUi
 from .NewProjectWidget import NewProjectWidget
 from .sentence import sentence
+from .userAction import userAction
 
 RECENT_SETTING = "MetaSSL/recentProjects"
 _MOST_WARNINGS = 5
@@ -41,13 +42,13 @@ class ProjectWidget:
         self.newProject = NewProjectWidget(session, chooseFolder)
         ui = self.ui
         ui.newLayout.addWidget(self.newProject.widget)
-        ui.newButton.connect("clicked(bool)", lambda _on: self.beginNew())
-        ui.openButton.connect("clicked(bool)", lambda _on: self._browse())
-        ui.sampleButton.connect("clicked(bool)", lambda _on: self.openSample())
+        ui.newButton.connect("clicked(bool)", userAction(self.beginNew))
+        ui.openButton.connect("clicked(bool)", userAction(self._browse))
+        ui.sampleButton.connect("clicked(bool)", userAction(self.openSample))
         ui.recentList.connect("itemClicked(QListWidgetItem*)", lambda _item: self._openRecent())
         ui.recentList.connect("itemActivated(QListWidgetItem*)", lambda _item: self._openRecent())
-        ui.closeButton.connect("clicked(bool)", lambda _on: session.closeProject())
-        ui.dismissButton.connect("clicked(bool)", lambda _on: self._showWarnings([]))
+        ui.closeButton.connect("clicked(bool)", userAction(session.closeProject))
+        ui.dismissButton.connect("clicked(bool)", userAction(lambda: self._showWarnings([])))
         self.newProject.created.connect(self._onCreated)
         self.newProject.cancelled.connect(self._endNew)
         session.projectChanged.connect(self._onProjectChanged)

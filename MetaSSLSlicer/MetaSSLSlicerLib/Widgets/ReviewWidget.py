@@ -20,6 +20,7 @@ from ..Translation import _
 from .HotspotList import HotspotList
 from .loadUi import loadUi
 from .Shortcuts import KEYS
+from .userAction import userAction
 
 _GO_ON = "MetaSSL/goOn"
 _GRADIENT_STEPS = 8
@@ -126,7 +127,7 @@ class ReviewWidget:
         for button, name, text in buttons:
             button.toolTip = _("{text} (key {key})").format(text=text, key=KEYS[name])
             if button is not ui.blinkButton:
-                button.connect("clicked(bool)", partial(_withoutArguments, self.actions[name]))
+                button.connect("clicked(bool)", userAction(self.actions[name]))
 
     def _part(self, kind: str, key: str):
         return getattr(self.ui, f"{kind}{key}")
@@ -217,7 +218,3 @@ def _gradient(colorNode) -> str:
         stops.append(f"stop:{share:.3f} rgb({', '.join(str(round(255 * part)) for part in color[:3])})")
     return f"background: qlineargradient(x1:0, y1:0, x2:1, y2:0, {', '.join(stops)});"
 
-
-def _withoutArguments(action, *_args: object) -> None:
-    """A button hands over whether it is checked; `accept` would take that for its own argument."""
-    action()

@@ -16,6 +16,7 @@ from ..Translation import _
 from .chooseFolder import chooseFolder
 from .loadUi import loadUi
 from .RoundTableModel import RoundTableModel
+from .userAction import userAction
 
 _PROGRESS_MS = 300
 
@@ -44,7 +45,7 @@ class RoundsWidget:
             (self.ui.exportButton, self.exportAll),
         )
         for button, action in buttons:
-            button.connect("clicked(bool)", lambda _checked, action=action: action())
+            button.connect("clicked(bool)", userAction(action))
         self._connections = (
             (session.projectChanged, self._onProjectChanged),
             (session.roundsChanged, self.refresh),

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 import qt
 import slicer.util
 
+from .userAction import userAction
+
 KEYS = {
     "nextSpot": "N",
     "previousSpot": "B",
@@ -35,7 +37,7 @@ class Shortcuts:
             return
         for name, action in self._actions.items():
             shortcut = qt.QShortcut(qt.QKeySequence(KEYS[name]), window)
-            shortcut.connect("activated()", action)
+            shortcut.connect("activated()", userAction(action))
             self._shortcuts.append(shortcut)
 
     def remove(self) -> None:

@@ -14,6 +14,7 @@ from ..Translation import _
 from .CurvePicture import CurvePicture
 from .EngineWidget import EngineWidget
 from .loadUi import loadUi
+from .userAction import userAction
 
 PRESET_KEY = "MetaSSL/trainMinutes"
 _TICK_MS = 500
@@ -29,9 +30,9 @@ class TrainWidget:
         self._curve = CurvePicture(self.ui.curveLabel)
         self._fillCombos()
         ui = self.ui
-        ui.trainButton.connect("clicked(bool)", self._onTrain)
-        ui.newRoundButton.connect("clicked(bool)", self._onTrainAnew)
-        ui.openLogButton.connect("clicked(bool)", self._onOpenLog)
+        ui.trainButton.connect("clicked(bool)", userAction(self._onTrain))
+        ui.newRoundButton.connect("clicked(bool)", userAction(self._onTrainAnew))
+        ui.openLogButton.connect("clicked(bool)", userAction(self._onOpenLog))
         ui.presetComboBox.connect("currentIndexChanged(int)", self._onPreset)
         ui.minutesSpinBox.connect("valueChanged(double)", self._refreshDevice)
         ui.deviceComboBox.connect("currentIndexChanged(int)", self._refreshDevice)
