@@ -18,7 +18,6 @@ from slicerharness.Install import install  # noqa: E402
 
 install()
 
-import MetaSSLSlicer  # noqa: E402
 import numpy as np  # noqa: E402
 import qt  # noqa: E402
 from MetaSSLSlicerLib.Logic.SampleProject import makeSampleProject  # noqa: E402
@@ -26,6 +25,8 @@ from MetaSSLSlicerLib.Logic.TrainingOptions import TrainingOptions  # noqa: E402
 from MetaSSLSlicerLib.Widgets.NewProjectWidget import PARENT_SETTING  # noqa: E402
 from painting import paintSegment  # noqa: E402
 from PIL import Image  # noqa: E402
+
+import MetaSSLSlicer  # noqa: E402
 
 OUT = ROOT / "Resources" / "Screenshots"
 WIDTHS = (380, 600)
@@ -118,12 +119,15 @@ class Screenshots:
         """One picture for each width: of the whole panel, or of a part of it."""
         for width in WIDTHS:
             self.harness.grab(self.widget.parent, f"panel_{name}_{width}", width=width)
+            self.harness.process(600)  # the curve is drawn anew
+            self.harness.grab(self.widget.parent, f"panel_{name}_{width}", width=width)
             if part is not None:
                 part.grab().save(str(OUT / f"panel_{name}_{width}.png"))
 
     def views(self, name: str) -> None:
         """The three slice views side by side."""
-        pictures = [np.array(Image.fromarray(v.grab()).resize((VIEW, VIEW))) for v in self.harness.services.sliceViews.values()]
+        grabbed = [view.grab() for view in self.harness.services.sliceViews.values()]
+        pictures = [np.array(Image.fromarray(picture).resize((VIEW, VIEW))) for picture in grabbed]
         row = np.zeros((VIEW, len(pictures) * (VIEW + GAP) - GAP, 3), np.uint8)
         for index, picture in enumerate(pictures):
             row[:, index * (VIEW + GAP) : index * (VIEW + GAP) + VIEW] = picture

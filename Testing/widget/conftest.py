@@ -45,9 +45,10 @@ def settings(harness: Harness):
 @pytest.fixture
 def openModule(harness: Harness, settings, tmp_path, monkeypatch):
     """openModule() -> the module's widget, made and entered as Slicer does; projects go into tmp_path."""
-    import MetaSSLSlicer
     from MetaSSLSlicerLib.Widgets import ProjectWidget
     from MetaSSLSlicerLib.Widgets.NewProjectWidget import PARENT_SETTING
+
+    import MetaSSLSlicer
 
     monkeypatch.setattr(ProjectWidget, "projectsFolder", lambda: tmp_path)
     settings.setValue(PARENT_SETTING, str(tmp_path))
