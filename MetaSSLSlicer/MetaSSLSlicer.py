@@ -89,6 +89,7 @@ class MetaSSLSlicerWidget(ScriptedLoadableModuleWidget):
         for name in [name for name in sys.modules if name.split(".")[0] in PACKAGES]:
             del sys.modules[name]
         ScriptedLoadableModuleWidget.onReload(self)
+        slicer.util.getModuleWidget(self.moduleName).enter()
 
 
 class MetaSSLSlicerLogic(ScriptedLoadableModuleLogic):
@@ -110,7 +111,7 @@ class MetaSSLSlicerTest(ScriptedLoadableModuleTest):
         """Begin with an empty scene."""
         slicer.mrmlScene.Clear()
 
-    def runTest(self):
+    def runTest(self, **_options):
         """Run the loop once."""
         self.setUp()
         self.test_theWholeLoop()

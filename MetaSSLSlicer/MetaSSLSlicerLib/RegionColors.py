@@ -54,5 +54,5 @@ def regionColorNode(scene):
     node.SetColor(0, "not predicted", 0.0, 0.0, 0.0, 0.0)
     for region in REGIONS:
         node.SetColor(region.value, f"{region.key}: {region.name}", *region.rgb, region.opacity)
-    node.NamesInitialisedOn()
+    node.SetSaveWithScene(False)
     return scene.AddNode(node)

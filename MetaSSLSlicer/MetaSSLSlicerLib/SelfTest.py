@@ -90,6 +90,8 @@ class SelfTest:
         for _index in range(min(3, len(review.navigator.hotspots))):
             review.actions["nextSpot"]()
         review.ui.goOnCheck.checked = False
+        review.actions["correct"]()
+        assert all(node.GetLabelVolumeID() == case.nodes.regionsNode.GetID() for node in composites)
         review.actions["accept"]()
         self._wait(lambda: self._project.case(caseId).is_labelled, _("the case to be accepted"))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import slicer
 import vtk
 from metassl.project import LabelDefinition
 from vtk.util.numpy_support import numpy_to_vtk
@@ -95,6 +96,12 @@ class CaseNodes:
             view.RotateToVolumePlane(self.volumeNode)
         self._services.applicationLogic.FitSliceToAll(False, False)
 
+    def fillViews(self) -> None:
+        """Show the image in slice views that show none: a change of the layout made them."""
+        for composite in nodesOfClass(self._scene, "vtkMRMLSliceCompositeNode"):
+            if composite.GetBackgroundVolumeID() is None:
+                composite.SetBackgroundVolumeID(self.volumeNode.GetID())
+
     def remove(self) -> None:
         """Take our nodes, with their display and storage nodes, out of the scene."""
         for node in self.allNodes():
@@ -135,7 +142,8 @@ class CaseNodes:
         return self._ours(node, role)
 
     def _addSegmentation(self, role: str, name: str, array: np.ndarray | None):
-        node = addSegmentation(self._services, self._free(name), self._data.geometry, self._labels, array)
+        geometry, attributes = self._data.geometry, {ATTRIBUTE: role}
+        node = addSegmentation(self._services, self._free(name), geometry, self._labels, array, attributes)
         node.SetReferenceImageGeometryParameterFromVolumeNode(self.volumeNode)
         return self._ours(node, role)
 
@@ -144,6 +152,7 @@ class CaseNodes:
         for each in (node, *_displayNodes(node)):
             each.SetAttribute(ATTRIBUTE, role)
             each.SetSaveWithScene(False)
+        _markItem(self._scene, node, role)
         return node
 
     def _remove(self, node) -> None:
@@ -164,6 +173,26 @@ def _imageOn(array: np.ndarray) -> vtk.vtkImageData:
     image.SetDimensions(*reversed(array.shape))
     image.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(array).ravel()))
     return image
+
+
+def removeGhosts(scene) -> None:
+    """Take away what is left of our nodes in a scene that was saved and loaded: their lines in the data tree."""
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    if tree is None:
+        return
+    found = vtk.vtkIdList()
+    tree.GetItemChildren(tree.GetSceneItemID(), found, True)
+    for item in [found.GetId(index) for index in range(found.GetNumberOfIds())]:
+        if tree.GetItemAttribute(item, ATTRIBUTE) and tree.GetItemDataNode(item) is None:
+            tree.RemoveItem(item, False, False)
+
+
+def _markItem(scene, node, role: str) -> None:
+    """A scene is saved without our nodes, but with their lines in the data tree: these must be known again."""
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    item = tree.GetItemByDataNode(node) if tree is not None else 0
+    if item:
+        tree.SetItemAttribute(item, ATTRIBUTE, role)
 
 
 def _displayNodes(node) -> list:

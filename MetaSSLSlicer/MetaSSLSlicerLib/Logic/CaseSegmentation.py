@@ -6,7 +6,8 @@ crops it, splits it and renumbers its labels as it likes, so that a segment is k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import slicer
@@ -39,12 +40,19 @@ def addSegmentation(
     geometry: Geometry,
     labels: Sequence[LabelDefinition],
     array: np.ndarray | None = None,
+    attributes: Mapping[str, str] = MappingProxyType({}),
 ):
     """A new segmentation node with one segment for every label, also for those that `array` does not hold.
 
+    It has its `attributes` before it is in the scene, as combo boxes look at them only once.
     `array`: uint8 (z, y, x), or None for nothing yet; it is copied. Voxels of 255 become the segment "Not annotated".
     """
-    node = services.scene.AddNewNodeByClass("vtkMRMLSegmentationNode", name)
+    node = services.scene.CreateNodeByClass("vtkMRMLSegmentationNode")
+    node.UnRegister(None)
+    node.SetName(name)
+    for key, value in attributes.items():
+        node.SetAttribute(key, value)
+    node = services.scene.AddNode(node)
     node.CreateDefaultDisplayNodes()
     segmentation = node.GetSegmentation()
     converter = slicer.vtkSegmentationConverter

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -79,11 +80,22 @@ class EngineProcess:
     def kill(self) -> None:
         """End the command; what it started in the background goes on."""
         if self._result is None and self._process.poll() is None:
-            self._process.kill()
+            _killAll(self._process.pid)
 
     def _close(self) -> None:
         self._output.close()
         self._errors.close()
+
+
+def _killAll(pid: int) -> None:
+    """End a process and what it started in its group: PythonSlicer only starts the real Python."""
+    try:
+        if os.name == "nt":
+            subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], capture_output=True)
+        else:
+            os.killpg(pid, signal.SIGKILL)
+    except OSError:
+        pass  # it has ended meanwhile
 
 
 def _environment(given: Mapping[str, str] | None) -> dict[str, str]:

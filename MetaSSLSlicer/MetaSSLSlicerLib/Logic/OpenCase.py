@@ -64,6 +64,12 @@ class OpenCase:
         """True when there is a segmentation to be edited."""
         return self.nodes.annotationNode is not None
 
+    @property
+    def isWhole(self) -> bool:
+        """False when somebody deleted the image, or the segmentation that is edited, elsewhere in Slicer."""
+        nodes = [self.nodes.volumeNode, self.nodes.annotationNode]
+        return all(self._scene.IsNodePresent(node) for node in nodes if node is not None)
+
     def startEditing(self, array: np.ndarray | None = None) -> None:
         """Offer `array` (uint8, z y x) to be edited: by default the label, else the prediction, else nothing."""
         if array is None:

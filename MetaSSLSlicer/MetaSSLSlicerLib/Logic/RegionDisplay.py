@@ -52,6 +52,10 @@ class RegionDisplay:
         self._apply()
         self.changed.emit()
 
+    def reapply(self) -> None:
+        """Give the slice views their layers again, after something else took them away."""
+        self._apply()
+
     def setRegionVisible(self, key: str, visible: bool) -> None:
         """Paint a region, or not."""
         if visible != (key in self.visible):

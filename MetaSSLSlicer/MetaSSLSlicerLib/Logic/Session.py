@@ -15,6 +15,7 @@ from ..Signal import Signal
 from ..Translation import _
 from .BackgroundTasks import BackgroundTasks
 from .CaseFiles import CaseData, readCase
+from .CaseNodes import removeGhosts
 from .Message import Message
 from .OpenCase import OpenCase
 from .SceneMemory import SceneMemory
@@ -118,8 +119,12 @@ class Session:
 
     def tick(self) -> None:
         """What is to be done now and then: autosave."""
-        if self.case is not None:
-            self.case.autosave.tick()
+        if self.case is None:
+            return
+        self.case.autosave.tick()
+        if not self.case.isWhole:
+            self.closeCase()
+            self.say("warning", _("A node of the open case was deleted, so the case was closed. Its edits are kept."))
 
     # Labels
 
@@ -303,6 +308,7 @@ class Session:
 
     def _onSceneLoaded(self, *_: object) -> None:
         """A scene that names a project opens it again, and the case that was open."""
+        removeGhosts(self.services.scene)
         path, caseId = self._memory.recall()
         if path is None:
             self._remember()

@@ -47,4 +47,6 @@ class SlicerPackages:
 
             pip_install(requirements)
             return
-        pip_ensure(requirements, requester=REQUESTER, prompt_install=False)
+        from packaging.requirements import Requirement
+
+        pip_ensure([Requirement(text) for text in requirements], requester=REQUESTER, prompt_install=False)

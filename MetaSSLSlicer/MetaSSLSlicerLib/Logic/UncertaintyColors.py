@@ -28,5 +28,5 @@ def uncertaintyColorNode(scene):
     for index in range(_STEPS):
         rgb = [float(np.interp(places[index], range(len(anchors)), anchors[:, part])) for part in range(3)]
         node.SetColor(index, f"{index / (_STEPS - 1):.2f}", *rgb, 1.0)
-    node.NamesInitialisedOn()
+    node.SetSaveWithScene(False)
     return scene.AddNode(node)

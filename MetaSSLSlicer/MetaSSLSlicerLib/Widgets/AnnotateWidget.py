@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 import slicer
 
+from ..Logic.CaseNodes import ATTRIBUTE
 from ..Logic.PartialAnnotation import annotatedSlices, insideRoi
 from ..Logic.Session import Session
 from ..Signal import Signal
@@ -25,6 +26,8 @@ class AnnotateWidget:
 
     def __init__(self, session: Session) -> None:
         self.labelSaved = Signal()
+        self.editorBound = Signal()
+        """() the editor shows another segmentation; it then takes the label layer out of all slice views."""
         self._session = session
         self._isEntered = False
         self.widget, self.ui = loadUi("AnnotateWidget")
@@ -34,11 +37,15 @@ class AnnotateWidget:
         self.editor.setSourceVolumeNodeSelectorVisible(False)
         self.editor.setSwitchToSegmentationsButtonVisible(False)
         self.editor.setAddRemoveSegmentButtonsVisible(False)
+        self.editor.setAutoShowSourceVolumeNode(False)
+        # the editor chooses a segmentation by itself when it can: let it be none but ours
+        self.editor.segmentationNodeSelectorAddAttribute("vtkMRMLSegmentationNode", ATTRIBUTE, "annotation")
         self.editor.setMRMLScene(session.services.scene)
         self.ui.editorLayout.addWidget(self.editor)
         self.widget.setMRMLScene(session.services.scene)
         for text in (_("the whole image"), _("only the slices that I drew on"), _("only what is inside a box")):
             self.ui.scopeCombo.addItem(text)
+        self.ui.roiSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._fitRoi)
         self.ui.scopeCombo.connect("currentIndexChanged(int)", lambda _index: self.refresh())
         self.ui.saveButton.connect("clicked(bool)", userAction(self.save))
         self.ui.closeButton.connect("clicked(bool)", userAction(session.closeCase))
@@ -79,7 +86,8 @@ class AnnotateWidget:
         case, scope = self._session.case, self.ui.scopeCombo.currentIndex
         if case is None or not case.isEditing:
             return
-        if scope == _BOX and self.ui.roiSelector.currentNode() is None:
+        box = self.ui.roiSelector.currentNode()
+        if scope == _BOX and (box is None or min(box.GetSize()) <= 0):
             self._session.say("warning", _("Choose the box that you annotated, or make one in the list."))
             return
         options = {"restrict": self._restriction(scope)} if scope != _WHOLE else {}
@@ -155,21 +163,35 @@ class AnnotateWidget:
     def _bindEditor(self) -> None:
         """Let the editor show the open case's segmentation, or nothing."""
         nodes = self._session.case.nodes
-        if self.editor.segmentationNode() is nodes.annotationNode:
-            return
         if nodes.annotationNode is None:
             self._releaseEditor()
-            return
-        self.editor.setMRMLSegmentEditorNode(self._editorNode())
-        self.editor.setSegmentationNode(nodes.annotationNode)
-        self.editor.setSourceVolumeNode(nodes.volumeNode)
+        elif self._bound() is not nodes.annotationNode:
+            self.editor.setMRMLSegmentEditorNode(self._editorNode())
+            self.editor.setSegmentationNode(nodes.annotationNode)
+            self.editor.setSourceVolumeNode(nodes.volumeNode)
+            self.editorBound.emit()
 
     def _releaseEditor(self) -> None:
-        if self.editor.segmentationNode() is None:
+        if self._bound() is None:
             return
         self._stopEffect()
         self.editor.setSourceVolumeNode(None)
         self.editor.setSegmentationNode(None)
+
+    def _bound(self):
+        """The segmentation that the editor's own node names; its combo box may show another one."""
+        node = self.editor.mrmlSegmentEditorNode()
+        return None if node is None else node.GetSegmentationNode()
+
+    def _fitRoi(self, node) -> None:
+        """A box that was just made has no size: begin with the middle of the image."""
+        if self._session.case is None:
+            return
+        bounds = [0.0] * 6
+        self._session.case.nodes.volumeNode.GetRASBounds(bounds)
+        node.CreateDefaultDisplayNodes()
+        node.SetCenter([(bounds[axis] + bounds[axis + 1]) / 2 for axis in (0, 2, 4)])
+        node.SetSize([(bounds[axis + 1] - bounds[axis]) / 2 for axis in (0, 2, 4)])
 
     def _stopEffect(self) -> None:
         if self.editor.mrmlSegmentEditorNode() is not None:

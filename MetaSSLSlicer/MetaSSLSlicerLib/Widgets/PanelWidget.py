@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import qt
+import slicer
 
 from ..Logic.EnginePython import EnginePython
 from ..Logic.Session import Session
@@ -64,6 +65,10 @@ class PanelWidget:
         session.tasks.started.connect(self._startPump)
         self.reviewWidget.nextCaseWanted.connect(self._goOn)
         self.annotateWidget.labelSaved.connect(self._goOn)
+        self.annotateWidget.editorBound.connect(self.reviewWidget.display.reapply)
+        self._layoutManager = slicer.app.layoutManager()
+        if self._layoutManager is not None:
+            self._layoutManager.connect("layoutChanged(int)", self._onLayoutChanged)
         self._pumpTimer = self._timer(_PUMP_MS, self._pump)
         self._tickTimer = self._timer(_TICK_MS, session.tick)
         self._tickTimer.start()
@@ -75,6 +80,9 @@ class PanelWidget:
         """Save what is unsaved, stop the timers and let go of the scene. A training goes on by itself."""
         self._tickTimer.stop()
         self.shortcuts.remove()
+        if self._layoutManager is not None:
+            self._layoutManager.disconnect("layoutChanged(int)", self._onLayoutChanged)
+            self._layoutManager = None
         self.session.shutdown()
         self._pumpTimer.stop()
         for section in self.sections:
@@ -99,6 +107,12 @@ class PanelWidget:
         opened = self.session.project is not None
         for section in (self.casesWidget, self.trainWidget, self.roundsWidget):
             section.widget.setVisible(opened)
+
+    def _onLayoutChanged(self, _layout: int = 0) -> None:
+        """New slice views show the open case, too."""
+        if self.session.case is not None:
+            self.session.case.nodes.fillViews()
+            self.reviewWidget.display.reapply()
 
     def _goOn(self, _caseId: object = None) -> None:
         """After a case is done: on to the next one, if the user wants that."""

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import qt
+import slicer
 import slicer.util
 
 from .userAction import userAction
 
 KEYS = {
     "nextSpot": "N",
-    "previousSpot": "B",
+    "previousSpot": "Shift+N",
     "blink": "H",
-    "accept": "A",
+    "accept": "Shift+A",
     "correct": "C",
     "acceptConfident": "K",
-    "reject": "X",
+    "reject": "Shift+X",
     "saveLabel": "Ctrl+Return",
     "nextCase": "Ctrl+Shift+N",
 }
-"""What can be done with one key. Letters that Slicer's segment editor and slice views leave free."""
+"""What can be done with one key, of those that Slicer's segment editor (Draw: A, X) and slice views leave free."""
+
+_TYPED_INTO = ("QAbstractItemView", "QPlainTextEdit", "QTextEdit")
 
 
 class Shortcuts:
@@ -37,7 +41,8 @@ class Shortcuts:
             return
         for name, action in self._actions.items():
             shortcut = qt.QShortcut(qt.QKeySequence(KEYS[name]), window)
-            shortcut.connect("activated()", userAction(action))
+            shortcut.setAutoRepeat(False)  # a key that is held down must not accept the next case, too
+            shortcut.connect("activated()", userAction(partial(_unlessTyped, action)))
             self._shortcuts.append(shortcut)
 
     def remove(self) -> None:
@@ -47,3 +52,10 @@ class Shortcuts:
             shortcut.setParent(None)
             shortcut.deleteLater()
         self._shortcuts = []
+
+
+def _unlessTyped(action: Callable[[], None]) -> None:
+    """A letter may be meant for a list, which looks for it, or for a text."""
+    focus = slicer.app.focusWidget()
+    if focus is None or not any(focus.inherits(kind) for kind in _TYPED_INTO):
+        action()

@@ -58,6 +58,7 @@ class qMRMLSegmentEditorWidget(standIn("slicer.qMRMLSegmentEditorWidget", qMRMLW
         self._savedStates = 0
         self._view = SegmentEditorView(self)
         self._segmentationTag = None
+        self._wanted = {}
 
     # Nodes
     def mrmlSegmentEditorNode(self):
@@ -76,8 +77,14 @@ class qMRMLSegmentEditorWidget(standIn("slicer.qMRMLSegmentEditorWidget", qMRMLW
     def segmentationNodeID(self):
         return self.segmentationNode().GetID() if self.segmentationNode() else ""
 
+    def segmentationNodeSelectorAddAttribute(self, nodeType, name, value=None):
+        self._wanted[name] = value
+
     def setSegmentationNode(self, node):
+        if node is not None and any(node.GetAttribute(name) != value for name, value in self._wanted.items()):
+            raise ValueError(f"the segmentation selector does not offer {node.GetName()}")
         self._needNode().SetAndObserveSegmentationNode(node)
+        self.hideLabelLayer()
 
     def setSegmentationNodeID(self, nodeId):
         self.setSegmentationNode(self.mrmlScene().GetNodeByID(nodeId))
@@ -149,6 +156,11 @@ class qMRMLSegmentEditorWidget(standIn("slicer.qMRMLSegmentEditorWidget", qMRMLW
         if self.segmentationNode() and self.sourceVolumeNode() or not name:
             self._needNode().SetActiveEffectName(name if name in self._effects else "")
 
+    def hideLabelLayer(self):
+        scene = self.mrmlScene()
+        for index in range(scene.GetNumberOfNodesByClass("vtkMRMLSliceCompositeNode") if scene else 0):
+            scene.GetNthNodeByClass(index, "vtkMRMLSliceCompositeNode").SetLabelVolumeID(None)
+
     # Undo
     def saveStateForUndo(self):
         if self.undoEnabled and self.segmentationNode():
@@ -166,7 +178,7 @@ class qMRMLSegmentEditorWidget(standIn("slicer.qMRMLSegmentEditorWidget", qMRMLW
         pass
 
     removeViewObservations = setupViewObservations
-    jumpSlices = hideLabelLayer = turnOffLightboxes = rotateSliceViewsToSegmentation = setupViewObservations
+    jumpSlices = turnOffLightboxes = rotateSliceViewsToSegmentation = setupViewObservations
     updateEffectList = setupViewObservations
 
     def installKeyboardShortcuts(self, parent=None):
