@@ -1,0 +1,157 @@
+"""The section "Annotate" and the panel's keys, with the real session and scene."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import slicer
+import slicer.util
+import vtk
+from MetaSSLSlicerLib.Logic.Journal import journals
+from MetaSSLSlicerLib.Widgets.Shortcuts import KEYS
+from painting import paintSegment
+from predicting import predict
+from PySide6 import QtCore, QtGui
+from PySide6.QtTest import QTest
+
+
+@pytest.fixture
+def panel(harness, openModule, tiny_project, make_case, make_grid):
+    """The panel with a project whose case_3 is predicted."""
+    labels = make_case(3)[1]
+    regions = np.ones_like(labels)
+    regions[4:6, 5:8, 5:8] = 4
+    predict(tiny_project, "case_3", make_grid(), segmentation=labels, regions=regions)
+    panel = openModule().panel
+    panel.projectWidget.openProject(tiny_project.path)
+    panel.reviewWidget.ui.goOnCheck.checked = False
+    return panel
+
+
+def opened(harness, panel, caseId: str):
+    panel.session.openCase(caseId)
+    harness.wait(lambda: panel.session.case is not None and panel.session.case.id == caseId)
+    harness.wait(lambda: not panel.session.tasks.busy)
+    return panel.session.case
+
+
+def labelLayers() -> set:
+    return {node.GetLabelVolumeID() for node in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")}
+
+
+def test_the_region_map_stays_when_the_editor_takes_the_label_layer_away(harness, panel):
+    case = opened(harness, panel, "case_3")
+    assert labelLayers() == {case.nodes.regionsNode.GetID()}
+    panel.reviewWidget.ui.correctButton.click()
+    assert case.isEditing and labelLayers() == {case.nodes.regionsNode.GetID()}
+    assert panel.annotateWidget.editor.segmentationNode() is case.nodes.annotationNode
+    panel.session.closeCase()
+    assert labelLayers() == {None} and panel.annotateWidget.editor.segmentationNode() is None
+
+
+def test_a_new_box_begins_in_the_middle_of_the_image_and_keeps_what_is_inside(harness, panel):
+    case = opened(harness, panel, "case_4")
+    annotate = panel.annotateWidget
+    mask = np.ones(case.data.geometry.shape_zyx, bool)
+    paintSegment(case.nodes.annotationNode, "Label_1", mask, case.data.geometry)
+    annotate.ui.scopeCombo.setCurrentIndex(2)
+    annotate.ui.saveButton.click()
+    assert "box" in panel.banner.message.text
+    roi = annotate.ui.roiSelector.addNode()
+    bounds = [0.0] * 6
+    case.nodes.volumeNode.GetRASBounds(bounds)
+    assert roi.GetSize() == pytest.approx([(bounds[axis + 1] - bounds[axis]) / 2 for axis in (0, 2, 4)])
+    annotate.ui.saveButton.click()
+    harness.wait(lambda: panel.session.project.case("case_4").is_labelled)
+    label = panel.session.project.read_label("case_4")[0]
+    middle = tuple(n // 2 for n in label.shape)
+    assert label[middle] == 1 and label[0, 0, 0] == 255 and 0.02 < (label == 1).mean() < 0.5
+
+
+def test_unsaved_work_can_be_thrown_away_with_one_click(harness, panel, tiny_project):
+    case = opened(harness, panel, "case_4")
+    paintSegment(case.nodes.annotationNode, "Label_1", np.ones(case.data.geometry.shape_zyx), case.data.geometry)
+    opened(harness, panel, "case_5")
+    case = opened(harness, panel, "case_4")
+    annotate = panel.annotateWidget.ui
+    assert annotate.restoredFrame.isVisible() and "unsaved work of" in annotate.restoredLabel.text
+    annotate.discardButton.click()
+    harness.wait(lambda: journals(tiny_project) == {})
+    assert not annotate.restoredFrame.isVisible() and not case.currentArray().any()
+
+
+def test_a_node_that_is_deleted_elsewhere_closes_the_case_and_keeps_its_edits(harness, panel, tiny_project):
+    case = opened(harness, panel, "case_4")
+    paintSegment(case.nodes.annotationNode, "Label_1", np.ones(case.data.geometry.shape_zyx), case.data.geometry)
+    slicer.mrmlScene.RemoveNode(case.nodes.annotationNode)
+    harness.wait(lambda: panel.session.case is None)
+    assert "deleted" in panel.banner.message.text
+    harness.wait(lambda: "case_4" in journals(tiny_project))
+    assert (opened(harness, panel, "case_4").currentArray() == 1).all()
+
+
+@vtk.calldata_type(vtk.VTK_OBJECT)
+def _lineFor(scene, _event, node) -> None:
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    if node.IsA("vtkMRMLDisplayableNode"):
+        tree.CreateItem(tree.GetSceneItemID(), node)
+
+
+def lines(tree) -> list[str]:
+    """The names in the data tree."""
+    ids = vtk.vtkIdList()
+    tree.GetItemChildren(tree.GetSceneItemID(), ids, True)
+    return [tree.GetItemName(ids.GetId(index)) for index in range(ids.GetNumberOfIds())]
+
+
+def test_a_saved_scene_brings_none_of_our_nodes_and_no_empty_line_in_the_data_tree(harness, panel, tmp_path):
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    tag = slicer.mrmlScene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, _lineFor)  # as Slicer's plugins do
+    opened(harness, panel, "case_3")
+    slicer.mrmlScene.RemoveObserver(tag)
+    assert [name for name in lines(tree) if name.startswith("case_3")]
+    path = tmp_path / "scene.mrml"
+    slicer.mrmlScene.SetRootDirectory(str(tmp_path))
+    slicer.mrmlScene.Commit(str(path))
+    text = path.read_text()
+    assert "case_3 prediction" not in text.split("<SubjectHierarchy")[0] and "MetaSSL regions" not in text
+    panel.session.closeProject()
+    slicer.mrmlScene.Clear(0)
+    slicer.mrmlScene.SetURL(str(path))
+    slicer.mrmlScene.Import()
+    harness.wait(lambda: panel.session.case is not None and panel.session.case.id == "case_3")
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    assert "" not in lines(tree)  # a line without its node has no name
+    assert len(lines(tree)) <= len(panel.session.case.nodes.allNodes())
+
+
+def keysOf(window) -> list[str]:
+    return sorted(shortcut.key.toString() for shortcut in window.findChildren(QtGui.QShortcut))
+
+
+def test_the_keys_exist_only_while_the_module_is_shown_and_do_not_repeat(harness, panel):
+    window = slicer.util.mainWindow()
+    assert keysOf(window) == sorted(KEYS.values())
+    assert not any(shortcut.autoRepeat for shortcut in window.findChildren(QtGui.QShortcut))
+    panel.exit()
+    harness.process(20)
+    assert keysOf(window) == []
+    panel.enter()
+    assert keysOf(window) == sorted(KEYS.values())
+
+
+def test_keys_jump_correct_and_accept(harness, panel, tiny_project):
+    case = opened(harness, panel, "case_3")
+    window = slicer.util.mainWindow()
+    window.show()
+    window.activateWindow()
+    harness.process(50)
+    QTest.keyClick(window, QtCore.Qt.Key.Key_N)
+    harness.process(20)
+    assert panel.reviewWidget.navigator.visited
+    QTest.keyClick(window, QtCore.Qt.Key.Key_C)
+    harness.process(20)
+    assert case.isEditing
+    QTest.keyClick(window, QtCore.Qt.Key.Key_A, QtCore.Qt.KeyboardModifier.ShiftModifier)
+    harness.wait(lambda: tiny_project.case("case_3").state == "accepted")
+    window.hide()
