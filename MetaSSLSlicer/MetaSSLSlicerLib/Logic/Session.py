@@ -51,6 +51,7 @@ class Session:
         self.said = Signal()
         """(Message)"""
         self._memory = SceneMemory(services.scene)
+        self._isJustLoaded = False
         self._writing: dict[str, Future] = {}
         self._sceneTags = [
             services.scene.AddObserver(getattr(slicer.vtkMRMLScene, event), callback)
@@ -118,7 +119,10 @@ class Session:
         self.tasks.shutdown()
 
     def tick(self) -> None:
-        """What is to be done now and then: autosave."""
+        """What is to be done now and then, above all autosave."""
+        if self._isJustLoaded:  # not while it is loaded: the data tree is completed after everything else
+            self._isJustLoaded = False
+            removeGhosts(self.services.scene)
         if self.case is None:
             return
         self.case.autosave.tick()
@@ -308,7 +312,7 @@ class Session:
 
     def _onSceneLoaded(self, *_: object) -> None:
         """A scene that names a project opens it again, and the case that was open."""
-        removeGhosts(self.services.scene)
+        self._isJustLoaded = True
         path, caseId = self._memory.recall()
         if path is None:
             self._remember()
