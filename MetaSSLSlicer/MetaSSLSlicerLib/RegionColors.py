@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .ColorTable import colorTable
+
 COLOR_TABLE_NAME = "MetaSSL regions"
 _SINGLETON_TAG = "MetaSSLRegions"
 
@@ -42,17 +44,5 @@ def regionColorNode(scene):
 
     Where both networks agree and are sure nothing is painted, so that the image stays visible.
     """
-    node = scene.GetSingletonNode(_SINGLETON_TAG, "vtkMRMLColorTableNode")
-    if node is not None:
-        return node
-    node = scene.CreateNodeByClass("vtkMRMLColorTableNode")
-    node.UnRegister(None)
-    node.SetName(COLOR_TABLE_NAME)
-    node.SetSingletonTag(_SINGLETON_TAG)
-    node.SetTypeToUser()
-    node.SetNumberOfColors(1 + len(REGIONS))
-    node.SetColor(0, "not predicted", 0.0, 0.0, 0.0, 0.0)
-    for region in REGIONS:
-        node.SetColor(region.value, f"{region.key}: {region.name}", *region.rgb, region.opacity)
-    node.SetSaveWithScene(False)
-    return scene.AddNode(node)
+    painted = [(f"{region.key}: {region.name}", *region.rgb, region.opacity) for region in REGIONS]
+    return colorTable(scene, _SINGLETON_TAG, COLOR_TABLE_NAME, [("not predicted", 0.0, 0.0, 0.0, 0.0), *painted])

@@ -43,6 +43,25 @@ def settings(harness: Harness):
 
 
 @pytest.fixture
+def session(harness: Harness):
+    """A session whose tasks are pumped, as the panel does it; what it says is in `messages`."""
+    import qt
+    from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
+    from MetaSSLSlicerLib.Logic.Session import Session
+
+    session = Session(harness.services, BackgroundTasks())
+    session.messages = []
+    session.said.connect(session.messages.append)
+    timer = qt.QTimer()
+    timer.setInterval(5)
+    timer.connect("timeout()", session.tasks.pump)
+    timer.start()
+    yield session
+    session.shutdown()
+    timer.stop()
+
+
+@pytest.fixture
 def openModule(harness: Harness, settings, tmp_path, monkeypatch):
     """openModule() -> the module's widget, made and entered as Slicer does; projects go into tmp_path."""
     from MetaSSLSlicerLib.Widgets import ProjectWidget

@@ -9,9 +9,7 @@ from pathlib import Path
 import pytest
 import qt
 from metassl.project import Case, LabelDefinition, Project, write_json
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Logic.CaseTable import CaseRow
-from MetaSSLSlicerLib.Logic.Session import Session
 from MetaSSLSlicerLib.Widgets import CaseCells
 from MetaSSLSlicerLib.Widgets.CasesWidget import CasesWidget
 from MetaSSLSlicerLib.Widgets.CaseTableModel import CaseTableModel
@@ -20,20 +18,6 @@ from PySide6.QtTest import QTest
 
 REASONS = "in and round the structures, networks differ on {} % and agree without confidence on 4 %"
 
-
-@pytest.fixture
-def session(harness):
-    """A session whose tasks are pumped, as the panel does it; what it says is in `messages`."""
-    session = Session(harness.services, BackgroundTasks())
-    session.messages = []
-    session.said.connect(session.messages.append)
-    timer = qt.QTimer()
-    timer.setInterval(10)
-    timer.connect("timeout()", session.tasks.pump)
-    timer.start()
-    yield session
-    session.shutdown()
-    timer.stop()
 
 
 @pytest.fixture

@@ -13,9 +13,7 @@ import slicer.util
 import vtk
 from metassl.project import LabelDefinition, MetaSSLError, Project, read_image
 from MetaSSLSlicerLib.Grid import ijkToRas
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Logic.NewProject import NewProject
-from MetaSSLSlicerLib.Logic.Session import Session
 from MetaSSLSlicerLib.Widgets import ProjectWidget as projectWidgetModule
 from MetaSSLSlicerLib.Widgets.LabelTable import COLOR, NAME, TERMINOLOGY, VALUE, LabelTable
 from MetaSSLSlicerLib.Widgets.NewProjectWidget import PARENT_SETTING
@@ -29,18 +27,6 @@ LIVER = (
     "~SCT^10200004^Liver~^^~Anatomic codes - DICOM master list~^^~^^"
 )
 
-
-@pytest.fixture
-def session(harness):
-    """A session whose tasks are pumped by a timer, as the panel does."""
-    session = Session(harness.services, BackgroundTasks())
-    timer = qt.QTimer()
-    timer.setInterval(5)
-    timer.connect("timeout()", session.tasks.pump)
-    timer.start()
-    yield session
-    timer.stop()
-    session.shutdown()
 
 
 @pytest.fixture

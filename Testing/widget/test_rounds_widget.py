@@ -10,24 +10,7 @@ import pytest
 import qt
 from metassl.jobs import EventWriter
 from metassl.project import Project, write_array, write_json
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Session import Session
 from MetaSSLSlicerLib.Widgets.RoundsWidget import RoundsWidget
-
-
-@pytest.fixture
-def session(harness):
-    """A session whose tasks are pumped, as the panel does it; what it says is in `messages`."""
-    session = Session(harness.services, BackgroundTasks())
-    session.messages = []
-    session.said.connect(session.messages.append)
-    timer = qt.QTimer()
-    timer.setInterval(10)
-    timer.connect("timeout()", session.tasks.pump)
-    timer.start()
-    yield session
-    session.shutdown()
-    timer.stop()
 
 
 @pytest.fixture

@@ -6,11 +6,10 @@ import numpy as np
 from metassl.project import IGNORE
 
 
-def meanDice(first: np.ndarray, second: np.ndarray) -> float | None:
-    """The mean Dice over the structures in either of two uint8 arrays (z, y, x); None when there are none.
+def diceOfValues(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Dice of each value in two uint8 arrays (z, y, x): float (256,), NaN for a value that neither holds.
 
-    A voxel that is 255, "not annotated", in either array counts nowhere. A structure that only one of them has counts
-    as 0.
+    A voxel that is 255, "not annotated", in either array counts nowhere. A value that only one of them holds has 0.
     """
     if first.shape != second.shape:
         raise ValueError(f"shapes {first.shape} and {second.shape} are not one grid")
@@ -20,5 +19,10 @@ def meanDice(first: np.ndarray, second: np.ndarray) -> float | None:
         a, b = a[counted], b[counted]
         sizes += np.bincount(a, minlength=256) + np.bincount(b, minlength=256)
         common += np.bincount(a[a == b], minlength=256)
-    found = sizes[1:] > 0
-    return float((2.0 * common[1:][found] / sizes[1:][found]).mean()) if found.any() else None
+    return np.where(sizes > 0, 2.0 * common / np.maximum(sizes, 1), np.nan)
+
+
+def meanDice(first: np.ndarray, second: np.ndarray) -> float | None:
+    """The mean Dice over the structures in either of two uint8 arrays (z, y, x); None when there are none."""
+    found = diceOfValues(first, second)[1:]
+    return float(np.nanmean(found)) if np.isfinite(found).any() else None

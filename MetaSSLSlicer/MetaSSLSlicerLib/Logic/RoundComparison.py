@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from metassl.project import IGNORE, Geometry, LabelDefinition, LabelError, Project, read_labels
+from metassl.project import Geometry, LabelDefinition, LabelError, Project, read_labels
 
 from ..Translation import _
+from .Agreement import diceOfValues
 
 
 @dataclass(frozen=True)
@@ -51,11 +52,5 @@ def dicePerStructure(
     first: np.ndarray, second: np.ndarray, labels: Sequence[LabelDefinition]
 ) -> dict[str, float | None]:
     """Dice of each structure; voxels that are not annotated in either count nowhere, None: absent in both."""
-    sizes, common = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    for a, b in zip(first, second, strict=True):  # plane by plane: little memory
-        counted = (a != IGNORE) & (b != IGNORE)
-        a, b = a[counted], b[counted]
-        sizes += np.bincount(a, minlength=256) + np.bincount(b, minlength=256)
-        common += np.bincount(a[a == b], minlength=256)
-    values = {label.name: label.value for label in labels}
-    return {name: float(2 * common[v] / sizes[v]) if sizes[v] else None for name, v in values.items()}
+    dice = diceOfValues(first, second)
+    return {label.name: None if np.isnan(dice[label.value]) else float(dice[label.value]) for label in labels}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..ColorTable import colorTable
 from ..RegionColors import rgbOf
 
 COLOR_TABLE_NAME = "MetaSSL uncertainty"
@@ -14,19 +15,9 @@ _STEPS = 256
 
 def uncertaintyColorNode(scene):
     """The scene's colour table for uncertainty; made on the first call, one per scene."""
-    node = scene.GetSingletonNode(_SINGLETON_TAG, "vtkMRMLColorTableNode")
-    if node is not None:
-        return node
-    node = scene.CreateNodeByClass("vtkMRMLColorTableNode")
-    node.UnRegister(None)
-    node.SetName(COLOR_TABLE_NAME)
-    node.SetSingletonTag(_SINGLETON_TAG)
-    node.SetTypeToUser()
-    node.SetNumberOfColors(_STEPS)
     anchors = np.array([rgbOf(color) for color in _ANCHORS])
     places = np.linspace(0, len(anchors) - 1, _STEPS)
-    for index in range(_STEPS):
-        rgb = [float(np.interp(places[index], range(len(anchors)), anchors[:, part])) for part in range(3)]
-        node.SetColor(index, f"{index / (_STEPS - 1):.2f}", *rgb, 1.0)
-    node.SetSaveWithScene(False)
-    return scene.AddNode(node)
+    parts = [np.interp(places, range(len(anchors)), anchors[:, part]).tolist() for part in range(3)]
+    names = [f"{index / (_STEPS - 1):.2f}" for index in range(_STEPS)]
+    opaque = [1.0] * _STEPS
+    return colorTable(scene, _SINGLETON_TAG, COLOR_TABLE_NAME, list(zip(names, *parts, opaque, strict=True)))
