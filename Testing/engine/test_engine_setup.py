@@ -224,7 +224,7 @@ def test_torch_is_installed_by_the_extension_and_the_rest_by_slicer(monkeypatch)
     extension.PyTorchUtilsLogic = PyTorchUtilsLogic
     extension.__spec__ = importlib.util.spec_from_loader("PyTorchUtils", None)
     packaging = types.ModuleType("slicer.packaging")
-    packaging.pip_ensure = lambda requirements, **options: calls.append((requirements, options))
+    packaging.pip_ensure = lambda wanted, **options: calls.append(([str(each) for each in wanted], options))
     monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
     monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
     packages = SlicerPackages()
@@ -252,7 +252,8 @@ def test_missing_packages_are_said_before_anything_is_tried():
 
 
 def test_another_python_is_checked_without_regard_to_slicers_packages():
-    setup = EngineSetup(EnginePython(), Dependencies(Shelf(), confirm=pytest.fail))
+    python = EnginePython(startupEnvironment=lambda: os.environ)
+    setup = EngineSetup(python, Dependencies(Shelf(), confirm=pytest.fail))
     setup.usePython(sys.executable)
     assert setup.state == "checking" and setup.missing == []
     setup.close()

@@ -1,7 +1,8 @@
 """Cross Pseudo Supervision: two networks teach each other."""
 
 import torch
-from host_checks import LATE, HostChecks, fresh_host, gradients
+from host_checks import HostChecks
+from host_parts import LATE, fresh_host, gradients
 
 
 class TestCrossPseudoSupervision(HostChecks):

@@ -1,7 +1,7 @@
 """Encoder, decoder and the fixed dropout passes that a single network shows as its pair."""
 
 import torch
-from host_checks import sampler
+from host_parts import sampler
 from metassl.data.network import build_network
 from metassl.hosts.decoder import DROPOUT, decode, encode, load_thinned_pair, thinned_pair
 

@@ -1,10 +1,13 @@
 """FixMatch: the confident labels of a weak view teach a strongly changed view."""
 
+import pytest
 import torch
-from host_checks import EARLY, LATE, HostChecks, cohort, fresh_host, gradients
+from host_checks import HostChecks
+from host_parts import EARLY, LATE, cohort, fresh_host, gradients
+from metassl.hosts import fixmatch
 from metassl.hosts.fixmatch import CONFIDENCE, pseudo_label_loss
 from metassl.hosts.views import strong_view
-from metassl.method import supervised_loss
+from metassl.method import MetaSSLLoss, supervised_loss
 
 SHAPE = (1, 3, 4, 4, 4)
 
@@ -27,6 +30,29 @@ class TestFixMatch(HostChecks):
         supervised_loss(host.networks[0](batch.labelled), batch.annotation).backward()
         for name, parameter in host.networks.named_parameters():
             torch.testing.assert_close(found[name], parameter.grad)
+
+    @pytest.mark.parametrize("loss", ["plain", "metassl"])
+    def test_the_weak_view_teaches_the_strong_one_but_not_where_it_is_cut_out(self, loss, plan, batch, monkeypatch):
+        cut_out = torch.zeros(1, *plan.patch_zyx, dtype=torch.bool)
+        cut_out[:, :8] = True
+        monkeypatch.setattr(fixmatch, "strong_view", lambda images: (images / 2, cut_out))
+        host = fresh_host(self.name, plan, loss)
+        network = host.networks[0]
+        with torch.no_grad():
+            network.output_block.conv.conv.bias.copy_(torch.tensor([2.0, 0.0, 0.0]))
+        with_dropout = [float(host.training_loss(batch, 1.0).total.detach()) for _ in range(2)]
+        assert with_dropout[0] != with_dropout[1]
+        monkeypatch.setattr(fixmatch, "DROPOUT", 0.0)
+        host.objective.load_state_dict(fresh_host(self.name, plan).objective.state_dict())  # fresh thresholds
+        labelled, weak, strong = (network(x) for x in (batch.labelled, batch.unlabelled, batch.unlabelled / 2))
+        if loss == "plain":
+            unlabelled = pseudo_label_loss(strong, weak, ~cut_out)
+            expected = supervised_loss(labelled, batch.annotation) + unlabelled
+            assert unlabelled > 0
+        else:
+            objective, first = MetaSSLLoss(plan.classes, host="mt"), torch.cat([labelled, strong])
+            expected = objective(first, weak, batch.annotation, 1, 10**9, unlabelled_valid=~cut_out).total
+        torch.testing.assert_close(host.training_loss(batch, 1.0).total, expected)
 
     def test_a_confident_one_learns_from_unlabelled_voxels_too(self, plan, batch):
         host = fresh_host(self.name, plan, "plain")

@@ -1,7 +1,10 @@
 """Mean Teacher: a student learns to agree with its own moving average."""
 
+import math
+
 import torch
-from host_checks import LATE, HostChecks, fresh_host
+from host_checks import HostChecks
+from host_parts import LATE, fresh_host
 from metassl.hosts import mean_teacher
 from metassl.hosts.mean_teacher import NOISE_LIMIT, noisy
 from metassl.method import MetaSSLLoss
@@ -23,6 +26,12 @@ class TestMeanTeacher(HostChecks):
         assert float(host.training_loss(batch, LATE).parts["unlabelled"]) > 0, "the noise makes a difference"
         monkeypatch.setattr(mean_teacher, "noisy", lambda images: images)
         assert float(host.training_loss(batch, LATE).parts["unlabelled"]) < 1e-12
+
+    def test_the_weight_of_the_consistency_rises_and_stays(self, plan, batch):
+        host = fresh_host(self.name, plan, "plain")
+        for fraction, weight in ((0.0, 10 * math.exp(-5)), (0.4, 10.0), (1.0, 10.0)):
+            parts = host.training_loss(batch, fraction).parts
+            torch.testing.assert_close(parts["total"], parts["supervised"] + weight * parts["unlabelled"])
 
     def test_metassl_is_the_objective_of_the_method(self, plan, batch):
         host = fresh_host(self.name, plan)

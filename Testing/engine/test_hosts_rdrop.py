@@ -1,9 +1,12 @@
 """R-Drop: two dropout passes of one network agree with each other."""
 
+import pytest
 import torch
-from host_checks import LATE, HostChecks, fresh_host, gradients
+from host_checks import HostChecks
+from host_parts import LATE, fresh_host, gradients
 from metassl.hosts import rdrop
 from metassl.hosts.rdrop import symmetric_divergence
+from metassl.method import MetaSSLLoss, supervised_loss
 
 
 class TestRDrop(HostChecks):
@@ -27,6 +30,20 @@ class TestRDrop(HostChecks):
         assert any(not torch.equal(before[name], after[name]) for name in before)
         monkeypatch.setattr(rdrop, "DROPOUT", 0.0)
         assert float(host.training_loss(batch, LATE).parts["unlabelled"]) == 0
+
+    @pytest.mark.parametrize("loss", ["plain", "metassl"])
+    def test_both_passes_learn_from_annotations_and_from_each_other(self, loss, plan, batch):
+        host = fresh_host(self.name, plan, loss)
+        torch.manual_seed(3)
+        found = host.training_loss(batch, 1.0).total
+        torch.manual_seed(3)
+        passes = host.two_passes(torch.cat([batch.labelled, batch.unlabelled]))
+        if loss == "plain":
+            expected = sum(supervised_loss(z[:1], batch.annotation) for z in passes)
+            expected = expected + symmetric_divergence(*(z.log_softmax(1) for z in passes))
+        else:
+            expected = MetaSSLLoss(plan.classes, host="cps")(*passes, batch.annotation, 1, 10**9).total
+        torch.testing.assert_close(found, expected)
 
     def test_the_pair_of_passes_differs(self, plan, batch):
         first, second = fresh_host(self.name, plan).inference_pair()

@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
-from host_checks import LATE, HostChecks, fresh_host
+from host_checks import HostChecks
+from host_parts import LATE, fresh_host
 from metassl.hosts.uamt import UncertaintyAwareMeanTeacher, is_certain
+from metassl.method import MetaSSLLoss
 
 PASSES = UncertaintyAwareMeanTeacher.passes
 
@@ -37,10 +39,28 @@ class TestUncertaintyAwareMeanTeacher(HostChecks):
         mean[:] = 1 / plan.classes
         assert unlabelled_loss(first) == 0.0
 
+    def test_with_metassl_the_mean_of_the_passes_is_the_reference(self, plan, batch, monkeypatch):
+        host = fresh_host(self.name, plan)
+        first, mean = torch.rand(2, 1, plan.classes, *plan.patch_zyx).softmax(2)
+        monkeypatch.setattr(host, "teacher_passes", lambda images: (first, mean))
+        torch.manual_seed(3)
+        found = host.training_loss(batch, 1.0).total
+        torch.manual_seed(3)
+        student = host.dropout_pass(host.networks[0], torch.cat([batch.labelled, batch.unlabelled]))
+        objective = MetaSSLLoss(plan.classes, host="mt")
+        torch.testing.assert_close(found, objective(student, mean.log(), batch.annotation, 1, 10**9).total)
+
+    def test_the_weight_of_the_consistency_rises_to_a_tenth(self, plan, batch):
+        host = fresh_host(self.name, plan, "plain")
+        for fraction, weight in ((0.0, 0.1 * math.exp(-5)), (0.5, 0.1 * math.exp(-1.25)), (1.0, 0.1)):
+            parts = host.training_loss(batch, fraction).parts
+            assert float(parts["unlabelled"]) > 0
+            torch.testing.assert_close(parts["total"], parts["supervised"] + weight * parts["unlabelled"])
+
     def test_the_passes_differ_and_are_averaged(self, plan, batch, monkeypatch):
         monkeypatch.setattr(UncertaintyAwareMeanTeacher, "passes", 3)
         host, seen = fresh_host(self.name, plan), []
-        monkeypatch.setattr(host, "dropout_pass", lambda *args: seen.append(args[1]) or real_pass(*args))
+        monkeypatch.setattr(host, "dropout_pass", lambda *args: seen.append(args) or real_pass(*args))
         outputs = []
 
         def real_pass(network, images):
@@ -48,7 +68,8 @@ class TestUncertaintyAwareMeanTeacher(HostChecks):
             return outputs[-1]
 
         first, mean = host.teacher_passes(batch.unlabelled)
-        assert len(seen) == 3 and not torch.equal(seen[0], seen[1])
+        assert len(seen) == 3 and not torch.equal(seen[0][1], seen[1][1])
+        assert all(network is host.averages[0] for network, _ in seen)
         softmaxes = [output.softmax(1) for output in outputs]
         torch.testing.assert_close(first, softmaxes[0])
         torch.testing.assert_close(mean, torch.stack(softmaxes).mean(0).clamp_min(1e-6))

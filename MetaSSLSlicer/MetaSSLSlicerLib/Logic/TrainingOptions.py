@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from metassl.jobs.hosts_catalog import HOSTS, LOSSES
+
+__all__ = ["ACCURATE_MINUTES", "DEVICES", "FAST_MINUTES", "HOSTS", "LOSSES", "TrainingOptions"]
+
 FAST_MINUTES = 4.0
 ACCURATE_MINUTES = 15.0
 
-HOSTS = ("cps", "mt")
-LOSSES = ("metassl", "plain")
 DEVICES = ("auto", "cuda", "mps", "cpu")
 
 

@@ -188,13 +188,21 @@ class TrainWidget:
         ui = self.ui
         presets = (_("Fast (4 min)"), FAST_MINUTES), (_("Accurate (15 min)"), ACCURATE_MINUTES)
         devices = _("Automatic: a GPU if there is one"), _("NVIDIA GPU"), _("Apple GPU"), _("CPU")
-        hosts = _("Two networks (CPS)"), _("Network and mean (Mean Teacher)")
+        hosts = {
+            "cps": _("Two networks (CPS)"),
+            "mt": _("Network and mean (Mean Teacher)"),
+            "uamt": _("Network and certain mean (UA-MT)"),
+            "fixmatch": _("Weak and strong views (FixMatch)"),
+            "cct": _("Two decoders (CCT)"),
+            "rdrop": _("Two dropout passes (R-Drop)"),
+            "bcp": _("Pasted both ways (BCP)"),
+        }
         losses = _("weighted by region (MetaSSL)"), _("all alike (plain)")
         for text, minutes in presets:
             ui.presetComboBox.addItem(text, minutes)
         for combo, texts, values in (
             (ui.deviceComboBox, devices, DEVICES),
-            (ui.hostComboBox, hosts, HOSTS),
+            (ui.hostComboBox, [hosts[host] for host in HOSTS], HOSTS),
             (ui.lossComboBox, losses, LOSSES),
         ):
             for text, value in zip(texts, values, strict=True):

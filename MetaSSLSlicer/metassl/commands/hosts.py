@@ -1,8 +1,8 @@
 """List the semi-supervised frameworks that `metassl train --host` can use.
 
 Each trains with --loss metassl, the paper's loss weighted by region, or with
---loss plain, its own loss on unlabelled images. `pair` are the two predictions
-whose agreement the region map shows.
+--loss plain, its own loss on unlabelled images. With --json, `pair` says whose
+agreement the region map shows.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Bai et al., Bidirectional Copy-Paste for Semi-Supervised Medical Image Segmentation, CVPR 2023. The moving average
 labels the clean unlabelled patch; each class keeps its largest component. The student sees the labelled patch's box in
 the unlabelled patch, and the other way round. It starts on labelled patches pasted into each other. With MetaSSL the
-voxels' regions weigh them, and no component is removed.
+voxels' regions weigh them, all else is the same.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ class BidirectionalCopyPaste(PastingHost):
         if fraction < WARM_UP:
             return self.supervised_step(paste_labelled(batch))
         with torch.no_grad():
-            teacher = self.softmax(self.averages[0], batch.unlabelled)
+            teacher = keep_largest(self.softmax(self.averages[0], batch.unlabelled))
         inward, outward = Pasted.both_ways(batch)
         images = torch.cat([inward.images, outward.images])
         log_softmaxes = self.log_softmax(self.networks[0], images).chunk(2)
         if self.loss_name == "metassl":
             pseudo, trust, doubt, regions = self.by_region(batch, teacher, inward, log_softmaxes)
         else:
-            pseudo = largest_components(predict_from_probabilities(teacher).labels, self.plan.classes)
+            pseudo = predict_from_probabilities(teacher).labels
             trust = doubt = torch.ones_like(teacher[:, 0])
             regions = None
         total = 0
@@ -77,6 +77,18 @@ def paste_labelled(batch: Batch) -> Batch:
     images = torch.where(box, batch.labelled, batch.labelled.roll(1, 0))
     annotation = torch.where(box[:, 0], batch.annotation, batch.annotation.roll(1, 0))
     return Batch(images, annotation, batch.unlabelled, batch.labelled_cases, batch.unlabelled_cases)
+
+
+def keep_largest(softmax: torch.Tensor) -> torch.Tensor:
+    """Softmax (B, K, z, y, x) that has lost all but background where a smaller component of its arg-max lay.
+
+    So such a voxel is background, and as confident as the network was of that: hardly.
+    """
+    labels = predict_from_probabilities(softmax).labels
+    removed = largest_components(labels, softmax.shape[1]) != labels
+    kept = softmax.clone()
+    kept[:, 1:].masked_fill_(removed[:, None], 0)
+    return kept
 
 
 def largest_components(labels: torch.Tensor, classes: int) -> torch.Tensor:

@@ -25,7 +25,7 @@ MSE_WEIGHT = 30.0  # the paper's
 RAMP = 0.1  # of the schedule, the paper's
 SPATIAL_DROPOUT = 0.5
 NOISE_RANGE = 0.3
-ACTIVE_SHARE = (0.7, 0.9)  # of the highest mean activation; more active places are dropped
+ACTIVE_SHARE = (0.6, 0.9)  # of the highest mean activation; more active places are dropped
 
 
 class CrossConsistency(PairHost):

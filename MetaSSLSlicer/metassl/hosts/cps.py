@@ -1,6 +1,9 @@
 """Cross Pseudo Supervision: two networks teach each other.
 
-Chen et al., Semi-Supervised Semantic Segmentation with Cross Pseudo Supervision, CVPR 2021.
+Chen et al., Semi-Supervised Semantic Segmentation with Cross Pseudo Supervision, CVPR 2021: each network learns from
+the hard labels of the other, all voxels alike (plain). Three things are ours, in both losses, as this is the default
+recipe: labels come from the other network's moving average, patches are pasted (pasted.py) where the paper has
+CutMix, and the networks warm up on labelled patches.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 Sohn et al., FixMatch: Simplifying Semi-Supervised Learning with Consistency and Confidence, NeurIPS 2020. The weak
 view is the patch as the sampler made it. The strong one has other intensities, a box cut out, whose voxels take no
-part, and channel dropout in the decoder (as in Yang et al., UniMatch, CVPR 2023), so that the network knows the
-dropout passes that the map shows.
+part (French et al., Semi-supervised semantic segmentation needs strong, varied perturbations, BMVC 2020), and channel
+dropout in the decoder (as in Yang et al., UniMatch, CVPR 2023), so that the network knows the dropout passes that the
+map shows.
 """
 
 from __future__ import annotations

@@ -11,11 +11,6 @@ from metassl.method import REGIONS, MetaSSLLoss, consistency_ramp
 
 RAMP = 0.4  # of the schedule, until the unlabelled voxels count in full
 RAMP_STEP = 1e-3
-MSE_WEIGHT = 10.0
-"""Of the mean squared error between two softmaxes, which is small beside a cross entropy.
-
-The papers lie far apart: 100 for the classes of whole images (Tarvainen and Valpola), 0.1 for voxels (Yu et al.).
-"""
 
 
 def ramp(fraction: float, length: float = RAMP) -> float:

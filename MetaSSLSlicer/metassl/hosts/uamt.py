@@ -2,7 +2,8 @@
 
 Yu et al., Uncertainty-aware Self-ensembling Model for Semi-supervised 3D Left Atrium Segmentation, MICCAI 2019. The
 teacher predicts the unlabelled patch several times with noise and dropout. Voxels count whose entropy of the mean lies
-below a threshold that rises from 3/4 of the maximum to all of it. The consistency target is the first of the passes.
+below a threshold that rises from 3/4 of the maximum to all of it; so does the weight of the consistency, to 0.1. Its
+target is the first of the passes (the authors make another one, which costs a ninth pass and says the same).
 With MetaSSL the mean of the passes is the reference, and its confidence takes the mask's place (METHOD.md, section 1).
 """
 
@@ -16,8 +17,11 @@ from metassl.data.streams import Batch
 from metassl.hosts.base import StepOutput
 from metassl.hosts.decoder import DROPOUT, decode, encode
 from metassl.hosts.mean_teacher import MeanTeacher, noisy
-from metassl.hosts.pair import MSE_WEIGHT, both, halves, ramp, squared_error
+from metassl.hosts.pair import both, halves, ramp, squared_error
 from metassl.method import supervised_loss
+
+MSE_WEIGHT = 0.1  # the paper's
+RAMP = 1.0  # of the schedule, the paper's, for the weight and for the threshold
 
 
 class UncertaintyAwareMeanTeacher(MeanTeacher):
@@ -35,7 +39,8 @@ class UncertaintyAwareMeanTeacher(MeanTeacher):
         certain = is_certain(mean, fraction)
         error = squared_error(unlabelled, first)
         consistency = (error * certain).sum() / certain.sum().clamp_min(1)
-        return self.plain_step(supervised_loss(labelled, batch.annotation), consistency, MSE_WEIGHT * ramp(fraction))
+        supervised = supervised_loss(labelled, batch.annotation)
+        return self.plain_step(supervised, consistency, MSE_WEIGHT * ramp(fraction, RAMP))
 
     @torch.no_grad()
     def teacher_passes(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -48,10 +53,11 @@ class UncertaintyAwareMeanTeacher(MeanTeacher):
         return first, mean.clamp_min_(1e-6)
 
     def dropout_pass(self, network, images: torch.Tensor) -> torch.Tensor:
+        """Logits (B, K, z, y, x) of one pass with dropout of its own."""
         return self.logits(lambda images: decode(network, encode(network, images), DROPOUT), images)
 
 
 def is_certain(mean: torch.Tensor, fraction: float) -> torch.Tensor:
     """Where the entropy of a softmax (B, K, z, y, x) lies below the threshold at this fraction: bool (B, z, y, x)."""
     entropy = -(mean * mean.clamp_min(1e-6).log()).sum(1)
-    return entropy < (0.75 + 0.25 * ramp(fraction, 1.0)) * math.log(mean.shape[1])
+    return entropy < (0.75 + 0.25 * ramp(fraction, RAMP)) * math.log(mean.shape[1])
