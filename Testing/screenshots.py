@@ -20,6 +20,8 @@ install()
 
 import numpy as np  # noqa: E402
 import qt  # noqa: E402
+import slicer  # noqa: E402
+from MetaSSLSlicerLib.Grid import ijkToRas  # noqa: E402
 from MetaSSLSlicerLib.Logic.SampleProject import makeSampleProject  # noqa: E402
 from MetaSSLSlicerLib.Logic.TrainingOptions import TrainingOptions  # noqa: E402
 from MetaSSLSlicerLib.Widgets.NewProjectWidget import PARENT_SETTING  # noqa: E402
@@ -80,6 +82,7 @@ class Screenshots:
         panel.reviewWidget.actions["nextSpot"]()
         self.settle(100)
         self.take("7_review", panel.reviewWidget.widget)
+        self.lookAtStructures()
         self.views("views_regions")
         panel.reviewWidget.ui.modeCombo.setCurrentIndex(1)
         self.settle(500)
@@ -123,6 +126,14 @@ class Screenshots:
             self.harness.grab(self.widget.parent, f"panel_{name}_{width}", width=width)
             if part is not None:
                 part.grab().save(str(OUT / f"panel_{name}_{width}.png"))
+
+    def lookAtStructures(self) -> None:
+        """All views at the middle of what was predicted, as large as fits."""
+        case = self.panel.session.case
+        middle = np.argwhere(case.data.prediction.segmentation > 0).mean(axis=0)[::-1]
+        ras = (ijkToRas(case.data.geometry) @ [*middle, 1.0])[:3]
+        self.harness.services.applicationLogic.FitSliceToAll(False, False)
+        slicer.vtkMRMLSliceNode.JumpAllSlices(slicer.mrmlScene, *ras, slicer.vtkMRMLSliceNode.OffsetJumpSlice)
 
     def views(self, name: str) -> None:
         """The three slice views side by side."""
