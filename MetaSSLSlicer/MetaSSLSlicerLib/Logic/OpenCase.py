@@ -17,6 +17,7 @@ from .CaseFiles import CaseData
 from .CaseNodes import CaseNodes
 from .CaseSegmentation import Snapshot, takeSnapshot
 from .SlicerServices import SlicerServices
+from .ViewNodes import nodesOfClass
 
 _EDITS = ("SourceRepresentationModified", "SegmentAdded", "SegmentRemoved")
 
@@ -156,10 +157,8 @@ class OpenCase:
 
     def _observeViews(self) -> None:
         """Scrolling through slices is work, too."""
-        nodes = self._scene.GetNodesByClass("vtkMRMLSliceNode")
-        nodes.UnRegister(None)
-        for index in range(nodes.GetNumberOfItems()):
-            self._observe(nodes.GetItemAsObject(index), "ModifiedEvent", self.clock.tick)
+        for node in nodesOfClass(self._scene, "vtkMRMLSliceNode"):
+            self._observe(node, "ModifiedEvent", self.clock.tick)
 
     def _observe(self, target, event, callback) -> None:
         self._observed.append((target, [target.AddObserver(event, callback)]))

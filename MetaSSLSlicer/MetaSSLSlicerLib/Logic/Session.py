@@ -13,6 +13,7 @@ from metassl.project import Geometry, MetaSSLError, Project
 
 from ..Signal import Signal
 from ..Translation import _
+from .Agreement import meanDice
 from .BackgroundTasks import BackgroundTasks
 from .CaseFiles import CaseData, readCase
 from .CaseNodes import removeGhosts
@@ -203,8 +204,6 @@ class Session:
             seconds = self.case.clock.take()
 
         def store() -> None:
-            from .Agreement import meanDice
-
             labels = array() if callable(array) else array
             empty = not ((labels != 0) & (labels != 255)).any()
             if empty and not allowEmpty:
