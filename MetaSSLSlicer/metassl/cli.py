@@ -88,7 +88,7 @@ def _story() -> str:
     ]
     for chapter, modules in STORY:
         lines += ["", chapter]
-        lines += [f"  {_name(module):<10} {module.SUMMARY}" for module in modules]
+        lines += [f"  {_name(module):<11} {module.SUMMARY}" for module in modules]
     lines += [
         "",
         "metassl COMMAND --help tells more.",

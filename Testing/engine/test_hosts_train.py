@@ -53,7 +53,7 @@ def test_a_round_of_every_host_ends_with_a_calibrated_model_and_predictions(host
     assert load_checkpoint(found.last_checkpoint_path)["step"] == 10
     model = TrainedModel.load(found.model_path, torch.device("cpu"))
     assert (model.host, model.step, model.values) == (host, 10, [0, 1, 2])
-    assert model.thresholds.shape == (2, 3) and (model.thresholds > 0).all() and (model.thresholds < 1).all()
+    assert model.thresholds.shape == (2, 2, 3) and (model.thresholds > 0).all() and (model.thresholds < 1).all()
     assert found.predicted_cases() == ["case_3", "case_4", "case_5"] and found.ranking_path.exists()
     image = sitk.ReadImage(str(tiny_project.image_paths("case_3")[0]))
     assert sitk.ReadImage(str(found.prediction("case_3").regions)).GetSize() == image.GetSize()

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 from metassl.data.network import build_network
-from metassl.inference.calibration import CAUTION, calibrate_thresholds
+from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image, summarise
-from metassl.inference.region_map import DC, DS, UC, US, entropy, region_map
+from metassl.inference.region_map import DC, DS, OFFICIAL, UC, US, entropy, region_map
 from metassl.inference.sliding_window import predict_pair, window_starts
 from metassl.project.errors import ProjectError
 from metassl.project.images import CaseImage, Geometry
@@ -43,14 +43,16 @@ def test_windows_cover_every_voxel_and_overlap(length):
 
 
 def test_the_four_regions_follow_their_definition():
-    thresholds = torch.tensor([[0.6, 0.6], [0.6, 0.6]])
-    first = torch.tensor([[0.9, 0.9, 0.9, 0.55]])
-    second = torch.tensor([[0.8, 0.55, 0.45, 0.45]])
+    thresholds = torch.tensor([[[0.6, 0.6]] * 2, [[0.7, 0.7]] * 2])
+    first = torch.tensor([[0.9, 0.9, 0.9, 0.65]])
+    second = torch.tensor([[0.8, 0.55, 0.45, 0.35]])
     pair = [torch.cat([p, 1 - p])[:, None, None] for p in (first, second)]
     maps = region_map(*pair, thresholds)
     assert maps.regions.flatten().tolist() == [UC, US, DC, DS]
-    swapped = region_map(pair[1], pair[0], thresholds.flip(0))
+    swapped = region_map(pair[1], pair[0], thresholds.flip(1))
     assert torch.equal(maps.regions, swapped.regions)
+    assert region_map(*pair, thresholds[0]).regions.flatten().tolist() == [UC, US, DC, DC], "an older model"
+    assert region_map(*pair, thresholds[0], OFFICIAL).regions.flatten().tolist() == [UC, US, DS, DC]
 
 
 def test_uncertainty_is_zero_for_a_sure_voxel_and_one_for_a_coin_toss():
@@ -58,14 +60,25 @@ def test_uncertainty_is_zero_for_a_sure_voxel_and_one_for_a_coin_toss():
     assert torch.allclose(values.flatten(), torch.tensor([0.0, 1.0]), atol=1e-6)
 
 
-def test_thresholds_lie_between_the_mean_confidence_per_predicted_class_and_one():
-    pair = np.zeros((2, 3, 1, 1, 4), np.float16)
-    pair[:, 0] = [0.75, 0.5, 0.25, 0.25]
-    pair[:, 1] = [0.25, 0.5, 0.75, 0.75]
-    thresholds = calibrate_thresholds([pair], 3)
-    means = torch.tensor([0.625, 0.75])
-    assert torch.allclose(thresholds[:, :2], (means + CAUTION * (1 - means)).expand(2, 2))
-    assert torch.allclose(thresholds[:, 2], torch.tensor(0.9)), "a class that nobody predicted"
+def pair_of(first, second):
+    """Softmaxes (2, 2, 1, 1, x) of two classes, from the probability of the structure."""
+    return np.stack([np.stack([1 - np.array(p), np.array(p)]) for p in (first, second)])[:, :, None, None]
+
+
+def test_thresholds_are_mean_confidences_round_the_structure_and_of_their_own_where_networks_differ():
+    far = [0.0] * 5  # sure background: more than two voxels from what is predicted
+    pair = pair_of([0.75, 0.875, 0.375, 0.25, 0.125, *far], [0.75, 0.75, 0.625, 0.25, 0.125, *far])
+    agreeing, differing = calibrate_thresholds([pair], 2)
+    assert agreeing[0].tolist() == pytest.approx([(0.625 + 0.75) / 2, (0.75 + 0.875) / 2])
+    assert differing[0].tolist() == pytest.approx([0.625, 0.9]), "0.9: it says structure nowhere where they differ"
+    assert differing[1].tolist() == pytest.approx([0.9, 0.625])
+
+
+def test_the_official_thresholds_are_means_over_all_voxels():
+    pair = pair_of([0.75, 0.25, 0.0, 0.0, 0.0, 0.0], [0.75, 0.25, 0.0, 0.0, 0.0, 0.0])
+    found = calibrate_thresholds([pair], 2, OFFICIAL)
+    assert found[0, 0].tolist() == pytest.approx([(0.75 + 4) / 5, 0.75])
+    assert torch.equal(found[0], found[1])
 
 
 def test_an_oblique_image_gets_its_maps_on_its_own_grid(tmp_path, tiny_plan):

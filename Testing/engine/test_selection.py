@@ -1,25 +1,19 @@
-"""Which case to look at next."""
+"""Which case to look at next: the ranking of a round, and what all strategies have in common."""
 
 from __future__ import annotations
 
 import json
 import math
 
+import numpy as np
 import pytest
+from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY, STRATEGY_NAMES
 from metassl.project import MetaSSLError, write_json
-from metassl.selection import STRATEGIES, get_strategy, rank, register
+from metassl.selection import STRATEGIES, Candidate, Context, get_strategy, rank, register
+from MetaSSLSlicerLib.Logic import Ranking
+from summaries import new_summary, old_summary
 
-
-def summary(case: str, structure=1000, uc=5000, us=0, dc=0, ds=0, mean=0.1, mutual=0.02) -> dict:
-    return {
-        "case": case,
-        "round": 1,
-        "voxels": {"UC": uc, "US": us, "DC": dc, "DS": ds},
-        "band_voxels": {"UC": 1000 - us - dc - ds, "US": us, "DC": dc, "DS": ds},
-        "structure_voxels": structure,
-        "mean_uncertainty": mean,
-        "mutual_information": mutual,
-    }
+ALL = sorted(STRATEGIES)
 
 
 @pytest.fixture
@@ -27,7 +21,7 @@ def predicted(tiny_project):
     """A project with a round in which the given summaries were predicted."""
 
     def make(*summaries: dict):
-        made = tiny_project.new_round({"config": {}})
+        made = tiny_project.new_round({"config": {"seed": 1}, "labels": {}})
         for content in summaries:
             path = made.prediction(content["case"]).summary
             path.parent.mkdir(parents=True)
@@ -41,41 +35,62 @@ def waiting(project) -> list[str]:
     return [case.id for case in project.unlabelled_cases()]
 
 
-def test_the_case_with_the_most_conflict_comes_first(tiny_project, predicted):
+def test_the_catalog_the_registry_and_the_panel_name_the_same_strategies():
+    assert sorted(STRATEGY_NAMES) == ALL
+    assert sorted(name for name, _ in Ranking.STRATEGIES()) == ALL
+    assert Ranking.DEFAULT == DEFAULT_STRATEGY == Ranking.STRATEGIES()[0][0]
+
+
+def test_the_ranking_is_written_with_score_parts_and_reason(tiny_project, predicted):
     a, b, c = waiting(tiny_project)
-    project, made = predicted(
-        summary(a, us=100), summary(b, dc=200, ds=100, us=100), summary(c, dc=60)
-    )
+    project, made = predicted(old_summary(a, us=100), old_summary(b, dc=200, ds=100, us=100), old_summary(c, dc=60))
     ranking = rank(project, made)
     assert [entry["case"] for entry in ranking["cases"]] == [b, c, a]
-    assert [entry["score"] for entry in ranking["cases"]] == pytest.approx([0.35, 0.06, 0.05])
-    assert ranking["cases"][0]["parts"] == pytest.approx({"DC": 0.2, "DS": 0.1, "US": 0.05})
-    assert "30 %" in ranking["cases"][0]["reason"]
+    assert all(set(entry) == {"case", "score", "parts", "reason"} for entry in ranking["cases"])
     written = json.loads(made.ranking_path.read_text())
-    assert written["strategy"] == "discrepancy" and written["cases"] == ranking["cases"]
+    assert written["strategy"] == "discrepancy" and written["cases"] == ranking["cases"] and written["skipped"] == {}
 
 
-def test_the_parts_add_up_to_the_score():
-    for name in ("discrepancy", "entropy"):
-        for content in (summary("a", us=70, dc=30, ds=11), summary("b", structure=0, us=4)):
-            scored = get_strategy(name).score(content)
-            assert sum(scored.parts.values()) == pytest.approx(scored.score)
+@pytest.mark.parametrize("make", [old_summary, new_summary], ids=["old", "new"])
+@pytest.mark.parametrize("name", ALL)
+def test_every_strategy_orders_all_cases_with_falling_scores_and_a_reason(name, make):
+    candidates = [Candidate(f"case_{n:02d}", make(f"case_{n:02d}", us=9 * n, dc=5 * (n % 7), ds=n)) for n in range(12)]
+    context = Context(round=2, seed=3)
+    ordered = get_strategy(name).order(candidates, context)
+    assert sorted(each.case for each in ordered) == [each.case for each in candidates]
+    scores = [each.score for each in ordered]
+    assert scores == sorted(scores, reverse=True) and all(map(math.isfinite, scores))
+    assert all(len(each.reason) > 8 and "\n" not in each.reason for each in ordered)
+    assert get_strategy(name).order(candidates[::-1], context) == ordered
+    assert get_strategy(name).order([], context) == []
+    json.dumps([each.parts for each in ordered], allow_nan=False)
 
 
-def test_a_case_in_which_nothing_was_found_comes_first(tiny_project, predicted):
-    a, b, _ = waiting(tiny_project)
-    for strategy in ("discrepancy", "entropy"):
-        project, made = predicted(summary(a, us=400, dc=300), summary(b, structure=0))
-        top = rank(project, made, strategy)["cases"][0]
-        assert top["case"] == b and "no structure was found" in top["reason"]
+@pytest.mark.parametrize("name", ALL)
+def test_old_and_new_summaries_side_by_side_are_ranked(name):
+    candidates = [
+        Candidate("a", old_summary("a", us=10)),
+        Candidate("b", new_summary("b", us=50, dc=9)),
+        Candidate("c", new_summary("c", features=None)),
+    ]
+    assert len(get_strategy(name).order(candidates, Context())) == 3
 
 
-def test_labelled_cases_and_those_outside_the_pool_are_not_ranked(
-    tiny_project, predicted, make_case, make_grid
-):
+@pytest.mark.parametrize("name", ["discrepancy", "entropy", "combined"])
+@pytest.mark.parametrize("make", [old_summary, new_summary], ids=["old", "new"])
+def test_a_case_in_which_nothing_was_found_comes_first(name, make, tiny_project, predicted):
+    a, b, c = waiting(tiny_project)
+    nothing = make(b, structure=0, features=[1.0, 2.0])
+    others = [make(case, us=300, dc=60, features=[0.0, 2.5 * n]) for n, case in enumerate((a, c))]
+    project, made = predicted(nothing, *others)
+    top = rank(project, made, name)["cases"][0]
+    assert top["case"] == b and "no structure was found" in top["reason"]
+
+
+def test_labelled_cases_and_those_outside_the_pool_are_not_ranked(tiny_project, predicted, make_case, make_grid):
     a, b, c = waiting(tiny_project)
     others = [case.id for case in tiny_project.validation_cases() + tiny_project.labelled_cases()]
-    project, made = predicted(*(summary(case) for case in [a, b, c, *others]))
+    project, made = predicted(*(old_summary(case) for case in [a, b, c, *others]))
     project.update_case(c, state="rejected")
     project.add_label(b, (make_case(0)[1], make_grid()), state="corrected")
     assert {entry["case"] for entry in rank(project, made)["cases"]} == {a, c}
@@ -83,47 +98,56 @@ def test_labelled_cases_and_those_outside_the_pool_are_not_ranked(
 
 def test_cases_of_equal_score_keep_the_order_of_their_names(tiny_project, predicted):
     names = waiting(tiny_project)
-    project, made = predicted(*(summary(case, us=10) for case in reversed(names)))
-    assert [entry["case"] for entry in rank(project, made)["cases"]] == sorted(names)
+    project, made = predicted(*(old_summary(case, us=10) for case in reversed(names)))
+    for strategy in ("discrepancy", "entropy", "combined", "diversity"):
+        assert [entry["case"] for entry in rank(project, made, strategy)["cases"]] == sorted(names)
 
 
 def test_a_damaged_summary_is_skipped_and_named(tiny_project, predicted):
     a, b, c = waiting(tiny_project)
-    lacking = summary(b)
+    lacking = old_summary(b)
     del lacking["band_voxels"]
-    project, made = predicted(summary(a), lacking, summary(c))
+    project, made = predicted(old_summary(a), lacking, old_summary(c))
     made.prediction(c).summary.write_text('{"case": ')
     ranking = rank(project, made)
     assert [entry["case"] for entry in ranking["cases"]] == [a]
     assert b in ranking["skipped"][b] and c in ranking["skipped"][c]
+    assert {entry["case"] for entry in rank(project, made, "entropy")["cases"]} == {a, b}
 
 
-def test_a_score_that_is_not_finite_is_never_written(tiny_project, predicted):
+@pytest.mark.parametrize("damage", [{"classes": {"Front": {"voxels": 3}}}, {"classes": []}, {"voxel_ml": None}])
+def test_damaged_counts_of_a_structure_are_skipped_and_named(damage, tiny_project, predicted):
     a, b, _ = waiting(tiny_project)
-    project, made = predicted(summary(a, mean=math.nan), summary(b))
+    project, made = predicted(new_summary(a), {**new_summary(b), **damage})
+    for strategy in ("discrepancy", "combined", "clasp_pe", "foreground_random"):
+        ranking = rank(project, made, strategy)
+        assert [entry["case"] for entry in ranking["cases"]] == [a] and list(ranking["skipped"]) == [b]
+
+
+def test_a_number_that_is_not_finite_is_never_written(tiny_project, predicted):
+    a, b, _ = waiting(tiny_project)
+    project, made = predicted(old_summary(a, mean=math.nan), old_summary(b))
     assert list(rank(project, made, "entropy")["skipped"]) == [a]
     json.loads(made.ranking_path.read_text(), parse_constant=pytest.fail)
 
 
-def test_random_order_is_stable_within_a_round_and_new_in_the_next():
-    names = [f"case_{number}" for number in range(20)]
-
-    def order(number: int) -> list[str]:
-        strategy = get_strategy("random")
-        return sorted(names, key=lambda n: strategy.score({"case": n, "round": number}).score)
-
-    assert order(1) == order(1) != order(2)
-    assert order(1) != names
-
-
-def test_entropy_ranks_by_the_mean_uncertainty(tiny_project, predicted):
-    a, b, c = waiting(tiny_project)
-    project, made = predicted(summary(a, mean=0.2), summary(b, mean=0.4), summary(c, mean=0.3))
-    assert [entry["case"] for entry in rank(project, made, "entropy")["cases"]] == [b, c, a]
+def test_the_context_of_a_round_comes_from_its_files(tiny_project):
+    made = tiny_project.new_round({"config": {"seed": 7}, "labels": {"case_0": "v", "case_1": "v"}})
+    old = Context.of(made)
+    assert (old.round, old.seed, old.error_rates) == (1, 7, None)
+    assert [each.case for each in old.labelled] == ["case_0", "case_1"] and old.labelled[0].features is None
+    entry = {"features": [1.0, 2.0], "volume_ml": {"Front": 0.5}}
+    write_json(made.path / "labelled.json", {"cases": {"case_0": entry}})
+    write_json(made.path / "error_rates.json", {"rates": {"US": 0.2}})
+    new = Context.of(made)
+    assert new.error_rates == {"US": 0.2} and np.array_equal(new.labelled[0].features, [1.0, 2.0])
+    assert new.labelled[0].volumes == {"Front": 0.5}
+    (made.path / "labelled.json").write_text("{")
+    assert [each.case for each in Context.of(made).labelled] == ["case_0", "case_1"]
 
 
 def test_an_unknown_strategy_is_answered_with_the_known_ones():
-    with pytest.raises(MetaSSLError, match="discrepancy, entropy, random"):
+    with pytest.raises(MetaSSLError, match="clasp_pe, combined, discrepancy, diversity, entropy"):
         get_strategy("cleverest")
 
 

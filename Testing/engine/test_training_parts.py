@@ -8,6 +8,7 @@ import torch
 from metassl.data.augment import Augmentation, random_view
 from metassl.data.streams import PatchSampler, Prefetcher, PreparedCase
 from metassl.hosts import HOSTS, build_host
+from metassl.jobs.hosts_catalog import SEMI_SUPERVISED
 from metassl.project.errors import MetaSSLError
 from metassl.training import memory
 from metassl.training.checkpoint import load_checkpoint
@@ -104,7 +105,7 @@ def test_every_host_trains_with_both_losses_and_all_its_networks_learn(name, los
         for network in host.networks:
             assert sum(p.grad.abs().sum() for p in network.parameters()) > 0
         assert all(p.grad is None for p in host.averages.parameters())
-    if loss == "metassl":
+    if loss == "metassl" and name in SEMI_SUPERVISED:
         assert sum(float(v) for v in output.regions.values()) == pytest.approx(1, abs=1e-4)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import qt
+from metassl.project import read_json, write_json
 from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Logic.Session import Session
 from MetaSSLSlicerLib.RegionColors import DC, REGIONS, regionColorNode
@@ -67,6 +68,20 @@ def test_the_section_is_seen_only_while_a_predicted_case_is_open(desk):
     desk.open(1)
     desk.session.closeCase()
     assert not desk.review.widget.isVisible()
+
+
+def test_the_title_tells_the_dice_to_be_expected_once_it_was_measured(desk):
+    desk.open()
+    assert "Dice" not in desk.ui.titleLabel.text and desk.ui.titleLabel.toolTip == ""
+    desk.session.closeCase()
+    path = desk.project.latest_round().prediction(desk.cases[0]).summary
+    content = read_json(path, "the summary")
+    known = {"mean": 0.84, "interval": [0.79, 0.886]}
+    content["predicted_dice"] = {**known, "level": 0.9, "classes": {"Front": known}}
+    write_json(path, {key: value for key, value in content.items() if key != "schema_version"})
+    desk.open()
+    assert desk.ui.titleLabel.text.endswith("\nExpected Dice 0.84 (0.79 to 0.89)")
+    assert "Front: 0.84 (0.79 - 0.89)" in desk.ui.titleLabel.toolTip
 
 
 def test_the_legend_names_measures_and_toggles_the_regions(desk):

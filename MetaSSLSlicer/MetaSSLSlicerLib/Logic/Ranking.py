@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY as DEFAULT
 from metassl.project import MetaSSLError, Project
 
 from ..Signal import Signal
@@ -10,8 +11,6 @@ from .EngineProcess import EngineProcess
 from .EnginePython import EnginePython
 from .Session import Session
 
-DEFAULT = "discrepancy"
-
 
 def STRATEGIES() -> list[tuple[str, str]]:
     """The ways of ranking, and what to call them."""
@@ -19,6 +18,10 @@ def STRATEGIES() -> list[tuple[str, str]]:
         ("discrepancy", _("where the two networks differ")),
         ("entropy", _("where the model is unsure")),
         ("random", _("at random")),
+        ("combined", _("where they differ, and unlike the others")),
+        ("diversity", _("unlike the labelled cases")),
+        ("clasp_pe", _("one structure after the other")),
+        ("foreground_random", _("at random, each structure alike")),
     ]
 
 

@@ -7,7 +7,7 @@ from functools import partial
 import qt
 import slicer.util
 
-from ..Logic import Hotspots, RegionLegend
+from ..Logic import ExpectedDice, Hotspots, RegionLegend
 from ..Logic.HotspotNavigator import HotspotNavigator
 from ..Logic.OpenCase import OpenCase
 from ..Logic.RegionDisplay import MODES, RegionDisplay
@@ -85,9 +85,11 @@ class ReviewWidget:
             self.widget.setVisible(reviewable)
         if not reviewable:
             return
-        ui.titleLabel.text = _("{case}, predicted by round {round}").format(
-            case=case.id, round=case.data.prediction.round
-        )
+        prediction = case.data.prediction
+        title = _("{case}, predicted by round {round}").format(case=case.id, round=prediction.round)
+        expected = ExpectedDice.text(prediction.summary)
+        ui.titleLabel.text = f"{title}\n{expected}" if expected else title
+        ui.titleLabel.toolTip = ExpectedDice.details(prediction.summary)
         ui.acceptButton.text = _("Accept corrections") if case.isModified else _("Accept")
         ui.correctButton.enabled = not case.isEditing
 

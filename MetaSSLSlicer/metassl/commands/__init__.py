@@ -6,6 +6,7 @@ and `run(arguments, console) -> exit code`. Engine modules are imported inside `
 """
 
 from . import (
+    benchmark,
     demo,
     doctor,
     evaluate,
@@ -18,9 +19,11 @@ from . import (
     report,
     rounds,
     sample,
+    simulate,
     status,
     stop,
     train,
+    uncertainty,
 )
 
 STORY = (
@@ -28,6 +31,7 @@ STORY = (
     ("Begin a project and give it its first annotations:", (new, label)),
     ("Train in the background, and look after it:", (train, hosts, status, stop, rounds)),
     ("Find out where to look next:", (predict, rank)),
-    ("Measure and show the result:", (evaluate, report, export)),
+    ("Measure and show the result:", (evaluate, uncertainty, report, export)),
+    ("Compare what there is to choose, where every label is known:", (benchmark, simulate)),
     ("When something is wrong with this computer:", (doctor,)),
 )

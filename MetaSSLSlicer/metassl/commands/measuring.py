@@ -66,7 +66,7 @@ def evaluate_project(project: Project, found: Round, choice: Choice, device: str
     failures = {}
     if missing:
         with PredictionProgress() as progress:
-            predict_project(project, missing, device, progress, progress.failed)
+            predict_project(project, missing, device, progress, progress.failed, found)
         failures = progress.failures
     items = [
         EvaluationItem(case_id, found.prediction(case_id), truth)

@@ -1,7 +1,8 @@
 """Rank the cases without a label: the ones that would teach the model most come first.
 
 The ranking is kept with the round, and `metassl status` and the panel in
-Slicer go by it.
+Slicer go by it. The strategies, and what each puts first:
+
 """
 
 from __future__ import annotations
@@ -9,8 +10,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY, STRATEGY_CATALOG, STRATEGY_NAMES
+
 from .console import Console, command_line
 from .options import add_json_option, count
+
+__doc__ += "\n".join(f"  {each.name:<18} {each.summary}" for each in STRATEGY_CATALOG)
 
 SUMMARY = "rank the cases by how much the model doubts them"
 SHOWN = 10
@@ -18,7 +23,9 @@ SHOWN = 10
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
-    parser.add_argument("--strategy", help="default: the project's own, or discrepancy")
+    parser.add_argument(
+        "--strategy", choices=STRATEGY_NAMES, help=f"default: the project's own, or {DEFAULT_STRATEGY}"
+    )
     parser.add_argument("--top", type=count, default=SHOWN, metavar="N", help=f"show so many (default: {SHOWN})")
     add_json_option(parser)
 
@@ -28,8 +35,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.project import Project
     from metassl.selection import rank
 
+    from .expected_dice import ExpectedDice
+
     project = Project.open(arguments.project)
-    strategy = arguments.strategy or project.settings.get("strategy", "discrepancy")
+    strategy = arguments.strategy or project.settings.get("strategy", DEFAULT_STRATEGY)
     found = project.shown_round() or model_round(project)
     ranking = rank(project, found, strategy)
     entries = ranking["cases"]
@@ -38,12 +47,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not entries:
         console.say("no case is left to rank: all are labelled, or none is predicted yet")
     else:
+        dice = ExpectedDice(found)
         rows = [
-            (f"{place}.", entry["case"], f"{entry['score']:.4g}", entry.get("reason", ""))
+            (f"{place}.", entry["case"], f"{entry['score']:.4g}", *dice(entry["case"]), entry.get("reason", ""))
             for place, entry in enumerate(entries[: arguments.top], start=1)
         ]
         console.say(f"round {found.number:04d}, strategy {ranking['strategy']}")
-        console.table([("", "case", "score", "why"), *rows])
+        console.table([("", "case", "score", *dice.heading, "why"), *rows])
         if len(entries) > len(rows):
             console.say(f"  and {len(entries) - len(rows)} more")
         label = command_line("label", arguments.project, entries[0]["case"], "FILE")

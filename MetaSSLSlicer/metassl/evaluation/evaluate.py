@@ -12,6 +12,7 @@ from metassl.project.errors import MetaSSLError
 from metassl.project.labels import LabelDefinition
 
 from .bootstrap import bootstrap_interval, bootstrap_pooled, bootstrap_ratio, nan_mean
+from .dice_agreement import dice_agreement
 from .measure import BAND_VOXELS, CaseMeasures, EvaluationItem
 from .pairs import pair_with_truth
 from .region_errors import REGIONS, RegionErrors
@@ -42,7 +43,9 @@ def evaluate(
       regions together
     - "uncertainty": {"auroc", "auroc_interval", "auprc", "ece", "reliability", ...}
     - "band": regions, flagged, AUROC and so on within 3 voxels of the structures, with
-      "errors_in_most_doubtful" {percent of the band: share of its errors}
+      "errors_in_most_doubtful" {percent of the band: share of its errors}, and "error_probability",
+      the same of the learnt P(error), None where the round has none
+    - "predicted_dice": does the predicted Dice follow the true one (see `dice_agreement`), or None
     - "cases": {case: {"dice", "labels", "missed", "invented", "voxels", "wrong_voxels", "auroc"}}
 
     `report(done, case)` is called after each case. Raises MetaSSLError when there is no item.
@@ -88,6 +91,7 @@ def _result(
         "flagged": _total(regions).flagged(),
         "uncertainty": {**_uncertainty(scores), "reliability": _merged(scores).reliability()},
         "band": _band(cases),
+        "predicted_dice": dice_agreement([(c.predicted_dice, c.dice) for c in cases if c.predicted_dice]),
         "cases": {name: _case(case) for name, case in measured.items()},
         "failed": failed,
     }
@@ -133,12 +137,22 @@ def _band(cases: list[CaseMeasures]) -> dict[str, Any]:
         "flagged": _total(regions).flagged(),
         **_uncertainty(scores),
         "errors_in_most_doubtful": _merged(scores).errors_in_most_doubtful(),
+        "error_probability": _error_probability(cases),
     }
+
+
+def _error_probability(cases: list[CaseMeasures]) -> dict[str, Any] | None:
+    scores = [case.band_error_probability for case in cases]
+    total = _merged(scores)
+    if not total.counts.any():
+        return None
+    return {**_uncertainty(scores), "errors_in_most_doubtful": total.errors_in_most_doubtful()}
 
 
 def _case(case: CaseMeasures) -> dict[str, Any]:
     return {
         "dice": case.dice,
+        "predicted_dice": case.predicted_dice,
         "labels": case.metrics,
         "missed": case.missed,
         "invented": case.invented,

@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import SimpleITK as sitk
 
 from metassl.project.errors import ImageError, LabelError
+from metassl.project.files import read_json
 from metassl.project.geometry import Geometry
 from metassl.project.images import IGNORE, quiet, read_labels
 from metassl.project.labels import LabelDefinition
@@ -24,7 +25,10 @@ BAND_VOXELS = 3
 
 
 class PredictionFiles(Protocol):
-    """The files of one prediction; `regions` and `uncertainty` may be None when there are none."""
+    """The files of one prediction; `regions` and `uncertainty` may be None when there are none.
+
+    `error_probability` and `summary` are read where they are there.
+    """
 
     segmentation: Path
     regions: Path | None
@@ -73,6 +77,12 @@ class CaseMeasures:
             doubt = _read_uncertainty(Path(item.prediction.uncertainty), case, grid, item.truth)
             self.uncertainty.add(doubt, wrong, valid)
             self.band_uncertainty.add(doubt, wrong, band)
+        self.band_error_probability = UncertaintyScore()
+        learnt = getattr(item.prediction, "error_probability", None)
+        if learnt is not None and Path(learnt).is_file():
+            probability = _read_uncertainty(Path(learnt), case, grid, item.truth)
+            self.band_error_probability.add(probability, wrong, band)
+        self.predicted_dice = _predicted_dice(getattr(item.prediction, "summary", None))
 
     @property
     def dice(self) -> float:
@@ -98,6 +108,12 @@ def _on_grid(path: Path, case: str, grid: Geometry, truth: Path) -> np.ndarray:
     array, own = read_labels(path, case)
     _check_grid(path, case, own, grid, truth)
     return array
+
+
+def _predicted_dice(summary: Path | None) -> dict[str, Any] | None:
+    if summary is None or not Path(summary).is_file():
+        return None
+    return read_json(Path(summary), "the summary of the prediction").get("predicted_dice")
 
 
 def _read_uncertainty(path: Path, case: str, grid: Geometry, truth: Path) -> np.ndarray:

@@ -25,6 +25,8 @@ def format_table(result: Mapping[str, Any]) -> str:
         blocks += [_regions(result)]
     if result["uncertainty"]["voxels"]:
         blocks += [_uncertainty(result)]
+    if result.get("predicted_dice"):
+        blocks += [_predicted_dice(result["predicted_dice"])]
     if failed:
         lines = [f"{len(failed)} not evaluated:", *(f"  {reason}" for reason in failed.values())]
         blocks.append("\n".join(lines))
@@ -38,43 +40,59 @@ def _structures(result: Mapping[str, Any]) -> str:
         dice, hd95, assd = (metric["per_class"][name] for metric in metrics)
         interval = _interval(metrics[0]["per_class_interval"][name])
         missed, invented = (str(result[key][name]) for key in ("missed", "invented"))
-        rows.append([name, _n(dice), interval, _n(hd95, 2), _n(assd, 2), missed, invented])
+        rows.append([name, figure(dice), interval, figure(hd95, 2), figure(assd, 2), missed, invented])
     dice, hd95, assd = (metric["mean"] for metric in metrics)
     totals = (str(sum(result[key].values())) for key in ("missed", "invented"))
     rows.append(
-        ["mean", _n(dice), _interval(metrics[0]["interval"]), _n(hd95, 2), _n(assd, 2), *totals]
+        ["mean", figure(dice), _interval(metrics[0]["interval"]), figure(hd95, 2), figure(assd, 2), *totals]
     )
-    return _aligned(rows, "lrrrrrr")
+    return aligned(rows, "lrrrrrr")
 
 
 def _regions(result: Mapping[str, Any]) -> str:
     rows = [["region", "", "P(error)", "95 % interval", "of volume", "of errors"]]
     for name, row in result["regions"].items():
-        rates = [_p(row["error_rate"], 2), _interval(row["error_rate_interval"], percent=True)]
-        shares = [_p(row["share_of_volume"]), _p(row["share_of_errors"])]
+        rates = [share(row["error_rate"], 2), _interval(row["error_rate_interval"], percent=True)]
+        shares = [share(row["share_of_volume"]), share(row["share_of_errors"])]
         rows.append([name, MEANING[name], *rates, *shares])
     flagged = result["flagged"]
     sentence = (
-        f"US, DC and DS together hold {_p(flagged['share_of_errors'])} of the errors "
-        f"in {_p(flagged['share_of_volume'])} of the volume."
+        f"US, DC and DS together hold {share(flagged['share_of_errors'])} of the errors "
+        f"in {share(flagged['share_of_volume'])} of the volume."
     )
-    return f"{_aligned(rows, 'llrrrr')}\n{sentence}"
+    return f"{aligned(rows, 'llrrrr')}\n{sentence}"
 
 
 def _uncertainty(result: Mapping[str, Any]) -> str:
     rows = [["uncertainty", "AUROC", "95 % interval", "AUPRC", "calibration error"]]
     band = result["band"]
     where = {"all voxels": result["uncertainty"], f"within {band['within_voxels']} voxels": band}
+    learnt = band.get("error_probability")
+    if learnt:
+        where["learnt P(error), there"] = learnt
     for name, row in where.items():
         interval = _interval(row["auroc_interval"])
-        rows.append([name, _n(row["auroc"]), interval, _n(row["auprc"]), _n(row["ece"])])
+        rows.append([name, figure(row["auroc"]), interval, figure(row["auprc"]), figure(row["ece"])])
     top = band["errors_in_most_doubtful"]
-    shares = " / ".join(_n(None if share is None else 100 * share, 1) for share in top.values())
+    shares = " / ".join(figure(None if part is None else 100 * part, 1) for part in top.values())
     sentence = f"The most doubtful {' / '.join(top)} % of these hold {shares} % of their errors."
-    return f"{_aligned(rows, 'lrrrr')}\n{sentence}"
+    if learnt:
+        found = learnt["errors_in_most_doubtful"].values()
+        shares = " / ".join(figure(None if part is None else 100 * part, 1) for part in found)
+        sentence += f"\nBy the learnt P(error), the first {' / '.join(top)} % hold {shares} %."
+    return f"{aligned(rows, 'lrrrr')}\n{sentence}"
 
 
-def _aligned(rows: Sequence[Sequence[str]], sides: str) -> str:
+def _predicted_dice(agreement: Mapping[str, Any]) -> str:
+    return (
+        f"Predicted Dice: Spearman {figure(agreement['spearman'], 2)} with the true Dice "
+        f"({_interval(agreement['spearman_interval'])}) over {agreement['cases']} cases, off by "
+        f"{figure(agreement['mean_error'])} on average; its {share(agreement['level'], 0)} interval held "
+        f"{share(agreement['coverage'], 0)} of them."
+    )
+
+
+def aligned(rows: Sequence[Sequence[str]], sides: str) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(sides))]
     lines = []
     for row in rows:
@@ -86,11 +104,11 @@ def _aligned(rows: Sequence[Sequence[str]], sides: str) -> str:
     return "\n".join(lines)
 
 
-def _n(value: float | None, digits: int = 3) -> str:
+def figure(value: float | None, digits: int = 3) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def _p(value: float | None, digits: int = 1) -> str:
+def share(value: float | None, digits: int = 1) -> str:
     return "-" if value is None else f"{100 * value:.{digits}f} %"
 
 

@@ -1,7 +1,8 @@
-"""The semi-supervised frameworks that MetaSSL plugs into, by name."""
+"""The semi-supervised frameworks that MetaSSL plugs into, and supervised training beside them, by name."""
 
 from __future__ import annotations
 
+from metassl.data.network import build_network, size_of
 from metassl.data.plan import Plan
 from metassl.hosts.base import Host
 from metassl.hosts.bcp import BidirectionalCopyPaste
@@ -10,6 +11,7 @@ from metassl.hosts.cps import CrossPseudoSupervision
 from metassl.hosts.fixmatch import FixMatch
 from metassl.hosts.mean_teacher import MeanTeacher
 from metassl.hosts.rdrop import RDrop
+from metassl.hosts.supervised import Supervised
 from metassl.hosts.uamt import UncertaintyAwareMeanTeacher
 from metassl.jobs.hosts_catalog import LOSSES
 from metassl.project.errors import MetaSSLError
@@ -24,6 +26,7 @@ HOSTS: dict[str, type[Host]] = {
         CrossConsistency,
         RDrop,
         BidirectionalCopyPaste,
+        Supervised,
     )
 }
 
@@ -35,3 +38,8 @@ def build_host(name: str, plan: Plan, loss: str = "metassl") -> Host:
     if loss not in LOSSES:
         raise MetaSSLError(f"there is no loss {loss!r}: choose one of {', '.join(LOSSES)}")
     return HOSTS[name](plan, loss)
+
+
+def pair_sizes(name: str, plan: Plan) -> tuple[str, str]:
+    """The sizes of a host's inference pair under a plan, as `size_of` tells them of a trained pair."""
+    return tuple(size_of(build_network(plan, size)) for size in HOSTS[name].pair_sizes)

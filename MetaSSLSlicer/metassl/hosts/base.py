@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from metassl.data.network import build_network, memory_format
+from metassl.data.network import FULL, build_network, memory_format
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.training.device import autocast
@@ -35,11 +35,13 @@ class Host(nn.Module, ABC):
     """
 
     name: str
+    pair_sizes = (FULL, FULL)
+    """Of the networks of the inference pair, as `build_network` takes them."""
 
     def __init__(self, plan: Plan, loss: str, networks: int, averaged: bool = True):
         super().__init__()
         self.plan, self.loss_name = plan, loss
-        self.networks = nn.ModuleList(build_network(plan) for _ in range(networks))
+        self.networks = nn.ModuleList(build_network(plan, size) for size in self.pair_sizes[:networks])
         self.averages = nn.ModuleList(frozen_copy(network) for network in self.networks if averaged)
         self.device, self.precision = torch.device("cpu"), "fp32"
 
@@ -83,11 +85,17 @@ class Host(nn.Module, ABC):
     @torch.no_grad()
     def after_step(self, step: int) -> None:
         """Move the averages: decay min(1 - 1/(t+1), 0.99), so that step 0 copies."""
-        weight = 1.0 - min(1.0 - 1.0 / (step + 1), EMA_DECAY)
         for network, average in zip(self.networks, self.averages, strict=bool(self.averages)):
-            torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
-            for own, other in zip(average.buffers(), network.buffers(), strict=True):
-                own.copy_(other)
+            follow(average, network, step, EMA_DECAY)
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, step: int, decay: float) -> None:
+    """Move a moving average one step: decay min(1 - 1/(t+1), decay)."""
+    weight = 1.0 - min(1.0 - 1.0 / (step + 1), decay)
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
+    for own, other in zip(average.buffers(), network.buffers(), strict=True):
+        own.copy_(other)
 
 
 def frozen_copy(network: nn.Module) -> nn.Module:

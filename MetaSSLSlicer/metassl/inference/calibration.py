@@ -1,4 +1,9 @@
-"""Thresholds of the shown map: re-estimated after training, with the inference pipeline, on unlabelled cases."""
+"""Thresholds of the shown map: re-estimated after training, with the inference pipeline, on unlabelled cases.
+
+The mean confidence per predicted class, as while training, but over the voxels in which a reader is interested: those
+in and round the predicted structures. Far background is sure almost everywhere, and a mean over it is a threshold that
+most borders miss (docs/REGION_MAP.md has the figures).
+"""
 
 from __future__ import annotations
 
@@ -7,30 +12,45 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
+from metassl.inference.band import dilate
+from metassl.inference.region_map import OFFICIAL, SYMMETRIC
+
 UNSEEN_CLASS_THRESHOLD = 0.9
-CAUTION = 0.25
-"""How far from the mean confidence towards 1 a threshold lies.
-
-At the mean itself (0), US, DC and DS held 85.6 % of the errors of 20 hippocampus cases outside the test split, in 7.8 %
-of the volume; at 0.2 it was 88.0 % in 8.9 %, at 0.5 92.4 % in 12.7 %. The order UC < US < {DC, DS} held throughout.
-"""
+BAND_VOXELS = 2
 
 
-def calibrate_thresholds(predictions: Iterable[np.ndarray], classes: int) -> torch.Tensor:
-    """The mean confidence of the voxels that network n predicts as class k, with CAUTION: float32 (2, K).
+def calibrate_thresholds(
+    predictions: Iterable[np.ndarray], classes: int, definition: str = SYMMETRIC
+) -> torch.Tensor:
+    """float32 (2, 2, K): where both networks agree and where they differ, of network n, for predicted class k.
 
-    predictions: softmax arrays (2, K, z, y, x), one per case. A class that no voxel was predicted as keeps 0.9.
+    predictions: softmax arrays (2, K, z, y, x), one per case. Where they differ, the mean is over such voxels alone,
+    since both are less sure there than anywhere else. With the definition OFFICIAL every voxel counts in one mean.
+    A class that no such voxel was predicted as keeps 0.9.
     """
-    sums = torch.zeros(2, classes, dtype=torch.float64)
-    counts = torch.zeros(2, classes, dtype=torch.float64)
+    sums = torch.zeros(2, 2, classes, dtype=torch.float64)
+    counts = torch.zeros(2, 2, classes, dtype=torch.float64)
     for pair in predictions:
-        for network in range(2):
-            for plane in range(pair.shape[2]):
-                softmax = torch.from_numpy(np.asarray(pair[network, :, plane], np.float32))
-                confidence, labels = softmax.max(0)
-                flat = labels.flatten()
-                sums[network] += torch.bincount(flat, confidence.flatten().double(), classes)
-                counts[network] += torch.bincount(flat, minlength=classes)
+        everywhere = definition == OFFICIAL
+        near = None if everywhere else dilate(_foreground(pair), BAND_VOXELS)
+        for plane in range(pair.shape[2]):
+            softmax = torch.from_numpy(np.asarray(pair[:, :, plane], np.float32))
+            confidence, labels = softmax.max(1)
+            differ = labels[0] != labels[1]
+            inside = torch.ones_like(differ) if everywhere else torch.from_numpy(near[plane])
+            for row, chosen in enumerate((inside, inside if everywhere else differ)):
+                for network in range(2):
+                    found = labels[network][chosen]
+                    values = confidence[network][chosen].double()
+                    sums[row, network] += torch.bincount(found, values, classes)
+                    counts[row, network] += torch.bincount(found, minlength=classes)
     means = sums / counts.clamp_min(1)
-    thresholds = means + CAUTION * (1 - means)
-    return torch.where(counts > 0, thresholds, UNSEEN_CLASS_THRESHOLD).float()
+    return torch.where(counts > 0, means, UNSEEN_CLASS_THRESHOLD).float()
+
+
+def _foreground(pair: np.ndarray) -> np.ndarray:
+    """Where the mean of both softmaxes (2, K, z, y, x) has another arg-max than background, plane by plane."""
+    found = np.empty(pair.shape[2:], bool)
+    for plane in range(len(found)):
+        found[plane] = pair[:, :, plane].astype(np.float32).sum(0).argmax(0) > 0
+    return found

@@ -1,66 +1,115 @@
-"""How often the map is right: P(error | region) on validation cases and on the corrections made so far."""
+"""How often the map is right, and the segmentation too: on validation cases and on the corrections made so far."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from metassl.data.preprocess import to_grid
-from metassl.evaluation.region_errors import RegionErrors
-from metassl.inference.model import TrainedModel
+from metassl.data.preprocess import labels_to_grid, to_grid
+from metassl.evaluation.dice_model import MeasuredCase, fit_dice_model
+from metassl.evaluation.map_errors import MapErrors
+from metassl.evaluation.metrics import dice
+from metassl.inference.error_fit import MOST_VOXELS, checked_error_model
+from metassl.inference.error_model import Sample, take_sample
+from metassl.inference.model import TrainedModel, keep_error_model
 from metassl.inference.predictor import predict_prepared
 from metassl.inference.region_map import UC
+from metassl.inference.sliding_window import predict_pair
 from metassl.project.errors import MetaSSLError
-from metassl.project.images import IGNORE, read_image, read_labels
+from metassl.project.files import read_json
+from metassl.project.images import IGNORE, read_image, read_labels, read_volume
 from metassl.project.project import Project
-from metassl.project.rounds import Round
+from metassl.project.rounds import PredictionPaths, Round
 
 REVIEWED = ("accepted", "corrected")
 
 
 def measured_error_rates(project: Project, found: Round, model: TrainedModel) -> dict | None:
-    """{"rates": {"UC": rate or None, ...}, "validation_cases": n, "corrected_cases": n}, or None without either."""
-    errors = RegionErrors()
-    validation = [case for case in project.validation_cases() if _add_validation(errors, project, case.id, model)]
+    """What error_rates.json holds, or None when there is neither a validation case nor a correction.
+
+    `MapErrors.to_json()` and "dice_model" (see `fit_dice_model`), "error_model" (how well P(error) was learnt, see
+    `checked_error_model`), "validation_cases", "corrected_cases". Gives `model` its error model and keeps it there.
+    """
+    measurement = _Measurement(project, model)
+    validation = [case for case in project.validation_cases() if measurement.add_validation(case.id)]
     reviewed = [case for case in project.labelled_cases() if case.state in REVIEWED]
-    corrected = [case for case in reviewed if _add_correction(errors, project, case.id, found.number)]
+    corrected = [case for case in reviewed if measurement.add_correction(case.id, found.number)]
     if not validation and not corrected:
         return None
-    table = errors.table()
+    model.error_model, learnt = checked_error_model(measurement.samples, model.plan)
+    if model.error_model is not None:
+        keep_error_model(found.model_path, model.error_model)
     return {
-        "rates": {region: row["error_rate"] for region, row in table.items()},
+        **measurement.errors.to_json(),
+        "dice_model": fit_dice_model(measurement.cases),
+        "error_model": learnt,
         "validation_cases": len(validation),
         "corrected_cases": len(corrected),
     }
 
 
-def _add_validation(errors: RegionErrors, project: Project, case_id: str, model: TrainedModel) -> bool:
-    try:
-        image = read_image(project.image_paths(case_id), case_id)
-        label, geometry = project.read_label(case_id)
-        prediction = predict_prepared(model, to_grid(image, model.plan, case_id))
-    except MetaSSLError:
-        return False
-    if prediction.geometry.difference(geometry):
-        return False
-    errors.add(prediction.regions, prediction.segmentation != label, label != IGNORE)
-    return True
+class _Measurement:
+    """Adds up cases, the unreadable ones left out."""
 
+    def __init__(self, project: Project, model: TrainedModel) -> None:
+        self.project, self.model = project, model
+        self.errors = MapErrors({label.value: label.name for label in project.labels})
+        self.cases: list[MeasuredCase] = []
+        self.samples: list[Sample] = []
+        self._most = min(MOST_VOXELS, 10 * MOST_VOXELS // max(len(project.validation_cases()), 1))
 
-def _add_correction(errors: RegionErrors, project: Project, case_id: str, before: int) -> bool:
-    """The last prediction that an earlier round made of a case that was then accepted or corrected."""
-    for earlier in reversed(project.rounds()):
-        paths = earlier.prediction(case_id)
-        if earlier.number >= before or not paths.complete:
-            continue
+    def add_validation(self, case_id: str) -> bool:
+        """Predict the case with the new model."""
+        model = self.model
         try:
-            segmentation, _ = read_labels(paths.segmentation, case_id)
-            regions, _ = read_labels(paths.regions, case_id)
-            label, _ = project.read_label(case_id)
+            prepared = to_grid(read_image(self.project.image_paths(case_id), case_id), model.plan, case_id)
+            label, geometry = self.project.read_label(case_id)
         except MetaSSLError:
             return False
+        if prepared.transform.geometry.difference(geometry):
+            return False
+        pair = predict_pair(model.networks, prepared.array, model.plan, model.device)
+        prediction = predict_prepared(model, prepared, pair)
+        self.errors.add(prediction.segmentation, prediction.regions, prediction.uncertainty, label)
+        self._add_dice(prediction.dice_features.summary(self.project.labels), prediction.segmentation, label)
+        truth = labels_to_grid(label, geometry, model.plan)
+        sample = take_sample(pair, prepared.array, truth, model.values, len(self.samples), self._most)
+        if sample is not None:
+            self.samples.append(sample)
+        return True
+
+    def add_correction(self, case_id: str, before: int) -> bool:
+        """The last prediction that an earlier round made of a case that was then accepted or corrected."""
+        for earlier in reversed(self.project.rounds()):
+            paths = earlier.prediction(case_id)
+            if earlier.number >= before or not paths.complete:
+                continue
+            try:
+                return self._add_earlier(case_id, paths)
+            except (MetaSSLError, ValueError):  # a file that is gone, damaged, or on another grid
+                return False
+        return False
+
+    def _add_earlier(self, case_id: str, paths: PredictionPaths) -> bool:
+        segmentation, _ = read_labels(paths.segmentation, case_id)
+        regions, _ = read_labels(paths.regions, case_id)
+        label, _ = self.project.read_label(case_id)
         looked_at = label != IGNORE
         if np.array_equal(looked_at, regions == UC):
             return False  # the confident part was kept as it was: nobody has looked for errors there
-        errors.add(regions, segmentation != label, looked_at)
+        (uncertainty,), _ = read_volume(paths.uncertainty, case_id)
+        doubt = np.clip(np.nan_to_num(uncertainty, nan=1.0), 0, 1)
+        self.errors.add(segmentation, regions, doubt, label)
+        features = read_json(paths.summary, "the summary of the prediction").get("dice_features")
+        if features and looked_at.all():
+            self._add_dice(features, segmentation, label)
         return True
-    return False
+
+    def _add_dice(self, features: dict, segmentation: np.ndarray, label: np.ndarray) -> None:
+        known = label != IGNORE
+        true = {}
+        for each in self.project.labels:
+            value = dice((segmentation == each.value) & known, label == each.value)
+            true[each.name] = None if math.isnan(value) else value
+        self.cases.append(MeasuredCase(features, true))

@@ -40,9 +40,10 @@ def predicted_by(paths: PredictionPaths, step: int) -> bool:
         return False
 
 
-def error_rates_of(found: Round) -> dict | None:
+def measured_in(found: Round) -> dict | None:
+    """What was measured of the round's model: its error_rates.json, or None."""
     path = found.path / "error_rates.json"
-    return read_json(path, "the measured error rates")["rates"] if path.exists() else None
+    return read_json(path, "the measured error rates") if path.exists() else None
 
 
 def predict_into(
@@ -52,11 +53,11 @@ def predict_into(
     paths: PredictionPaths,
     labels: list,
     round_number: int | None,
-    error_rates: dict | None,
+    measured: dict | None,
 ) -> dict:
     """Predict one case, write its files, return its summary."""
     prediction = predict_image(model, read_image(images, case_id), case_id)
-    summary = summarise(prediction, case_id, round_number, labels, error_rates, model.step)
+    summary = summarise(prediction, case_id, round_number, labels, measured, model.step)
     write_prediction(paths, prediction, summary)
     return summary
 
@@ -67,20 +68,21 @@ def predict_project(
     device: str = "auto",
     report: Report | None = None,
     failed: Failed | None = None,
+    found: Round | None = None,
 ) -> list[tuple[str, PredictionPaths]]:
-    """Predict cases of the project with its newest model (default: every unlabelled case).
+    """Predict cases of the project (default: every unlabelled case) with the model of `found`, or the newest one.
 
     An image that fails is handed to failed(case, reason) and the rest go on; without `failed` it is raised.
     """
-    found = model_round(project)
+    found = found or model_round(project)
     model = TrainedModel.load(found.model_path, choose_device(device))
-    rates = error_rates_of(found)
+    measured = measured_in(found)
     chosen = [case.id for case in project.unlabelled_cases()] if cases is None else list(cases)
 
     def one(case_id: str) -> PredictionPaths:
         paths = found.prediction(case_id)
         images = project.image_paths(case_id)
-        predict_into(model, case_id, images, paths, project.labels, found.number, rates)
+        predict_into(model, case_id, images, paths, project.labels, found.number, measured)
         return paths
 
     done = _each(chosen, one, report, failed)
@@ -101,12 +103,12 @@ def predict_folder(
     found = model_round(project)
     cases = {case.id: case.images for case in find_cases(images).cases}
     model = TrainedModel.load(found.model_path, choose_device(device))
-    rates = error_rates_of(found)
+    measured = measured_in(found)
     make_folder(Path(out))
 
     def one(case_id: str) -> PredictionPaths:
         paths = PredictionPaths.at(Path(out) / case_id)
-        predict_into(model, case_id, cases[case_id], paths, project.labels, None, rates)
+        predict_into(model, case_id, cases[case_id], paths, project.labels, None, measured)
         return paths
 
     return _each(list(cases), one, report, failed)

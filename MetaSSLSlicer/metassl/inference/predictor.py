@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import SimpleITK as sitk
 
 from metassl.data.preprocess import Prepared, to_grid
+from metassl.inference.band import dilate
+from metassl.inference.case_statistics import CaseStatistics
+from metassl.inference.dice_features import DiceFeatures
+from metassl.inference.features import BottleneckMean
 from metassl.inference.model import TrainedModel
 from metassl.inference.region_map import REGION_NAMES, region_map
 from metassl.inference.sliding_window import predict_pair
+from metassl.inference.summary_fields import measured_fields
 from metassl.project.files import make_folder, write_json, writing
 from metassl.project.images import CaseImage, Geometry, write_array
 from metassl.project.labels import LabelDefinition
@@ -21,40 +25,51 @@ BAND_VOXELS = 2
 
 @dataclass
 class CasePrediction:
-    """Maps (z, y, x) on the image's grid: annotation values uint8, regions uint8, uncertainty float32."""
+    """Maps (z, y, x) on the image's grid: annotation values uint8, regions uint8, uncertainty float32.
+
+    error_probability: float32, where the model has learnt it.
+    """
 
     segmentation: np.ndarray
     regions: np.ndarray
     uncertainty: np.ndarray
     mutual_information: np.ndarray
     geometry: Geometry
+    statistics: CaseStatistics
+    dice_features: DiceFeatures
+    error_probability: np.ndarray | None = None
 
 
 def predict_image(model: TrainedModel, image: CaseImage, case: str) -> CasePrediction:
     return predict_prepared(model, to_grid(image, model.plan, case))
 
 
-def predict_prepared(model: TrainedModel, prepared: Prepared) -> CasePrediction:
-    first, second = predict_pair(model.networks, prepared.array, model.plan, model.device)
+def predict_prepared(model: TrainedModel, prepared: Prepared, pair: np.ndarray | None = None) -> CasePrediction:
+    """pair: the softmaxes (2, K, z, y, x) on the plan's grid where they are known already."""
+    with BottleneckMean(model.networks[0]) as features:
+        if pair is None:
+            pair = predict_pair(model.networks, prepared.array, model.plan, model.device)
+    statistics, dice = CaseStatistics(model.values, features.vector()), DiceFeatures(model.values)
+    volumes = list(pair)
+    if model.error_model is not None:
+        volumes.append(model.error_model.probability(pair, prepared.array)[None])
     geometry = prepared.transform.geometry
     shape = geometry.shape_zyx
     segmentation, regions = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     uncertainty, mutual = np.zeros(shape, np.float32), np.zeros(shape, np.float16)
     values = np.asarray(model.values, np.uint8)
-    for rows, (part_1, part_2) in prepared.transform.restore_slabs(first, second):
-        maps = region_map(part_1, part_2, model.thresholds)
+    probability = np.zeros(shape, np.float32) if len(volumes) > 2 else None
+    for rows, (part_1, part_2, *errors) in prepared.transform.restore_slabs(*volumes):
+        maps = region_map(part_1, part_2, model.thresholds, model.definition)
+        statistics.add(part_1, part_2, maps)
+        dice.add(part_1, part_2)
         segmentation[rows] = values[maps.classes.numpy()]
         regions[rows] = maps.regions.numpy()
         uncertainty[rows] = maps.uncertainty.numpy()
         mutual[rows] = maps.mutual_information.numpy()
-    return CasePrediction(segmentation, regions, uncertainty, mutual, geometry)
-
-
-def dilate(mask: np.ndarray, voxels: int) -> np.ndarray:
-    """A mask (z, y, x) grown by a box of `voxels` to each side."""
-    image = sitk.GetImageFromArray(mask.astype(np.uint8))
-    grown = sitk.BinaryDilate(image, [voxels] * 3, sitk.sitkBox, 0.0, 1.0, False)
-    return sitk.GetArrayFromImage(grown).astype(bool)
+        for errors_here in errors:
+            probability[rows] = errors_here[0].numpy()
+    return CasePrediction(segmentation, regions, uncertainty, mutual, geometry, statistics, dice, probability)
 
 
 def summarise(
@@ -62,10 +77,10 @@ def summarise(
     case: str,
     round_number: int | None,
     labels: list[LabelDefinition],
-    error_rates: dict | None,
+    measured: dict | None,
     step: int,
 ) -> dict:
-    """The content of summary.json; step: of the model that predicted."""
+    """The content of summary.json; measured: of error_rates.json; step: of the model that predicted."""
     foreground = prediction.segmentation > 0
     band = dilate(foreground, BAND_VOXELS)
     everywhere = np.bincount(prediction.regions.ravel(), minlength=5)
@@ -88,7 +103,8 @@ def summarise(
         "mean_uncertainty": mean(prediction.uncertainty),
         "mutual_information": mean(prediction.mutual_information),
         "doubt": {name: float(inside[code] / size) for code, name in REGION_NAMES.items() if code > 1},
-        "error_rates": error_rates,
+        **measured_fields(measured, prediction.dice_features.summary(labels)),
+        **prediction.statistics.summary(volumes, voxel_ml, labels),
     }
 
 
@@ -100,5 +116,9 @@ def write_prediction(paths: PredictionPaths, prediction: CasePrediction, summary
     write_array(paths.segmentation, prediction.segmentation, prediction.geometry)
     write_array(paths.regions, prediction.regions, prediction.geometry)
     write_array(paths.uncertainty, prediction.uncertainty, prediction.geometry)
+    if prediction.error_probability is not None:
+        write_array(paths.error_probability, prediction.error_probability, prediction.geometry)
+    else:
+        paths.error_probability.unlink(missing_ok=True)
     write_json(paths.summary, summary)
 

@@ -3,11 +3,12 @@
 Unanimous: both arg-max labels agree. A prediction is confident in a voxel when its top probability lies above the
 calibrated threshold of the class that it predicts there.
 
-    UC  agree, both confident            DC  disagree, at least one confident
-    US  agree, otherwise                 DS  disagree, neither confident
+    UC  agree, both confident            DC  differ, at least one confident
+    US  agree, otherwise                 DS  differ, neither confident
 
-A disagreement of two confident networks hardly ever occurs, so DC asks for one confident side: a network that is
-sure against another one that says something else.
+Two networks that differ are both less sure than elsewhere, so with one threshold for all voxels DC is all but empty.
+SYMMETRIC therefore has thresholds of their own for voxels in which they differ (calibration.py); OFFICIAL is section 8
+to the letter: one threshold per class, and DC where both are confident.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ import torch
 
 from metassl.method.regions import is_confident
 
+SYMMETRIC, OFFICIAL = "symmetric", "official"
+DEFINITIONS = (SYMMETRIC, OFFICIAL)
 NOT_PREDICTED, UC, US, DC, DS = range(5)
 REGION_NAMES = {UC: "UC", US: "US", DC: "DC", DS: "DS"}
 
@@ -52,15 +55,36 @@ def top_class(probabilities: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return best, labels
 
 
-def region_map(first: torch.Tensor, second: torch.Tensor, thresholds: torch.Tensor) -> Maps:
-    """first, second: softmax (K, z, y, x); thresholds (2, K) of the two networks."""
+def region_map(
+    first: torch.Tensor, second: torch.Tensor, thresholds: torch.Tensor, definition: str = SYMMETRIC
+) -> Maps:
+    """first, second: softmax (K, z, y, x); thresholds (2, 2, K): where they agree and differ, of each network.
+
+    Thresholds (2, K), as older models have them, hold in both.
+    """
+    agreeing, differing = thresholds.to(first) if thresholds.dim() == 3 else [thresholds.to(first)] * 2
     (confidence_1, labels_1), (confidence_2, labels_2) = top_class(first), top_class(second)
-    confident_1 = is_confident(labels_1, confidence_1, thresholds[0].to(first))
-    confident_2 = is_confident(labels_2, confidence_2, thresholds[1].to(first))
-    unanimous = torch.where(confident_1 & confident_2, UC, US)
-    discrepant = torch.where(confident_1 | confident_2, DC, DS)
-    regions = torch.where(labels_1 == labels_2, unanimous, discrepant).to(torch.uint8)
+    agree = labels_1 == labels_2
+    confident_1 = _confident(labels_1, confidence_1, agree, agreeing[0], differing[0])
+    confident_2 = _confident(labels_2, confidence_2, agree, agreeing[1], differing[1])
+    both = confident_1 & confident_2
+    unanimous = torch.where(both, UC, US)
+    discrepant = torch.where(both if definition == OFFICIAL else confident_1 | confident_2, DC, DS)
+    regions = torch.where(agree, unanimous, discrepant).to(torch.uint8)
     mean = (first + second) / 2
     total = entropy(mean)
     mutual = (total - (entropy(first) + entropy(second)) / 2).clamp_min(0)
     return Maps(top_class(mean)[1], regions, total, mutual)
+
+
+def _confident(
+    labels: torch.Tensor,
+    confidence: torch.Tensor,
+    agree: torch.Tensor,
+    agreeing: torch.Tensor,
+    differing: torch.Tensor,
+) -> torch.Tensor:
+    if torch.equal(agreeing, differing):
+        return is_confident(labels, confidence, agreeing)
+    sure = is_confident(labels, confidence, agreeing)
+    return torch.where(agree, sure, is_confident(labels, confidence, differing))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -48,13 +49,13 @@ def gaussian_weights(patch: tuple[int, ...], sigma: float = 0.125) -> torch.Tens
 
 @torch.inference_mode()
 def predict_pair(
-    networks: tuple[torch.nn.Module, torch.nn.Module],
+    networks: Sequence[torch.nn.Module],
     image: np.ndarray,
     plan: Plan,
     device: torch.device,
     overlap: float = 0.5,
 ) -> np.ndarray:
-    """Softmax of two networks for an image (C, z, y, x) on the plan's grid: float16 (2, K, z, y, x)."""
+    """Softmax of N networks, usually two, for an image (C, z, y, x) on the plan's grid: float16 (N, K, z, y, x)."""
     shape = image.shape[1:]
     patch = window_size(shape, plan)
     missing = [max(p - n, 0) for p, n in zip(patch, shape, strict=True)]
@@ -66,10 +67,10 @@ def predict_pair(
     rows, ys, xs = (
         window_starts(n, p, overlap) for n, p in zip((depth, height, width), patch, strict=True)
     )
-    result = _allocate((2, plan.classes, depth, height, width))
-    row_bytes = 4 * 2 * plan.classes * patch[0] * height * width
+    result = _allocate((len(networks), plan.classes, depth, height, width))
+    row_bytes = 4 * len(networks) * plan.classes * patch[0] * height * width
     home = device if row_bytes <= ON_DEVICE_BYTES else torch.device("cpu")
-    total = torch.zeros((2, plan.classes, patch[0], height, width), device=home)
+    total = torch.zeros((len(networks), plan.classes, patch[0], height, width), device=home)
     weight = torch.zeros((patch[0], height, width), device=home)
     importance = gaussian_weights(patch).to(home)
     group = WINDOWS_AT_ONCE.get(device.type, 1)

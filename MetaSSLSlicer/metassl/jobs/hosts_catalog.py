@@ -1,7 +1,7 @@
 """The hosts and losses that a training can choose from, in words: for the command line and the panel, without torch.
 
-A host is a semi-supervised framework that MetaSSL plugs into. Their code is in `metassl.hosts`, one file each; a test
-keeps the two in step.
+A host is a semi-supervised framework that MetaSSL plugs into, or supervised training to compare with. Their code is in
+`metassl.hosts`, one file each; a test keeps the two in step.
 """
 
 from __future__ import annotations
@@ -74,8 +74,16 @@ HOST_CATALOG = (
         "the network and its moving average",
         "Bai et al., Bidirectional Copy-Paste for Semi-Supervised Medical Image Segmentation, CVPR 2023",
     ),
+    HostDescription(
+        "supervised",
+        "Supervised only",
+        "the labelled images alone: what the others have to beat",
+        "two moving averages of the network, a long and a short one: neither is the raw network",
+        "Cicek et al., 3D U-Net: Learning Dense Volumetric Segmentation from Sparse Annotation, MICCAI 2016",
+    ),
 )
 HOSTS = tuple(host.name for host in HOST_CATALOG)
+SEMI_SUPERVISED = tuple(name for name in HOSTS if name != "supervised")
 LOSSES = ("metassl", "plain")
 
 

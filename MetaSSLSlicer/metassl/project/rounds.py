@@ -38,6 +38,11 @@ class PredictionPaths:
         )
 
     @property
+    def error_probability(self) -> Path:
+        """P(error) of every voxel: only there when the round could learn it."""
+        return self.folder / "error_probability.nrrd"
+
+    @property
     def complete(self) -> bool:
         """True when every file of the prediction is there."""
         return self.summary.is_file()
@@ -59,6 +64,7 @@ class Round:
         self.ranking_path = self.path / "ranking.json"
         self.checkpoints = self.path / "checkpoints"
         self.model_path = self.checkpoints / "model.pt"
+        self.best_path = self.checkpoints / "best.pt"
         self.last_checkpoint_path = self.checkpoints / "last.pt"
         self.predictions = self.path / "predictions"
 

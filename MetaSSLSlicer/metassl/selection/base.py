@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
+from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY
 from metassl.project.errors import MetaSSLError
 
-DEFAULT = "discrepancy"
+from .candidate import Candidate
+from .context import Context
+
+DEFAULT = DEFAULT_STRATEGY
 
 
 @dataclass(frozen=True)
 class Scored:
-    """A case's score (higher is looked at earlier), the parts it is made of, and why, in a line."""
+    """A case's score (higher is looked at earlier), why, in a line, and the parts that the score is made of."""
 
+    case: str
     score: float
     reason: str
     parts: dict[str, float] = field(default_factory=dict)
 
 
 class Strategy(Protocol):
-    """Scores one case from the summary.json of its prediction."""
+    """Puts predicted cases in the order in which a person should look at them."""
 
     name: str
+    needs: tuple[str, ...]
+    """Fields of `Candidate` that are read: a case whose summary lacks one is left out before `order` is called."""
 
-    def score(self, summary: Mapping[str, Any]) -> Scored:
-        """The score of one case. KeyError or TypeError when the summary lacks what it needs."""
+    def order(self, candidates: Sequence[Candidate], context: Context) -> list[Scored]:
+        """Every candidate once, the first to look at on top, with scores that do not rise."""
         ...
 
 
@@ -52,3 +59,13 @@ def get_strategy(name: str) -> Strategy:
         known = ", ".join(sorted(STRATEGIES))
         raise MetaSSLError(f"there is no way of ranking called {name!r}: use one of {known}")
     return STRATEGIES[name]()
+
+
+def by_score(scored: Iterable[Scored]) -> list[Scored]:
+    """The highest score first; equal ones in the order of their names."""
+    return sorted(scored, key=lambda each: (-each.score, each.case))
+
+
+def place_score(place: int, count: int) -> float:
+    """The score 1..0 of the case at `place` (from 0) for strategies that give an order and no amount."""
+    return 1.0 - place / max(count, 1)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from .base import Scored, register
+from .base import Scored, by_score, register
+from .candidate import Candidate
+from .context import Context
 
 EMPTY = 1.0  # more than any uncertainty: cases in which nothing was found come first
 
@@ -14,12 +15,17 @@ EMPTY = 1.0  # more than any uncertainty: cases in which nothing was found come 
 class Entropy:
     """The mean normalised entropy (0..1) in the band round the predicted structures."""
 
-    def score(self, summary: Mapping[str, Any]) -> Scored:
+    needs = ("uncertainty", "is_empty")
+
+    def order(self, candidates: Sequence[Candidate], context: Context) -> list[Scored]:
         """Parts: what is ambiguous in the image, and what the two networks see differently."""
-        mean = float(summary["mean_uncertainty"])
-        mutual = float(summary["mutual_information"])
+        return by_score(map(self._scored, candidates))
+
+    @staticmethod
+    def _scored(candidate: Candidate) -> Scored:
+        mean, mutual = candidate.uncertainty
         parts = {"ambiguous": max(mean - mutual, 0.0), "networks_differ": mutual}
-        if not int(summary["structure_voxels"]):
+        if candidate.is_empty:
             parts["empty"] = EMPTY
-            return Scored(mean + EMPTY, "no structure was found in this image", parts)
-        return Scored(mean, f"mean uncertainty {mean:.3f} round the structures", parts)
+            return Scored(candidate.case, mean + EMPTY, "no structure was found in this image", parts)
+        return Scored(candidate.case, mean, f"mean uncertainty {mean:.3f} round the structures", parts)

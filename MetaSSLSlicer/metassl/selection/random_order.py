@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
-from .base import Scored, register
+from .base import Scored, by_score, register
+from .candidate import Candidate
+from .context import Context
 
 
 @register("random")
 class RandomOrder:
-    """A number from the case's id and the round: fixed within a round, new in the next."""
+    """A number from the case's id, the round and the seed: fixed within a round, new in the next."""
 
-    def score(self, summary: Mapping[str, Any]) -> Scored:
-        """No parts: nothing about the image is looked at."""
-        text = f"{summary['case']}/{summary.get('round')}"
-        digest = hashlib.sha256(text.encode("utf-8")).digest()
-        return Scored(int.from_bytes(digest[:6], "big") / 2**48, "random order")
+    needs = ()
+
+    def order(self, candidates: Sequence[Candidate], context: Context) -> list[Scored]:
+        """Nothing about the images is looked at."""
+        return by_score(Scored(each.case, context.number(each.case), "random order") for each in candidates)

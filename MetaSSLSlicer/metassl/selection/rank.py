@@ -10,7 +10,9 @@ from metassl.project.files import read_json, write_json
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 
-from .base import DEFAULT, get_strategy
+from .base import DEFAULT, Strategy, get_strategy
+from .candidate import Candidate
+from .context import Context
 
 
 def rank(project: Project, round: Round, strategy: str = DEFAULT) -> dict[str, Any]:
@@ -22,31 +24,34 @@ def rank(project: Project, round: Round, strategy: str = DEFAULT) -> dict[str, A
     """
     chosen = get_strategy(strategy)
     waiting = {case.id for case in project.unlabelled_cases()}
-    ranked, skipped = [], {}
+    candidates, skipped = [], {}
     for case_id in round.predicted_cases():
         if case_id not in waiting:
             continue
-        path = round.prediction(case_id).summary
         try:
-            scored = chosen.score(read_json(path, f"the summary of case {case_id}"))
+            candidates.append(_candidate(round, case_id, chosen))
         except MetaSSLError as error:
             skipped[case_id] = str(error)
-            continue
-        except (KeyError, TypeError, ValueError) as error:
-            skipped[case_id] = f"the summary of case {case_id} is damaged: {path} ({error!r})"
-            continue
-        if not math.isfinite(scored.score):
-            skipped[case_id] = f"the summary of case {case_id} gives no finite score: {path}"
-            continue
-        ranked.append(
-            {
-                "case": case_id,
-                "score": scored.score,
-                "parts": scored.parts,
-                "reason": scored.reason,
-            }
-        )
-    ranked.sort(key=lambda entry: (-entry["score"], entry["case"]))
+    ordered = chosen.order(candidates, Context.of(round))
+    for each in ordered:
+        if not math.isfinite(each.score):
+            skipped[each.case] = f"the summary of case {each.case} gives no finite score"
+    ranked = [
+        {"case": each.case, "score": each.score, "parts": each.parts, "reason": each.reason}
+        for each in ordered
+        if each.case not in skipped
+    ]
     result = {"strategy": chosen.name, "cases": ranked, "skipped": skipped}
     write_json(round.ranking_path, result)
     return result
+
+
+def _candidate(round: Round, case_id: str, strategy: Strategy) -> Candidate:
+    path = round.prediction(case_id).summary
+    candidate = Candidate(case_id, read_json(path, f"the summary of case {case_id}"))
+    try:
+        for field in strategy.needs:
+            getattr(candidate, field)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise MetaSSLError(f"the summary of case {case_id} is damaged: {path} ({error!r})") from error
+    return candidate

@@ -21,7 +21,8 @@ CHECKPOINT_SECONDS = 30.0
 FIRST_PLANNED_STEP = 12
 LAST_REPLANNED_FRACTION = 0.9  # so that the learning rate ends where it should
 BAD_STEPS_IN_A_ROW = 5
-VALIDATIONS = 4
+VALIDATIONS = 8
+VALIDATION_SHARE = 0.04  # of a time budget that they may take, the first aside
 
 
 class Stopped(Exception):
@@ -68,6 +69,7 @@ class Trainer:
         self.step_times: deque[float] = deque(maxlen=200)
         self.waits: deque[float] = deque(maxlen=200)
         self.bad_steps = 0
+        self._validated_s = 0.0
         self._reported = self._saved = time.monotonic()
 
     # ------------------------------------------------------------------ the loop
@@ -188,9 +190,14 @@ class Trainer:
         if self.validate is None or not self.budget.total:
             return
         every = max(self.budget.total // VALIDATIONS, 1)
-        if self.step % every == 0 and self.step < self.budget.total:
+        if self.step % every == 0 and self.step < self.budget.total and self._can_afford_to_validate():
+            begin = time.monotonic()
             self.validate(self.step)
             self.host.train()
+            self._validated_s += time.monotonic() - begin
+
+    def _can_afford_to_validate(self) -> bool:
+        return self.budget.seconds is None or self._validated_s <= VALIDATION_SHARE * self.elapsed
 
     # ------------------------------------------------------------------ checkpoints
 

@@ -53,7 +53,8 @@ def smaller_patch(plan: Plan) -> tuple[int, ...] | None:
 
 
 def use_gradient_checkpointing(network: torch.nn.Module) -> None:
-    """Recompute each stage of a DynUNet in the backward pass instead of keeping its activations."""
+    """Recompute each stage of a U-Net in the backward pass instead of keeping its activations."""
+    network = getattr(network, "unet", network)
     stages = [network.input_block, network.bottleneck, *network.downsamples, *network.upsamples]
     for stage in stages:
         forward = stage.forward

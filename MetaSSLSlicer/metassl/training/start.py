@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from metassl import __version__
 from metassl.jobs.launcher import get_launcher
@@ -47,17 +49,29 @@ def start_training(
     }
     if seed is not None and not 0 <= seed < LARGEST_SEED:
         raise ProjectError(f"the seed {seed} is not between 0 and {LARGEST_SEED - 1}")
+
+    def choose() -> Round:
+        found = _resumable(project)
+        if found is None or new_round:
+            return _new_round(project, asked, fresh, launcher)
+        _check_same(found, asked)
+        return found
+
+    return launch_round(project, choose, launcher)
+
+
+def launch_round(project: Project, choose: Callable[[], Round], launcher: str = "local") -> Round:
+    """Launch the worker of the round that `choose` makes or finds, and hand it the project's training lock.
+
+    Raises BusyError when the project is being trained.
+    """
     lock = TrainingLock(project.path)
     lock.acquire("training")
     try:
-        found = _resumable(project)
-        if found is not None and not new_round:
-            _check_same(found, asked)
-            record = JobRecord.read(found.job_path)
-            if record is not None:
-                record.wait(LEAVING_SECONDS)
-        else:
-            found = _new_round(project, asked, fresh, launcher)
+        found = choose()
+        former = JobRecord.read(found.job_path)
+        if former is not None:
+            former.wait(LEAVING_SECONDS)
         record = get_launcher(launcher).launch(found)
         lock.transfer(record.pid)
     except BaseException:
@@ -102,21 +116,41 @@ def _new_round(project: Project, asked: dict, fresh: bool, launcher: str) -> Rou
         config["minutes"] = None
     parent = None if fresh else project.start_round()
     made = project.new_round(
-        {
-            "config": config,
-            "launcher": launcher,
-            "parent": None if parent is None else parent.number,
-            "labels": {case.id: case.label_version for case in labelled},
-            "validation": {case.id: case.label_version for case in project.validation_cases()},
-            "unlabelled": [case.id for case in project.unlabelled_cases()],
-            "versions": _versions(),
-        }
+        round_record(
+            config,
+            parent,
+            labels={case.id: case.label_version for case in labelled},
+            validation={case.id: case.label_version for case in project.validation_cases()},
+            unlabelled=[case.id for case in project.unlabelled_cases()],
+            launcher=launcher,
+        )
     )
     project.update_settings(shown_round=None, start_round=None)  # the new round is the newest choice
     return made
 
 
-def _versions() -> dict[str, str]:
+def round_record(
+    config: dict[str, Any],
+    parent: Round | None,
+    *,
+    labels: dict[str, str],
+    validation: dict[str, str],
+    unlabelled: list[str],
+    launcher: str = "local",
+) -> dict[str, Any]:
+    """What round.json holds. labels, validation: {case id: label version}."""
+    return {
+        "config": config,
+        "launcher": launcher,
+        "parent": None if parent is None else parent.number,
+        "labels": labels,
+        "validation": validation,
+        "unlabelled": unlabelled,
+        "versions": engine_versions(),
+    }
+
+
+def engine_versions() -> dict[str, str]:
     found = {"metassl": __version__}
     for package in ("torch", "monai", "SimpleITK", "numpy"):
         try:

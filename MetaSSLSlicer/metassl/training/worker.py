@@ -14,24 +14,26 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from metassl.data.augment import Augmentation
+from metassl.data.network import size_of
 from metassl.data.plan import Plan
 from metassl.data.streams import PatchSampler
-from metassl.hosts import build_host
+from metassl.hosts import Host, build_host, pair_sizes
 from metassl.inference.calibration import calibrate_thresholds
+from metassl.inference.labelled_cases import write_labelled_cases
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_into, predicted_by
+from metassl.inference.region_map import SYMMETRIC
 from metassl.inference.sliding_window import predict_pair
 from metassl.jobs.events import EventWriter
 from metassl.jobs.lock import TrainingLock
 from metassl.jobs.record import JobRecord
+from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY
 from metassl.project.errors import MetaSSLError, ProjectError
 from metassl.project.files import read_json, write_json
-from metassl.project.images import IGNORE
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 from metassl.selection import rank
@@ -41,10 +43,10 @@ from metassl.training.device import choose_device, device_name, memory_bytes, us
 from metassl.training.inputs import InputReader, Inputs
 from metassl.training.loop import Stopped, Trainer
 from metassl.training.schedule import Budget
+from metassl.training.watch import ValidationWatch
 
 CALIBRATION_CASES = 16
 CALIBRATION_CASES_WHEN_STOPPED = 4
-WATCHED_CASES = 4  # validation cases that are looked at while training
 RESERVED_SECONDS = 4.0  # of a time budget, for calibration
 
 
@@ -71,8 +73,9 @@ class Job:
         if self.round.model_path.exists() and not self.round.last_checkpoint_path.exists():
             raise ProjectError(f"{self.round.path} has a model but no checkpoint to go on from")
         model = self._train(plan, inputs, parent)
-        rates = self._measure(model)
-        self._predict(model, rates)
+        measured = self._measure(model)
+        write_labelled_cases(self.project, self.round, model, inputs.labelled)
+        self._predict(model, measured)
         self._rank()
         self.emit("finished", seconds=round(time.monotonic() - self.started, 1))
 
@@ -112,6 +115,11 @@ class Job:
             self.emit(
                 "warning",
                 message=f"round {number:04d} has other labels or another host: starting afresh",
+            )
+            return None
+        if pair_sizes(model.host, model.plan) != tuple(map(size_of, model.networks)):
+            self.emit(
+                "warning", message=f"round {number:04d} was trained by an older version: starting afresh"
             )
             return None
         return model
@@ -201,31 +209,9 @@ class Job:
         mirror = tuple(self.project.settings.get("mirror_axes", ()))
         return Augmentation(in_plane=plan.is_stack, mirror_axes=mirror)
 
-    def _watch(self, host, plan: Plan, inputs: Inputs):
-        watched = inputs.validation[:WATCHED_CASES]
-        names = [label.name for label in self.project.labels]
-
-        def validate(step: int) -> None:
-            pair = host.inference_pair()
-            for network in pair:
-                network.eval()
-            scores = np.full((len(watched), len(names)), np.nan)
-            for row, case in enumerate(watched):
-                mean = predict_pair(pair, case.image, plan, self.device, overlap=0.25).mean(0)
-                found, valid = mean.argmax(0), case.label != IGNORE
-                for column in range(len(names)):
-                    a, b = (found == column + 1) & valid, (case.label == column + 1) & valid
-                    if a.any() or b.any():
-                        scores[row, column] = 2 * (a & b).sum() / (a.sum() + b.sum())
-            means = [float(np.nanmean(c)) if np.isfinite(c).any() else None for c in scores.T]
-            known = [value for value in means if value is not None]
-            dice = {
-                "mean": sum(known) / len(known) if known else None,
-                "per_class": dict(zip(names, means, strict=True)),
-            }
-            self.emit("validation", step=step, dice=dice, cases=len(watched))
-
-        return validate
+    def _watch(self, host: Host, plan: Plan, inputs: Inputs) -> ValidationWatch:
+        path, labels = self.round.best_path, self.project.labels
+        return ValidationWatch(host, plan, inputs.validation, labels, self.device, path, self.emit)
 
     def _calibrated(self, trainer: Trainer, inputs: Inputs, cases: int) -> TrainedModel:
         """Thresholds from one pass over unlabelled cases, kept with the model."""
@@ -237,10 +223,13 @@ class Job:
         pool = inputs.unlabelled or inputs.labelled
         chosen = pool[:: max(1, len(pool) // cases)][:cases]
         softmaxes = (predict_pair(networks, case.image, plan, self.device) for case in chosen)
-        thresholds = calibrate_thresholds(softmaxes, plan.classes)
+        definition = self.project.settings.get("region_map", SYMMETRIC)
+        thresholds = calibrate_thresholds(softmaxes, plan.classes, definition)
         host = self.config["host"]
         values = self.project.values
-        model = TrainedModel(networks, plan, thresholds, values, host, trainer.step, self.device)
+        model = TrainedModel(
+            networks, plan, thresholds, values, host, trainer.step, self.device, definition=definition
+        )
         model.save(self.round.model_path)
         return model
 
@@ -249,9 +238,9 @@ class Job:
         if measured is None:
             return None
         write_json(self.round.path / "error_rates.json", measured)
-        return measured["rates"]
+        return measured
 
-    def _predict(self, model: TrainedModel, rates: dict | None) -> None:
+    def _predict(self, model: TrainedModel, measured: dict | None) -> None:
         cases = [case for case in self._reading_order() if not self._is_predicted(case, model)]
         self.emit("stage", stage="predicting", total=len(cases))
         begin = time.monotonic()
@@ -266,7 +255,7 @@ class Job:
                     self.round.prediction(case_id),
                     self.project.labels,
                     self.round.number,
-                    rates,
+                    measured,
                 )
             except MetaSSLError as error:
                 self.reader.report_failure(case_id, error)
@@ -302,7 +291,7 @@ class Job:
 
     def _rank(self) -> None:
         self.emit("stage", stage="ranking", total=None)
-        strategy = self.project.settings.get("strategy", "discrepancy")
+        strategy = self.project.settings.get("strategy", DEFAULT_STRATEGY)
         ranking = rank(self.project, self.round, strategy)
         self.emit("ranked", count=len(ranking["cases"]))
 

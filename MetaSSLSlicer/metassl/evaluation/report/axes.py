@@ -43,17 +43,21 @@ class Frame:
             f"{'L' if index else 'M'}{self.x(x)} {self.y(y)}" for index, (x, y) in enumerate(points)
         )
 
-    def axes(self, x_title: str) -> list[Markup]:
+    def axes(self, x_title: str, names: Sequence[str] | None = None) -> list[Markup]:
+        """`names`: what stands in the middle of 0..1, 1..2, ... on the x axis, instead of numbers."""
         drawn = []
         for tick in self.ticks:
             y = self.y(tick)
             drawn.append(tag("line", x1=_LEFT, x2=self.right, y1=y, y2=y, class_="grid"))
             text = _percent(tick) if self.percent else f"{tick:g}"
             drawn.append(_text(text, _LEFT - 8, float(y) + 4, "end"))
-        steps = [tick for tick in ticks_between(0.0, self.x_max) if tick <= self.x_max * 1.001]
-        for tick in steps:
-            text = _percent(tick) if self.x_percent else f"{tick:,.10g}"
-            drawn.append(_text(text, float(self.x(tick)), self.bottom + 16, "middle"))
+        if names is None:
+            steps = [tick for tick in ticks_between(0.0, self.x_max) if tick <= self.x_max * 1.001]
+            marks = [(tick, _percent(tick) if self.x_percent else f"{tick:,.10g}") for tick in steps]
+        else:
+            marks = [(place + 0.5, name) for place, name in enumerate(names)]
+        for place, text in marks:
+            drawn.append(_text(text, float(self.x(place)), self.bottom + 16, "middle"))
         middle = (_LEFT + self.right) / 2
         return [*drawn, _text(x_title, middle, self.bottom + 34, "middle", "axis")]
 

@@ -23,7 +23,10 @@ _MEASURED_ON = {"validation_cases": "validation case", "corrected_cases": "revie
 
 @dataclass
 class Content:
-    """All that the sections show. `rates` is P(error) per region, None until it is measured."""
+    """All that the sections show. `rates` is P(error) per region, None until it is measured.
+
+    `measured` is the round's error_rates.json, and `measured_from` says on what.
+    """
 
     project: Project
     round: Round
@@ -37,6 +40,8 @@ class Content:
     evaluation: dict[str, Any] | None
     rates: dict[str, float | None] | None = None
     rates_from: str = ""
+    measured: dict[str, Any] | None = None
+    measured_from: str = ""
     rounds: list[tuple[Round, JobStatus]] = field(default_factory=list)
     written: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
@@ -81,7 +86,8 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
         evaluation=_checked(evaluation),
         rounds=[(one, job_status(one)) for one in project.rounds() if one.number <= found.number],
     )
-    content.rates, content.rates_from = _rates(found, content.evaluation)
+    content.measured, content.measured_from = _measured(found)
+    content.rates, content.rates_from = _rates(content)
     return content
 
 
@@ -129,17 +135,18 @@ def _checked(evaluation: dict[str, Any] | None) -> dict[str, Any] | None:
     return evaluation
 
 
-def _rates(
-    found: Round, evaluation: dict[str, Any] | None
-) -> tuple[dict[str, float | None] | None, str]:
-    if evaluation is not None and any(row["voxels"] for row in evaluation["regions"].values()):
-        rates = {name: row["error_rate"] for name, row in evaluation["regions"].items()}
-        return rates, f"measured on {count(evaluation['n_cases'], 'case')} of the evaluation"
+def _measured(found: Round) -> tuple[dict[str, Any] | None, str]:
     path = found.path / "error_rates.json"
     if not path.exists():
         return None, ""
     measured = read_json(path, "the measured error rates")
-    sources = [
-        count(int(measured[key]), title) for key, title in _MEASURED_ON.items() if measured.get(key)
-    ]
-    return measured.get("rates"), f"measured on {' and '.join(sources)}"
+    sources = [count(int(measured[key]), title) for key, title in _MEASURED_ON.items() if measured.get(key)]
+    return measured, f"measured on {' and '.join(sources)}"
+
+
+def _rates(content: Content) -> tuple[dict[str, float | None] | None, str]:
+    evaluation = content.evaluation
+    if evaluation is not None and any(row["voxels"] for row in evaluation["regions"].values()):
+        rates = {name: row["error_rate"] for name, row in evaluation["regions"].items()}
+        return rates, f"measured on {count(evaluation['n_cases'], 'case')} of the evaluation"
+    return (content.measured or {}).get("rates"), content.measured_from

@@ -7,6 +7,7 @@ from typing import Any
 
 from metassl import __version__
 
+from .calibration import calibration_section
 from .charts import REGION_COLORS
 from .content import Content
 from .legend import legend_section
@@ -41,6 +42,7 @@ def page(content: Content, pictures: Pictures | None) -> str:
             _loop(content),
             review_section(content, pictures),
             legend_section(content),
+            calibration_section(content),
             quality_section(content),
             training_section(content),
             record_section(content),

@@ -49,6 +49,7 @@ def _measured(evaluation: dict[str, Any]) -> Markup:
             tag("p", lead, class_="lead"),
             _structures(evaluation),
             _uncertainty(evaluation),
+            _predicted_dice(evaluation.get("predicted_dice")),
             _cases(evaluation),
             _failed(evaluation["failed"]),
         ]
@@ -138,6 +139,17 @@ def _uncertainty(evaluation: dict[str, Any]) -> Markup | None:
         [f"{share} %", _meter(found), percent(found)]
         for share, found in (band.get("errors_in_most_doubtful") or {}).items()
     ]
+    learnt = band.get("error_probability")
+    if learnt:
+        rows.append(
+            [
+                tag("th", "Learnt P(error), there", scope="row"),
+                number(learnt["auroc"]),
+                interval(learnt.get("auroc_interval")) or NONE,
+                number(learnt["auprc"]),
+                number(learnt["ece"]),
+            ]
+        )
     chart = reliability_chart(everywhere.get("reliability") or [], "error rate by uncertainty")
     figures = tag(
         "div",
@@ -153,6 +165,20 @@ def _uncertainty(evaluation: dict[str, Any]) -> Markup | None:
         tag("figcaption", "On the dashed line the uncertainty is the error rate."),
     )
     return tag("div", figures, plot, class_="split")
+
+
+def _predicted_dice(agreement: dict[str, Any] | None) -> Markup | None:
+    if not agreement:
+        return None
+    ends = interval(agreement["spearman_interval"], 2)
+    text = (
+        "Predicted before these annotations were seen, Dice had a rank correlation of "
+        f"{number(agreement['spearman'], 2)}"
+        f"{f' ({ends})' if ends else ''} with the true one over {count(agreement['cases'], 'case')} and was off by "
+        f"{number(agreement['mean_error'])} on average; its {percent(agreement['level'])} interval held "
+        f"{percent(agreement['coverage'])} of them."
+    )
+    return tag("p", text, class_="finding")
 
 
 def _meter(share: float | None) -> Markup:

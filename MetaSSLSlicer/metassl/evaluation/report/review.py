@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from .calibration import expected_dice
 from .charts import share_bar, swatch
 from .content import Content
 from .markup import Markup, join, table, tag
@@ -105,6 +106,8 @@ def _ranking(content: Content) -> Markup:
         _row(content, place, entry, most) for place, entry in enumerate(content.ranking, start=1)
     ]
     heads, sides = ["", "Case", "Doubt", "Why", "Structures"], "rlllr"
+    if _predicts_dice(content):
+        heads, sides = [*heads[:3], "Expected Dice", *heads[3:]], "rlllrr"
     shown = table(heads, rows[:SHOWN], sides, class_="ranking")
     parts: list[Any] = [tag("h3", f"Ranking by {words(content.strategy)}"), shown]
     if len(rows) > SHOWN:
@@ -121,13 +124,19 @@ def _row(content: Content, place: int, entry: dict[str, Any], most: float) -> li
     volumes = (content.summaries.get(case) or {}).get("volume_ml")
     total = NONE if not volumes else f"{sum(volumes.values()):.2f} ml"
     doubt = tag("span", bar, f"{score:.3g}", class_="doubt")
+    expected = [expected_dice(content.summaries.get(case))] if _predicts_dice(content) else []
     return [
         f"{place}",
         tag("td", case, " ", _state(content, case)),
         doubt,
+        *expected,
         entry.get("reason", ""),
         total,
     ]
+
+
+def _predicts_dice(content: Content) -> bool:
+    return bool((content.measured or {}).get("dice_model"))
 
 
 def _state(content: Content, case_id: str) -> Markup | None:

@@ -1,0 +1,140 @@
+"""Compare the hosts, each with its own loss and with MetaSSL, on data whose labels are all known.
+
+Every training gets the same time and sees the first N labels of the training
+cases; all are measured on the test cases, which none of them sees. Supervised
+training with the same labels is the floor, with all labels the ceiling. The
+table is printed and written to OUT.md, the plot to OUT.svg.
+
+A benchmark that was stopped goes on where it was; more hosts, losses, seeds or
+numbers of labels can be added later. With --noisy, each training is repeated
+with some wrong annotations. --table makes table and plot from the results.
+
+  metassl benchmark --data Task04_Hippocampus --labelled 3,8 --minutes 4
+  metassl benchmark --data DIR --hosts cps,mt --losses plain,metassl --seeds 1 --noisy 0.3 --out run.json
+  metassl benchmark --table --out run.json
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from metassl.jobs.hosts_catalog import HOSTS, LOSSES
+from metassl.project.errors import ProjectError
+
+from .console import Console, command_line, duration
+from .options import add_device_option, add_json_option, count, minutes
+
+SUMMARY = "compare the hosts, with and without MetaSSL"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR", help="a Decathlon folder with labels, and splits.json")
+    parser.add_argument("--labelled", default="3,8", metavar="N,N", help="numbers of labelled cases (default: 3,8)")
+    hosts, losses = ", ".join(HOSTS), ",".join(LOSSES[::-1])
+    parser.add_argument(
+        "--hosts", default="all", metavar="A,B|all", help=f"of {hosts} (default: all semi-supervised ones)"
+    )
+    parser.add_argument("--losses", default=losses, metavar="A,B", help=f"default: {losses}")
+    parser.add_argument("--seeds", type=count, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=minutes, metavar="M", help="of each training")
+    length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
+    parser.add_argument("--noisy", type=_share, metavar="SHARE", help="also with so many annotations wrong, e.g. 0.3")
+    add_device_option(parser)
+    parser.add_argument("--work", type=Path, metavar="DIR", help="where it trains (default: OUT without its suffix)")
+    out = Path("results.json")
+    parser.add_argument("--out", type=Path, default=out, metavar="FILE", help=f"default: {out}")
+    parser.add_argument("--table", action="store_true", help="only make table and plot from --out again")
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.evaluation.benchmark.outcome import as_json, write_outcome
+    from metassl.evaluation.benchmark.summary import known_seeds
+    from metassl.evaluation.benchmark.table import main_rows, noisy_rows, structure_rows
+
+    out = arguments.out
+    if out.suffix != ".json":
+        raise ProjectError(f"--out {out} does not end in .json: the table and the plot are written beside it")
+    failed = {} if arguments.table else _benchmark(arguments, console)
+    summary = write_outcome(out)
+    seeds = known_seeds(summary.rows)
+    console.say(f"{len(seeds)} seed{'' if len(seeds) == 1 else 's'}, mean ± standard deviation\n")
+    console.table(main_rows(summary))
+    console.say()
+    console.table(structure_rows(summary))
+    if summary.noisy:
+        console.say()
+        console.table(noisy_rows(summary))
+    console.say(f"\nsee {out.with_suffix('.md')} and {out.with_suffix('.svg')}")
+    console.result({"rows": as_json(summary), "results": out, "failed": failed})
+    return 1 if failed else 0
+
+
+def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
+    from metassl.evaluation.benchmark.results import Results
+    from metassl.evaluation.benchmark.runs import Benchmark
+    from metassl.evaluation.experiment import Experiment
+
+    if arguments.data is None:
+        raise ProjectError("say on which data: --data DIR, a Decathlon folder with labels")
+    settings = _settings(arguments)
+    experiment = Experiment.open(arguments.work or arguments.out.with_suffix(""), arguments.data)
+    settings.check_enough(len(experiment.train_order))
+    data = {
+        "cases": {
+            "train": experiment.train_order,
+            "validation": experiment.validation,
+            "test": experiment.test,
+        },
+        "split": experiment.known.split,
+        "labels": [label.name for label in experiment.labels],
+    }
+    results = Results.open(arguments.out, settings, data)
+    try:
+        failed = Benchmark(experiment, settings, results, _report).run()
+    except KeyboardInterrupt:
+        again = command_line("benchmark", "--data", arguments.data, "--out", arguments.out, "...")
+        console.say(f"stopped; the same command goes on: {again}")
+        raise
+    for reason in failed.values():
+        console.warn(reason)
+    return failed
+
+
+def _report(done: int, of: int, words: str, left: float) -> None:
+    eta = f"; {duration(left)} left" if done < of else ""
+    print(f"[{done}/{of}] {words}{eta}", file=sys.stderr, flush=True)
+
+
+def _settings(arguments: argparse.Namespace):
+    from metassl.evaluation.benchmark.settings import Settings, chosen_counts, chosen_hosts, chosen_losses
+    from metassl.training.start import DEFAULTS
+
+    length = arguments.minutes
+    if length is None and arguments.iterations is None:
+        length = DEFAULTS["minutes"]
+    return Settings(
+        data=arguments.data.name or str(arguments.data),
+        labelled=chosen_counts(arguments.labelled),
+        hosts=chosen_hosts(arguments.hosts),
+        losses=chosen_losses(arguments.losses),
+        seeds=arguments.seeds,
+        minutes=length,
+        iterations=arguments.iterations,
+        device=arguments.device,
+        noisy=arguments.noisy,
+    )
+
+
+def _share(text: str) -> float:
+    """A share above 0, up to 1, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1, such as 0.3")
+    return value

@@ -1,0 +1,117 @@
+"""Find out which way of choosing the next case needs the fewest labels.
+
+An annotator who knows every true label plays the loop on a Decathlon folder:
+train, rank the cases without a label, label what comes first, train again.
+All strategies share the first training of a seed. Out comes the Dice on the
+test cases against the number of labels and against minutes of annotation: a
+table here and in OUT.md, a plot in OUT.svg.
+
+A simulation that was stopped goes on where it was; more strategies, rounds or
+seeds can be added later. --table makes table and plot again from the results.
+
+  metassl simulate --data Task04_Hippocampus --strategies all
+  metassl simulate --data DIR --strategies random,discrepancy --minutes 2 --rounds 10 --out run.json
+  metassl simulate --table --out run.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from metassl.jobs.hosts_catalog import HOSTS, LOSSES
+from metassl.jobs.strategies_catalog import STRATEGY_NAMES
+from metassl.project.errors import ProjectError
+
+from .console import Console, command_line
+from .options import add_device_option, add_json_option, count, minutes
+
+SUMMARY = "simulate an annotator who labels by each strategy"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR", help="a Decathlon folder with labels, and splits.json")
+    names = ", ".join(STRATEGY_NAMES)
+    parser.add_argument("--strategies", default="all", metavar="A,B|all", help=f"of {names} (default: all)")
+    parser.add_argument("--rounds", type=count, default=6, metavar="N", help="rounds of annotation (default: 6)")
+    parser.add_argument("--per-round", type=count, default=1, metavar="N", help="cases a round (default: 1)")
+    parser.add_argument("--seeds", type=count, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
+    parser.add_argument("--labelled", type=count, default=1, metavar="N", help="labelled at the start (default: 1)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=minutes, metavar="M", help="of each training")
+    length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
+    parser.add_argument("--host", choices=HOSTS, help="the framework; see `metassl hosts`")
+    parser.add_argument("--loss", choices=LOSSES)
+    parser.add_argument("--fresh", action="store_true", help="train every round from random weights")
+    parser.add_argument("--pool", type=count, metavar="N", help="choose from so many cases (default: all)")
+    add_device_option(parser)
+    parser.add_argument("--work", type=Path, metavar="DIR", help="where it trains (default: OUT without its suffix)")
+    out = Path("simulate.json")
+    parser.add_argument("--out", type=Path, default=out, metavar="FILE", help=f"default: {out}")
+    parser.add_argument("--table", action="store_true", help="only make table and plot from --out again")
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.evaluation.simulation.outcome import as_json, write_outcome
+    from metassl.evaluation.simulation.table import rows
+
+    out = arguments.out
+    if out.suffix != ".json":
+        raise ProjectError(f"--out {out} does not end in .json: the table and the plot are written beside it")
+    if not arguments.table:
+        _simulate(arguments, console)
+    curves, seeds = write_outcome(out)
+    console.say(f"{len(seeds)} seed{'' if len(seeds) == 1 else 's'}, mean ± standard deviation")
+    console.table(rows(curves))
+    console.say(f"see {out.with_suffix('.md')} and {out.with_suffix('.svg')}")
+    console.result({"seeds": seeds, "curves": [as_json(curve) for curve in curves], "results": out})
+    return 0
+
+
+def _simulate(arguments: argparse.Namespace, console: Console) -> None:
+    from metassl.evaluation.experiment import Experiment
+    from metassl.evaluation.simulation.annotator import Annotator
+    from metassl.evaluation.simulation.learner import ExperimentLearner
+    from metassl.evaluation.simulation.loop import Simulation
+    from metassl.evaluation.simulation.results import Results
+
+    if arguments.data is None:
+        raise ProjectError("say on which data: --data DIR, a Decathlon folder with labels")
+    settings = _settings(arguments)
+    experiment = Experiment.open(arguments.work or arguments.out.with_suffix(""), arguments.data)
+    learner = ExperimentLearner(experiment, settings)
+    settings.check_enough(len(learner.train_order))
+    cases = {"train": learner.train_order, "test": learner.test}
+    results = Results.open(arguments.out, settings, cases)
+    annotator = Annotator(experiment.truth, learner.labels)
+    try:
+        Simulation(learner, annotator, settings, results, console.say).run()
+    except KeyboardInterrupt:
+        again = command_line("simulate", "--data", arguments.data, "--out", arguments.out, "...")
+        console.say(f"stopped; the same command goes on: {again}")
+        raise
+
+
+def _settings(arguments: argparse.Namespace):
+    from metassl.evaluation.simulation.settings import Settings, chosen_strategies
+    from metassl.training.start import DEFAULTS
+
+    length = arguments.minutes
+    if length is None and arguments.iterations is None:
+        length = DEFAULTS["minutes"]
+    return Settings(
+        data=arguments.data.name or str(arguments.data),
+        strategies=chosen_strategies(arguments.strategies),
+        rounds=arguments.rounds,
+        per_round=arguments.per_round,
+        seeds=arguments.seeds,
+        labelled=arguments.labelled,
+        host=arguments.host or DEFAULTS["host"],
+        loss=arguments.loss or DEFAULTS["loss"],
+        minutes=length,
+        iterations=arguments.iterations,
+        device=arguments.device,
+        pool=arguments.pool,
+        fresh=arguments.fresh,
+    )

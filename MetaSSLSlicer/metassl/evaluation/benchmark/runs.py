@@ -1,0 +1,72 @@
+"""The loop of a benchmark: train, measure, keep, one run after the other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from metassl.evaluation.experiment import Experiment
+from metassl.evaluation.label_noise import noisy_cases, wrong_annotation
+from metassl.project.errors import BusyError, MetaSSLError
+
+from .measure import measured
+from .plan import Run, planned
+from .results import Results
+from .settings import Settings
+
+Report = Callable[[int, int, str, float], object]
+
+
+class Benchmark:
+    """report(done, of, words, seconds left) is called after each run."""
+
+    def __init__(self, experiment: Experiment, settings: Settings, results: Results, report: Report) -> None:
+        self._experiment, self._settings, self._results, self._report = experiment, settings, results, report
+
+    def run(self) -> dict[str, str]:
+        """Do all runs that are not in the results yet. Returns {run: reason} of those that failed; the rest go on."""
+        runs = planned(self._settings, len(self._experiment.train_order))
+        waiting = [run for run in runs if run not in self._results]
+        failed: dict[str, str] = {}
+        begin = time.monotonic()
+        for done, run in enumerate(waiting, start=1):
+            try:
+                found = self._one(run)
+            except BusyError:
+                raise
+            except MetaSSLError as error:
+                failed[run.key] = words = str(error)
+            else:
+                self._results.add(run, found)
+                words = f"Dice {found['last']['dice']['mean'] or 0.0:.3f}"
+            left = (time.monotonic() - begin) / done * (len(waiting) - done)
+            self._report(len(runs) - len(waiting) + done, len(runs), f"{run.key}: {words}", left)
+        return failed
+
+    def _one(self, run: Run) -> dict[str, Any]:
+        labelled = self._experiment.train_order[: run.labelled]
+        noisy = {} if run.noisy is None else noisy_cases(labelled, run.noisy, run.seed)
+        asked = self._settings
+        found = self._experiment.train(
+            run.key,
+            labelled,
+            host=run.host,
+            loss=run.loss,
+            seed=run.seed,
+            minutes=asked.minutes,
+            iterations=asked.iterations,
+            device=asked.device,
+            label_versions={case: self._noisy_version(case, kind, run.seed) for case, kind in noisy.items()},
+        )
+        return {"cases": labelled, "noisy_cases": noisy, **measured(self._experiment, found)}
+
+    def _noisy_version(self, case: str, kind: str, seed: int) -> str:
+        """The version of a wrong annotation, kept in the history of the labels; the true one stays the case's label."""
+        project, true = self._experiment.project, self._experiment.known.versions[case]
+        label, geometry = project.read_label(case, true)
+        wrong = wrong_annotation(label, geometry.spacing_zyx, kind, seed)
+        try:
+            return project.add_label(case, (wrong, geometry))
+        finally:
+            project.add_label(case, (label, geometry))

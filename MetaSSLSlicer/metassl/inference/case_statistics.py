@@ -1,0 +1,56 @@
+"""What the choice of the next case needs to know of a prediction, per structure: collected while it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from metassl.inference.region_map import DC, DS, REGION_NAMES, UC, US, Maps
+from metassl.project.labels import LabelDefinition
+
+LEAST_ENTROPY = 0.05
+"""Of ln K: agreed and confident voxels below it add nothing worth their cost."""
+
+
+class CaseStatistics:
+    """Counts per class and region, and the entropy that concerns each class.
+
+    A voxel on which the networks differ counts for both classes between which they differ. The entropy of a class is
+    the sum of H(v) p_class(v), of the mean prediction, as in class-stratified querying (arXiv 2601.13677).
+    """
+
+    def __init__(self, values: Sequence[int], features: list[float] | None = None) -> None:
+        classes = len(values)
+        self._values = list(values)
+        self._regions = torch.zeros(len(REGION_NAMES) + 1, classes, dtype=torch.int64)
+        self._entropy = torch.zeros(classes, dtype=torch.float64)
+        self.features = features
+
+    def add(self, first: torch.Tensor, second: torch.Tensor, maps: Maps) -> None:
+        """Some rows of a case: softmaxes (K, z, y, x) of both networks and their maps (z, y, x)."""
+        doubtful = ((maps.regions > UC) | (maps.uncertainty > LEAST_ENTROPY)).nonzero(as_tuple=True)
+        one, two = first[(slice(None), *doubtful)], second[(slice(None), *doubtful)]
+        regions = maps.regions[doubtful].long()
+        self._entropy += ((one + two) / 2 * maps.uncertainty[doubtful]).sum(1).double().cpu()
+        labels_1, labels_2 = one.argmax(0), two.argmax(0)
+        differ = labels_1 != labels_2
+        self._count(regions, labels_1)
+        self._count(regions[differ], labels_2[differ])
+
+    def _count(self, regions: torch.Tensor, labels: torch.Tensor) -> None:
+        rows, classes = self._regions.shape
+        counts = torch.bincount(regions * classes + labels, minlength=rows * classes)
+        self._regions += counts.view(rows, classes).cpu()
+
+    def summary(self, segmentation_voxels: np.ndarray, voxel_ml: float, labels: list[LabelDefinition]) -> dict:
+        """Fields of summary.json. segmentation_voxels: how many voxels have each annotation value, (256,)."""
+        places = {value: index for index, value in enumerate(self._values)}
+        classes = {}
+        for label in labels:
+            place = places[label.value]
+            doubtful = {REGION_NAMES[code]: int(self._regions[code, place]) for code in (US, DC, DS)}
+            entropy = float(f"{float(self._entropy[place]):.6g}")
+            classes[label.name] = {"voxels": int(segmentation_voxels[label.value]), **doubtful, "entropy": entropy}
+        return {"voxel_ml": voxel_ml, "classes": classes, "features": self.features}

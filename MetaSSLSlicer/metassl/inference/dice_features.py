@@ -1,0 +1,38 @@
+"""What a prediction tells about its own Dice, per class: collected while it is made."""
+
+from __future__ import annotations
+
+import torch
+
+from metassl.project.labels import LabelDefinition
+
+INNER, OUTER = 0.7, 0.3
+
+
+class DiceFeatures:
+    """Counts per class: voxels above both thresholds of the mean probability, and both networks' segmentations."""
+
+    def __init__(self, values: list[int]) -> None:
+        self._places = {value: index for index, value in enumerate(values)}
+        self._counts = torch.zeros(5, len(values), dtype=torch.int64)
+
+    def add(self, first: torch.Tensor, second: torch.Tensor) -> None:
+        """Some rows of a case: softmaxes (K, z, y, x) of both networks."""
+        classes = len(first)
+        labels_1, labels_2 = first.argmax(0), second.argmax(0)
+        for index in range(1, classes):
+            total = first[index] + second[index]
+            one, two = labels_1 == index, labels_2 == index
+            counts = (total > 2 * INNER, total > 2 * OUTER, one, two, one & two)
+            self._counts[:, index] += torch.stack([count.sum() for count in counts]).cpu()
+
+    def summary(self, labels: list[LabelDefinition]) -> dict[str, dict[str, float | None]]:
+        """{structure: {"stability", "agreement"}} in 0..1; None where the class is not predicted at all."""
+        found = {}
+        for label in labels:
+            inner, outer, one, two, both = self._counts[:, self._places[label.value]].tolist()
+            found[label.name] = {
+                "stability": 2 * inner / (inner + outer) if outer else None,
+                "agreement": 2 * both / (one + two) if one + two else None,
+            }
+        return found

@@ -1,0 +1,136 @@
+"""P(error) of every voxel, learned on validation cases: what this model gets wrong, and not only where it doubts.
+
+A perceptron with one hidden layer looks at `voxel_features`: the prediction of the pair and the image round the voxel.
+It costs no further pass through the networks. Unlike the entropy it knows that this model draws a structure too small,
+or errs on one kind of border, and its value is a probability. The validation cases were not trained on, so that their
+errors are of the same kind as those on new cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from metassl.evaluation.region_errors import foreground_band
+from metassl.inference.error_features import feature_count, feature_slabs
+from metassl.project.images import IGNORE
+
+HIDDEN = 16
+ITERATIONS = 600
+BATCH = 4096
+LEARNING_RATE = 1e-2
+BAND_VOXELS = 3
+OUTSIDE = 0.25  # so many voxels from outside the band for each one in it
+CERTAIN = 0.01  # where less than this speaks against background, and 8 voxels round it, the network is not asked
+MARGIN = 8
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Voxels of one case: features (n, F), whether the shown class is wrong (n,), whether they lie in the band (n,)."""
+
+    features: torch.Tensor
+    wrong: torch.Tensor
+    in_band: torch.Tensor
+
+
+class ErrorModel(nn.Module):
+    """Features are brought to mean 0 and spread 1 first; both are kept as buffers."""
+
+    def __init__(self, classes: int, channels: int) -> None:
+        super().__init__()
+        count = feature_count(classes, channels)
+        self.register_buffer("centre", torch.zeros(count))
+        self.register_buffer("spread", torch.ones(count))
+        self.layers = nn.Sequential(nn.Linear(count, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, 1))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits (n,) of P(error) for features (n, F)."""
+        return self.layers((features - self.centre) / self.spread)[:, 0]
+
+    @torch.inference_mode()
+    def probability(self, pair: np.ndarray, image: np.ndarray) -> np.ndarray:
+        """P(error), float32 (z, y, x), for softmaxes (2, K, z, y, x) of the pair and the image (C, z, y, x).
+
+        Far from all structures it is 1 - the highest probability.
+        """
+        result = np.empty(pair.shape[2:], np.float32)
+        inside = np.zeros(pair.shape[2:], bool)
+        for z in range(len(result)):
+            mean = pair[:, :, z].astype(np.float32).mean(0)
+            result[z] = 1 - mean.max(0)
+            inside[z] = 1 - mean[0] > CERTAIN
+        np.clip(result, 0, 1, out=result)
+        box = _box(inside)
+        if box is None:
+            return result
+        for part, features in feature_slabs(pair, image, box):
+            found = self(features.flatten(1).T).sigmoid()
+            result[part] = found.view(features.shape[1:]).numpy()
+        return result
+
+
+def take_sample(
+    pair: np.ndarray, image: np.ndarray, truth: np.ndarray, values: Sequence[int], seed: int, most: int
+) -> Sample | None:
+    """At most 1.25 `most` voxels to learn from, of one validation case; `truth`: annotation values on the plan's grid.
+
+    None when there is no structure, neither predicted nor annotated.
+    """
+    shown = np.asarray(values, np.uint8)[pair.astype(np.float32).mean(0).argmax(0)]
+    known = truth != IGNORE
+    band = foreground_band(shown, truth, BAND_VOXELS) & known
+    box = _box(band)
+    if box is None:
+        return None
+    near = np.zeros_like(band)
+    near[box] = known[box]
+    random = np.random.default_rng(seed)
+    inside, outside = np.flatnonzero(band), np.flatnonzero(near & ~band)
+    inside = random.permutation(inside)[:most]
+    outside = random.permutation(outside)[: round(OUTSIDE * len(inside))]
+    kinds = np.zeros(band.shape, np.uint8)  # 1 outside, 2 in the band
+    kinds.flat[outside], kinds.flat[inside] = 1, 2
+    parts = []
+    for part, features in feature_slabs(pair, image, box):
+        chosen = torch.from_numpy(kinds[part] > 0)
+        wrong = torch.from_numpy(shown[part] != truth[part])
+        in_band = torch.from_numpy(kinds[part] == 2)
+        parts.append((features[:, chosen].T, wrong[chosen], in_band[chosen]))
+    return Sample(*(torch.cat(each) for each in zip(*parts, strict=True)))
+
+
+def fit_error_model(samples: Sequence[Sample], classes: int, channels: int, seed: int = 0) -> ErrorModel:
+    """Train on the voxels of some cases: about a second. The same samples and seed give the same model."""
+    features = torch.cat([sample.features for sample in samples])
+    wrong = torch.cat([sample.wrong for sample in samples]).float()
+    random = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = ErrorModel(classes, channels)
+    model.centre.copy_(features.mean(0))
+    model.spread.copy_(features.std(0).clamp_min(1e-3))
+    optimiser = torch.optim.AdamW(model.parameters(), LEARNING_RATE, weight_decay=1e-4)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, ITERATIONS)
+    for _ in range(ITERATIONS):
+        chosen = torch.randint(len(features), (min(BATCH, len(features)),), generator=random)
+        loss = nn.functional.binary_cross_entropy_with_logits(model(features[chosen]), wrong[chosen])
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        schedule.step()
+    return model.eval().requires_grad_(False)
+
+
+def _box(mask: np.ndarray) -> tuple[slice, ...] | None:
+    if not mask.any():
+        return None
+    box = []
+    for axis in range(3):
+        filled = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
+        box.append(slice(max(int(filled[0]) - MARGIN, 0), min(int(filled[-1]) + MARGIN + 1, mask.shape[axis])))
+    return tuple(box)

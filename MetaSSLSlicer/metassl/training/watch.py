@@ -1,0 +1,73 @@
+"""Looking at a few validation cases while a round trains, and keeping the model that was best on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from metassl.data.plan import Plan
+from metassl.data.streams import PreparedCase
+from metassl.evaluation.bootstrap import nan_mean
+from metassl.evaluation.metrics import dice
+from metassl.hosts.base import Host
+from metassl.inference.calibration import calibrate_thresholds
+from metassl.inference.model import TrainedModel
+from metassl.inference.sliding_window import predict_pair
+from metassl.project.images import IGNORE
+from metassl.project.labels import LabelDefinition
+from metassl.training.checkpoint import load_checkpoint
+
+WATCHED_CASES = 4
+OVERLAP = 0.25  # of the windows: less than in a prediction that is kept
+
+
+class ValidationWatch:
+    """Called with the number of a step: emits "validation", and saves the model when its mean Dice is a new best.
+
+    The best Dice so far is kept with the model, so that it survives a pause. Thresholds are those of the watched cases.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        plan: Plan,
+        cases: Sequence[PreparedCase],
+        labels: Sequence[LabelDefinition],
+        device: torch.device,
+        best_path: Path,
+        emit: Callable[..., object],
+    ) -> None:
+        self.host, self.plan, self.labels, self.device = host, plan, labels, device
+        self.cases = cases[:WATCHED_CASES]
+        self.best_path, self.emit = best_path, emit
+        self.best = load_checkpoint(best_path)["dice"] if best_path.exists() else -1.0
+
+    def __call__(self, step: int) -> None:
+        pair = tuple(network.eval() for network in self.host.inference_pair())
+        scores = np.full((len(self.cases), len(self.labels)), np.nan)
+        thresholds = calibrate_thresholds(self._softmaxes(pair, scores), self.plan.classes)
+        means = nan_mean(scores.T)
+        mean = float(nan_mean(means))
+        per_class = {each.name: _known(value) for each, value in zip(self.labels, means, strict=True)}
+        self.emit("validation", step=step, dice={"mean": _known(mean), "per_class": per_class}, cases=len(self.cases))
+        if mean > self.best:
+            self.best = mean
+            values = [0, *(label.value for label in self.labels)]
+            model = TrainedModel(pair, self.plan, thresholds, values, self.host.name, step, self.device)
+            model.save(self.best_path, dice=mean)
+
+    def _softmaxes(self, pair: tuple, scores: np.ndarray) -> Iterator[np.ndarray]:
+        """Of one case after the other, float16 (2, K, z, y, x); fills in `scores`, Dice (cases, classes)."""
+        for case, row in zip(self.cases, scores, strict=True):
+            softmax = predict_pair(pair, case.image, self.plan, self.device, overlap=OVERLAP)
+            found, valid = softmax.mean(0).argmax(0), case.label != IGNORE
+            for value in range(1, self.plan.classes):
+                row[value - 1] = dice((found == value) & valid, case.label == value)
+            yield softmax
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,80 @@
+"""The predicted Dice of a case: features, the fitted line, its interval, and how it is judged."""
+
+import numpy as np
+import pytest
+import torch
+from metassl.evaluation.dice_agreement import dice_agreement, spearman
+from metassl.evaluation.dice_model import LEAST_CASES, MeasuredCase, fit_dice_model, predict_dice
+from metassl.inference.dice_features import DiceFeatures
+from metassl.inference.summary_fields import measured_fields
+from metassl.project.labels import LabelDefinition
+
+
+def cases(count: int, seed: int = 0, noise: float = 0.01) -> list[MeasuredCase]:
+    """Dice is the stability less 0.05, or less 0.1, and some noise."""
+    random = np.random.default_rng(seed)
+    made = []
+    for _ in range(count):
+        stability, agreement = random.uniform(0.7, 0.95, 2), random.uniform(0.8, 1.0, 2)
+        dice = stability - [0.05, 0.1] + random.normal(0, noise, 2)
+        names = ("Front", "Back")
+        figures = [{"stability": s, "agreement": a} for s, a in zip(stability, agreement, strict=True)]
+        made.append(MeasuredCase(dict(zip(names, figures, strict=True)), dict(zip(names, dice, strict=True))))
+    return made
+
+
+def test_nothing_is_predicted_before_enough_cases_were_measured():
+    assert fit_dice_model(cases(LEAST_CASES - 1)) is None
+    assert fit_dice_model(cases(LEAST_CASES)) is not None
+    assert measured_fields(None, {})["predicted_dice"] is None
+    assert measured_fields({"rates": {"UC": 0.1}, "dice_model": None}, {})["predicted_dice"] is None
+
+
+def test_new_cases_are_predicted_and_the_interval_holds_as_often_as_it_says():
+    model = fit_dice_model(cases(30))
+    assert model["level"] == 0.9 and model["cases"] == 30
+    pairs = [(predict_dice(model, case.features), float(np.mean(list(case.dice.values())))) for case in cases(300, 1)]
+    judged = dice_agreement(pairs)
+    assert judged["spearman"] > 0.97 and judged["mean_error"] < 0.01
+    assert judged["coverage"] == pytest.approx(0.9, abs=0.08)
+    found = pairs[0][0]
+    assert found["interval"][0] < found["mean"] < found["interval"][1]
+    assert found["classes"].keys() == {"Front", "Back"}
+
+
+def test_few_cases_claim_less_and_change_little_more_than_the_level():
+    model = fit_dice_model(cases(5))
+    assert model["level"] == pytest.approx(5 / 6)
+    assert model["slopes"]["stability"] == pytest.approx(1, abs=0.1)
+
+
+def test_a_structure_that_is_not_predicted_is_left_out():
+    model = fit_dice_model(cases(8))
+    features = {**cases(1)[0].features, "Back": {"stability": None, "agreement": None}}
+    assert predict_dice(model, features)["classes"].keys() == {"Front"}
+    assert predict_dice(model, {}) is None
+
+
+def test_cases_without_a_true_dice_are_passed_over():
+    measured = [*cases(6), MeasuredCase(cases(1)[0].features, {"Front": None, "Back": None})]
+    assert fit_dice_model(measured)["cases"] == 6
+
+
+def test_features_count_both_thresholds_and_both_networks():
+    first = torch.tensor([[0.1, 0.3, 0.6, 0.9], [0.9, 0.7, 0.4, 0.1]])[:, None, None]
+    second = torch.tensor([[0.1, 0.3, 0.4, 0.9], [0.9, 0.7, 0.6, 0.1]])[:, None, None]
+    features = DiceFeatures([0, 5, 7])
+    three = [torch.cat([part, torch.zeros(1, 1, 1, 4)]) for part in (first, second)]
+    features.add(*three)
+    features.add(*three)
+    found = features.summary([LabelDefinition(5, "A"), LabelDefinition(7, "B")])
+    assert found["A"]["agreement"] == pytest.approx(4 / 5)
+    assert found["A"]["stability"] == pytest.approx(2 * 1 / (1 + 3), abs=0.5)
+    assert found["B"] == {"stability": None, "agreement": None}
+
+
+def test_rank_correlation_of_ties_and_of_what_does_not_vary():
+    assert spearman(np.array([1, 2, 3]), np.array([10, 20, 90])) == pytest.approx(1)
+    assert spearman(np.array([1, 1, 2]), np.array([3, 3, 1])) == pytest.approx(-1)
+    assert np.isnan(spearman(np.ones(3), np.arange(3)))
+    assert dice_agreement([({"mean": 1.0, "interval": [0, 1], "level": 0.9}, 0.5)] * 2) is None
