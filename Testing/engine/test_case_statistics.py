@@ -72,7 +72,7 @@ def test_the_entropy_of_a_structure_is_weighted_with_its_probability():
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 16), (30, 20, 40), (9, 30, 12)])
-def test_features_of_the_prediction_are_those_of_the_encoder_alone(shape, tiny_plan):
+def test_features_of_the_prediction_are_those_of_the_network_alone(shape, tiny_plan):
     plan, random = tiny_plan(), np.random.default_rng(3)
     networks = build_network(plan).eval(), build_network(plan).eval()
     image = random.normal(size=(1, *shape)).astype(np.float16)

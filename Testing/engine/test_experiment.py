@@ -178,13 +178,13 @@ def test_ctrl_c_stops_the_training_gracefully_and_it_goes_on_where_it_was(experi
     with monkeypatch.context() as patch:
         patch.setattr("metassl.evaluation.experiment.JobFollower", Interrupted)
         with pytest.raises(KeyboardInterrupt):
-            experiment.train("one", ["case_0"], iterations=40, **RECIPE)
+            experiment.train("one", ["case_0"], iterations=20, **RECIPE)
     found = experiment.project.round(1)
     assert [event["event"] for event in read_events(found.events_path)][-1] == "paused"
     assert not JobRecord.read(found.job_path).alive()
     stopped = load_checkpoint(found.last_checkpoint_path)["step"]
-    assert 0 < stopped < 40
+    assert 0 < stopped < 20
 
-    assert experiment.train("one", ["case_0"], iterations=40, **RECIPE) == found
+    assert experiment.train("one", ["case_0"], iterations=20, **RECIPE) == found
     starts = [event["resumed_from"] for event in read_events(found.events_path) if event["event"] == "started"]
-    assert starts == [None, stopped] and experiment.model(found).step == 40
+    assert starts == [None, stopped] and experiment.model(found).step == 20

@@ -11,37 +11,22 @@ import metassl
 import pytest
 import SimpleITK as sitk
 import torch
+from in_process import trainings_in_this_process
 from metassl.cli import main
 from metassl.inference.model import TrainedModel
-from metassl.jobs import EventWriter, JobRecord, read_events
+from metassl.jobs import read_events
 from metassl.jobs.hosts_catalog import HOST_CATALOG, HOSTS, LOSSES
-from metassl.project import Project
-from metassl.training import start, worker
+from metassl.training import start
 from metassl.training.checkpoint import load_checkpoint
 from MetaSSLSlicerLib.Logic import TrainingOptions
 
 ENGINE = Path(metassl.__file__).parents[1]
 
 
-class InThisProcess:
-    """A launcher that has done the whole job when it returns: torch is loaded once, not once per host."""
-
-    def __init__(self, name: str) -> None:
-        pass
-
-    def launch(self, found) -> JobRecord:
-        events = EventWriter(found.events_path)
-        worker.Job(Project.open(found.project_path), found, events.write).run()
-        return JobRecord.of(os.getpid())
-
-
 @pytest.fixture
 def in_this_process(monkeypatch):
-    before = torch.get_num_threads()
-    monkeypatch.setattr(start, "get_launcher", InThisProcess)
-    monkeypatch.setattr(worker, "usable_cores", lambda: 1)
-    yield
-    torch.set_num_threads(before)
+    with trainings_in_this_process(monkeypatch):
+        yield
 
 
 @pytest.mark.parametrize("host", HOSTS)

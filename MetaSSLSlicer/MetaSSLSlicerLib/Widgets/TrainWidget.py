@@ -196,6 +196,7 @@ class TrainWidget:
             "cct": _("Two decoders (CCT)"),
             "rdrop": _("Two dropout passes (R-Drop)"),
             "bcp": _("Pasted both ways (BCP)"),
+            "supervised": _("Labelled images only"),
         }
         losses = _("weighted by region (MetaSSL)"), _("all alike (plain)")
         for text, minutes in presets:

@@ -1,7 +1,7 @@
 """What the first network sees in an image, as a short vector: for choosing cases that differ from each other.
 
 The deepest feature map of a U-Net, averaged over the image. It comes out of the pass that predicts the case, so it
-costs nothing; labelled cases, which are not predicted, go through the encoder alone.
+costs nothing; labelled cases, which are not predicted, take a pass of that one network.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class BottleneckMean:
     """Averages the network's bottleneck over every window that passes through it inside `with`."""
 
     def __init__(self, network: nn.Module) -> None:
-        self._stage = getattr(network, "bottleneck", None)
+        stages = {name.rpartition(".")[2]: stage for name, stage in network.named_modules()}
+        self._stage = stages.get("bottleneck")
         self._handle = None
         self._sum: torch.Tensor | None = None
         self._windows = 0
@@ -66,19 +67,16 @@ def shortened(vector: np.ndarray) -> np.ndarray:
 
 @torch.inference_mode()
 def image_features(network: nn.Module, image: np.ndarray, plan: Plan, device: torch.device) -> list[float] | None:
-    """The same vector for an image (C, z, y, x) on the plan's grid, from the encoder alone over the same windows."""
+    """The same vector for an image (C, z, y, x) on the plan's grid, from the same windows."""
     shape = image.shape[1:]
     patch = window_size(shape, plan)
     missing = [max(size - length, 0) for size, length in zip(patch, shape, strict=True)]
     image = np.pad(image, [(0, 0), *((m // 2, m - m // 2) for m in missing)], mode="edge")
     starts = [window_starts(n, size, OVERLAP) for n, size in zip(image.shape[1:], patch, strict=True)]
-    mean = BottleneckMean(network)
-    for corner in itertools.product(*starts):
-        inside = tuple(slice(first, first + size) for first, size in zip(corner, patch, strict=True))
-        window = np.ascontiguousarray(image[(slice(None), *inside)], np.float32)
-        features = torch.from_numpy(window)[None].to(device)
-        with autocast(device, plan.precision):
-            for stage in (network.input_block, *network.downsamples, network.bottleneck):
-                features = stage(features)
-        mean.add(features)
+    with BottleneckMean(network) as mean:
+        for corner in itertools.product(*starts):
+            inside = tuple(slice(first, first + size) for first, size in zip(corner, patch, strict=True))
+            window = np.ascontiguousarray(image[(slice(None), *inside)], np.float32)
+            with autocast(device, plan.precision):
+                network(torch.from_numpy(window)[None].to(device))
     return mean.vector()

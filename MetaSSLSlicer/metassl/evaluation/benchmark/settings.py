@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from metassl.evaluation.kept_settings import refuse_other_settings
 from metassl.jobs.hosts_catalog import HOSTS, LOSSES, SEMI_SUPERVISED
 from metassl.project.errors import MetaSSLError
 
@@ -48,14 +49,7 @@ class Settings:
         """
         asked = self.to_json()
         fixed = [*FIXED, *(["noisy"] if None not in (self.noisy, former.get("noisy")) else [])]
-        different = [
-            f"--{name} {asked[name]} (it has {former.get(name)})" for name in fixed if asked[name] != former.get(name)
-        ]
-        if different:
-            raise MetaSSLError(
-                f"{where} holds a benchmark with other settings: {', '.join(different)}; give the same ones to go on "
-                "with it, or another --out"
-            )
+        refuse_other_settings(asked, former, fixed, where, "a benchmark")
         return {
             **asked,
             "labelled": sorted({*asked["labelled"], *former["labelled"]}),

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from metassl.evaluation.kept_settings import refuse_other_settings
 from metassl.project.errors import MetaSSLError
 from metassl.selection import STRATEGIES
+from metassl.selection.cost import CASE_SECONDS, VOXEL_SECONDS
 
 MAY_GROW = ("strategies", "rounds", "seeds")
 """A simulation can be continued with more of these; everything else must stay."""
@@ -30,6 +32,8 @@ class Settings:
     device: str = "auto"
     pool: int | None = None
     fresh: bool = False
+    case_seconds: float = CASE_SECONDS
+    voxel_seconds: float = VOXEL_SECONDS
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "strategies": list(self.strategies)}
@@ -47,16 +51,9 @@ class Settings:
 
     def continues(self, former: dict[str, Any], where: object) -> None:
         """MetaSSLError when the results in the file `where` were made with other settings."""
-        different = [
-            f"--{name.replace('_', '-')} {value} (it has {former.get(name)})"
-            for name, value in self.to_json().items()
-            if name not in MAY_GROW and value != former.get(name)
-        ]
-        if different:
-            raise MetaSSLError(
-                f"{where} holds a simulation with other settings: {', '.join(different)}; give the same ones to go on "
-                "with it, or another --out"
-            )
+        asked = self.to_json()
+        fixed = [name for name in asked if name not in MAY_GROW]
+        refuse_other_settings(asked, former, fixed, where, "a simulation")
 
 
 def chosen_strategies(text: str) -> tuple[str, ...]:

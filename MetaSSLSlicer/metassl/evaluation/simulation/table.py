@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from metassl.evaluation.text import markdown_table, spread
-from metassl.selection.cost import CASE_SECONDS, VOXEL_SECONDS
 
 from .curves import Curve, Reached
 
@@ -52,9 +51,10 @@ def markdown(curves: Sequence[Curve], seeds: Sequence[int], settings: dict[str, 
         "",
         "*Labels to random*: how many labelled cases the mean curve takes, interpolated, to reach the Dice "
         "that random has at its end, and their share of those that random itself takes; in brackets how many "
-        f"seeds reach it. Minutes are assumed, not measured: {CASE_SECONDS:g} s per case and {VOXEL_SECONDS:g} s per "
-        "voxel that differs from the truth; the first cases, and those with more wrong voxels than structure, are "
-        "drawn from scratch. Mean Dice over minutes: up to the end of the cheapest strategy.",
+        f"seeds reach it. Minutes are assumed, not measured: {settings['case_seconds']:g} s per case and "
+        f"{settings['voxel_seconds']:g} s per voxel that differs from the truth; the first cases, and those with more "
+        "wrong voxels than structure, are drawn from scratch. Mean Dice over minutes: up to the end of the cheapest "
+        "strategy.",
         "",
     ]
     return "\n".join(lines)
