@@ -58,8 +58,9 @@ def test_every_plan_keeps_its_own_rules(name, device):
     for edge, stride in zip(plan.patch_zyx, plan.total_stride, strict=True):
         assert edge % stride == 0
         assert stride == 1 or edge // stride >= 4
-    assert plan.filters[0] == limits.first_filters
-    for level, filters in enumerate(plan.filters):
+    left_out = 0 if plan.strides[0] == (1, 1, 1) else 1
+    assert left_out <= limits.pools_first
+    for level, filters in enumerate(plan.filters, start=left_out):
         assert filters == min(limits.first_filters * 2**level, limits.max_filters)
     assert len(plan.filters) >= 3
     assert 1 <= plan.batch[0] <= limits.max_images and 1 <= plan.batch[1] <= limits.max_images
@@ -89,7 +90,7 @@ def test_a_small_image_is_taken_whole():
     assert plan.patch_zyx == (40, 56, 40)
     assert plan.spacing_zyx == (1, 1, 1)
     assert set(plan.kernels) == {(3, 3, 3)}
-    assert set(plan.strides[1:]) == {(2, 2, 2)}
+    assert set(plan.strides) == {(2, 2, 2)}
 
 
 def test_a_stack_of_thick_slices_is_pooled_in_the_plane_first():
@@ -97,8 +98,11 @@ def test_a_stack_of_thick_slices_is_pooled_in_the_plane_first():
     assert plan.is_stack
     assert plan.spacing_zyx == (10, 1.5625, 1.5625)
     # 10 / 1.5625 = 6.4: two halvings of the plane bring it to 6.25 mm, within twice 10 mm
-    assert plan.kernels[:3] == ((1, 3, 3), (1, 3, 3), (3, 3, 3))
-    assert plan.strides[:3] == ((1, 1, 1), (1, 2, 2), (1, 2, 2))
+    assert plan.kernels[:2] == ((1, 3, 3), (3, 3, 3))
+    assert plan.strides[:2] == ((1, 2, 2), (1, 2, 2))
+    gpu = make(HEART_STACK, "cuda")
+    assert gpu.kernels[:3] == ((1, 3, 3), (1, 3, 3), (3, 3, 3))
+    assert gpu.strides[:3] == ((1, 1, 1), (1, 2, 2), (1, 2, 2))
     assert plan.patch_zyx[0] in (8, 10) and min(plan.patch_zyx[1:]) >= 96
 
 
@@ -136,13 +140,13 @@ def test_the_plan_fits_the_memory_by_its_own_estimate():
         for device in ("cpu", "cuda"):
             plan = make(kind, device, memory * GIGABYTE)
             per_voxel = budget.bytes_per_voxel(plan.filters[0], plan.precision)
-            used = 2 * sum(plan.batch) * math.prod(plan.patch_zyx) * per_voxel
+            used = 2 * sum(plan.batch) * math.prod(plan.patch_zyx) / math.prod(plan.strides[0]) * per_voxel
             assert used <= 0.75 * memory * GIGABYTE, (kind, memory, device)
 
 
 def test_the_memory_estimate_covers_what_training_keeps():
     for kind in (BRAIN_CROP, HEART_STACK):
-        plan = make(kind)
+        plan = make(kind, "cuda")
         plan = replace(plan, filters=tuple(f // plan.filters[0] * 4 for f in plan.filters))
         kept = {}
 
@@ -197,9 +201,9 @@ def test_a_plan_survives_json(name):
         ("intensity", [{"scheme": "magic"}]),
         ("intensity", [{"scheme": "ct_window", "low": 1}]),
         ("intensity", []),
-        ("filters", [16, 32, 64]),
-        ("kernels", [[3, 3, 3]] * 3 + [[5, 3, 3]]),
-        ("strides", [[2, 2, 2]] * 4),
+        ("filters", [16, 32, 64, 64]),
+        ("kernels", [[3, 3, 3]] * 2 + [[5, 3, 3]]),
+        ("strides", [[4, 2, 2]] * 3),
         ("in_channels", 2),
         ("classes", 1),
         ("classes", True),
@@ -254,10 +258,22 @@ def test_a_gpu_trains_in_half_numbers_and_apples_in_full():
 
 
 def test_networks_and_inputs_share_one_memory_layout():
-    network = build_network(replace(make(BRAIN_CROP), filters=(2, 4, 4, 4))).eval()
+    network = build_network(replace(make(BRAIN_CROP), filters=(2, 4, 4))).eval()
     images = torch.from_numpy(np.random.default_rng(0).normal(size=(1, 1, 16, 16, 16))).float()
     with torch.no_grad():
         plain = network(images)
         layout = memory_format("cpu")
         fast = network.to(memory_format=layout)(images.contiguous(memory_format=layout))
     assert torch.allclose(plain, fast, atol=1e-4)
+
+
+def test_a_cpu_has_no_layer_at_full_resolution_but_the_last():
+    plan = make(BRAIN_CROP, "cpu")
+    network, seen = build_network(plan).eval(), []
+    for module in network.modules():
+        if isinstance(module, (torch.nn.Conv3d, torch.nn.ConvTranspose3d)):
+            module.register_forward_hook(lambda _module, _inputs, out: seen.append(tuple(out.shape[2:])))
+    with torch.no_grad():
+        network(torch.zeros(1, 1, *plan.patch_zyx))
+    assert seen.count(plan.patch_zyx) == 1 and seen[-1] == plan.patch_zyx
+    assert make(BRAIN_CROP, "cuda").strides[0] == (1, 1, 1)

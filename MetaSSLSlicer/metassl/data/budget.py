@@ -19,18 +19,25 @@ MAX_IMAGE_PATCHES = 128
 
 @dataclass(frozen=True)
 class Budget:
-    """Limits for one device. Voxels are per patch; images are per half of the batch."""
+    """Limits for one device. Voxels are per patch; images are per half of the batch.
+
+    pools_first: the network pools before its first level and has no layers at full resolution, where most of the
+    time goes; `first_filters` is then of the level that is left out.
+    """
 
     voxels: int
     stack_voxels: int
     first_filters: int
     max_filters: int
     max_images: int
+    pools_first: bool = False
 
 
 # Measured on two CPU cores: 90 000 voxels with (3, 3, 3) kernels and 210 000 voxels of a stack,
 # whose upper levels have (1, 3, 3) kernels and pool in the plane only, take similar time (1 : 1.5).
-CPU = Budget(90_000, 210_000, 8, 64, 1)
+# A step without the finest level takes a third of the time, and in the few minutes that people wait
+# for a CPU, steps are what is missing (docs/ABLATION.md).
+CPU = Budget(90_000, 210_000, 8, 64, 1, pools_first=True)
 CUDA = Budget(128**3, 128**3, 32, 320, 8)
 MPS = Budget(96**3, 96**3, 32, 256, 2)
 BUDGETS = {"cpu": CPU, "cuda": CUDA, "mps": MPS}

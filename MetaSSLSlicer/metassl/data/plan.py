@@ -16,7 +16,7 @@ from metassl.data.budget import (
     device_type,
 )
 from metassl.data.orientation import thick_slices
-from metassl.data.plan_rules import SCHEMES, problem_of
+from metassl.data.plan_rules import FEWEST_LEVELS, SCHEMES, problem_of
 from metassl.data.topology import Triple, plan_patch
 from metassl.project.errors import ProjectError
 
@@ -127,6 +127,8 @@ def make_plan(
     topology = plan_patch(shape, spacing, voxels)
     images = _images(topology.voxels, budget, precision, memory_bytes)
     channels = fingerprint["channels"]
+    filters = [min(budget.max_filters, budget.first_filters * 2**n) for n in range(len(topology.kernels))]
+    left_out = int(budget.pools_first and len(filters) > FEWEST_LEVELS)
     return Plan(
         axes=fingerprint["axes"],
         spacing_zyx=spacing,
@@ -134,12 +136,9 @@ def make_plan(
         patch_zyx=topology.patch_zyx,
         batch=(images, images),
         intensity=tuple(_intensity(channel) for channel in channels),
-        filters=tuple(
-            min(budget.max_filters, budget.first_filters * 2**level)
-            for level in range(len(topology.kernels))
-        ),
-        kernels=topology.kernels,
-        strides=topology.strides,
+        filters=tuple(filters[left_out:]),
+        kernels=topology.kernels[left_out:],
+        strides=topology.strides[left_out:],
         in_channels=len(channels),
         classes=int(num_classes),
         precision=precision,

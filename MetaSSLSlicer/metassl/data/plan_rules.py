@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from metassl.data.plan import Plan
 
+FEWEST_LEVELS = 3
+"""Of a DynUNet."""
+
 PRECISIONS = ("bf16", "fp16", "fp32")
 AXES = ("patient", "stack")
 SCHEMES = {"robust_zscore": (), "ct_window": ("low", "high", "mean", "std")}
@@ -35,13 +38,12 @@ def problem_of(plan: Plan) -> str:
             and all(_number(n, int) for n in plan.batch)
             and plan.batch[0] >= 1
             and plan.batch[1] >= 0,
-            "filters": len(plan.filters) >= 3
+            "filters": len(plan.filters) >= FEWEST_LEVELS
             and all(_number(f, int) and f > 0 for f in plan.filters),
             "kernels": len(plan.kernels) == len(plan.filters)
             and all(triple(k, int, 1) and set(k) <= {1, 3} for k in plan.kernels),
             "strides": len(plan.strides) == len(plan.filters)
-            and all(triple(s, int, 1) and set(s) <= {1, 2} for s in plan.strides)
-            and plan.strides[0] == (1, 1, 1),
+            and all(triple(s, int, 1) and set(s) <= {1, 2} for s in plan.strides),
             "in_channels": _number(plan.in_channels, int) and plan.in_channels >= 1,
             "intensity": len(plan.intensity) == plan.in_channels
             and all(_scheme_is_right(scheme) for scheme in plan.intensity),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from metassl.data.network import build_network, size_of
 from metassl.data.plan import Plan
 from metassl.hosts.base import Host
 from metassl.hosts.bcp import BidirectionalCopyPaste
@@ -38,8 +37,3 @@ def build_host(name: str, plan: Plan, loss: str = "metassl") -> Host:
     if loss not in LOSSES:
         raise MetaSSLError(f"there is no loss {loss!r}: choose one of {', '.join(LOSSES)}")
     return HOSTS[name](plan, loss)
-
-
-def pair_sizes(name: str, plan: Plan) -> tuple[str, str]:
-    """The sizes of a host's inference pair under a plan, as `size_of` tells them of a trained pair."""
-    return tuple(size_of(build_network(plan, size)) for size in HOSTS[name].pair_sizes)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from metassl.data.network import FULL, build_network, memory_format
+from metassl.data.network import build_network, memory_format
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.training.device import autocast
@@ -35,13 +35,11 @@ class Host(nn.Module, ABC):
     """
 
     name: str
-    pair_sizes = (FULL, FULL)
-    """Of the networks of the inference pair, as `build_network` takes them."""
 
     def __init__(self, plan: Plan, loss: str, networks: int, averaged: bool = True):
         super().__init__()
         self.plan, self.loss_name = plan, loss
-        self.networks = nn.ModuleList(build_network(plan, size) for size in self.pair_sizes[:networks])
+        self.networks = nn.ModuleList(build_network(plan) for _ in range(networks))
         self.averages = nn.ModuleList(frozen_copy(network) for network in self.networks if averaged)
         self.device, self.precision = torch.device("cpu"), "fp32"
 

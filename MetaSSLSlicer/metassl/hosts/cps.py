@@ -1,10 +1,9 @@
 """Cross Pseudo Supervision: two networks teach each other.
 
 Chen et al., Semi-Supervised Semantic Segmentation with Cross Pseudo Supervision, CVPR 2021: each network learns from
-the hard labels of the other, all voxels alike (plain). Four things are ours, in both losses, as this is the default
+the hard labels of the other, all voxels alike (plain). Three things are ours, in both losses, as this is the default
 recipe: labels come from the other network's moving average, patches are pasted (pasted.py) where the paper has
-CutMix, the networks warm up on labelled patches, and the second network is a light one. So the pair costs little more
-than one network, and stays two opinions to the end (docs/ABLATION.md).
+CutMix, and the networks warm up on labelled patches.
 """
 
 from __future__ import annotations
@@ -12,7 +11,6 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from metassl.data.network import FULL, LIGHT
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.hosts.base import StepOutput
@@ -24,7 +22,6 @@ class CrossPseudoSupervision(PastingHost):
     """Each network learns from the arg-max of the other's moving average."""
 
     name = "cps"
-    pair_sizes = (FULL, LIGHT)
 
     def __init__(self, plan: Plan, loss: str):
         super().__init__(plan, loss, networks=2)

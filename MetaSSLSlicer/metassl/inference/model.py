@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from metassl.data.network import FULL, build_network, size_of
+from metassl.data.network import build_network
 from metassl.data.plan import Plan
 from metassl.inference.error_model import ErrorModel
 from metassl.inference.region_map import SYMMETRIC
@@ -39,7 +39,6 @@ class TrainedModel:
             path,
             {
                 "networks": [network.state_dict() for network in self.networks],
-                "sizes": [size_of(network) for network in self.networks],
                 "plan": self.plan.to_json(),
                 "thresholds": self.thresholds.cpu(),
                 "values": list(self.values),
@@ -57,9 +56,8 @@ class TrainedModel:
         try:
             plan = Plan.from_json(content["plan"])
             networks = []
-            sizes = content.get("sizes", (FULL, FULL))
-            for state, size in zip(content["networks"], sizes, strict=True):
-                network = build_network(plan, size)
+            for state in content["networks"]:
+                network = build_network(plan)
                 network.load_state_dict(state)
                 networks.append(network.to(device).eval())
             return TrainedModel(
@@ -73,7 +71,7 @@ class TrainedModel:
                 _error_model(content.get("error_model"), plan),
                 content.get("definition", SYMMETRIC),
             )
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (KeyError, TypeError, RuntimeError) as error:
             raise ProjectError(f"{path} is not a MetaSSL model: {error}".splitlines()[0]) from error
 
 

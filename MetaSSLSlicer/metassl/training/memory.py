@@ -53,8 +53,7 @@ def smaller_patch(plan: Plan) -> tuple[int, ...] | None:
 
 
 def use_gradient_checkpointing(network: torch.nn.Module) -> None:
-    """Recompute each stage of a U-Net in the backward pass instead of keeping its activations."""
-    network = getattr(network, "unet", network)
+    """Recompute each stage of a DynUNet in the backward pass instead of keeping its activations."""
     stages = [network.input_block, network.bottleneck, *network.downsamples, *network.upsamples]
     for stage in stages:
         forward = stage.forward

@@ -17,10 +17,9 @@ from pathlib import Path
 import torch
 
 from metassl.data.augment import Augmentation
-from metassl.data.network import size_of
 from metassl.data.plan import Plan
 from metassl.data.streams import PatchSampler
-from metassl.hosts import Host, build_host, pair_sizes
+from metassl.hosts import Host, build_host
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.labelled_cases import write_labelled_cases
 from metassl.inference.measured import measured_error_rates
@@ -115,11 +114,6 @@ class Job:
             self.emit(
                 "warning",
                 message=f"round {number:04d} has other labels or another host: starting afresh",
-            )
-            return None
-        if pair_sizes(model.host, model.plan) != tuple(map(size_of, model.networks)):
-            self.emit(
-                "warning", message=f"round {number:04d} was trained by an older version: starting afresh"
             )
             return None
         return model
