@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from metassl.data.augment import Augmentation
 from metassl.data.fingerprint import fingerprint
-from metassl.data.network import FULL, LIGHT
 from metassl.data.plan import Plan, make_plan
 from metassl.data.preprocess import labels_to_grid, to_grid
 from metassl.data.streams import Batch, PatchSampler, PreparedCase
@@ -38,6 +37,7 @@ from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.region_map import region_map
 from metassl.inference.sliding_window import predict_pair
 from metassl.project.images import read_image, read_labels
+from metassl.training import loop
 from metassl.training.loop import Trainer
 from metassl.training.schedule import Budget
 
@@ -48,8 +48,6 @@ LABELLED = 3
 
 class OneNetwork(CrossPseudoSupervision):
     """The default recipe with a single network, taught by its own moving average."""
-
-    pair_sizes = (FULL, FULL)
 
     def __init__(self, plan: Plan, loss: str):
         super(CrossPseudoSupervision, self).__init__(plan, loss, networks=1)
@@ -70,14 +68,6 @@ class OneNetwork(CrossPseudoSupervision):
         return self.averages[0], self.averages[0]
 
 
-class TwoFull(CrossPseudoSupervision):
-    pair_sizes = (FULL, FULL)
-
-
-class TwoLight(CrossPseudoSupervision):
-    pair_sizes = (LIGHT, LIGHT)
-
-
 @dataclass(frozen=True)
 class Variant:
     """host builds the host; the rest is what differs from the default."""
@@ -87,7 +77,8 @@ class Variant:
     all_labels: bool = False
     augmentation: dict[str, Any] = field(default_factory=dict)
     patch_share: float = 1.0
-    constants: dict[tuple[Any, str], float] = field(default_factory=dict)
+    full_resolution: bool = False
+    constants: dict[tuple[Any, str], Any] = field(default_factory=dict)
 
 
 STRONG = {"rotation": 0.4, "scale": (0.75, 1.35), "elastic_voxels": 1.5, "contrast": (0.65, 1.5), "gamma": 0.6}
@@ -99,16 +90,15 @@ VARIANTS = {
     "supervised, all labels": Variant(HOSTS["supervised"], "plain", all_labels=True),
     "one network": Variant(OneNetwork),
     "one network, plain loss": Variant(OneNetwork, "plain"),
-    "two full networks": Variant(TwoFull),
-    "two light networks": Variant(TwoLight),
+    "a level at full resolution": Variant(full_resolution=True),
     "half the patch": Variant(patch_share=0.8),
-    "a quarter of the patch": Variant(patch_share=0.6),
     "unlabelled voxels count 1": Variant(constants={(pasted, "UNLABELLED_WEIGHT"): 1.0}),
     "unlabelled voxels count 0": Variant(constants={(pasted, "UNLABELLED_WEIGHT"): 0.0}),
     "warm-up 40 %": Variant(constants={(module, "WARM_UP"): 0.4 for module in (pasted, pasting, cps)}),
     "mirrored left-right": Variant(augmentation={"mirror_axes": (2,)}),
     "stronger augmentation": Variant(augmentation=STRONG),
     "weaker augmentation": Variant(augmentation=WEAK),
+    "Adam's usual memory": Variant(constants={(loop, "BETAS"): (0.9, 0.999)}),
     "Mean Teacher, plain": Variant(HOSTS["mt"], "plain"),
     "Mean Teacher, MetaSSL": Variant(HOSTS["mt"]),
 }
@@ -137,6 +127,8 @@ def train(variant: Variant, plan: Plan, cases: dict, split: dict, minutes: float
     labelled = order if variant.all_labels else order[:LABELLED]
     others = [PreparedCase(c, cases[c].image) for c in order if c not in labelled]
     plan = replace(plan, patch_zyx=smaller(plan, variant.patch_share))
+    if variant.full_resolution:
+        plan = with_finest_level(plan)
     torch.manual_seed(seed)
     with tempfile.TemporaryDirectory() as folder:
         for (module, name), value in variant.constants.items():
@@ -169,6 +161,16 @@ def smaller(plan: Plan, share: float) -> tuple[int, ...]:
     return tuple(
         max(int(length * share) // stride, 1) * stride
         for length, stride in zip(plan.patch_zyx, plan.total_stride, strict=True)
+    )
+
+
+def with_finest_level(plan: Plan) -> Plan:
+    """The network that a GPU would get, with the filters that a CPU can afford."""
+    return replace(
+        plan,
+        strides=((1, 1, 1), *plan.strides),
+        kernels=(plan.kernels[0], *plan.kernels),
+        filters=(plan.filters[0] // 2, *plan.filters),
     )
 
 

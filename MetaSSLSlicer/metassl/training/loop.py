@@ -16,6 +16,7 @@ from metassl.training.checkpoint import load_checkpoint, save_checkpoint
 from metassl.training.device import memory_in_use_mb
 from metassl.training.schedule import Budget, learning_rate
 
+BETAS = (0.9, 0.98)  # a memory of 50 steps, not of 1000: a few minutes have not many more
 PROGRESS_SECONDS = 1.0
 CHECKPOINT_SECONDS = 30.0
 FIRST_PLANNED_STEP = 12
@@ -61,7 +62,7 @@ class Trainer:
         self.emit, self.stop_requested, self.validate = emit, stop_requested, validate
         self.base_lr, self.gradient_norm = base_lr, gradient_norm
         self.parameters = list(host.trained_parameters())
-        self.optimizer = torch.optim.AdamW(self.parameters, lr=base_lr, weight_decay=weight_decay)
+        self.optimizer = torch.optim.AdamW(self.parameters, base_lr, BETAS, weight_decay=weight_decay)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
         self.step = 0
         self.started = time.monotonic() if started is None else started
