@@ -51,6 +51,9 @@ def test_the_four_regions_follow_their_definition():
     assert maps.regions.flatten().tolist() == [UC, US, DC, DS]
     swapped = region_map(pair[1], pair[0], thresholds.flip(1))
     assert torch.equal(maps.regions, swapped.regions)
+    sure_of_the_other = [torch.tensor([0.9, 0.1]), torch.tensor([0.45, 0.55])]
+    both = region_map(*[p[:, None, None, None] for p in sure_of_the_other], thresholds)
+    assert both.regions.item() == DC, "the surer one decides"
     assert region_map(*pair, thresholds[0]).regions.flatten().tolist() == [UC, US, DC, DC], "an older model"
     assert region_map(*pair, thresholds[0], OFFICIAL).regions.flatten().tolist() == [UC, US, DS, DC]
 
@@ -66,12 +69,12 @@ def pair_of(first, second):
 
 
 def test_thresholds_are_mean_confidences_round_the_structure_and_of_their_own_where_networks_differ():
-    far = [0.0] * 5  # sure background: more than two voxels from what is predicted
-    pair = pair_of([0.75, 0.875, 0.375, 0.25, 0.125, *far], [0.75, 0.75, 0.625, 0.25, 0.125, *far])
+    far = [0.0] * 5  # sure background, of which only the first lies within two voxels of what is predicted
+    pair = pair_of([0.75, 0.875, 0.25, 0.375, 0.125, *far], [0.75, 0.75, 0.625, 0.75, 0.125, *far])
     agreeing, differing = calibrate_thresholds([pair], 2)
-    assert agreeing[0].tolist() == pytest.approx([(0.625 + 0.75) / 2, (0.75 + 0.875) / 2])
-    assert differing[0].tolist() == pytest.approx([0.625, 0.9]), "0.9: it says structure nowhere where they differ"
-    assert differing[1].tolist() == pytest.approx([0.9, 0.625])
+    assert agreeing[0].tolist() == pytest.approx([(0.75 + 0.625 + 0.875 + 1) / 4, (0.75 + 0.875) / 2])
+    assert differing[0].tolist() == pytest.approx([0.75, 0.9]), "the surer of the two; 0.9 where it never was"
+    assert differing[1].tolist() == pytest.approx([0.9, 0.75])
 
 
 def test_the_official_thresholds_are_means_over_all_voxels():

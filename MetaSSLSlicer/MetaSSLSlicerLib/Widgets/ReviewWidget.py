@@ -103,8 +103,8 @@ class ReviewWidget:
         explanations = {
             "UC": _("Both networks say the same, and both are sure"),
             "US": _("Both networks say the same, but at least one is not sure"),
-            "DC": _("The networks differ, though at least one is sure"),
-            "DS": _("The networks differ, and neither is sure"),
+            "DC": _("The networks differ, and one is surer than usual there"),
+            "DS": _("The networks differ, and both waver"),
         }
         for region in REGIONS:
             check = self._part("check", region.key)

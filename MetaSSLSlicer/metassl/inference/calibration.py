@@ -24,9 +24,9 @@ def calibrate_thresholds(
 ) -> torch.Tensor:
     """float32 (2, 2, K): where both networks agree and where they differ, of network n, for predicted class k.
 
-    predictions: softmax arrays (2, K, z, y, x), one per case. Where they differ, the mean is over such voxels alone,
-    since both are less sure there than anywhere else. With the definition OFFICIAL every voxel counts in one mean.
-    A class that no such voxel was predicted as keeps 0.9.
+    predictions: softmax arrays (2, K, z, y, x), one per case. The second row is the mean over the voxels in which they
+    differ and network n is the surer: there both are less sure than anywhere else. With the definition OFFICIAL every
+    voxel counts in one mean. A class that no such voxel was predicted as keeps 0.9.
     """
     sums = torch.zeros(2, 2, classes, dtype=torch.float64)
     counts = torch.zeros(2, 2, classes, dtype=torch.float64)
@@ -38,8 +38,10 @@ def calibrate_thresholds(
             confidence, labels = softmax.max(1)
             differ = labels[0] != labels[1]
             inside = torch.ones_like(differ) if everywhere else torch.from_numpy(near[plane])
-            for row, chosen in enumerate((inside, inside if everywhere else differ)):
-                for network in range(2):
+            first = confidence[0] >= confidence[1]
+            surer = [inside, inside] if everywhere else [differ & first, differ & ~first]
+            for row, per_network in enumerate(([inside, inside], surer)):
+                for network, chosen in enumerate(per_network):
                     found = labels[network][chosen]
                     values = confidence[network][chosen].double()
                     sums[row, network] += torch.bincount(found, values, classes)

@@ -1,10 +1,10 @@
-"""The region map that is shown: symmetric in the two predictions (METHOD.md, section 8).
+"""The region map that is shown: symmetric in the two predictions (METHOD.md, section 8; docs/REGION_MAP.md).
 
 Unanimous: both arg-max labels agree. A prediction is confident in a voxel when its top probability lies above the
 calibrated threshold of the class that it predicts there.
 
-    UC  agree, both confident            DC  differ, at least one confident
-    US  agree, otherwise                 DS  differ, neither confident
+    UC  agree, both confident            DC  differ, the surer of the two is confident
+    US  agree, otherwise                 DS  differ, otherwise
 
 Two networks that differ are both less sure than elsewhere, so with one threshold for all voxels DC is all but empty.
 SYMMETRIC therefore has thresholds of their own for voxels in which they differ (calibration.py); OFFICIAL is section 8
@@ -64,27 +64,19 @@ def region_map(
     """
     agreeing, differing = thresholds.to(first) if thresholds.dim() == 3 else [thresholds.to(first)] * 2
     (confidence_1, labels_1), (confidence_2, labels_2) = top_class(first), top_class(second)
-    agree = labels_1 == labels_2
-    confident_1 = _confident(labels_1, confidence_1, agree, agreeing[0], differing[0])
-    confident_2 = _confident(labels_2, confidence_2, agree, agreeing[1], differing[1])
-    both = confident_1 & confident_2
-    unanimous = torch.where(both, UC, US)
-    discrepant = torch.where(both if definition == OFFICIAL else confident_1 | confident_2, DC, DS)
-    regions = torch.where(agree, unanimous, discrepant).to(torch.uint8)
+    confident_1 = is_confident(labels_1, confidence_1, agreeing[0])
+    confident_2 = is_confident(labels_2, confidence_2, agreeing[1])
+    sure = confident_1 & confident_2
+    unanimous = torch.where(sure, UC, US)
+    if definition != OFFICIAL:
+        sure = torch.where(
+            confidence_1 >= confidence_2,
+            is_confident(labels_1, confidence_1, differing[0]),
+            is_confident(labels_2, confidence_2, differing[1]),
+        )
+    discrepant = torch.where(sure, DC, DS)
+    regions = torch.where(labels_1 == labels_2, unanimous, discrepant).to(torch.uint8)
     mean = (first + second) / 2
     total = entropy(mean)
     mutual = (total - (entropy(first) + entropy(second)) / 2).clamp_min(0)
     return Maps(top_class(mean)[1], regions, total, mutual)
-
-
-def _confident(
-    labels: torch.Tensor,
-    confidence: torch.Tensor,
-    agree: torch.Tensor,
-    agreeing: torch.Tensor,
-    differing: torch.Tensor,
-) -> torch.Tensor:
-    if torch.equal(agreeing, differing):
-        return is_confident(labels, confidence, agreeing)
-    sure = is_confident(labels, confidence, agreeing)
-    return torch.where(agree, sure, is_confident(labels, confidence, differing))

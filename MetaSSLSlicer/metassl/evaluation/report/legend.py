@@ -14,7 +14,7 @@ from .words import REGION_TITLES, percent, percent_interval
 _MEANING = {
     "UC": "Both networks say the same and are sure of it.",
     "US": "Both say the same and at least one is not sure. Borders often look like this.",
-    "DC": "They say different things and at least one is surer than usual in such places: one of them is mistaken.",
+    "DC": "They say different things and one is surer than usual in such places: one of them is mistaken.",
     "DS": "They say different things and neither is sure: the image may leave it open.",
 }
 
