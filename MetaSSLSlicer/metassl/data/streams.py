@@ -162,3 +162,23 @@ class Prefetcher:
         self._thread.join(timeout=30)
 
 
+class OnDemand:
+    """Makes every batch when it is asked for.
+
+    On a CPU a thread beside the training step would compete for its cores: measured on two of them, making batches
+    ahead, which is a sixth of the work, made the step 1.9 times as long.
+    """
+
+    def __init__(self, make: Callable[[int], Batch], start: int):
+        self._make, self._next = make, start
+        self.waited = 0.0
+
+    def get(self) -> Batch:
+        begin = time.perf_counter()
+        batch = self._make(self._next)
+        self._next += 1
+        self.waited += time.perf_counter() - begin
+        return batch
+
+    def close(self) -> None:
+        """Nothing runs."""

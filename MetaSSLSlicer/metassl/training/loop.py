@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from metassl.data.streams import Batch, PatchSampler, Prefetcher
+from metassl.data.streams import Batch, OnDemand, PatchSampler, Prefetcher
 from metassl.hosts.base import Host, StepOutput
 from metassl.project.errors import MetaSSLError
 from metassl.training.checkpoint import load_checkpoint, save_checkpoint
@@ -78,7 +78,8 @@ class Trainer:
     def run(self) -> None:
         """Train until the budget is spent. Raises Stopped after a graceful stop."""
         self.host.train()
-        batches = Prefetcher(self.sampler.batch, self.step)
+        stream = OnDemand if self.device.type == "cpu" else Prefetcher
+        batches = stream(self.sampler.batch, self.step)
         try:
             while not self.finished:
                 begin, waited = time.perf_counter(), batches.waited
