@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from metassl.data.augment import Augmentation, random_view
-from metassl.data.streams import PatchSampler, Prefetcher, PreparedCase
+from metassl.data.streams import OnDemand, PatchSampler, Prefetcher, PreparedCase
 from metassl.hosts import HOSTS, build_host
 from metassl.jobs.hosts_catalog import SEMI_SUPERVISED
 from metassl.project.errors import MetaSSLError
@@ -79,6 +79,15 @@ def test_voxels_outside_the_image_are_not_annotated():
     )
     assert (label == 255).sum() == 16**3 - 8**3
     assert torch.equal(label[4:12, 4:12, 4:12], torch.from_numpy(case.label).long())
+
+
+def test_batches_made_ahead_and_on_demand_are_the_same_from_the_asked_step_on():
+    for start in (0, 7):
+        ahead, on_demand = Prefetcher(str, start), OnDemand(str, start)
+        expected = [str(start + number) for number in range(6)]
+        assert [ahead.get() for _ in expected] == [on_demand.get() for _ in expected] == expected
+        ahead.close()
+        on_demand.close()
 
 
 def test_an_error_while_making_a_batch_reaches_the_training_thread():
