@@ -25,6 +25,7 @@ def plan_for(patch: tuple[int, int, int], device: torch.device) -> Plan:
     kernels, strides = levels(patch, (1.0, 1.0, 1.0))
     budget = BUDGETS[device.type]
     filters = [min(budget.max_filters, budget.first_filters * 2**i) for i in range(len(kernels))]
+    left_out = int(budget.pools_first)
     return Plan(
         axes="patient",
         spacing_zyx=(1.0, 1.0, 1.0),
@@ -32,9 +33,9 @@ def plan_for(patch: tuple[int, int, int], device: torch.device) -> Plan:
         patch_zyx=patch,
         batch=(1, 1),
         intensity=({"scheme": "robust_zscore"},),
-        filters=tuple(filters),
-        kernels=tuple(kernels),
-        strides=tuple(strides),
+        filters=tuple(filters[left_out:]),
+        kernels=tuple(kernels[left_out:]),
+        strides=tuple(strides[left_out:]),
         in_channels=1,
         classes=3,
         precision=choose_precision(device.type),
