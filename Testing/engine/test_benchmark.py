@@ -48,14 +48,14 @@ def killed_after_the_first_run(command: list[str], out: Path) -> None:
 def test_a_killed_benchmark_goes_on_and_more_can_be_added(data, tmp_path, capsys, monkeypatch):
     out = tmp_path / "run.json"
     killed_after_the_first_run(words(data, out, "--losses", "plain"), out)
-    first = json.loads(out.read_text())["runs"][0]
+    first = json.loads(out.read_text("utf-8"))["runs"][0]
     assert (first["host"], first["loss"], first["labelled"]) == ("supervised", "plain", 1)
 
     with trainings_in_this_process(monkeypatch):
         assert main(words(data, out, "--losses", "plain")) == 0
         told = capsys.readouterr()
         assert "[3/3] seed 0, 1 labelled, mt plain: Dice" in told.err and "left" in told.err
-        content = json.loads(out.read_text())
+        content = json.loads(out.read_text("utf-8"))
         assert content["runs"][0] == first
         assert [(run["host"], run["labelled"]) for run in content["runs"]] == [
             ("supervised", 1),
@@ -66,17 +66,17 @@ def test_a_killed_benchmark_goes_on_and_more_can_be_added(data, tmp_path, capsys
         assert len(project.rounds()) == 3, "a training was done twice"
 
         assert main(words(data, out, "--losses", "metassl", "--noisy", "0.3")) == 0
-        content = json.loads(out.read_text())
+        content = json.loads(out.read_text("utf-8"))
         assert content["settings"]["losses"] == ["plain", "metassl"] and content["settings"]["noisy"] == 0.3
         clean, noisy = content["runs"][3:]
         assert (clean["loss"], clean["noisy"], noisy["loss"], noisy["noisy"]) == ("metassl", None, "metassl", 0.3)
         assert "metassl - plain" in capsys.readouterr().out
         assert out.with_suffix(".md").exists() and out.with_suffix(".svg").exists()
 
-        before = out.read_text()
+        before = out.read_text("utf-8")
         assert main(words(data, out, "--iterations", "3")) == 2
         assert "--iterations 3 (it has 2)" in capsys.readouterr().err
-        assert out.read_text() == before and len(project.rounds()) == 5
+        assert out.read_text("utf-8") == before and len(project.rounds()) == 5
 
     experiment = Experiment.open(tmp_path / "run", data)
     for run in content["runs"]:

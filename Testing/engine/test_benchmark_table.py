@@ -119,11 +119,11 @@ def test_page_and_plot_come_from_the_results_file_alone(content, tmp_path, capsy
     rows = json.loads(capsys.readouterr().out)["rows"]
     metassl = next(row for row in rows if row["loss"] == "metassl" and row["noisy"] is None)
     assert metassl["metassl_minus_plain"] == {"mean": pytest.approx(0.02), "error": pytest.approx(0.01), "pairs": 2}
-    page = out.with_suffix(".md").read_text()
+    page = out.with_suffix(".md").read_text("utf-8")
     assert "| 3 | cps | metassl | 0.740 ± 0.014 | - |" in page and "(results.svg)" in page and "2 minutes" in page
-    first = (page, out.with_suffix(".svg").read_text())
+    first = (page, out.with_suffix(".svg").read_text("utf-8"))
     write_outcome(out)
-    assert first == (out.with_suffix(".md").read_text(), out.with_suffix(".svg").read_text())
+    assert first == (out.with_suffix(".md").read_text("utf-8"), out.with_suffix(".svg").read_text("utf-8"))
 
 
 def test_the_plot_shows_both_losses_with_their_spread_and_floor_and_ceiling(content, tmp_path):

@@ -51,10 +51,10 @@ def killed_after_the_first_point(command: list[str], out: Path) -> None:
 def test_a_killed_simulation_goes_on_and_ends_with_table_and_plot(data, tmp_path, capsys):
     out = tmp_path / "run.json"
     killed_after_the_first_point(words(data, out, 1), out)
-    first = json.loads(out.read_text())["seeds"][0]["first"]
+    first = json.loads(out.read_text("utf-8"))["seeds"][0]["first"]
 
     assert main(words(data, out, 2)) == 0  # goes on with the round that was cut short, and adds another
-    content = json.loads(out.read_text())
+    content = json.loads(out.read_text("utf-8"))
     seed = content["seeds"][0]
     project = Project.open(tmp_path / "run")
     points = seed["strategies"]["discrepancy"]
@@ -75,9 +75,9 @@ def test_a_killed_simulation_goes_on_and_ends_with_table_and_plot(data, tmp_path
     assert "discrepancy" in capsys.readouterr().out
     assert out.with_suffix(".md").exists() and out.with_suffix(".svg").exists()
 
-    written = out.read_text()
+    written = out.read_text("utf-8")
     assert main(words(data, out, 2)) == 0 and len(project.rounds()) == 3
-    assert json.loads(out.read_text()) == json.loads(written)
+    assert json.loads(out.read_text("utf-8")) == json.loads(written)
     assert main([*words(data, out, 2), "--host", "mt"]) == 2
     assert "--host mt (it has cps)" in capsys.readouterr().err
 

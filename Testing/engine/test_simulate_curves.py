@@ -106,9 +106,9 @@ def test_table_and_plot_are_made_from_the_file_alone(tmp_path, capsys):
     assert main(["simulate", "--table", "--out", str(out), "--json"]) == 0
     told = capsys.readouterr()
     assert "discrepancy" in told.err and json.loads(told.out)["seeds"] == [0, 1]
-    page = out.with_suffix(".md").read_text()
+    page = out.with_suffix(".md").read_text("utf-8")
     assert "| discrepancy | 0.810 ± 0.014 |" in page and "simulate.svg" in page and "5 iterations" in page
-    drawing = ElementTree.fromstring(out.with_suffix(".svg").read_text())
+    drawing = ElementTree.fromstring(out.with_suffix(".svg").read_text("utf-8"))
     texts = ["".join(each.itertext()) for each in drawing.iter() if each.tag.endswith("text")]
     assert {"random", "discrepancy", "labelled cases"} <= set(texts)
     assert len([each for each in drawing.iter() if each.tag.endswith("circle")]) == 2 * 2 * 3

@@ -54,7 +54,7 @@ def test_the_command_compares_all_methods_and_keeps_the_figures(trained, tiny_pl
     assert rows["mutual information of the pair"]["ece"] is None
     assert all(0 <= row["auroc"] <= 1 and row["ece_calibrated"] is not None for row in result["methods"])
     assert rows[NAMES[0]]["dice"] == rows[NAMES[1]]["dice"] and len(result["cases"]) == 3
-    assert json.loads(out.read_text())["methods"] == result["methods"]
+    assert json.loads(out.read_text("utf-8"))["methods"] == result["methods"]
     assert "errors in top 1/5/10/15 %" in printed.err and "P(error)" in printed.err
 
 
