@@ -53,6 +53,16 @@ class TestMeanTeacher(HostChecks):
         for before, after in zip(start, host.averages.parameters(), strict=True):
             torch.testing.assert_close(after, before + 0.01)
 
+    def test_in_a_short_training_the_teacher_follows_faster(self, plan):
+        host = fresh_host(self.name, plan)
+        start = [p.clone() for p in host.averages.parameters()]
+        with torch.no_grad():
+            for parameter in host.networks.parameters():
+                parameter.add_(1.0)
+        host.after_step(150, total=200)  # its memory: a twentieth of 200 steps
+        for before, after in zip(start, host.averages.parameters(), strict=True):
+            torch.testing.assert_close(after, before + 0.1)
+
 
 def test_noise_is_bounded_and_drawn_anew():
     images = torch.zeros(1, 1, 8, 8, 8)

@@ -16,6 +16,7 @@ from metassl.data.streams import Batch
 from metassl.training.device import autocast
 
 EMA_DECAY = 0.99
+EMA_SHARE = 0.05  # of the planned steps
 
 
 @dataclass
@@ -81,10 +82,15 @@ class Host(nn.Module, ABC):
         return self.log_softmax(network, images).exp()
 
     @torch.no_grad()
-    def after_step(self, step: int) -> None:
-        """Move the averages: decay min(1 - 1/(t+1), 0.99), so that step 0 copies."""
+    def after_step(self, step: int, total: int = 0) -> None:
+        """Move the averages: decay min(1 - 1/(t+1), 0.99), so that step 0 copies.
+
+        total: planned steps, 0 where unknown. With few of them an average over 100 would never catch up, so it reaches
+        over a twentieth of them at most.
+        """
+        decay = min(EMA_DECAY, 1.0 - 1.0 / max(EMA_SHARE * total, 1.0)) if total else EMA_DECAY
         for network, average in zip(self.networks, self.averages, strict=bool(self.averages)):
-            follow(average, network, step, EMA_DECAY)
+            follow(average, network, step, decay)
 
 
 @torch.no_grad()

@@ -126,7 +126,7 @@ class Trainer:
         if self.scaler.is_enabled() or torch.isfinite(norm):
             self.scaler.step(self.optimizer)
             self.scaler.update()
-            self.host.after_step(self.step)
+            self.host.after_step(self.step, self.budget.total)
             self.bad_steps = 0
         else:
             self._refuse(batch)
