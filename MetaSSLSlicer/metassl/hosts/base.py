@@ -16,7 +16,7 @@ from metassl.data.streams import Batch
 from metassl.training.device import autocast
 
 EMA_DECAY = 0.99
-EMA_SHARE = 0.05  # of the planned steps
+EMA_SHARE, EMA_FEWEST = 0.05, 10  # of the planned steps; steps
 
 
 @dataclass
@@ -86,9 +86,9 @@ class Host(nn.Module, ABC):
         """Move the averages: decay min(1 - 1/(t+1), 0.99), so that step 0 copies.
 
         total: planned steps, 0 where unknown. With few of them an average over 100 would never catch up, so it reaches
-        over a twentieth of them at most.
+        over a twentieth of them at most (but 10).
         """
-        decay = min(EMA_DECAY, 1.0 - 1.0 / max(EMA_SHARE * total, 1.0)) if total else EMA_DECAY
+        decay = min(EMA_DECAY, 1.0 - 1.0 / max(EMA_SHARE * total, EMA_FEWEST)) if total else EMA_DECAY
         for network, average in zip(self.networks, self.averages, strict=bool(self.averages)):
             follow(average, network, step, decay)
 

@@ -16,11 +16,11 @@ from metassl.hosts.base import Host, StepOutput, follow, frozen_copy
 from metassl.hosts.pasted import weighted_supervision
 from metassl.hosts.weighting import RegionWeighting
 
-RECENT_DECAY = 0.9
+RECENT_DECAY = 0.8
 
 
 class Supervised(Host):
-    """The pair is two moving averages of one network, over about 100 steps and over about 10.
+    """The pair is two moving averages of one network, over about 100 steps and over about 5.
 
     So what is shown is the prediction of averages, which are better than the network, and the two still differ where
     the training has not settled.
