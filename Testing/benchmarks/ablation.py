@@ -27,7 +27,7 @@ from metassl.data.plan import Plan, make_plan
 from metassl.data.preprocess import labels_to_grid, to_grid
 from metassl.data.streams import Batch, PatchSampler, PreparedCase
 from metassl.evaluation.metrics import dice
-from metassl.evaluation.region_errors import RegionErrors, foreground_band
+from metassl.evaluation.region_errors import BAND_VOXELS, RegionErrors, foreground_band
 from metassl.evaluation.uncertainty import UncertaintyScore
 from metassl.hosts import HOSTS, cps, pasted, pasting
 from metassl.hosts.base import Host, StepOutput
@@ -182,7 +182,7 @@ def measure(pair, cases: list[PreparedCase], plan: Plan, pool: list[np.ndarray] 
         maps = region_map(*torch.from_numpy(softmax.astype(np.float32)), thresholds)
         found = maps.classes.numpy()
         scores.append([dice(found == k, case.label == k) for k in range(1, plan.classes)])
-        band = foreground_band(found, case.label, 3) & (case.label != 255)
+        band = foreground_band(found, case.label, BAND_VOXELS) & (case.label != 255)
         wrong = found != case.label
         errors.add(maps.regions.numpy(), wrong, band)
         doubt.add(maps.uncertainty.numpy(), wrong, band)

@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from metassl.data.preprocess import to_grid
-from metassl.evaluation.measure import BAND_VOXELS
-from metassl.evaluation.region_errors import RegionErrors, foreground_band
+from metassl.evaluation.region_errors import BAND_VOXELS, RegionErrors, foreground_band
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import model_round

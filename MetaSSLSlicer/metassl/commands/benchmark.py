@@ -24,7 +24,7 @@ from metassl.jobs.hosts_catalog import HOSTS, LOSSES
 from metassl.project.errors import ProjectError
 
 from .console import Console, command_line, duration
-from .options import add_device_option, add_json_option, count, minutes
+from .options import add_device_option, add_json_option, add_results_options, count, minutes, results_file
 
 SUMMARY = "compare the hosts, with and without MetaSSL"
 
@@ -43,10 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
     parser.add_argument("--noisy", type=_share, metavar="SHARE", help="also with so many annotations wrong, e.g. 0.3")
     add_device_option(parser)
-    parser.add_argument("--work", type=Path, metavar="DIR", help="where it trains (default: OUT without its suffix)")
-    out = Path("results.json")
-    parser.add_argument("--out", type=Path, default=out, metavar="FILE", help=f"default: {out}")
-    parser.add_argument("--table", action="store_true", help="only make table and plot from --out again")
+    add_results_options(parser, "results.json")
     add_json_option(parser)
 
 
@@ -55,9 +52,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.evaluation.benchmark.summary import known_seeds
     from metassl.evaluation.benchmark.table import main_rows, noisy_rows, structure_rows
 
-    out = arguments.out
-    if out.suffix != ".json":
-        raise ProjectError(f"--out {out} does not end in .json: the table and the plot are written beside it")
+    out = results_file(arguments)
     failed = {} if arguments.table else _benchmark(arguments, console)
     summary = write_outcome(out)
     seeds = known_seeds(summary.rows)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
+
+from metassl.project.errors import ProjectError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -15,6 +18,21 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
 def add_device_option(parser: argparse.ArgumentParser, default: str | None = "auto") -> None:
     """--device; with the default None the project's own choice stands."""
     parser.add_argument("--device", choices=DEVICES, default=default, help="default: the GPU if there is one")
+
+
+def add_results_options(parser: argparse.ArgumentParser, default: str) -> None:
+    """--work, --out and --table, of commands whose results file can be added to."""
+    parser.add_argument("--work", type=Path, metavar="DIR", help="where it trains (default: OUT without its suffix)")
+    parser.add_argument("--out", type=Path, default=Path(default), metavar="FILE", help=f"default: {default}")
+    parser.add_argument("--table", action="store_true", help="only make table and plot from --out again")
+
+
+def results_file(arguments: argparse.Namespace) -> Path:
+    """What --out says; ProjectError when table and plot could not be named after it."""
+    out = arguments.out
+    if out.suffix != ".json":
+        raise ProjectError(f"--out {out} does not end in .json: the table and the plot are written beside it")
+    return out
 
 
 def minutes(text: str) -> float:

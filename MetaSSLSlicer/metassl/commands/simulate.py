@@ -24,7 +24,7 @@ from metassl.jobs.strategies_catalog import STRATEGY_NAMES
 from metassl.project.errors import ProjectError
 
 from .console import Console, command_line
-from .options import add_device_option, add_json_option, count, minutes
+from .options import add_device_option, add_json_option, add_results_options, count, minutes, results_file
 
 SUMMARY = "simulate an annotator who labels by each strategy"
 
@@ -45,10 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fresh", action="store_true", help="train every round from random weights")
     parser.add_argument("--pool", type=count, metavar="N", help="choose from so many cases (default: all)")
     add_device_option(parser)
-    parser.add_argument("--work", type=Path, metavar="DIR", help="where it trains (default: OUT without its suffix)")
-    out = Path("simulate.json")
-    parser.add_argument("--out", type=Path, default=out, metavar="FILE", help=f"default: {out}")
-    parser.add_argument("--table", action="store_true", help="only make table and plot from --out again")
+    add_results_options(parser, "simulate.json")
     add_json_option(parser)
 
 
@@ -56,9 +53,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.evaluation.simulation.outcome import as_json, write_outcome
     from metassl.evaluation.simulation.table import rows
 
-    out = arguments.out
-    if out.suffix != ".json":
-        raise ProjectError(f"--out {out} does not end in .json: the table and the plot are written beside it")
+    out = results_file(arguments)
     if not arguments.table:
         _simulate(arguments, console)
     curves, seeds = write_outcome(out)

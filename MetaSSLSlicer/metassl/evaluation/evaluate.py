@@ -13,9 +13,9 @@ from metassl.project.labels import LabelDefinition
 
 from .bootstrap import bootstrap_interval, bootstrap_pooled, bootstrap_ratio, nan_mean
 from .dice_agreement import dice_agreement
-from .measure import BAND_VOXELS, CaseMeasures, EvaluationItem
+from .measure import CaseMeasures, EvaluationItem
 from .pairs import pair_with_truth
-from .region_errors import REGIONS, RegionErrors
+from .region_errors import BAND_VOXELS, REGIONS, RegionErrors
 from .table import format_table
 from .uncertainty import BINS, UncertaintyScore, auroc
 

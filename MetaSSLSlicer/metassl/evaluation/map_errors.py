@@ -10,10 +10,9 @@ import numpy as np
 from metassl.project.images import IGNORE
 
 from .isotonic import calibration_error_on_unseen, fit_isotonic
-from .region_errors import REGIONS, RegionErrors, foreground_band
+from .region_errors import BAND_VOXELS, REGIONS, RegionErrors, foreground_band
 from .uncertainty import UncertaintyScore
 
-BAND_VOXELS = 3
 BACKGROUND = "Background"
 
 

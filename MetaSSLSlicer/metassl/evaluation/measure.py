@@ -18,10 +18,8 @@ from metassl.project.images import IGNORE, quiet, read_labels
 from metassl.project.labels import LabelDefinition
 
 from .metrics import case_metrics
-from .region_errors import RegionErrors, foreground_band
+from .region_errors import BAND_VOXELS, RegionErrors, foreground_band
 from .uncertainty import UncertaintyScore
-
-BAND_VOXELS = 3
 
 
 class PredictionFiles(Protocol):

@@ -10,6 +10,9 @@ REGIONS = {1: "UC", 2: "US", 3: "DC", 4: "DS"}
 FLAGGED = ("US", "DC", "DS")
 """The regions that a reader is sent to."""
 
+BAND_VOXELS = 3
+"""The band round the structures, predicted or annotated, in which errors are looked for."""
+
 
 class RegionErrors:
     """Adds up voxels and errors per region over any number of cases."""

@@ -12,11 +12,10 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
-from metassl.inference.band import dilate
+from metassl.inference.band import BAND_VOXELS, dilate
 from metassl.inference.region_map import OFFICIAL, SYMMETRIC
 
 UNSEEN_CLASS_THRESHOLD = 0.9
-BAND_VOXELS = 2
 
 
 def calibrate_thresholds(

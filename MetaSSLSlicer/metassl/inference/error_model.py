@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from metassl.evaluation.region_errors import foreground_band
+from metassl.evaluation.region_errors import BAND_VOXELS, foreground_band
 from metassl.inference.error_features import feature_count, feature_slabs
 from metassl.project.images import IGNORE
 
@@ -23,7 +23,6 @@ HIDDEN = 16
 ITERATIONS = 600
 BATCH = 4096
 LEARNING_RATE = 1e-2
-BAND_VOXELS = 3
 OUTSIDE = 0.25  # so many voxels from outside the band for each one in it
 CERTAIN = 0.01  # where less than this speaks against background, and 8 voxels round it, the network is not asked
 MARGIN = 8

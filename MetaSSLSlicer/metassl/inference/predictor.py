@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metassl.data.preprocess import Prepared, to_grid
-from metassl.inference.band import dilate
+from metassl.inference.band import BAND_VOXELS, dilate
 from metassl.inference.case_statistics import CaseStatistics
 from metassl.inference.dice_features import DiceFeatures
 from metassl.inference.features import BottleneckMean
@@ -19,8 +19,6 @@ from metassl.project.files import make_folder, write_json, writing
 from metassl.project.images import CaseImage, Geometry, write_array
 from metassl.project.labels import LabelDefinition
 from metassl.project.rounds import PredictionPaths
-
-BAND_VOXELS = 2
 
 
 @dataclass

@@ -21,7 +21,6 @@ import torch
 from metassl.method.regions import is_confident
 
 SYMMETRIC, OFFICIAL = "symmetric", "official"
-DEFINITIONS = (SYMMETRIC, OFFICIAL)
 NOT_PREDICTED, UC, US, DC, DS = range(5)
 REGION_NAMES = {UC: "UC", US: "US", DC: "DC", DS: "DS"}
 

@@ -12,9 +12,9 @@ import numpy as np
 from metassl.evaluation.bootstrap import bootstrap_pooled
 from metassl.evaluation.evaluate import jsonable
 from metassl.evaluation.isotonic import calibration_error_on_unseen
-from metassl.evaluation.map_errors import BAND_VOXELS, MapErrors
+from metassl.evaluation.map_errors import MapErrors
 from metassl.evaluation.metrics import dice
-from metassl.evaluation.region_errors import foreground_band
+from metassl.evaluation.region_errors import BAND_VOXELS, foreground_band
 from metassl.evaluation.uncertainty import BINS, UncertaintyScore, auroc
 from metassl.inference.model import TrainedModel
 from metassl.project.errors import LabelError, MetaSSLError
