@@ -267,13 +267,16 @@ def test_networks_and_inputs_share_one_memory_layout():
     assert torch.allclose(plain, fast, atol=1e-4)
 
 
-def test_a_cpu_has_no_layer_at_full_resolution_but_the_last():
+def test_a_cpu_convolves_at_half_the_resolution_and_brings_the_logits_back_without_a_comb():
     plan = make(BRAIN_CROP, "cpu")
     network, seen = build_network(plan).eval(), []
     for module in network.modules():
         if isinstance(module, (torch.nn.Conv3d, torch.nn.ConvTranspose3d)):
             module.register_forward_hook(lambda _module, _inputs, out: seen.append(tuple(out.shape[2:])))
     with torch.no_grad():
-        network(torch.zeros(1, 1, *plan.patch_zyx))
-    assert seen.count(plan.patch_zyx) == 1 and seen[-1] == plan.patch_zyx
+        logits = network(torch.zeros(1, 1, *plan.patch_zyx))
+    assert logits.shape[2:] == plan.patch_zyx
+    assert plan.patch_zyx not in seen
+    even = network.output_block(torch.ones(1, plan.filters[0], 8, 8, 8))
+    assert torch.allclose(even, even[..., :1, :1, :1].expand_as(even), atol=1e-6)
     assert make(BRAIN_CROP, "cuda").strides[0] == (1, 1, 1)

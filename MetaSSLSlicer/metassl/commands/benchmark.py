@@ -24,7 +24,14 @@ from metassl.jobs.hosts_catalog import HOSTS, LOSSES
 from metassl.project.errors import ProjectError
 
 from .console import Console, command_line, duration
-from .options import add_device_option, add_json_option, add_results_options, count, minutes, results_file
+from .options import (
+    add_device_option,
+    add_json_option,
+    add_length_options,
+    add_results_options,
+    count,
+    results_file,
+)
 
 SUMMARY = "compare the hosts, with and without MetaSSL"
 
@@ -38,9 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--losses", default=losses, metavar="A,B", help=f"default: {losses}")
     parser.add_argument("--seeds", type=count, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=minutes, metavar="M", help="of each training")
-    length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
+    add_length_options(parser)
     parser.add_argument("--noisy", type=_share, metavar="SHARE", help="also with so many annotations wrong, e.g. 0.3")
     add_device_option(parser)
     add_results_options(parser, "results.json")
@@ -120,6 +125,7 @@ def _settings(arguments: argparse.Namespace):
         minutes=length,
         iterations=arguments.iterations,
         device=arguments.device,
+        clock=arguments.clock,
         noisy=arguments.noisy,
     )
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from metassl.project.errors import ProjectError
+from metassl.training.clock import CLOCKS
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -18,6 +19,19 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
 def add_device_option(parser: argparse.ArgumentParser, default: str | None = "auto") -> None:
     """--device; with the default None the project's own choice stands."""
     parser.add_argument("--device", choices=DEVICES, default=default, help="default: the GPU if there is one")
+
+
+def add_length_options(parser: argparse.ArgumentParser) -> None:
+    """--minutes or --iterations of every training of a comparison, and --clock."""
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=minutes, metavar="M", help="of each training")
+    length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="what the minutes are counted on; processor time is the fairer one on a busy machine without a GPU",
+    )
 
 
 def add_results_options(parser: argparse.ArgumentParser, default: str) -> None:

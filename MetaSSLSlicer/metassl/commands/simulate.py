@@ -24,7 +24,14 @@ from metassl.jobs.strategies_catalog import STRATEGY_NAMES
 from metassl.project.errors import ProjectError
 
 from .console import Console, command_line
-from .options import add_device_option, add_json_option, add_results_options, count, minutes, results_file
+from .options import (
+    add_device_option,
+    add_json_option,
+    add_length_options,
+    add_results_options,
+    count,
+    results_file,
+)
 
 SUMMARY = "simulate an annotator who labels by each strategy"
 
@@ -37,9 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--per-round", type=count, default=1, metavar="N", help="cases a round (default: 1)")
     parser.add_argument("--seeds", type=count, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
     parser.add_argument("--labelled", type=count, default=1, metavar="N", help="labelled at the start (default: 1)")
-    length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=minutes, metavar="M", help="of each training")
-    length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
+    add_length_options(parser)
     parser.add_argument("--host", choices=HOSTS, help="the framework; see `metassl hosts`")
     parser.add_argument("--loss", choices=LOSSES)
     parser.add_argument("--fresh", action="store_true", help="train every round from random weights")
@@ -107,6 +112,7 @@ def _settings(arguments: argparse.Namespace):
         minutes=length,
         iterations=arguments.iterations,
         device=arguments.device,
+        clock=arguments.clock,
         pool=arguments.pool,
         fresh=arguments.fresh,
     )

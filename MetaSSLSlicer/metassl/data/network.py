@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from monai.networks.blocks import UpSample
 from monai.networks.nets import DynUNet
 from torch import nn
 
@@ -11,14 +12,25 @@ from metassl.data.plan import Plan
 
 
 class UNet(DynUNet):
-    """MONAI's DynUNet; where its first level pools already, a transposed convolution brings the classes back."""
+    """MONAI's DynUNet; where its first level pools already, the logits are brought back to the image's grid linearly.
+
+    A transposed convolution there leaves a comb of single voxels wherever the network is unsure (Odena et al., Distill
+    2016).
+    """
 
     def get_output_block(self, idx: int) -> nn.Module:
         """The layer from the features of level `idx` to logits on the grid of the image."""
         step = self.strides[0]
         if tuple(step) == (1, 1, 1):
             return super().get_output_block(idx)
-        return nn.ConvTranspose3d(self.filters[idx], self.out_channels, step, step)
+        return UpSample(
+            self.spatial_dims,
+            self.filters[idx],
+            self.out_channels,
+            scale_factor=step,
+            mode="nontrainable",
+            align_corners=False,
+        )
 
 
 def build_network(plan: Plan) -> UNet:

@@ -72,6 +72,7 @@ class Experiment:
         minutes: float | None = None,
         iterations: int | None = None,
         device: str = "auto",
+        clock: str = "wall",
         parent: Round | None = None,
         label_versions: Mapping[str, str] | None = None,
     ) -> Round:
@@ -87,6 +88,7 @@ class Experiment:
             "iterations": iterations,
             "minutes": minutes,
             "device": device,
+            "clock": clock,
             "seed": seed,
         }
         content = self._record(key, labelled, config, parent, label_versions or {})

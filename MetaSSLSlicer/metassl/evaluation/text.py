@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,3 +22,11 @@ def markdown_table(rows: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     heads, *body = rows
     lines = [heads, [*["---"] * left, *["--:"] * (len(heads) - left)], *body]
     return [f"| {' | '.join(line)} |" for line in lines]
+
+
+def training_length(settings: dict[str, Any]) -> str:
+    """Of each training of a comparison, from its kept settings."""
+    if settings["iterations"] is not None:
+        return f"{settings['iterations']} iterations"
+    of = " of processor time" if settings.get("clock") == "processor" else ""
+    return f"{settings['minutes']:g} minutes{of}"

@@ -34,8 +34,8 @@ class Trainer:
     """Owns the optimiser, the schedule and the step counter of one round.
 
     emit(event, **fields) writes to the round's events; stop_requested() is asked after every step;
-    validate(step), when given, is called a few times on the way. started: time.monotonic() at which the job's
-    budget began to run.
+    validate(step), when given, is called a few times on the way. clock() is what the budget's seconds are counted on,
+    and started its reading at which they began to run.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Trainer:
         emit: Callable[..., object],
         stop_requested: Callable[[], bool],
         validate: Callable[[int], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
         started: float | None = None,
         base_lr: float = 6e-3,
         weight_decay: float = 1e-2,
@@ -65,7 +66,8 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(self.parameters, base_lr, BETAS, weight_decay=weight_decay)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
         self.step = 0
-        self.started = time.monotonic() if started is None else started
+        self.clock = clock
+        self.started = clock() if started is None else started
         self.elapsed_before = 0.0
         self.step_times: deque[float] = deque(maxlen=200)
         self.waits: deque[float] = deque(maxlen=200)
@@ -82,11 +84,11 @@ class Trainer:
         batches = stream(self.sampler.batch, self.step)
         try:
             while not self.finished:
-                begin, waited = time.perf_counter(), batches.waited
+                begin, waited = self.clock(), batches.waited
                 batch = batches.get().to(self.device)
                 output = self.train_step(batch)
                 self.step += 1
-                self.step_times.append(time.perf_counter() - begin)
+                self.step_times.append(self.clock() - begin)
                 self.waits.append(batches.waited - waited)
                 self._plan()
                 self._report(output)
@@ -107,7 +109,7 @@ class Trainer:
 
     @property
     def elapsed(self) -> float:
-        return self.elapsed_before + time.monotonic() - self.started
+        return self.elapsed_before + self.clock() - self.started
 
     def train_step(self, batch: Batch) -> StepOutput:
         """Forward, backward, update. A loss that is not finite changes no weight."""
@@ -193,10 +195,10 @@ class Trainer:
             return
         every = max(self.budget.total // VALIDATIONS, 1)
         if self.step % every == 0 and self.step < self.budget.total and self._can_afford_to_validate():
-            begin = time.monotonic()
+            begin = self.clock()
             self.validate(self.step)
             self.host.train()
-            self._validated_s += time.monotonic() - begin
+            self._validated_s += self.clock() - begin
 
     def _can_afford_to_validate(self) -> bool:
         return self.budget.seconds is None or self._validated_s <= VALIDATION_SHARE * self.elapsed
@@ -224,7 +226,7 @@ class Trainer:
         self.scaler.load_state_dict(state["scaler"])
         self.step, self.budget.total = state["step"], state["total"]
         self.elapsed_before = state["elapsed"]
-        self.started = time.monotonic()
+        self.started = self.clock()
 
 
 def _rounded(value: torch.Tensor | float) -> float:

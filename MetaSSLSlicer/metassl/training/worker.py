@@ -38,6 +38,7 @@ from metassl.project.rounds import Round
 from metassl.selection import rank
 from metassl.training import memory
 from metassl.training.checkpoint import load_checkpoint
+from metassl.training.clock import clock
 from metassl.training.device import choose_device, device_name, memory_bytes, usable_cores
 from metassl.training.inputs import InputReader, Inputs
 from metassl.training.loop import Stopped, Trainer
@@ -55,10 +56,11 @@ class Job:
     def __init__(self, project: Project, found: Round, emit: Callable[..., object]):
         self.project, self.round, self.emit = project, found, emit
         self.config = found.record["config"]
-        self.started = time.monotonic()
         self.terminated = False
         self.device = choose_device(self.config["device"])
         torch.set_num_threads(usable_cores())
+        self.clock = clock(self.config.get("clock", "wall"), usable_cores())
+        self.started = self.clock()
 
     def run(self) -> None:
         self._announce()
@@ -76,7 +78,7 @@ class Job:
         write_labelled_cases(self.project, self.round, model, inputs.labelled)
         self._predict(model, measured)
         self._rank()
-        self.emit("finished", seconds=round(time.monotonic() - self.started, 1))
+        self.emit("finished", seconds=round(self.clock() - self.started, 1))
 
     def stop_requested(self) -> bool:
         return self.terminated or self.round.stop_path.exists()
@@ -163,7 +165,7 @@ class Job:
     def _leave_time_to_train(self) -> None:
         """Reading many or large images may take most of the time that was asked for."""
         minutes = self.config["minutes"]
-        latest = time.monotonic() - 30.0 * (minutes or 0.0)
+        latest = self.clock() - 30.0 * (minutes or 0.0)
         if minutes is not None and self.started < latest:
             self.started = latest
             self.emit("warning", message="reading the images took long: the training ends later than asked for")
@@ -193,6 +195,7 @@ class Job:
             emit=self.emit,
             stop_requested=self.stop_requested,
             validate=self._watch(host, plan, inputs) if inputs.validation else None,
+            clock=self.clock,
             started=self.started,
         )
         if self.round.last_checkpoint_path.exists():

@@ -57,6 +57,7 @@ class Benchmark:
             minutes=asked.minutes,
             iterations=asked.iterations,
             device=asked.device,
+            clock=asked.clock,
             label_versions={case: self._noisy_version(case, kind, run.seed) for case, kind in noisy.items()},
         )
         return {"cases": labelled, "noisy_cases": noisy, **measured(self._experiment, found)}

@@ -13,7 +13,7 @@ from metassl.project.errors import MetaSSLError
 FLOOR = "supervised"
 """The host of the floor and the ceiling, with the plain loss."""
 
-FIXED = ("data", "minutes", "iterations", "device")
+FIXED = ("data", "minutes", "iterations", "device", "clock")
 """What every run of one results file has in common; more of anything else adds runs."""
 
 
@@ -29,6 +29,7 @@ class Settings:
     minutes: float | None = None
     iterations: int | None = None
     device: str = "auto"
+    clock: str = "wall"
     noisy: float | None = None
 
     def to_json(self) -> dict[str, Any]:

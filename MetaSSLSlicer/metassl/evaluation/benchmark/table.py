@@ -8,7 +8,7 @@ import numpy as np
 
 from metassl.evaluation.region_errors import REGIONS
 from metassl.evaluation.table import figure, share
-from metassl.evaluation.text import markdown_table, spread
+from metassl.evaluation.text import markdown_table, spread, training_length
 
 from .summary import Paired, Row, Summary, known_seeds
 
@@ -91,9 +91,7 @@ def paired(found: Paired | None) -> str:
 def markdown(content: dict[str, Any], summary: Summary, plot: str) -> str:
     """The page: what was done, the tables, the plot, how to read them."""
     settings, cases = summary.settings, content["cases"]
-    length = f"{settings['iterations']} iterations"
-    if settings["iterations"] is None:
-        length = f"{settings['minutes']:g} minutes"
+    length = training_length(settings)
     machines = sorted({f"{run['device']}, {run['threads']} threads" for run in content["runs"]})
     versions = content["runs"][-1]["versions"]
     lines = [

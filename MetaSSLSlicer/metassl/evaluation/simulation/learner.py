@@ -42,6 +42,7 @@ class ExperimentLearner:
             iterations=asked.iterations,
             seed=seed,
             device=asked.device,
+            clock=asked.clock,
             parent=parent,
         )
 

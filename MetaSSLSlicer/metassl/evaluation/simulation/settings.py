@@ -30,6 +30,7 @@ class Settings:
     minutes: float | None = None
     iterations: int | None = None
     device: str = "auto"
+    clock: str = "wall"
     pool: int | None = None
     fresh: bool = False
     case_seconds: float = CASE_SECONDS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from metassl.evaluation.text import markdown_table, spread
+from metassl.evaluation.text import markdown_table, spread, training_length
 
 from .curves import Curve, Reached
 
@@ -29,9 +29,7 @@ def rows(curves: Sequence[Curve]) -> list[list[str]]:
 def markdown(curves: Sequence[Curve], seeds: Sequence[int], settings: dict[str, Any], plot: str) -> str:
     """A page: what was simulated, the table, the Dice after every round, and how to read it."""
     found = rows(curves)
-    length = f"{settings['iterations']} iterations"
-    if settings["iterations"] is None:
-        length = f"{settings['minutes']:g} minutes"
+    length = training_length(settings)
     pool = "all other training cases" if settings["pool"] is None else f"{settings['pool']} cases"
     start = "afresh" if settings["fresh"] else "from the model of the round before"
     lines = [
