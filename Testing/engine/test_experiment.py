@@ -139,6 +139,12 @@ def test_another_version_of_a_label_is_learnt_from_when_asked(experiment, in_thi
     assert Experiment.open(experiment.project.path, Path(experiment.known.data)).known.versions["case_0"] == true
 
 
+def test_the_minutes_can_be_those_of_the_processor(experiment, in_this_process):
+    found = experiment.train("one", ["case_0"], minutes=0.02, clock="processor", **RECIPE)
+    assert found.record["config"]["clock"] == "processor"
+    assert load_checkpoint(found.last_checkpoint_path)["step"] >= 12
+
+
 def test_the_cache_is_filled_before_the_minutes_begin(experiment, in_this_process, monkeypatch):
     seen = []
     launch = InThisProcess.launch

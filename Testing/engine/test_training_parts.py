@@ -1,6 +1,8 @@
 """The parts of the training: batches, schedule, memory ladder, hosts, losses that are not finite."""
 
 import copy
+import itertools
+import time
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from metassl.jobs.hosts_catalog import SEMI_SUPERVISED
 from metassl.project.errors import MetaSSLError
 from metassl.training import memory
 from metassl.training.checkpoint import load_checkpoint
+from metassl.training.clock import clock
 from metassl.training.loop import BAD_STEPS_IN_A_ROW, Stopped, Trainer
 from metassl.training.schedule import Budget, learning_rate
 
@@ -47,6 +50,7 @@ def trainer(tmp_path, plan, iterations, events=None, **changes) -> Trainer:
         checkpoint_path=tmp_path / "last.pt",
         emit=lambda event, **fields: events.append({"event": event, **fields}),
         stop_requested=changes.get("stop_requested", lambda: False),
+        clock=changes.get("clock", time.monotonic),
     )
 
 
@@ -175,6 +179,23 @@ def test_a_time_budget_plans_steps_from_measured_times():
     assert budget.total == 170
     assert not budget.replan(step=20, elapsed=25, seconds_per_step=0.5)
     assert budget.replan(step=50, elapsed=90, seconds_per_step=1.0) and budget.total == 60
+
+
+def test_the_seconds_of_a_budget_are_those_of_the_clock_it_was_given(tmp_path, tiny_plan):
+    made = trainer(tmp_path, tiny_plan(), iterations=None, clock=itertools.count().__next__)
+    made.budget.seconds = 100
+    made.run()
+    assert 12 <= made.step < 100, "every step reads the clock, which is a second later each time, more than once"
+
+
+def test_processor_time_stands_still_while_nothing_is_computed():
+    wall, processor = clock("wall", 1), clock("processor", 1)
+    before = wall(), processor()
+    time.sleep(0.2)
+    passed = wall() - before[0], processor() - before[1]
+    assert passed[0] >= 0.2 and passed[1] < 0.1
+    with pytest.raises(MetaSSLError, match="no clock 'sun'"):
+        clock("sun", 1)
 
 
 def test_the_learning_rate_warms_up_and_decays_to_nothing():
