@@ -210,7 +210,7 @@ def test_the_window_is_fixed_and_not_automatic(nodes, data):
 
 def test_every_node_says_whose_it_is_and_is_not_saved_with_the_scene(nodes):
     nodes.addAnnotation(arrays()[1])
-    nodes.addUncertainty(np.zeros(SHAPE, np.float32))
+    nodes.addHeatMap("uncertainty", "uncertainty", np.zeros(SHAPE, np.float32))
     nodes.addComparison(arrays()[1], "round 1")
     assert [node.GetAttribute("MetaSSL") for node in nodes.allNodes()] == [
         "image", "prediction", "annotation", "regions", "uncertainty", "comparison"
@@ -225,13 +225,13 @@ def test_after_a_case_the_scene_is_as_it_was(app, data):
     before = idsIn(app.scene)
     for _ in range(2):
         made = CaseNodes(app, LABELS, data)
-        made.addUncertainty(np.zeros(SHAPE, np.float32))
+        made.addHeatMap("uncertainty", "uncertainty", np.zeros(SHAPE, np.float32))
         made.addAnnotation()
         made.addComparison(arrays()[1], "round 1")
         made.show()
         made.annotationNode.AddDefaultStorageNode()
         made.remove()
-        assert idsIn(app.scene) - before == {"vtkMRMLColorTableNodeMetaSSLUncertainty"} - before
+        assert idsIn(app.scene) - before == {"vtkMRMLColorTableNodeMetaSSLHeat"} - before
         before = idsIn(app.scene)
         assert made.allNodes() == []
     assert app.scene.IsNodePresent(own)
@@ -263,9 +263,10 @@ def test_while_there_is_an_annotation_the_prediction_is_hidden(nodes):
     assert nodes.predictionNode.GetDisplayVisibility() and nodes.annotationNode is None
 
 
-def test_the_uncertainty_has_a_fixed_window_and_a_table_that_only_gets_brighter(nodes):
-    nodes.addUncertainty(np.linspace(0, 0.3, int(np.prod(SHAPE)), dtype=np.float32).reshape(SHAPE))
-    display = nodes.uncertaintyNode.GetDisplayNode()
+def test_a_heat_map_has_a_fixed_window_and_a_table_that_only_gets_brighter(nodes):
+    array = np.linspace(0, 0.3, int(np.prod(SHAPE)), dtype=np.float32).reshape(SHAPE)
+    nodes.addHeatMap("uncertainty", "uncertainty", array)
+    display = nodes.heatNodes["uncertainty"].GetDisplayNode()
     assert (display.GetWindowLevelMin(), display.GetWindowLevelMax()) == (0.0, 1.0)
     table = display.GetColorNode().GetLookupTable()
     brightness = [np.dot(table.GetTableValue(i)[:3], (0.2126, 0.7152, 0.0722)) for i in range(256)]

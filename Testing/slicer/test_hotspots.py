@@ -92,6 +92,18 @@ def test_measured_error_rates_decide_the_order():
     )
 
 
+def test_a_learnt_probability_of_error_goes_before_the_rates_of_the_regions():
+    regions, segmentation = maps()
+    small, large = ball((6, 8, 8), 4), ball((18, 30, 28), 8)
+    regions[small], regions[large] = DC.value, DS.value
+    learnt = np.full(SHAPE, 0.01, np.float32)
+    learnt[small] = 0.9
+    first, second = Hotspots.find(regions, segmentation, STRAIGHT, {"DS": 0.9, "DC": 0.1}, learnt)
+    assert (first.mainRegion, second.mainRegion) == ("DC", "DS")
+    assert first.score == pytest.approx(0.9 * small.sum() * 0.002, rel=1e-5)
+    assert second.score == pytest.approx(0.01 * large.sum() * 0.002, rel=1e-5)
+
+
 def test_unsure_voxels_count_only_close_to_a_structure_and_for_less():
     regions, segmentation = maps()
     segmentation[ball((15, 24, 12), 8)] = 1

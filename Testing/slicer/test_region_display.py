@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from metassl.project import Project
+from metassl.project import Project, write_array
 
 if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
@@ -140,7 +140,7 @@ def test_the_uncertainty_is_read_when_it_is_asked_for(bench):
     bench.display.setMode("none")
     gray = bench.colors("UC")
     bench.display.setOpacity(1.0)
-    assert case.nodes.uncertaintyNode is None
+    assert not case.nodes.heatNodes
     bench.display.setMode("uncertainty")
     bench.tasks.finish()
     sure, unsure = bench.colors("UC"), bench.colors("DS")
@@ -151,6 +151,25 @@ def test_the_uncertainty_is_read_when_it_is_asked_for(bench):
     bench.display.setMode("regions")
     assert all(composite.GetForegroundVolumeID() is None for composite in bench.composites())
     assert not bench.messages
+
+
+def test_the_learnt_probability_of_error_is_shown_where_the_round_has_it_and_missing_elsewhere(bench):
+    bench.display.setMode("errorProbability")
+    bench.open(0)
+    assert bench.display.isMissing and all(c.GetForegroundVolumeID() is None for c in bench.composites())
+    bench.display.setMode("uncertainty")
+    assert not bench.display.isMissing
+    bench.session.closeCase()
+    bench.display.setMode("errorProbability")
+    array = np.zeros(tuple(reversed(bench.geometry.size_xyz)), np.float32)
+    array[PLACES["DS"]] = 0.5
+    _round, paths = bench.session.project.prediction(bench.cases[1])
+    write_array(paths.error_probability, array, bench.geometry)
+    case = bench.open(1)
+    bench.tasks.finish()
+    shown = case.nodes.heatNodes["errorProbability"]
+    assert shown.GetName() == f"{case.id} P(error)" and not bench.display.isMissing
+    assert all(composite.GetForegroundVolumeID() == shown.GetID() for composite in bench.composites())
 
 
 def test_a_damaged_uncertainty_is_reported_and_the_regions_are_shown_again(bench):
@@ -196,7 +215,7 @@ def test_the_uncertainty_gives_the_foreground_back_to_what_was_there(bench):
     assert all(composite.GetForegroundVolumeID() == own.GetID() for composite in bench.composites())
     bench.display.setMode("uncertainty")
     bench.tasks.finish()
-    shown = case.nodes.uncertaintyNode.GetID()
+    shown = case.nodes.heatNodes["uncertainty"].GetID()
     assert all(composite.GetForegroundVolumeID() == shown for composite in bench.composites())
     bench.session.closeCase()
     for composite in bench.composites():

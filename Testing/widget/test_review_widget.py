@@ -111,9 +111,13 @@ def test_opacity_overlay_and_hiding_are_set_here_and_follow_the_keys(desk):
     assert desk.review.display.isShown and composite.GetLabelVolumeID() is not None
     desk.ui.modeCombo.setCurrentIndex(1)
     desk.finish()
-    assert composite.GetForegroundVolumeID() == desk.session.case.nodes.uncertaintyNode.GetID()
-    assert desk.ui.uncertaintyWidget.isVisible() and not desk.ui.checkDS.isEnabled()
+    assert composite.GetForegroundVolumeID() == desk.session.case.nodes.heatNodes["uncertainty"].GetID()
+    assert desk.ui.heatWidget.isVisible() and desk.ui.lowLabel.text == "sure" and not desk.ui.checkDS.isEnabled()
+    assert not desk.ui.missingLabel.isVisible()
     desk.ui.modeCombo.setCurrentIndex(2)
+    assert desk.ui.missingLabel.isVisible() and not desk.ui.heatWidget.isVisible()
+    desk.ui.modeCombo.setCurrentIndex(3)
+    assert not desk.ui.missingLabel.isVisible()
     assert composite.GetForegroundVolumeID() is None and not desk.ui.opacitySlider.isEnabled()
 
 

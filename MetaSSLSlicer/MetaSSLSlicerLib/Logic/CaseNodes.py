@@ -14,8 +14,8 @@ from ..RegionColors import regionColorNode
 from ..Translation import _
 from .CaseFiles import CaseData
 from .CaseSegmentation import addSegmentation, ijkToRasMatrix, release
+from .HeatColors import heatColorNode
 from .SlicerServices import SlicerServices
-from .UncertaintyColors import uncertaintyColorNode
 from .ViewNodes import nodesOfClass
 
 ATTRIBUTE = "MetaSSL"
@@ -33,7 +33,9 @@ class CaseNodes:
         self.channelNodes = [self._addChannel(index) for index in range(len(data.channels))]
         self.volumeNode = self.channelNodes[0]
         self.predictionNode = self.annotationNode = self.comparisonNode = None
-        self.regionsNode = self.uncertaintyNode = None
+        self.regionsNode = None
+        self.heatNodes: dict = {}
+        """The heat maps that were read, by kind."""
         if data.prediction is not None:
             self._addRegions(data.prediction.regions)
             self.predictionNode = self._addSegmentation(
@@ -48,7 +50,7 @@ class CaseNodes:
             self.predictionNode,
             self.annotationNode,
             self.regionsNode,
-            self.uncertaintyNode,
+            *self.heatNodes.values(),
             self.comparisonNode,
         ]
         return [node for node in nodes if node is not None and self._scene.IsNodePresent(node)]
@@ -67,11 +69,11 @@ class CaseNodes:
         if self.predictionNode is not None:
             self.predictionNode.SetDisplayVisibility(True)
 
-    def addUncertainty(self, array: np.ndarray) -> None:
-        """Add the uncertainty, float32 (z, y, x), as a heat map from 0 to 1. It is not shown by that."""
-        self._remove(self.uncertaintyNode)
-        name, colors = self._name(_("uncertainty")), uncertaintyColorNode(self._scene).GetID()
-        self.uncertaintyNode = self._addScalarVolume("uncertainty", name, array, colors, (0.0, 1.0))
+    def addHeatMap(self, kind: str, name: str, array: np.ndarray) -> None:
+        """Add a map, float32 (z, y, x), with colours from 0 to 1. It is not shown by that."""
+        self._remove(self.heatNodes.pop(kind, None))
+        colors = heatColorNode(self._scene).GetID()
+        self.heatNodes[kind] = self._addScalarVolume(kind, self._name(name), array, colors, (0.0, 1.0))
 
     def addComparison(self, array: np.ndarray, name: str) -> None:
         """Add another segmentation, uint8 (z, y, x), as outlines to compare with."""
@@ -107,7 +109,7 @@ class CaseNodes:
         for node in self.allNodes():
             self._remove(node)
         self.predictionNode = self.annotationNode = self.comparisonNode = None
-        self.regionsNode = self.uncertaintyNode = None
+        self.regionsNode, self.heatNodes = None, {}
         self.channelNodes, self.volumeNode = [], None
 
     def _name(self, what: str) -> str:

@@ -59,16 +59,18 @@ def find(
     segmentation: np.ndarray,
     geometry: Geometry,
     severity: dict[str, float | None] | None = None,
+    errorProbability: np.ndarray | None = None,
 ) -> list[Hotspot]:
     """The hotspots of a region map and a segmentation (uint8, z y x), at most `MOST`. May run in a thread.
 
     Places where the networks differ, and places close to a structure where they agree but are unsure. They are ranked
-    by volume times `severity`, the measured error rates of the regions; crumbs are left out.
+    by the volume that is expected to be wrong: from `errorProbability` (float32, z y x), where the model has learnt it,
+    else from `severity`, the measured error rates of the regions. Crumbs are left out.
     """
     weights = {**SEVERITY, **{key: rate for key, rate in (severity or {}).items() if rate is not None}}
     places = []
     for mask, box in (_discrepant(regions), _unsure(regions, segmentation)):
-        places += _places(mask, box, regions, geometry, weights)
+        places += _places(mask, box, regions, geometry, weights, errorProbability)
     places.sort(key=lambda place: -place.score)
     kept = [place for place in places if len(place.voxels) >= _CRUMB_VOXELS] or places[:_CRUMBS_KEPT]
     toRas = ijkToRas(geometry)
@@ -93,16 +95,20 @@ def _unsure(regions: np.ndarray, segmentation: np.ndarray):
     return (mask, box) if mask.any() else (None, None)
 
 
-def _places(mask, box, regions, geometry, weights) -> list[_Place]:
+def _places(mask, box, regions, geometry, weights, errorProbability) -> list[_Place]:
     """The connected parts of a mask, long ones in pieces."""
     if mask is None:
         return []
     parts = sitk.GetArrayFromImage(sitk.ConnectedComponent(sitk.GetImageFromArray(mask.astype(np.uint8))))[mask]
     values = regions[box][mask]
-    severity = np.zeros(256)
-    for value, key in _KEYS.items():
-        severity[value] = weights.get(key, 0.0)
-    sizes, scores = np.bincount(parts), np.bincount(parts, severity[values])
+    if errorProbability is None:
+        severity = np.zeros(256)
+        for value, key in _KEYS.items():
+            severity[value] = weights.get(key, 0.0)
+        expected = severity[values]
+    else:
+        expected = errorProbability[box][mask]
+    sizes, scores = np.bincount(parts), np.bincount(parts, expected)
     numbers = np.flatnonzero(sizes >= _CRUMB_VOXELS)
     if not numbers.size:
         numbers = np.flatnonzero(sizes)
@@ -110,15 +116,15 @@ def _places(mask, box, regions, geometry, weights) -> list[_Place]:
     # there may be thousands of crumbs: from here on only what can be among the first is looked at
     used = np.isin(parts, numbers)
     voxels = np.argwhere(mask)[used] + [s.start for s in box]
-    parts, values = parts[used], values[used]
+    parts, values, expected = parts[used], values[used], expected[used]
     places = []
     for number in numbers:
         inside = parts == number
-        own, ownValues = voxels[inside], values[inside]
+        own, ownValues, ownExpected = voxels[inside], values[inside], expected[inside]
         for piece in _pieces(own, geometry):
             counts = np.bincount(ownValues[piece], minlength=256)
             present = {value: int(counts[value]) for value in _KEYS if counts[value]}
-            score = geometry.voxel_ml * float(severity[ownValues[piece]].sum())
+            score = geometry.voxel_ml * float(ownExpected[piece].sum())
             places.append(_Place(own[piece], present, score))
     return places
 

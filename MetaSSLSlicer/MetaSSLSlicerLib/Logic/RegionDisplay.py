@@ -1,18 +1,20 @@
-"""Lays the region map, or the uncertainty, over the image of the open case."""
+"""Lays the region map, or a heat map of the doubt, over the image of the open case."""
 
 from __future__ import annotations
 
 import numpy as np
-from metassl.project import LabelError, read_volume
 
 from ..RegionColors import REGIONS, regionColorNode
 from ..Signal import Signal
+from ..Translation import _
 from .BackgroundTasks import BackgroundTasks
+from .HeatMaps import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
 from .OpenCase import OpenCase
 from .SlicerServices import SlicerServices
 from .ViewNodes import nodesOfClass
 
-MODES = ("regions", "uncertainty", "none")
+HEAT_MAPS = (UNCERTAINTY, ERROR_PROBABILITY)
+MODES = ("regions", *HEAT_MAPS, "none")
 # the label layer's opacity comes on top; in between, a slice view would also darken the image
 _OPACITY = {"UC": 0.35, "US": 0.35, "DC": 1.0, "DS": 1.0}
 _VISIBLE = ("US", "DC", "DS")
@@ -27,7 +29,7 @@ class RegionDisplay:
         self.changed = Signal()
         """()"""
         self.failed = Signal()
-        """(Exception) the uncertainty could not be read."""
+        """(Exception) a heat map could not be read."""
         self.mode = "regions"
         self.opacity = _OPACITY_AT_FIRST
         self.visible = set(_VISIBLE)
@@ -39,7 +41,14 @@ class RegionDisplay:
         self._foregrounds: dict[str, tuple[str | None, float]] = {}
         self._hidden: list = []
         self._wasEditing = False
-        self._reading = False
+        self._reading: set[str] = set()
+
+    @property
+    def isMissing(self) -> bool:
+        """True when the heat map that is asked for is not among the files of the open case."""
+        if self.mode not in HEAT_MAPS or self._case is None or not self._case.hasPrediction:
+            return False
+        return not heatMapPath(self._case.data, self.mode).exists()
 
     def setCase(self, case: OpenCase | None) -> None:
         """Show another case; call it while the nodes of the one before are still there."""
@@ -47,7 +56,7 @@ class RegionDisplay:
         self.isShown = True
         if self._case is not None and self._case.hasPrediction:
             self._setLayers(None, None)
-        self._case, self._reading = case, False
+        self._case, self._reading = case, set()
         self._paint()
         self._apply()
         self.changed.emit()
@@ -72,7 +81,7 @@ class RegionDisplay:
             self.changed.emit()
 
     def setMode(self, mode: str) -> None:
-        """Show "regions", "uncertainty" or "none"."""
+        """Show one of MODES; nothing where there is no such map of the case."""
         if mode not in MODES:
             raise ValueError(f"there is no overlay {mode!r}")
         if mode != self.mode:
@@ -112,60 +121,52 @@ class RegionDisplay:
             return
         nodes = self._case.nodes
         mode = self.mode if self.isShown else "none"
-        if mode == "uncertainty" and nodes.uncertaintyNode is None:
-            self._readUncertainty()
-        regions = nodes.regionsNode if mode == "regions" else None
-        uncertainty = nodes.uncertaintyNode if mode == "uncertainty" else None
-        self._setLayers(regions, uncertainty)
+        if mode in HEAT_MAPS and mode not in nodes.heatNodes and not self.isMissing:
+            self._read(mode)
+        self._setLayers(nodes.regionsNode if mode == "regions" else None, nodes.heatNodes.get(mode))
 
-    def _setLayers(self, regions, uncertainty) -> None:
+    def _setLayers(self, regions, heat) -> None:
         for composite in nodesOfClass(self._scene, "vtkMRMLSliceCompositeNode"):
             modified = composite.StartModify()
             composite.SetLabelVolumeID(None if regions is None else regions.GetID())
             composite.SetLabelOpacity(1.0 if regions is None else self.opacity)
-            self._setForeground(composite, uncertainty)
+            self._setForeground(composite, heat)
             composite.EndModify(modified)
 
-    def _setForeground(self, composite, uncertainty) -> None:
-        """Put the uncertainty into the foreground, or back what was there before."""
-        if uncertainty is not None:
+    def _setForeground(self, composite, heat) -> None:
+        """Put a heat map into the foreground, or back what was there before."""
+        if heat is not None:
             before = (composite.GetForegroundVolumeID(), composite.GetForegroundOpacity())
             self._foregrounds.setdefault(composite.GetID(), before)
-            composite.SetForegroundVolumeID(uncertainty.GetID())
+            composite.SetForegroundVolumeID(heat.GetID())
             composite.SetForegroundOpacity(self.opacity)
         elif composite.GetID() in self._foregrounds:
             volume, opacity = self._foregrounds.pop(composite.GetID())
             composite.SetForegroundVolumeID(volume)
             composite.SetForegroundOpacity(opacity)
 
-    def _readUncertainty(self) -> None:
-        if self._reading:
+    def _read(self, kind: str) -> None:
+        if kind in self._reading:
             return
-        case, self._reading = self._case, True
-        path, geometry = case.data.prediction.paths.uncertainty, case.data.geometry
-
-        def read() -> np.ndarray:
-            (array, *_), own = read_volume(path, case.id)
-            if difference := own.difference(geometry):
-                raise LabelError(f"case {case.id}: {path} is not on the image's grid: {difference}; predict it again")
-            return array
+        self._reading.add(kind)
+        case = self._case
 
         def done(array: np.ndarray) -> None:
             if case is self._case:
-                self._reading = False
-                case.nodes.addUncertainty(array)
-                display = case.nodes.uncertaintyNode.GetDisplayNode()
+                self._reading.discard(kind)
+                case.nodes.addHeatMap(kind, _("uncertainty") if kind == UNCERTAINTY else _("P(error)"), array)
+                display = case.nodes.heatNodes[kind].GetDisplayNode()
                 display.SetThreshold(_SURE, 1.0)  # the image stays as bright as it is where the model is sure
                 display.ApplyThresholdOn()
                 self._apply()
 
         def failed(error: Exception) -> None:
             if case is self._case:
-                self._reading = False
+                self._reading.discard(kind)
                 self.setMode("regions")
                 self.failed.emit(error)
 
-        self._tasks.run(read, done, failed)
+        self._tasks.run(lambda: readHeatMap(case.data, kind), done, failed)
 
     def _hideOutlines(self) -> None:
         """Hide the segmentations; those that the user had hidden stay so afterwards."""

@@ -8,12 +8,13 @@ import qt
 import slicer.util
 
 from ..Logic import ExpectedDice, Hotspots, RegionLegend
+from ..Logic.HeatColors import heatColorNode
+from ..Logic.HeatMaps import ERROR_PROBABILITY, learntErrorProbability
 from ..Logic.HotspotNavigator import HotspotNavigator
 from ..Logic.OpenCase import OpenCase
-from ..Logic.RegionDisplay import MODES, RegionDisplay
+from ..Logic.RegionDisplay import HEAT_MAPS, MODES, RegionDisplay
 from ..Logic.ReviewActions import ReviewActions
 from ..Logic.Session import Session
-from ..Logic.UncertaintyColors import uncertaintyColorNode
 from ..RegionColors import REGIONS
 from ..Signal import Signal
 from ..Translation import _
@@ -163,11 +164,11 @@ class ReviewWidget:
             found([])
             self._session.fail(error)
 
-        self._session.tasks.run(
-            lambda: Hotspots.find(prediction.regions, prediction.segmentation, geometry, prediction.errorRates),
-            found,
-            failed,
-        )
+        def search() -> list[Hotspots.Hotspot]:
+            regions, segmentation, rates = prediction.regions, prediction.segmentation, prediction.errorRates
+            return Hotspots.find(regions, segmentation, geometry, rates, learntErrorProbability(case.data))
+
+        self._session.tasks.run(search, found, failed)
 
     def _showLegend(self, case: OpenCase) -> None:
         measured = False
@@ -187,12 +188,22 @@ class ReviewWidget:
         ui.opacitySlider.value = display.opacity
         ui.opacitySlider.enabled = display.mode != "none"
         ui.blinkButton.checked = not display.isShown
-        ui.uncertaintyWidget.setVisible(display.mode == "uncertainty")
-        if display.mode == "uncertainty":
-            ui.uncertaintyBar.styleSheet = _gradient(uncertaintyColorNode(self._session.services.scene))
+        self._showHeat()
         for region in REGIONS:
             self._part("check", region.key).checked = region.key in display.visible
             self._part("check", region.key).enabled = display.mode == "regions"
+
+    def _showHeat(self) -> None:
+        display, ui = self.display, self.ui
+        shown = display.mode in HEAT_MAPS
+        ui.heatWidget.setVisible(shown and not display.isMissing)
+        ui.missingLabel.setVisible(shown and display.isMissing)
+        if shown:
+            low, high = _("sure"), _("very unsure")
+            if display.mode == ERROR_PROBABILITY:
+                low, high = _("right"), _("certainly wrong")
+            ui.lowLabel.text, ui.highLabel.text = low, high
+            ui.heatBar.styleSheet = _gradient(heatColorNode(self._session.services.scene))
 
     def _showSpots(self) -> None:
         count, seen = len(self.navigator.hotspots), len(self.navigator.visited)

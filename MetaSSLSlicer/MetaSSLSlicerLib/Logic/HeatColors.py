@@ -1,4 +1,4 @@
-"""The colours of the uncertainty map: steps that look equal are equal, and dark means sure."""
+"""The colours of uncertainty and P(error): steps that look equal are equal, and dark means sure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from ..ColorTable import colorTable
 from ..RegionColors import rgbOf
 
-COLOR_TABLE_NAME = "MetaSSL uncertainty"
-_SINGLETON_TAG = "MetaSSLUncertainty"
+COLOR_TABLE_NAME = "MetaSSL heat"
+_SINGLETON_TAG = "MetaSSLHeat"
 _ANCHORS = "#000004 #1B0C41 #4A0C6B #781C6D #A52C60 #CF4446 #ED6925 #FB9B06 #F7D13D #FCFFA4".split()
 _STEPS = 256
 
 
-def uncertaintyColorNode(scene):
-    """The scene's colour table for uncertainty; made on the first call, one per scene."""
+def heatColorNode(scene):
+    """The scene's colour table for heat maps; made on the first call, one per scene."""
     anchors = np.array([rgbOf(color) for color in _ANCHORS])
     places = np.linspace(0, len(anchors) - 1, _STEPS)
     parts = [np.interp(places, range(len(anchors)), anchors[:, part]).tolist() for part in range(3)]

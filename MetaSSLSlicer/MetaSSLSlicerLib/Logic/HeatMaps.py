@@ -1,0 +1,35 @@
+"""The continuous maps of a prediction, read only when they are wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from metassl.project import LabelError, MetaSSLError, read_volume
+
+from .CaseFiles import CaseData
+
+UNCERTAINTY, ERROR_PROBABILITY = "uncertainty", "errorProbability"
+
+
+def heatMapPath(data: CaseData, kind: str) -> Path:
+    """The file of a predicted case. There is no P(error) where the round could not learn it."""
+    paths = data.prediction.paths
+    return paths.uncertainty if kind == UNCERTAINTY else paths.error_probability
+
+
+def readHeatMap(data: CaseData, kind: str) -> np.ndarray:
+    """float32 (z, y, x), 0..1. MetaSSLError when it is damaged or not on the image's grid. May run in a thread."""
+    path = heatMapPath(data, kind)
+    (array, *_), own = read_volume(path, data.caseId)
+    if difference := own.difference(data.geometry):
+        raise LabelError(f"case {data.caseId}: {path} is not on the image's grid: {difference}; predict it again")
+    return array
+
+
+def learntErrorProbability(data: CaseData) -> np.ndarray | None:
+    """P(error) of every voxel; None where there is none, or none that can be read."""
+    try:
+        return readHeatMap(data, ERROR_PROBABILITY) if heatMapPath(data, ERROR_PROBABILITY).exists() else None
+    except MetaSSLError:
+        return None
