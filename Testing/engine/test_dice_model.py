@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from metassl.evaluation.dice_agreement import dice_agreement, spearman
-from metassl.evaluation.dice_model import LEAST_CASES, MeasuredCase, fit_dice_model, predict_dice
-from metassl.inference.dice_features import DiceFeatures
+from metassl.evaluation.dice_model import LEAST_CASES, OF_P_ERROR, MeasuredCase, fit_dice_model, predict_dice
+from metassl.inference.dice_features import DiceFeatures, expected_dice
 from metassl.inference.summary_fields import measured_fields
 from metassl.project.labels import LabelDefinition
 
@@ -48,6 +48,33 @@ def test_few_cases_claim_less_and_change_little_more_than_the_level():
     assert model["slopes"]["stability"] == pytest.approx(1, abs=0.1)
 
 
+def test_errors_with_these_probabilities_give_the_expected_dice_on_average():
+    random = np.random.default_rng(0)
+    foreground = np.arange(4000) < 1500
+    near, probability = np.arange(4000) < 3000, random.uniform(0, 0.5, 4000)
+    found = []
+    for _ in range(50):
+        wrong = (random.uniform(size=4000) < probability) & near
+        truth = foreground ^ wrong
+        found.append(2 * (truth & foreground).sum() / (truth.sum() + foreground.sum()))
+    assert expected_dice(probability, foreground, near) == pytest.approx(np.mean(found), abs=0.003)
+    assert expected_dice(probability, near & False, near) is None
+
+
+def test_a_line_in_the_expected_dice_keeps_its_slope_near_one_with_few_cases():
+    random = np.random.default_rng(0)
+    measured = []
+    for _ in range(8):
+        expected = random.uniform(0.7, 0.9)
+        dice = {"Front": expected + random.normal(0, 0.05), "Back": expected - 0.1 + random.normal(0, 0.05)}
+        measured.append(MeasuredCase({name: {"expected": expected} for name in dice}, dice))
+    model = fit_dice_model(measured, OF_P_ERROR)
+    assert model["slopes"]["expected"] == pytest.approx(1, abs=0.1)
+    low, high = (predict_dice(model, {n: {"expected": e} for n in ("Front", "Back")})["mean"] for e in (0.7, 0.8))
+    assert high - low == pytest.approx(0.1, abs=0.01)
+    assert predict_dice(model, {"Front": {"stability": 0.8, "agreement": 0.9}}) is None
+
+
 def test_a_structure_that_is_not_predicted_is_left_out():
     model = fit_dice_model(cases(8))
     features = {**cases(1)[0].features, "Back": {"stability": None, "agreement": None}}
@@ -70,7 +97,8 @@ def test_features_count_both_thresholds_and_both_networks():
     found = features.summary([LabelDefinition(5, "A"), LabelDefinition(7, "B")])
     assert found["A"]["agreement"] == pytest.approx(4 / 5)
     assert found["A"]["stability"] == pytest.approx(2 * 1 / (1 + 3), abs=0.5)
-    assert found["B"] == {"stability": None, "agreement": None}
+    assert found["B"] == {"stability": None, "agreement": None, "expected": None}
+    assert features.summary([LabelDefinition(5, "A")], 0.75)["A"]["expected"] == 0.75
 
 
 def test_rank_correlation_of_ties_and_of_what_does_not_vary():

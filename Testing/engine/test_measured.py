@@ -102,10 +102,16 @@ def test_a_prediction_carries_what_was_measured(project, model, monkeypatch):
 def test_the_learnt_error_probability_is_kept_with_the_model_and_written_beside_the_maps(project, model, monkeypatch):
     monkeypatch.setattr(error_fit, "LEAST_GAIN", -1.0)
     found = new_round(project, model)
-    assert measure(project, found, model)["error_model"]["kept"]
+    measured = measure(project, found, model)
+    assert measured["error_model"]["kept"] and measured["dice_model"] is None
     assert TrainedModel.load(found.model_path, torch.device("cpu")).error_model is not None
     done = predict_project(project, device="cpu")
     assert all(paths.error_probability.is_file() for _, paths in done)
+    for _, paths in done:
+        figures = read_json(paths.summary, "the summary")["dice_features"].values()
+        assert all(0 < each["expected"] < 1 for each in figures if each["agreement"] is not None)
+    monkeypatch.setattr(dice_model, "LEAST_CASES", 2)
+    assert measure(project, found, model)["dice_model"]["slopes"].keys() == {"expected"}
     monkeypatch.setattr(error_fit, "LEAST_GAIN", 2.0)
     assert checked_error_model([], model.plan) == (None, None)
 

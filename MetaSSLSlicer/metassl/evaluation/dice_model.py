@@ -1,10 +1,12 @@
 """The Dice of a case that nobody has annotated, predicted from cases where it was measured.
 
-Per class, Dice is a straight line in two figures of the prediction: `stability`, the Dice between what has more than
-70 % and what has more than 30 % of the mean probability, and `agreement`, the Dice between the two networks. The
-slopes are common to all classes: ridge regression towards 1 for the stability and 0 for the agreement, so that few
-cases give little more than a shift of the stability. Among some 25 figures (expected Dice, entropy, shape, contrast)
-these two followed the true Dice best, and over models of four kinds none added to them.
+Per class, Dice is a straight line in figures of the prediction, with slopes common to all classes: ridge regression
+towards a prior, so that few cases give little more than a shift.
+
+- Where P(error) was learnt: `expected`, the Dice of all structures together that P(error) lets expect.
+- Elsewhere: `stability`, the Dice between what has more than 70 % and what has more than 30 % of the mean probability,
+  and `agreement`, the Dice between the two networks. Among some 25 figures of the softmaxes (entropy, shape, contrast)
+  these two followed the true Dice best, and over models of four kinds none added to them.
 """
 
 from __future__ import annotations
@@ -16,14 +18,24 @@ from typing import Any
 
 import numpy as np
 
-FEATURES = ("stability", "agreement")
-PRIOR = np.array([1.0, 0.0])
-RIDGE = 10.0
 LEAST_CASES = 5
 LEVEL = 0.9
 _LEAST_SPREAD = 1e-3
 
 Features = Mapping[str, Mapping[str, float | None]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The figures that Dice is a line in; their slopes are drawn to `prior` as strongly as `ridge` cases would."""
+
+    figures: tuple[str, ...]
+    prior: tuple[float, ...]
+    ridge: float
+
+
+OF_THE_PAIR = Recipe(("stability", "agreement"), (1.0, 0.0), 10.0)
+OF_P_ERROR = Recipe(("expected",), (1.0,), 100.0)
 
 
 @dataclass(frozen=True)
@@ -34,18 +46,18 @@ class MeasuredCase:
     dice: Mapping[str, float | None]
 
 
-def fit_dice_model(cases: Sequence[MeasuredCase]) -> dict[str, Any] | None:
+def fit_dice_model(cases: Sequence[MeasuredCase], recipe: Recipe = OF_THE_PAIR) -> dict[str, Any] | None:
     """The model as a JSON object for `predict_dice`; None with fewer than 5 cases of any class.
 
     "interval": half widths that hold the residuals of the cases, each left out in turn, at "level": 90 %, or
     n / (n + 1) with n < 9 cases (the conformal quantile).
     """
-    fitted = _fit(cases, LEAST_CASES)
+    fitted = _fit(cases, recipe, LEAST_CASES)
     if fitted is None:
         return None
     means, classes = [], {name: [] for name in fitted["classes"]}
     for place, case in enumerate(cases):
-        others = _fit([*cases[:place], *cases[place + 1 :]], 2)
+        others = _fit([*cases[:place], *cases[place + 1 :]], recipe, 2)
         residuals = {}
         for name, value in _predicted(others, case.features).items() if others else ():
             if name in classes and case.dice.get(name) is not None:
@@ -70,24 +82,24 @@ def predict_dice(model: Mapping[str, Any], features: Features) -> dict[str, Any]
     }
 
 
-def _fit(cases: Sequence[MeasuredCase], least: int) -> dict[str, Any] | None:
+def _fit(cases: Sequence[MeasuredCase], recipe: Recipe, least: int) -> dict[str, Any] | None:
     rows: dict[str, list[tuple[float, ...]]] = {}
     for case in cases:
         for name, figures in case.features.items():
-            row = (*(figures.get(key) for key in FEATURES), case.dice.get(name))
+            row = (*(figures.get(key) for key in recipe.figures), case.dice.get(name))
             if None not in row:
                 rows.setdefault(name, []).append(row)
     tables = {name: np.array(each, float) for name, each in rows.items() if len(each) >= least}
     if not tables:
         return None
     centred = np.concatenate([table - table.mean(axis=0) for table in tables.values()])
-    x, y = centred[:, :-1], centred[:, -1]
-    penalty = RIDGE * np.maximum(x.std(axis=0), _LEAST_SPREAD) ** 2
-    slopes = PRIOR + np.linalg.solve(x.T @ x + np.diag(penalty), x.T @ (y - x @ PRIOR))
+    x, y, prior = centred[:, :-1], centred[:, -1], np.array(recipe.prior)
+    penalty = recipe.ridge * np.maximum(x.std(axis=0), _LEAST_SPREAD) ** 2
+    slopes = prior + np.linalg.solve(x.T @ x + np.diag(penalty), x.T @ (y - x @ prior))
     return {
-        "slopes": dict(zip(FEATURES, slopes.tolist(), strict=True)),
+        "slopes": dict(zip(recipe.figures, slopes.tolist(), strict=True)),
         "classes": {
-            name: dict(zip((*FEATURES, "dice"), table.mean(axis=0).tolist(), strict=True))
+            name: dict(zip((*recipe.figures, "dice"), table.mean(axis=0).tolist(), strict=True))
             for name, table in tables.items()
         },
     }
@@ -97,7 +109,7 @@ def _predicted(model: Mapping[str, Any], features: Features) -> dict[str, float]
     found = {}
     for name, centre in model["classes"].items():
         figures = features.get(name) or {}
-        if any(figures.get(key) is None for key in FEATURES):
+        if any(figures.get(key) is None for key in model["slopes"]):
             continue
         moved = sum(slope * (figures[key] - centre[key]) for key, slope in model["slopes"].items())
         found[name] = min(max(centre["dice"] + moved, 0.0), 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 
 from metassl.project.labels import LabelDefinition
@@ -26,13 +27,33 @@ class DiceFeatures:
             counts = (total > 2 * INNER, total > 2 * OUTER, one, two, one & two)
             self._counts[:, index] += torch.stack([count.sum() for count in counts]).cpu()
 
-    def summary(self, labels: list[LabelDefinition]) -> dict[str, dict[str, float | None]]:
-        """{structure: {"stability", "agreement"}} in 0..1; None where the class is not predicted at all."""
+    def summary(
+        self, labels: list[LabelDefinition], expected: float | None = None
+    ) -> dict[str, dict[str, float | None]]:
+        """{structure: {"stability", "agreement", "expected"}} in 0..1; None where the class is not predicted at all.
+
+        expected: `expected_dice` of the case, the same for all its structures.
+        """
         found = {}
         for label in labels:
             inner, outer, one, two, both = self._counts[:, self._places[label.value]].tolist()
             found[label.name] = {
                 "stability": 2 * inner / (inner + outer) if outer else None,
                 "agreement": 2 * both / (one + two) if one + two else None,
+                "expected": expected if one + two else None,
             }
         return found
+
+
+def expected_dice(probability: np.ndarray, foreground: np.ndarray, near: np.ndarray) -> float | None:
+    """The Dice of all structures together that P(error) lets expect, None without any structure.
+
+    probability: P(error) of voxels in any order; foreground: what is predicted to be a structure; near: what is one or
+    within `BAND_VOXELS` of one. Farther away nothing is expected to be missed.
+    """
+    if not foreground.any():
+        return None
+    invented = float(probability[foreground].sum(dtype=np.float64))
+    missed = float(probability[near & ~foreground].sum(dtype=np.float64))
+    right = float(foreground.sum()) - invented
+    return 2 * right / (2 * right + invented + missed)

@@ -16,6 +16,8 @@ import torch
 from torch import nn
 
 from metassl.evaluation.region_errors import BAND_VOXELS, foreground_band
+from metassl.inference.band import BAND_VOXELS as READER_VOXELS
+from metassl.inference.band import dilate
 from metassl.inference.error_features import feature_count, feature_slabs
 from metassl.project.images import IGNORE
 
@@ -30,11 +32,16 @@ MARGIN = 8
 
 @dataclass(frozen=True)
 class Sample:
-    """Voxels of one case: features (n, F), whether the shown class is wrong (n,), whether they lie in the band (n,)."""
+    """Voxels of one case: features (n, F), and whether each (n,) is wrong, in the band, or a structure in the prediction.
+
+    near: it is such a structure or within the band of a reader round one (`inference.band`).
+    """
 
     features: torch.Tensor
     wrong: torch.Tensor
     in_band: torch.Tensor
+    foreground: torch.Tensor
+    near: torch.Tensor
 
 
 class ErrorModel(nn.Module):
@@ -86,20 +93,20 @@ def take_sample(
     box = _box(band)
     if box is None:
         return None
-    near = np.zeros_like(band)
-    near[box] = known[box]
+    around = np.zeros_like(band)
+    around[box] = known[box]
     random = np.random.default_rng(seed)
-    inside, outside = np.flatnonzero(band), np.flatnonzero(near & ~band)
+    inside, outside = np.flatnonzero(band), np.flatnonzero(around & ~band)
     inside = random.permutation(inside)[:most]
     outside = random.permutation(outside)[: round(OUTSIDE * len(inside))]
     kinds = np.zeros(band.shape, np.uint8)  # 1 outside, 2 in the band
     kinds.flat[outside], kinds.flat[inside] = 1, 2
+    foreground = shown > 0
+    facts = (shown != truth, kinds == 2, foreground, dilate(foreground, READER_VOXELS))
     parts = []
     for part, features in feature_slabs(pair, image, box):
         chosen = torch.from_numpy(kinds[part] > 0)
-        wrong = torch.from_numpy(shown[part] != truth[part])
-        in_band = torch.from_numpy(kinds[part] == 2)
-        parts.append((features[:, chosen].T, wrong[chosen], in_band[chosen]))
+        parts.append((features[:, chosen].T, *(torch.from_numpy(fact[part])[chosen] for fact in facts)))
     return Sample(*(torch.cat(each) for each in zip(*parts, strict=True)))
 
 

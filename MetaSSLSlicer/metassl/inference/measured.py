@@ -7,17 +7,19 @@ import math
 import numpy as np
 
 from metassl.data.preprocess import labels_to_grid, to_grid
-from metassl.evaluation.dice_model import MeasuredCase, fit_dice_model
+from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, MeasuredCase, fit_dice_model
 from metassl.evaluation.map_errors import MapErrors
 from metassl.evaluation.metrics import dice
+from metassl.inference.dice_features import expected_dice
 from metassl.inference.error_fit import MOST_VOXELS, checked_error_model
-from metassl.inference.error_model import Sample, take_sample
+from metassl.inference.error_model import ErrorModel, Sample, take_sample
 from metassl.inference.model import TrainedModel, keep_error_model
 from metassl.inference.predictor import predict_prepared
 from metassl.inference.region_map import UC
 from metassl.inference.sliding_window import predict_pair
 from metassl.project.errors import MetaSSLError
 from metassl.project.files import read_json
+from metassl.project.image_hashes import image_hashes, replaced_image
 from metassl.project.images import IGNORE, read_image, read_labels, read_volume
 from metassl.project.project import Project
 from metassl.project.rounds import PredictionPaths, Round
@@ -38,11 +40,14 @@ def measured_error_rates(project: Project, found: Round, model: TrainedModel) ->
     if not validation and not corrected:
         return None
     model.error_model, learnt = checked_error_model(measurement.samples, model.plan)
+    recipe = OF_THE_PAIR
     if model.error_model is not None:
         keep_error_model(found.model_path, model.error_model)
+        recipe = OF_P_ERROR
+        measurement.expect_dice(model.error_model)
     return {
         **measurement.errors.to_json(),
-        "dice_model": fit_dice_model(measurement.cases),
+        "dice_model": fit_dice_model(measurement.cases, recipe),
         "error_model": learnt,
         "validation_cases": len(validation),
         "corrected_cases": len(corrected),
@@ -57,27 +62,41 @@ class _Measurement:
         self.errors = MapErrors({label.value: label.name for label in project.labels})
         self.cases: list[MeasuredCase] = []
         self.samples: list[Sample] = []
+        self._sampled: list[dict[str, dict]] = []  # the figures of the case of each sample
         self._most = min(MOST_VOXELS, 10 * MOST_VOXELS // max(len(project.validation_cases()), 1))
 
     def add_validation(self, case_id: str) -> bool:
         """Predict the case with the new model."""
         model = self.model
         try:
-            prepared = to_grid(read_image(self.project.image_paths(case_id), case_id), model.plan, case_id)
+            paths = self.project.image_paths(case_id)
+            prepared = to_grid(read_image(paths, case_id), model.plan, case_id)
             label, geometry = self.project.read_label(case_id)
+            replaced = replaced_image(paths, image_hashes(paths, case_id), self.project.case(case_id).image_hashes)
         except MetaSSLError:
             return False
-        if prepared.transform.geometry.difference(geometry):
+        if replaced or prepared.transform.geometry.difference(geometry):
             return False
         pair = predict_pair(model.networks, prepared.array, model.plan, model.device)
         prediction = predict_prepared(model, prepared, pair)
         self.errors.add(prediction.segmentation, prediction.regions, prediction.uncertainty, label)
-        self._add_dice(prediction.dice_features.summary(self.project.labels), prediction.segmentation, label)
+        figures = prediction.dice_features.summary(self.project.labels)
+        self._add_dice(figures, prediction.segmentation, label)
         truth = labels_to_grid(label, geometry, model.plan)
         sample = take_sample(pair, prepared.array, truth, model.values, len(self.samples), self._most)
         if sample is not None:
             self.samples.append(sample)
+            self._sampled.append(figures)
         return True
+
+    def expect_dice(self, error_model: ErrorModel) -> None:
+        """Add to the figures of the validation cases what P(error) lets expect of them."""
+        for sample, figures in zip(self.samples, self._sampled, strict=True):
+            probability = error_model(sample.features).sigmoid()
+            facts = (probability, sample.foreground, sample.near)
+            expected = expected_dice(*(fact[sample.in_band].numpy() for fact in facts))
+            for figure in figures.values():
+                figure["expected"] = expected
 
     def add_correction(self, case_id: str, before: int) -> bool:
         """The last prediction that an earlier round made of a case that was then accepted or corrected."""

@@ -9,14 +9,16 @@ import numpy as np
 from metassl.data.preprocess import Prepared, to_grid
 from metassl.inference.band import BAND_VOXELS, dilate
 from metassl.inference.case_statistics import CaseStatistics
-from metassl.inference.dice_features import DiceFeatures
+from metassl.inference.dice_features import DiceFeatures, expected_dice
 from metassl.inference.features import BottleneckMean
 from metassl.inference.model import TrainedModel
 from metassl.inference.region_map import REGION_NAMES, region_map
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.summary_fields import measured_fields
-from metassl.project.files import make_folder, write_json, writing
+from metassl.project.errors import MetaSSLError
+from metassl.project.files import make_folder, remove_file, write_json
 from metassl.project.images import CaseImage, Geometry, write_array
+from metassl.project.inside import refuse_link_out
 from metassl.project.labels import LabelDefinition
 from metassl.project.rounds import PredictionPaths
 
@@ -39,7 +41,11 @@ class CasePrediction:
 
 
 def predict_image(model: TrainedModel, image: CaseImage, case: str) -> CasePrediction:
-    return predict_prepared(model, to_grid(image, model.plan, case))
+    """Raises MetaSSLError when the weights lead to no numbers."""
+    prediction = predict_prepared(model, to_grid(image, model.plan, case))
+    if not np.isfinite(prediction.uncertainty).all():
+        raise MetaSSLError(f"case {case}: the model gives numbers that are not finite; train a new round")
+    return prediction
 
 
 def predict_prepared(model: TrainedModel, prepared: Prepared, pair: np.ndarray | None = None) -> CasePrediction:
@@ -85,6 +91,8 @@ def summarise(
     inside = np.bincount(prediction.regions[band], minlength=5)
     size = max(int(band.sum()), 1)
     volumes = np.bincount(prediction.segmentation.ravel(), minlength=256)
+    learnt = prediction.error_probability
+    expected = None if learnt is None else expected_dice(learnt, foreground, band)
     voxel_ml = prediction.geometry.voxel_ml
 
     def mean(values: np.ndarray) -> float:
@@ -101,22 +109,22 @@ def summarise(
         "mean_uncertainty": mean(prediction.uncertainty),
         "mutual_information": mean(prediction.mutual_information),
         "doubt": {name: float(inside[code] / size) for code, name in REGION_NAMES.items() if code > 1},
-        **measured_fields(measured, prediction.dice_features.summary(labels)),
+        **measured_fields(measured, prediction.dice_features.summary(labels, expected)),
         **prediction.statistics.summary(volumes, voxel_ml, labels),
     }
 
 
 def write_prediction(paths: PredictionPaths, prediction: CasePrediction, summary: dict) -> None:
     """Maps first, the summary last: where it lies, the prediction is complete."""
-    make_folder(paths.folder)
-    with writing(paths.summary):
-        paths.summary.unlink(missing_ok=True)
+    make_folder(paths.folder, parents=False)
+    refuse_link_out(paths.folder, paths.folder.parent)
+    remove_file(paths.summary)
     write_array(paths.segmentation, prediction.segmentation, prediction.geometry)
     write_array(paths.regions, prediction.regions, prediction.geometry)
     write_array(paths.uncertainty, prediction.uncertainty, prediction.geometry)
     if prediction.error_probability is not None:
         write_array(paths.error_probability, prediction.error_probability, prediction.geometry)
     else:
-        paths.error_probability.unlink(missing_ok=True)
+        remove_file(paths.error_probability)
     write_json(paths.summary, summary)
 
