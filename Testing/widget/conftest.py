@@ -62,6 +62,26 @@ def session(harness: Harness):
 
 
 @pytest.fixture
+def answers() -> list[str]:
+    """What the folder dialog gives, one after the other; "" when the user cancels."""
+    return []
+
+
+@pytest.fixture
+def projectSection(session, settings, answers, tmp_path, monkeypatch):
+    """The section "Project", with projects going into tmp_path/projects."""
+    from MetaSSLSlicerLib.Widgets import ProjectWidget
+    from MetaSSLSlicerLib.Widgets.NewProjectWidget import PARENT_SETTING
+
+    monkeypatch.setattr(ProjectWidget, "projectsFolder", lambda: tmp_path / "projects")
+    settings.setValue(PARENT_SETTING, str(tmp_path / "projects"))
+    section = ProjectWidget.ProjectWidget(session, lambda title, start: answers.pop(0) if answers else "")
+    section.widget.show()
+    yield section
+    section.cleanup()
+
+
+@pytest.fixture
 def openModule(harness: Harness, settings, tmp_path, monkeypatch):
     """openModule() -> the module's widget, made and entered as Slicer does; projects go into tmp_path."""
     from MetaSSLSlicerLib.Widgets import ProjectWidget
