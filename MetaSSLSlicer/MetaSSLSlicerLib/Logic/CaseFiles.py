@@ -21,9 +21,11 @@ from metassl.project import (
     read_labels,
     read_volume,
 )
+from metassl.project.image_hashes import image_hashes, replaced_image
 
 from ..Translation import _
-from .Journal import journalPath, readJournal
+from .Journal import readJournal
+from .JournalFile import journalMark, journalPaths, timeOf
 
 _PERCENTILES = (0.5, 99.5)
 _SAMPLE = 100_000
@@ -53,7 +55,11 @@ class Prediction:
 
 @dataclass
 class CaseData:
-    """All arrays are (z, y, x) on `geometry`. `journal`: edits that were never saved, of `journalTime` (epoch)."""
+    """All arrays are (z, y, x) on `geometry`. `journal`: edits that were never saved, of `journalTime` (epoch).
+
+    `imageHashes`: which image exactly was read, for what is drawn on it. `labelVersion`: of `label`. `journalMark`:
+    tells whether the journal was written again since, see JournalFile.
+    """
 
     caseId: str
     state: str
@@ -64,6 +70,10 @@ class CaseData:
     journalTime: float | None = None
     prediction: Prediction | None = None
     warnings: list[str] = field(default_factory=list)
+    imageHashes: list[str] = field(default_factory=list)
+    labelVersion: str | None = None
+    journalPath: Path | None = None
+    journalMark: tuple | None = None
 
 
 def readCase(project: Project, caseId: str) -> CaseData:
@@ -71,22 +81,43 @@ def readCase(project: Project, caseId: str) -> CaseData:
     case = project.case(caseId)
     paths = project.image_paths(case)
     found = project.prediction(caseId)
-    journal = journalPath(project, caseId)
+    journal, *others = journalPaths(project, caseId)
+    mark = journalMark(journal)
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="metassl-read")
     with pool:
         images = [pool.submit(read_volume, path, caseId) for path in paths]
-        label = pool.submit(project.read_label, caseId) if project.label_path(caseId).is_file() else None
+        hashes = pool.submit(image_hashes, paths, caseId)
+        label = pool.submit(project.read_label, caseId) if case.label_version is not None else None
         maps = [pool.submit(read_labels, path, caseId) for path in _maps(found)]
         channels, geometry = _channels(project, caseId, paths, [image.result() for image in images])
-    data = CaseData(caseId, case.state, geometry, channels)
+    data = CaseData(caseId, case.state, geometry, channels, imageHashes=hashes.result())
+    data.labelVersion, data.journalPath, data.journalMark = case.label_version, journal, mark
     if label is not None:
-        data.label = _tried(data, lambda: _onGrid(label.result(), geometry, project.label_path(caseId), caseId))
+        data.label = _tried(data, lambda: _onGrid(label.result(), geometry, project.accepted_label(caseId), caseId))
+        if replaced := replaced_image(paths, data.imageHashes, case.image_hashes):
+            text = _(
+                "case {case}: {path} was replaced after it was annotated; put the former file back, or look whether "
+                "the annotation fits and accept it again"
+            )
+            data.warnings.append(text.format(case=caseId, path=replaced))
     if found is not None:
         data.prediction = _tried(data, lambda: _prediction(found, [each.result() for each in maps], geometry, caseId))
-    if journal.is_file():
+        if data.prediction is not None:
+            _warnOfOtherImage(data, paths)
+    if mark is not None:
         data.journal = _tried(data, lambda: readJournal(journal, geometry, caseId))
-        data.journalTime = None if data.journal is None else journal.stat().st_mtime
+        data.journalTime = None if data.journal is None else timeOf(mark)
+    for other in others:
+        text = _("case {case}: there is more unsaved work in {path}; it comes back when this is saved or thrown away")
+        data.warnings.append(text.format(case=caseId, path=other))
     return data
+
+
+def _warnOfOtherImage(data: CaseData, paths: list[Path]) -> None:
+    then = data.prediction.summary.get("image_hashes")
+    if isinstance(then, list) and (replaced := replaced_image(paths, data.imageHashes, then)):
+        text = _("case {case}: {path} was replaced after it was predicted; predict it again with Train")
+        data.warnings.append(text.format(case=data.caseId, path=replaced))
 
 
 def windowOf(array: np.ndarray) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""A first look at a job that may have run for hours: its beginning and its end, not the whole."""
+"""A first look at a job that may have run for weeks: its first and its last events, and where it stands."""
 
 from __future__ import annotations
 
@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from metassl.jobs import JobFollower, JobStatus
 from metassl.project import Project, Round
-
-HEAD_BYTES = 64 << 10
-TAIL_BYTES = 512 << 10
 
 
 @dataclass(frozen=True)
@@ -27,10 +24,4 @@ class JobGlance:
         if latest is None or latest == known:
             return None
         follower = JobFollower(latest)
-        events, status = follower.poll(HEAD_BYTES)
-        follower.skip_middle(TAIL_BYTES)
-        while True:
-            more, status = follower.poll(TAIL_BYTES)
-            events += more
-            if not more:
-                return JobGlance(latest, follower, events, status)
+        return JobGlance(latest, follower, *follower.attach())

@@ -30,6 +30,8 @@ from ..Translation import _
 from .SegmentIds import NOT_ANNOTATED_COLOR, segmentId
 
 SUFFIX = ".seg.nrrd"
+NUMBER = "~"
+"""Stands before the number of a second journal of a case; the id of a case cannot hold it."""
 _LEVEL = 1
 
 
@@ -43,7 +45,8 @@ def journals(project: Project) -> dict[str, float]:
     found = {}
     for path in (project.path / "journal").glob(f"[!.]*{SUFFIX}"):
         try:
-            found[path.name[: -len(SUFFIX)]] = path.stat().st_mtime
+            caseId = path.name[: -len(SUFFIX)].partition(NUMBER)[0]
+            found[caseId] = max(path.stat().st_mtime, found.get(caseId, 0.0))
         except OSError:  # gone meanwhile
             continue
     return found
@@ -63,7 +66,7 @@ def writeJournal(path: Path, array: np.ndarray, geometry: Geometry, labels: Sequ
     image = geometry.apply(sitk.GetImageFromArray(array))
     for key, value in _header(geometry, labels, bool(array.max() == IGNORE)).items():
         image.SetMetaData(key, value)
-    make_folder(path.parent)
+    make_folder(path.parent, parents=False)
     atomic_write(path, lambda temporary: _write(temporary, image))
 
 

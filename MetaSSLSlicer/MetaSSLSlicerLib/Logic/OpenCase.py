@@ -6,16 +6,16 @@ from concurrent.futures import Future
 
 import numpy as np
 import slicer
-from metassl.project import LABELLED_STATES, Project
+from metassl.project import Project
 
 from ..Signal import Signal
-from . import Journal
 from .ActivityClock import ActivityClock
 from .Autosave import Autosave
 from .BackgroundTasks import BackgroundTasks
 from .CaseFiles import CaseData
 from .CaseNodes import CaseNodes
 from .CaseSegmentation import Snapshot, takeSnapshot
+from .JournalFile import JournalFile
 from .SlicerServices import SlicerServices
 from .ViewNodes import nodesOfClass
 
@@ -39,14 +39,8 @@ class OpenCase:
         """True when the segmentation came out of the journal."""
         self.clock = ActivityClock()
         self._scene, self._observed = services.scene, []
-        path = Journal.journalPath(project, self.id)
-        self.autosave = Autosave(
-            tasks,
-            self.takeSnapshot,
-            lambda snapshot: self._writeJournal(path, snapshot),
-            lambda: Journal.removeJournal(project, self.id),
-            failed,
-        )
+        self.journal = JournalFile(data.journalPath, data.journalMark)
+        self.autosave = Autosave(tasks, self.takeSnapshot, self._writeJournal, self.journal.remove, failed)
         self.nodes.show()
         self._observeViews()
         if data.journal is not None:
@@ -149,11 +143,9 @@ class OpenCase:
             self.isModified = True
             self.changed.emit()
 
-    def _writeJournal(self, path, snapshot: Snapshot) -> None:
-        Journal.writeJournal(path, snapshot.toArray(strict=False), self.data.geometry, self.project.labels)
-        case = self.project.case(self.id)
-        if case.state not in (*LABELLED_STATES, "in_progress"):
-            self.project.update_case(self.id, state="in_progress")
+    def _writeJournal(self, snapshot: Snapshot) -> None:
+        self.journal.write(snapshot.toArray(strict=False), self.data.geometry, self.project.labels)
+        self.project.mark_in_progress(self.id)
 
     def _observeViews(self) -> None:
         """Scrolling through slices is work, too."""

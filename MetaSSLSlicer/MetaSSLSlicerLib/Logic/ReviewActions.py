@@ -80,9 +80,12 @@ class ReviewActions:
                 session.casesChanged.emit([case.id])
                 self._finish(case, _("The prediction of {case} is rejected."))
 
+        def rejected() -> None:
+            case.project.update_case(case.id, former=case.data.labelVersion, state="rejected")
+
         def store() -> None:
             case.stopEditing()
-            session.tasks.run(lambda: case.project.update_case(case.id, state="rejected"), decided, session.fail)
+            session.tasks.run(rejected, decided, session.fail)
 
         self._unlessUnsaved(case, store, _("Throw them away and reject the prediction"))
 

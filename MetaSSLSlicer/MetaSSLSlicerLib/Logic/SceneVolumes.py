@@ -106,9 +106,9 @@ class SceneVolumes:
 
 def createFromVolumes(path: Path, name: str, labels: list, volumes: list[VolumeCase]) -> Project:
     """Make a project of prepared volumes, for a thread. Raises ProjectError or LabelError."""
-    project = Project.create(path, name, labels, ["image"])
-    images = project.path / "images"
-    project.add_cases(Case(volume.caseId, [str(volume.imagePath(images))]) for volume in volumes)
+    with Project.making(path, name, labels, ["image"]) as project:
+        images = project.path / "images"
+        project.add_cases(Case(volume.caseId, [str(volume.imagePath(images))]) for volume in volumes)
     return project
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import slicer
-from metassl.project import Geometry, MetaSSLError, Project
+from metassl.project import ChangedError, Geometry, MetaSSLError, Project
+from metassl.project.annotations import ANY_VERSION
 
 from ..Signal import Signal
 from ..Translation import _
@@ -127,6 +128,9 @@ class Session:
         if self.case is None:
             return
         self.case.autosave.tick()
+        if self.case.journal.isNewCompany():
+            text = _("{case} is being edited in another Slicer, too. The unsaved work of both is kept.")
+            self.say("warning", text.format(case=self.case.id))
         if not self.case.isWhole:
             self.closeCase()
             self.say("warning", _("A node of the open case was deleted, so the case was closed. Its edits are kept."))
@@ -192,16 +196,20 @@ class Session:
         prediction: np.ndarray | None = None,
         done: Callable[[], None] = lambda: None,
         retryAsEmpty: Callable[[], None] | None = None,
+        overOthers: bool = False,
     ) -> None:
         """Make an array (uint8, z y x; or what gives one, called in the task) the label of a case, in a task.
 
         The time spent on the case and the Dice with `prediction` are recorded with it. A label without any structure
-        is refused with a message that offers `retryAsEmpty`.
+        is refused with a message that offers `retryAsEmpty`. If somebody else has labelled the case since it was
+        opened, the user is asked first, unless `overOthers`; that label stays in the history.
         """
-        project, seconds = self.project, 0.0
+        project, seconds, hashes, data = self.project, 0.0, [], None
+        before = self._writing.get(caseId)
         if self.case is not None and self.case.id == caseId:
             self.case.clock.tick()
-            seconds = self.case.clock.take()
+            seconds, data = self.case.clock.take(), self.case.data
+            hashes = data.imageHashes
 
         def store() -> None:
             labels = array() if callable(array) else array
@@ -209,11 +217,16 @@ class Session:
             if empty and not allowEmpty:
                 raise EmptyLabel
             chosen = state(labels) if callable(state) else state
-            project.add_label(caseId, (labels, geometry), state=chosen, allow_empty=allowEmpty)
-            changes = {"seconds_spent": round(project.case(caseId).seconds_spent + seconds, 1)}
-            if prediction is not None:
-                changes["dice"] = meanDice(prediction, labels)
-            project.update_case(caseId, **changes)
+            if before is not None:
+                before.exception()  # a label that was saved just before is ours
+            former = ANY_VERSION if data is None or overOthers else data.labelVersion
+            version = project.add_label(
+                caseId, (labels, geometry), state=chosen, allow_empty=allowEmpty, drawn_on=hashes, former=former
+            )
+            changes = {} if prediction is None else {"dice": meanDice(prediction, labels)}
+            project.update_case(caseId, more_seconds=seconds, **changes)
+            if data is not None:
+                data.labelVersion = version
 
         def stored(_result: None) -> None:
             done()
@@ -224,8 +237,15 @@ class Session:
             if isinstance(error, EmptyLabel):
                 text = _("Case {case} has no structure in it.").format(case=caseId)
                 self.say("warning", text, _("Save it as empty"), retryAsEmpty)
+            elif isinstance(error, ChangedError):
+                self.say("warning", _sentence(str(error)), _("Make mine the label; theirs is kept"), overTheirs)
             else:
                 self.fail(error)
+
+        def overTheirs() -> None:
+            if project is self.project:
+                options = {"allowEmpty": allowEmpty, "prediction": prediction, "done": done}
+                self.storeLabel(caseId, array, geometry, state, overOthers=True, **options)
 
         self._keepWriting(caseId, self.tasks.run(store, stored, failed))
 
@@ -289,8 +309,7 @@ class Session:
         project, caseId = case.project, case.id
 
         def spend() -> None:
-            spent = project.case(caseId).seconds_spent
-            project.update_case(caseId, seconds_spent=round(spent + seconds, 1))
+            project.update_case(caseId, more_seconds=seconds)
 
         self.tasks.run(spend, lambda _: self.casesChanged.emit([caseId]), self.fail)
 

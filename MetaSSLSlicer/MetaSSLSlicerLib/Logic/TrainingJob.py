@@ -174,7 +174,7 @@ class TrainingJob:
         if ids:
             self.predicted.emit(ids)
             self.session.casesChanged.emit(ids)
-        self._become(before, _counted(status))
+        self._become(before, status)
 
     def _look(self) -> None:
         """Look, in a task, for a round that is newer than ours."""
@@ -217,7 +217,7 @@ class TrainingJob:
         if glance is not None:
             self.round, self._follower = glance.round, glance.follower
             self._draw(glance.events)
-            self.status = _counted(glance.status)
+            self.status = glance.status
         self.curveChanged.emit()
         self.statusChanged.emit(self.status)
         if isNews:
@@ -251,10 +251,3 @@ class TrainingJob:
         if status.state != was:
             self.session.roundsChanged.emit()
             self.session.casesChanged.emit(None)
-
-
-def _counted(status: JobStatus) -> JobStatus:
-    """A quick look counts only the predictions it has read of; the job's own count knows better."""
-    if status.stage == "predicting":
-        status.predicted = max(status.predicted, status.step)
-    return status

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from metassl.jobs import JobFollower, JobRecord, JobStatus, read_events
+from metassl.jobs import JobFollower, JobRecord, JobStatus
+from metassl.jobs.events import last_number
 from metassl.project import Round
 
 from .bar import ProgressBar
@@ -24,13 +25,14 @@ def follow(found: Round, console: Console, after: int = 0) -> JobStatus:
     display = JobDisplay(ProgressBar(console.stream))
     follower = JobFollower(found)
     try:
+        events, status = follower.attach()
         while True:
-            events, status = follower.poll()
             display.tell([event for event in events if event["seq"] > after])
             display.update(status)
             if status.is_over:
                 break
             time.sleep(POLL_S)
+            events, status = follower.poll()
     finally:
         display.bar.close()
     record = JobRecord.read(found.job_path)
@@ -41,8 +43,7 @@ def follow(found: Round, console: Console, after: int = 0) -> JobStatus:
 
 def last_seq(found: Round | None) -> int:
     """The number of the last event of a round so far, or 0."""
-    events = [] if found is None else read_events(found.events_path)
-    return events[-1]["seq"] if events else 0
+    return 0 if found is None else last_number(found.events_path)
 
 
 class JobDisplay:

@@ -42,6 +42,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         arguments.file,
         state="corrected" if reviewed else "labelled",
         allow_empty=arguments.allow_empty,
+        former=before.label_version,
     )
     after = project.case(before.id)
     if before.label_version == version:

@@ -116,7 +116,7 @@ def _own_validation(project: Project, group: str | None) -> Choice:
         raise ProjectError(f"--truth DIR is needed to measure the {_title(group)}")
     if not cases:
         raise ProjectError("the project has no validation cases: say where the true annotations are, --truth DIR")
-    return Choice("validation", {case.id: project.label_path(case.id) for case in cases})
+    return Choice("validation", {case.id: project.accepted_label(case.id) for case in cases})
 
 
 def _members(project: Project, group: str) -> list[str]:

@@ -25,14 +25,14 @@ from metassl.data.cache_entry import (
     write_entry,
 )
 from metassl.project.errors import ProjectError
-from metassl.project.files import make_folder, sha256_of
+from metassl.project.files import make_folder
+from metassl.project.image_hashes import file_hash
 
 FORMAT = 1
 """Part of every key; raised when preprocessing changes its results."""
 
 STALE_SECONDS = 3600
 OPEN_FILES = 10_240
-_hashes: dict[tuple, str] = {}
 
 
 def content_key(paths: Sequence[Path], **parts: Any) -> str:
@@ -45,20 +45,16 @@ def content_key(paths: Sequence[Path], **parts: Any) -> str:
     for path in map(Path, paths):
         files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         for file in files:
-            digest.update(_file_hash(file).encode())
+            digest.update(_hash(file).encode())
         digest.update(b"end of channel")
     return digest.hexdigest()[:40]
 
 
-def _file_hash(path: Path) -> str:
+def _hash(path: Path) -> str:
     try:
-        stat = path.stat()
+        return file_hash(path)
     except OSError as error:
         raise ProjectError(f"cannot read {path}: {error.strerror or error}") from error
-    known = (str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ino)
-    if known not in _hashes:
-        _hashes[known] = sha256_of(path)
-    return _hashes[known]
 
 
 class PreprocessCache:

@@ -15,6 +15,11 @@ from metassl.project.errors import ImageError
 from metassl.project.images import Geometry
 
 MAX_VOXELS = 2**31
+MAX_UPSAMPLING = 200
+"""So many voxels may come of one: of slices 10 mm apart with pixels of 2.5 mm, at 1 mm, it is 63."""
+
+ALWAYS_ALLOWED_VOXELS = 2**22
+"""For tiny images: 16 MiB."""
 SAME_SLICES = 2.5
 """In a stack, slices up to this many times thicker or thinner than the plan's are left alone."""
 
@@ -60,7 +65,8 @@ class GridTransform:
         ):
             target[thick] = spacing[thick]
         shape = tuple(map(_length, axes.reorder(geometry.shape_zyx), spacing, target))
-        if np.prod(shape, dtype=float) > MAX_VOXELS:
+        own = np.prod(geometry.shape_zyx, dtype=float)
+        if np.prod(shape, dtype=float) > min(MAX_VOXELS, max(MAX_UPSAMPLING * own, ALWAYS_ALLOWED_VOXELS)):
             size = " x ".join(str(n) for n in reversed(shape))
             wanted = " x ".join(f"{s:g}" for s in reversed(plan.spacing_zyx))
             raise ImageError(

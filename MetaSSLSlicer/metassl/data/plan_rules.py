@@ -12,6 +12,15 @@ if TYPE_CHECKING:
 FEWEST_LEVELS = 3
 """Of a DynUNet."""
 
+MOST_LEVELS, MAX_FILTERS = 12, 4096
+"""Far beyond what a plan is given: a plan that asks for more is no plan of ours, and could ask for any memory."""
+
+MAX_PATCH_VOXELS, MAX_BATCH = 2**27, 256
+"""512 x 512 x 512."""
+
+MAX_CHANNELS, MAX_CLASSES = 256, 255
+"""Annotations are uint8, and 255 means not annotated."""
+
 PRECISIONS = ("bf16", "fp16", "fp32")
 AXES = ("patient", "stack")
 SCHEMES = {"robust_zscore": (), "ct_window": ("low", "high", "mean", "std")}
@@ -33,21 +42,21 @@ def problem_of(plan: Plan) -> str:
             "axes": plan.axes in AXES,
             "spacing_zyx": triple(plan.spacing_zyx, float, 1e-6),
             "source_spacing_zyx": triple(plan.source_spacing_zyx, float, 1e-6),
-            "patch_zyx": triple(plan.patch_zyx, int, 1),
+            "patch_zyx": triple(plan.patch_zyx, int, 1) and math.prod(plan.patch_zyx) <= MAX_PATCH_VOXELS,
             "batch": len(plan.batch) == 2
-            and all(_number(n, int) for n in plan.batch)
+            and all(_number(n, int) and n <= MAX_BATCH for n in plan.batch)
             and plan.batch[0] >= 1
             and plan.batch[1] >= 0,
-            "filters": len(plan.filters) >= FEWEST_LEVELS
-            and all(_number(f, int) and f > 0 for f in plan.filters),
+            "filters": FEWEST_LEVELS <= len(plan.filters) <= MOST_LEVELS
+            and all(_number(f, int) and 0 < f <= MAX_FILTERS for f in plan.filters),
             "kernels": len(plan.kernels) == len(plan.filters)
             and all(triple(k, int, 1) and set(k) <= {1, 3} for k in plan.kernels),
             "strides": len(plan.strides) == len(plan.filters)
             and all(triple(s, int, 1) and set(s) <= {1, 2} for s in plan.strides),
-            "in_channels": _number(plan.in_channels, int) and plan.in_channels >= 1,
+            "in_channels": _number(plan.in_channels, int) and 1 <= plan.in_channels <= MAX_CHANNELS,
             "intensity": len(plan.intensity) == plan.in_channels
             and all(_scheme_is_right(scheme) for scheme in plan.intensity),
-            "classes": _number(plan.classes, int) and plan.classes >= 2,
+            "classes": _number(plan.classes, int) and 2 <= plan.classes <= MAX_CLASSES,
             "precision": plan.precision in PRECISIONS,
         }
     except (TypeError, KeyError, AttributeError) as error:

@@ -12,6 +12,8 @@ from metassl.data.plan import Plan
 from metassl.inference.error_model import ErrorModel
 from metassl.inference.region_map import SYMMETRIC
 from metassl.project.errors import ProjectError
+from metassl.project.images import IGNORE
+from metassl.project.settings import region_map_of
 from metassl.training.checkpoint import load_checkpoint, save_checkpoint
 
 
@@ -52,16 +54,13 @@ class TrainedModel:
 
     @staticmethod
     def load(path: Path, device: torch.device) -> TrainedModel:
-        content = load_checkpoint(path)
+        wanted = {"networks": list, "plan": dict, "thresholds": torch.Tensor, "values": list, "host": str, "step": int}
+        content = load_checkpoint(path, **wanted)
         try:
             plan = Plan.from_json(content["plan"])
-            networks = []
-            for state in content["networks"]:
-                network = build_network(plan)
-                network.load_state_dict(state)
-                networks.append(network.to(device).eval())
-            return TrainedModel(
-                tuple(networks),
+            networks = tuple(_network(plan, state).to(device) for state in content["networks"])
+            model = TrainedModel(
+                networks,
                 plan,
                 content["thresholds"],
                 content["values"],
@@ -69,10 +68,28 @@ class TrainedModel:
                 content["step"],
                 device,
                 _error_model(content.get("error_model"), plan),
-                content.get("definition", SYMMETRIC),
+                region_map_of({"region_map": content.get("definition", SYMMETRIC)}, path),
             )
-        except (KeyError, TypeError, RuntimeError) as error:
-            raise ProjectError(f"{path} is not a MetaSSL model: {error}".splitlines()[0]) from error
+        except Exception as error:
+            raise ProjectError(f"{path} is not a MetaSSL model: {error}") from error
+        if problem := model.problem():
+            raise ProjectError(f"{path} is not a MetaSSL model: {problem}; train a new round")
+        return model
+
+    def problem(self) -> str:
+        """What is wrong with a model that was read, as a phrase; "" when nothing is."""
+        whole = all(type(value) is int and 0 <= value < IGNORE for value in self.values)
+        if not whole or len({*self.values}) != self.plan.classes or len(self.values) != self.plan.classes:
+            return "its label values are not those of its classes"
+        if len(self.networks) != 2:
+            return "it does not hold a pair of networks"
+        if self.thresholds.shape not in ((2, 2, self.plan.classes), (2, self.plan.classes)):
+            return f"its thresholds have the shape {tuple(self.thresholds.shape)}"
+        modules = [*self.networks, *([self.error_model] if self.error_model is not None else [])]
+        tensors = [self.thresholds, *(tensor for module in modules for tensor in module.state_dict().values())]
+        if not all(tensor.dtype == torch.float32 and tensor.isfinite().all() for tensor in tensors):
+            return "it holds numbers that are not finite, or of another type"
+        return ""
 
 
 def keep_error_model(path: Path, error_model: ErrorModel) -> None:
@@ -80,9 +97,18 @@ def keep_error_model(path: Path, error_model: ErrorModel) -> None:
     save_checkpoint(path, {**load_checkpoint(path), "error_model": error_model.state_dict()})
 
 
+def _network(plan: Plan, state: dict) -> torch.nn.Module:
+    """The network of the plan with these weights. Its memory is theirs: what a plan claims beyond them takes none."""
+    with torch.device("meta"):
+        network = build_network(plan)
+    network.load_state_dict(state, assign=True)
+    return network.eval()
+
+
 def _error_model(state: dict | None, plan: Plan) -> ErrorModel | None:
     if state is None:
         return None
-    model = ErrorModel(plan.classes, plan.in_channels)
-    model.load_state_dict(state)
+    with torch.device("meta"):
+        model = ErrorModel(plan.classes, plan.in_channels)
+    model.load_state_dict(state, assign=True)
     return model.eval().requires_grad_(False)

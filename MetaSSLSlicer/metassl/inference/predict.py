@@ -10,6 +10,7 @@ from metassl.inference.predictor import predict_image, summarise, write_predicti
 from metassl.project.discovery import find_cases
 from metassl.project.errors import MetaSSLError, ProjectError
 from metassl.project.files import make_folder, read_json
+from metassl.project.image_hashes import image_hashes
 from metassl.project.images import read_image
 from metassl.project.project import Project
 from metassl.project.rounds import PredictionPaths, Round
@@ -56,8 +57,10 @@ def predict_into(
     measured: dict | None,
 ) -> dict:
     """Predict one case, write its files, return its summary."""
+    hashes = image_hashes(images, case_id)
     prediction = predict_image(model, read_image(images, case_id), case_id)
     summary = summarise(prediction, case_id, round_number, labels, measured, model.step)
+    summary["image_hashes"] = hashes
     write_prediction(paths, prediction, summary)
     return summary
 

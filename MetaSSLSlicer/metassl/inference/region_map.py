@@ -19,8 +19,9 @@ from dataclasses import dataclass
 import torch
 
 from metassl.method.regions import is_confident
+from metassl.project.settings import REGION_MAPS
 
-SYMMETRIC, OFFICIAL = "symmetric", "official"
+SYMMETRIC, OFFICIAL = REGION_MAPS
 NOT_PREDICTED, UC, US, DC, DS = range(5)
 REGION_NAMES = {UC: "UC", US: "US", DC: "DC", DS: "DS"}
 

@@ -10,12 +10,16 @@ import json
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from ..project.cases import now
 from ..project.files import make_folder, writing
+from .event_fields import parse_event
+from .past import Past
+
+_BLOCK_BYTES = 1 << 20
 
 
 class EventWriter:
@@ -23,9 +27,11 @@ class EventWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        make_folder(self.path.parent)
-        self._next = max((event["seq"] for event in read_events(self.path)), default=0) + 1
-        self._torn = _ends_torn(self.path)
+        make_folder(self.path.parent, parents=False)
+        torn = _torn_line(self.path)
+        whole = parse_event(torn)  # when only the newline is missing, which the next event brings
+        self._next = max(last_number(self.path), whole["seq"] if whole else 0) + 1
+        self._torn = bool(torn)
 
     def write(self, event: str, **fields: Any) -> dict[str, Any]:
         """Append one event and return it. Numbers that JSON does not know become null.
@@ -45,22 +51,27 @@ class EventWriter:
 
 
 class EventReader:
-    """Reads what is new in a file of events; the file need not exist yet."""
+    """Reads what is new in a file of events, each event once; the file need not exist yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
+        self.began_anew = False
+        """True when the last call found that what was read before it is not, or no longer all, in the file."""
         self._offset = 0
+        self._past = Past()
 
     def read_new(self, limit_bytes: int | None = None) -> list[dict[str, Any]]:
         """The events since the last call. Blank, torn and invalid lines are left out.
 
         A last line without its newline is left for the next call. `limit_bytes` bounds the work of
-        one call (a longer line is still read whole). A file that became shorter is read anew.
+        one call (a longer line is still read whole). They come in the order of their numbers.
         """
         try:
             with open(self.path, "rb") as stream:
-                if stream.seek(0, os.SEEK_END) < self._offset:
-                    self._offset = 0
+                self.began_anew = not self._past.is_still_there(stream, self._offset)
+                if self.began_anew:
+                    self._offset = self._past.go_back(stream.seek(0, os.SEEK_END))
+                late = self._past.came_late(stream)
                 stream.seek(self._offset)
                 data = stream.read(-1 if limit_bytes is None else limit_bytes)
                 if limit_bytes is not None and not data.endswith(b"\n"):
@@ -68,9 +79,11 @@ class EventReader:
         except OSError:
             return []
         whole = data[: data.rfind(b"\n") + 1]
-        self._offset += len(whole)
-        events = (_parse(line) for line in whole.split(b"\n"))
-        return [event for event in events if event is not None]
+        if whole:
+            self._past.note(whole, self._offset)
+            self._offset += len(whole)
+        events = map(parse_event, self._past.not_given(late + whole))
+        return sorted((event for event in events if event is not None), key=lambda event: event["seq"])
 
     def skip_middle(self, tail_bytes: int) -> bool:
         """Leave out what is more than `tail_bytes` before the end; the next read begins with a whole line.
@@ -79,15 +92,74 @@ class EventReader:
         """
         try:
             with open(self.path, "rb") as stream:
-                start = stream.seek(0, os.SEEK_END) - tail_bytes
-                if start <= self._offset:
-                    return False
-                stream.seek(start - 1)
-                stream.readline()  # the rest of a line, or just the newline before `start`
-                self._offset = stream.tell()
+                return self._skip(stream, stream.seek(0, os.SEEK_END) - tail_bytes)
         except OSError:
             return False
+
+    def skip_to_last(self, kind: str, tail_bytes: int) -> bool:
+        """Leave out what is before the last event of `kind` and also more than `tail_bytes` before the end.
+
+        Nothing is left out when there is no such event. Returns whether anything was.
+        """
+        try:
+            with open(self.path, "rb") as stream:
+                size = stream.seek(0, os.SEEK_END)
+                place = self._last_place(stream, size, kind)
+                return place is not None and self._skip(stream, min(place, size - tail_bytes))
+        except OSError:
+            return False
+
+    def torn_line(self) -> dict[str, Any] | None:
+        """The event on the last line when that lacks nothing but its newline."""
+        try:
+            with open(self.path, "rb") as stream:
+                stream.seek(self._offset)
+                return parse_event(stream.read())
+        except OSError:
+            return None
+
+    def _skip(self, stream: IO[bytes], start: int) -> bool:
+        """Go on with the first line that begins at `start` or later, if that is ahead."""
+        if start <= self._offset:
+            return False
+        stream.seek(start - 1)
+        stream.readline()  # the rest of a line, or just the newline before `start`
+        self._offset = stream.tell()
+        self._past.go_to(self._offset)
         return True
+
+    def _last_place(self, stream: IO[bytes], end: int, kind: str) -> int | None:
+        """Where the last valid event of `kind` that was not read yet begins, or None."""
+        mark = f'"event": "{kind}"'.encode()
+        while (found := self._find_back(stream, mark, end)) is not None:
+            line_end = self._find_back(stream, b"\n", found)
+            end = self._offset if line_end is None else line_end + 1
+            stream.seek(end)
+            event = parse_event(stream.readline())
+            if event is not None and event["event"] == kind:
+                return end
+        return None
+
+    def _find_back(self, stream: IO[bytes], mark: bytes, end: int) -> int | None:
+        """The last place before `end` where `mark` begins, or None."""
+        while end > self._offset:
+            start = max(end - _BLOCK_BYTES, self._offset)
+            stream.seek(start)
+            found = stream.read(end - start + len(mark) - 1).rfind(mark)
+            if found >= 0:
+                return start + found
+            end = start
+        return None
+
+
+def last_number(path: Path) -> int:
+    """The number of the last event in a file, 0 when it has none. Of a long file only the end is read."""
+    reader = EventReader(path)
+    reader.skip_middle(_BLOCK_BYTES)
+    events = reader.read_new() or read_events(path)
+    if (torn := reader.torn_line()) is not None:  # all but its newline: the next line will make it count
+        events.append(torn)
+    return max((event["seq"] for event in events), default=0)
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
@@ -95,25 +167,14 @@ def read_events(path: Path) -> list[dict[str, Any]]:
     return EventReader(path).read_new()
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    if not isinstance(event, dict) or not isinstance(event.get("event"), str):
-        return None
-    return event if type(event.get("seq")) is int else None
-
-
-def _ends_torn(path: Path) -> bool:
+def _torn_line(path: Path) -> bytes:
+    """What follows the last newline of a file; b"" when there is nothing, or no file."""
     try:
         with open(path, "rb") as stream:
-            if stream.seek(0, os.SEEK_END) == 0:
-                return False
-            stream.seek(-1, os.SEEK_END)
-            return stream.read(1) != b"\n"
+            stream.seek(max(stream.seek(0, os.SEEK_END) - _BLOCK_BYTES, 0))
+            return stream.read().rsplit(b"\n", 1)[-1]
     except FileNotFoundError:
-        return False
+        return b""
 
 
 def _plain(value: Any) -> Any:

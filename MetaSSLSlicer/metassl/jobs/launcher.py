@@ -13,6 +13,7 @@ from ..project.cases import now
 from ..project.errors import ProjectError
 from ..project.files import write_text, writing
 from ..project.rounds import Round
+from .events import last_number
 from .process import kill
 from .record import JobRecord
 
@@ -60,15 +61,16 @@ class LocalLauncher:
         with writing(round.log_path):
             round.stop_path.unlink(missing_ok=True)
             log = open(round.log_path, "ab")  # noqa: SIM115
-        launched = now()  # before the start, so that every event of this run is later
+        launched, after = now(), last_number(round.events_path)  # before the start: events of this run are later
         with log:
+            log_start = os.fstat(log.fileno()).st_size
             try:
                 process = _start(command, log)
             except OSError as error:
                 raise ProjectError(f"cannot start {python}: {error.strerror or error}") from error
         try:
             record = JobRecord.of(process.pid, self.name, _device(round), python)
-            record.launched = launched
+            record.launched, record.log_start, record.after = launched, log_start, after
             record.write(round.job_path)
         except BaseException:
             process.kill()

@@ -14,6 +14,8 @@ UNKNOWN = "unknown"
 ENDED = "ended"
 """The mark of a process that was gone before it could be looked at."""
 
+_LARGEST_PID = 2**31
+
 
 def host_name() -> str:
     """The name of this machine."""
@@ -26,7 +28,7 @@ def process_started(pid: int) -> str | None:
     None when there is no such process, or it has ended and only waits to be collected; "unknown"
     when it exists but the system does not tell more.
     """
-    if pid <= 0:
+    if not 0 < pid < _LARGEST_PID:
         return None
     if sys.platform == "win32":
         return _started_windows(pid)

@@ -15,7 +15,11 @@ from .process import ENDED, host_name, process_started, same_process
 
 @dataclass
 class JobRecord:
-    """The process of a job: its pid and start mark (a pid alone may be reused), host and device."""
+    """The process of a job: its pid and start mark (a pid alone may be reused), host and device.
+
+    `log_start`: how long log.txt was, in bytes, before this process was started; `after`: the number of the last event
+    before that, which tells older events from its own even when the clock was set back (None in older records).
+    """
 
     launcher: str
     pid: int
@@ -24,6 +28,8 @@ class JobRecord:
     device: str = ""
     python: str = sys.executable
     launched: str = field(default_factory=now)
+    log_start: int = 0
+    after: int | None = None
 
     @staticmethod
     def of(pid: int, launcher: str = "local", device: str = "", python: str = "") -> JobRecord:
@@ -55,11 +61,19 @@ class JobRecord:
         """The record in job.json; None when there is no such file. ProjectError when damaged."""
         if not Path(path).exists():
             return None
-        document = read_json(path, "the job record")
+        try:
+            document = read_json(path, "the job record")
+        except ProjectError as error:
+            if isinstance(error.__cause__, FileNotFoundError):  # a share may tell of a file before it is there
+                return None
+            raise
         known = {entry.name: document.get(entry.name, "") for entry in fields(JobRecord)}
+        known["log_start"], known["after"] = document.get("log_start", 0), document.get("after")
         sound = {"launcher", "pid", "process_started", "host"} <= document.keys()
-        texts = [value for name, value in known.items() if name != "pid"]
-        if not sound or type(known["pid"]) is not int or not all(map(_is_text, texts)):
+        texts = [value for name, value in known.items() if name not in ("pid", "log_start", "after")]
+        numbers = type(known["pid"]) is int and type(known["log_start"]) is int
+        numbers = numbers and type(known["after"]) in (int, type(None))
+        if not sound or not numbers or not all(map(_is_text, texts)):
             raise ProjectError(f"the job record is damaged: {path} does not name its process")
         return JobRecord(**known)
 

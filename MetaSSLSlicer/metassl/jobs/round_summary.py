@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from ..project.errors import MetaSSLError
 from ..project.project import Project
 from ..project.rounds import Round
+from .event_fields import parse_event
 from .record import JobRecord
 from .status import JobStatus, StatusFold
 
@@ -89,18 +89,8 @@ def find_events(path: Path, kinds: tuple[str, ...]) -> list[dict[str, Any]]:
             found.append(line)
         body = chunk.rstrip(b"\n")
         before = last = body[body.rfind(b"\n") + 1 :] or last
-    events = [event for line in (*found, last) if (event := _event(line)) is not None]
-    unique = {event["seq"]: event for event in events}
-    return [unique[number] for number in sorted(unique)]
-
-
-def _event(line: bytes) -> dict[str, Any] | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    sound = isinstance(event, dict) and type(event.get("seq")) is int and isinstance(event.get("event"), str)
-    return event if sound else None
+    events = [event for line in dict.fromkeys((*found, last)) if (event := parse_event(line)) is not None]
+    return sorted(events, key=lambda event: event["seq"])
 
 
 def _hits(chunk: bytes, kinds: tuple[str, ...]) -> list[tuple[int, int]]:

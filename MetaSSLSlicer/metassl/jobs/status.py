@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,12 @@ from .events import EventReader
 from .process import process_started
 from .record import JobRecord
 
+RECAP = "recap"
+"""The event that tells all that was told before it; see recap.py."""
+_HEAD_BYTES = 64 << 10
+_TAIL_BYTES = 512 << 10
+_TURNS = (RECAP, "started", "stage", "progress", "validation", "paused", "finished", "failed")
+"""Events of which a later one outweighs an earlier one, whichever is read first."""
 _QUIET_S = 600.0
 _LOG_BYTES = 8192
 
@@ -67,24 +73,66 @@ class StatusFold:
     def __init__(self) -> None:
         self.status = JobStatus()
         self.last_time = ""
+        self.last_number = self._turn = 0
         self._run_started = ""
         self._former_s = 0.0
         self._predicted: set[str] = set()
         self._at_stage = 0
 
     def update(self, events: Iterable[dict[str, Any]]) -> JobStatus:
-        """Take in more events, in order, and return the status; unknown events change nothing."""
+        """Take in more events, in order, and return the status; unknown events change nothing.
+
+        One that comes after another with a higher number can only add to a list or a count.
+        """
         for event in events:
             handler = getattr(self, f"_on_{event['event']}", None)
+            if event["event"] in _TURNS and event["seq"] < self._turn:
+                if event["event"] == "started" and not self._run_started:
+                    self._run_started = event.get("time", "")
+                    _take(self.status, event, "device", "device_name", "precision", "pid")
+                continue
             if handler is not None:
                 handler(self.status, event)
-            self.last_time = event.get("time", self.last_time)
+            if event["event"] in _TURNS:
+                self._turn = event["seq"]
+            if event["seq"] < self.last_number:
+                continue
+            self.last_number = event["seq"]
+            if event["event"] != RECAP:
+                self.last_time = event.get("time", self.last_time)
         self.status.elapsed_s = self._former_s + _seconds(self._run_started, self.last_time)
         return self.status
+
+    def recap(self) -> dict[str, Any]:
+        """All that the events came to, as the fields of an event: a fold that begins with it goes on just like this."""
+        return {
+            "status": self.status.to_json(),
+            "last_time": self.last_time,
+            "run_started": self._run_started,
+            "former_s": self._former_s,
+            "predicted_cases": sorted(self._predicted),
+            "at_stage": self._at_stage,
+        }
+
+    def go_back_to(self, number: int) -> None:
+        """The file lost its end, as in a power loss, and goes on with events from `number` on."""
+        self.last_number = min(self.last_number, number - 1)
+        self._turn = min(self._turn, number - 1)
 
     def elapsed_s(self, time: str) -> float:
         """The seconds that the job worked until `time`, pauses left out."""
         return self._former_s + _seconds(self._run_started, time)
+
+    def _on_recap(self, status: JobStatus, event: dict[str, Any]) -> None:
+        told = event.get("status")
+        if not isinstance(told, dict):
+            return
+        self.status = JobStatus(**{each.name: told[each.name] for each in fields(JobStatus) if each.name in told})
+        self.last_time = event.get("last_time", self.last_time)
+        self._run_started = event.get("run_started", "")
+        self._former_s = event.get("former_s", 0.0)
+        self._predicted = set(event.get("predicted_cases", ()))
+        self._at_stage = event.get("at_stage", 0)
 
     def _on_started(self, status: JobStatus, event: dict[str, Any]) -> None:
         self._former_s += _seconds(self._run_started, self.last_time)
@@ -95,8 +143,8 @@ class StatusFold:
 
     @staticmethod
     def _at_work(status: JobStatus) -> None:
-        """Work after an end: it was started again, among events that a quick look left out."""
-        if status.is_over:
+        """Work after an end: it was started again. Work at the very beginning: its start comes late."""
+        if status.is_over or status.state == "created":
             status.state, status.message, status.hint = "running", "", ""
 
     def _on_stage(self, status: JobStatus, event: dict[str, Any]) -> None:
@@ -162,10 +210,29 @@ class JobFollower:
 
     def poll(self, limit_bytes: int | None = None) -> tuple[list[dict[str, Any]], JobStatus]:
         """The events since the last call, and the status now. Returns at once."""
-        # The process is looked at first: what it wrote before it ended is then among the events.
-        record = JobRecord.read(self.round.job_path)
-        alive = record.alive() if record is not None else None
+        process = self._process()
         events = self._reader.read_new(limit_bytes)
+        return events, self._told(events, *process)
+
+    def attach(self) -> tuple[list[dict[str, Any]], JobStatus]:
+        """The first poll of a job that may have run for weeks: its first and last events, and the status, exactly.
+
+        Takes as long as the way back to the last recap: moments, whatever the length of the file.
+        """
+        process = self._process()
+        events = self._reader.read_new(_HEAD_BYTES)
+        self._reader.skip_to_last(RECAP, _TAIL_BYTES)
+        events += self._reader.read_new()
+        return events, self._told(events, *process)
+
+    def _process(self) -> tuple[JobRecord | None, bool]:
+        """To be called before the events are read: what the process wrote before it ended is then among them."""
+        record = JobRecord.read(self.round.job_path)
+        return record, record is not None and record.alive()
+
+    def _told(self, events: list[dict[str, Any]], record: JobRecord | None, alive: bool) -> JobStatus:
+        if self._reader.began_anew and events:
+            self._fold.go_back_to(events[0]["seq"])
         folded = self._fold.update(events)
         status = replace(
             folded, warnings=list(folded.warnings), failed_cases=dict(folded.failed_cases)
@@ -173,21 +240,14 @@ class JobFollower:
         if record is not None:
             status.pid, status.host = record.pid, record.host
             status.device = status.device or record.device
-            self._judge(status, record, bool(alive))
+            self._judge(status, record, alive)
         elif status.state == "running" and process_started(status.pid or 0) is None:
             self._interrupted(status)
-        return events, status
-
-    def skip_middle(self, tail_bytes: int) -> bool:
-        """For a quick look at a long job: leave out events that are more than `tail_bytes` before the end.
-
-        Counts of predicted cases and warnings are then those of the events that were read.
-        """
-        return self._reader.skip_middle(tail_bytes)
+        return status
 
     def _judge(self, status: JobStatus, record: JobRecord, alive: bool) -> None:
-        """Set the state by what the process does; `launched` tells old events from this run's."""
-        silent = not self._fold.last_time or self._fold.last_time < record.launched
+        """Set the state by what the process does."""
+        silent = self._is_silent(record)
         if not record.is_local:
             self._elsewhere(status, record, silent)
         elif alive:
@@ -195,12 +255,17 @@ class JobFollower:
                 status.state, status.stage, status.message, status.hint = "running", "", "", ""
             if status.state == "running":
                 status.elapsed_s = self._fold.elapsed_s(datetime.now(UTC).isoformat())
-        elif silent:
-            status.state = "failed"
-            status.message = _last_line(self.round.log_path) or "the job ended before it began"
+        elif silent and (said := _last_line(self.round.log_path, record.log_start)):
+            status.state, status.message = "failed", said
             status.hint = f"see {self.round.log_path}"
-        elif status.state in ("running", "created"):
+        elif silent or status.state in ("running", "created"):
             self._interrupted(status)
+
+    def _is_silent(self, record: JobRecord) -> bool:
+        """Whether all events so far are older than the process."""
+        if record.after is not None:
+            return self._fold.last_number <= record.after
+        return not self._fold.last_time or self._fold.last_time < record.launched
 
     def _elsewhere(self, status: JobStatus, record: JobRecord, silent: bool) -> None:
         if silent:
@@ -223,7 +288,7 @@ class JobFollower:
 
 def job_status(round: Round) -> JobStatus:
     """Where the job of a round stands now."""
-    return JobFollower(round).poll()[1]
+    return JobFollower(round).attach()[1]
 
 
 def _take(status: JobStatus, event: dict[str, Any], *names: str | tuple[str, str]) -> None:
@@ -241,10 +306,11 @@ def _seconds(start: str, end: str) -> float:
     return max(elapsed.total_seconds(), 0.0)
 
 
-def _last_line(path: Path) -> str:
+def _last_line(path: Path, start: int) -> str:
+    """The last line after the first `start` bytes; "" when there is none."""
     try:
         with open(path, "rb") as stream:
-            stream.seek(max(path.stat().st_size - _LOG_BYTES, 0))
+            stream.seek(max(path.stat().st_size - _LOG_BYTES, start, 0))
             lines = stream.read().decode("utf-8", "replace").splitlines()
     except OSError:
         return ""

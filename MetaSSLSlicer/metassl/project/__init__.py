@@ -3,7 +3,7 @@
 from .cases import LABELLED_STATES, SPLITS, STATES, Case, check_case_id, make_case_id
 from .create import new_project
 from .discovery import Discovery, FoundCase, find_cases
-from .errors import BusyError, ImageError, LabelError, MetaSSLError, ProjectError
+from .errors import BusyError, ChangedError, ImageError, LabelError, MetaSSLError, ProjectError
 from .filelock import file_lock
 from .files import atomic_write, read_json, sha256_of, write_json, write_text
 from .geometry import Geometry
@@ -20,6 +20,7 @@ __all__ = [
     "BusyError",
     "Case",
     "CaseImage",
+    "ChangedError",
     "Discovery",
     "FoundCase",
     "Geometry",

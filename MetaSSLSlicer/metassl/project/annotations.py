@@ -8,9 +8,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .errors import LabelError
+from .cases import Case
+from .errors import ChangedError, LabelError
 from .images import IGNORE, Geometry
 from .labels import LabelDefinition
+
+ANY_VERSION = "any"
+"""Stands for whatever label a case has, also for one that nobody has looked at."""
 
 _VERSION = re.compile(r"[0-9a-f]{16,64}")
 
@@ -40,6 +44,14 @@ def refuse_empty(array: np.ndarray, where: str, allow_background: bool) -> None:
     if not allow_background and not ((array != 0) & (array != IGNORE)).any():
         raise LabelError(
             f"{where} is empty: it holds no structure; say so explicitly if that is right"
+        )
+
+
+def refuse_changed(case: Case, former: str | None) -> None:
+    """ChangedError when the label of the case is no longer the version `former`."""
+    if former not in (ANY_VERSION, case.label_version):
+        raise ChangedError(
+            f"case {case.id} was labelled by somebody else meanwhile ({case.state}): open it again to see that label"
         )
 
 

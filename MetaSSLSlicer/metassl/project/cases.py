@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ LABELLED_STATES = ("labelled", "accepted", "corrected")
 SPLITS = ("pool", "validation", "test")
 
 MAX_ID_BYTES = 120
-_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?", re.IGNORECASE)
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 _VERSION = re.compile(r"[0-9a-f]{64}")
 
 
@@ -39,7 +39,8 @@ class Case:
     `images`: one path per channel, relative to the project or absolute. `split`: "pool" (to train
     on), "validation" (measured, never trained on) or "test" (kept out altogether). `label_version`
     names the accepted annotation; `updated` is ISO 8601 in UTC; `seconds_spent` annotating; `dice`:
-    of the prediction that was reviewed with the label that came of it, None before that.
+    of the prediction that was reviewed with the label that came of it, None before that; `image_hashes`: of the images
+    when they were annotated, one per channel file, [] where that is not known.
     """
 
     id: str
@@ -50,12 +51,15 @@ class Case:
     updated: str = ""
     seconds_spent: float = 0.0
     dice: float | None = None
+    image_hashes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         check_case_id(self.id)
         texts = isinstance(self.images, list) and all(isinstance(path, str) for path in self.images)
         if not texts or not self.images or not all(self.images):
             raise ProjectError(f"case {self.id} needs a list of image paths")
+        if any("\0" in path or not is_unicode(path) for path in self.images):
+            raise ProjectError(f"case {self.id} has an image path with characters that no file name holds")
         if self.split not in SPLITS:
             raise ProjectError(
                 f"case {self.id} has the split {self.split!r}; use one of {', '.join(SPLITS)}"
@@ -73,6 +77,9 @@ class Case:
         dice = self.dice
         if dice is not None and (isinstance(dice, bool) or not isinstance(dice, int | float) or not 0 <= dice <= 1):
             raise ProjectError(f"case {self.id} has an impossible Dice {dice!r}")
+        hashes = self.image_hashes
+        if not isinstance(hashes, list) or not all(isinstance(h, str) and _VERSION.fullmatch(h) for h in hashes):
+            raise ProjectError(f"case {self.id} has damaged image hashes")
         if not isinstance(self.updated, str):
             raise ProjectError(f"case {self.id} has a damaged time {self.updated!r}")
 
@@ -89,9 +96,23 @@ class Case:
     def from_json(document: Any) -> Case:
         """The case of one entry in cases.json; unknown fields are left out. ProjectError."""
         if not isinstance(document, dict) or not {"id", "images"} <= document.keys():
-            raise ProjectError("the case list is damaged: an entry lacks its id or its images")
-        known = {field.name for field in fields(Case)}
+            raise ProjectError("an entry lacks its id or its images")
+        known = {each.name for each in fields(Case)}
         return Case(**{key: value for key, value in document.items() if key in known})
+
+
+def is_unicode(text: str) -> bool:
+    """False for a file name in some older encoding, as Python hands it over: it could not be written into JSON."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def key_of(case_id: str) -> str:
+    """What two ids must not share: some systems take small and capital letters for the same."""
+    return unicodedata.normalize("NFC", case_id.casefold())
 
 
 def check_case_id(case_id: Any) -> str:
@@ -123,4 +144,6 @@ def make_case_id(text: str) -> str:
         clean = clean[:-1]
     if _RESERVED.fullmatch(clean):
         clean = f"case_{clean}"
+    if not clean.strip(". "):
+        raise ProjectError(f"the name {text!r} gives no case id: it needs a letter or a digit")
     return check_case_id(clean.strip(". "))

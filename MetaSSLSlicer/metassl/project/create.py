@@ -49,23 +49,23 @@ def new_project(
     candidates = roles.to_label(labelled, labelled_cases)
     roles.check(labelled, candidates, validation, labelled_cases)
 
-    project = Project.create(path, name or found.name or Path(path).name, definitions, channels)
-    cases = []
-    for case in usable.values():
-        try:
-            images = _images(project, case, len(channels))
-        except ImageError as error:
-            warnings.append(f"{error} (the case is left out)")
-            continue
-        cases.append(Case(case.id, [str(image.absolute()) for image in images], roles.of(case.id)))
-    project.add_cases(cases)
+    with Project.making(path, name or found.name or Path(path).name, definitions, channels) as project:
+        cases = []
+        for case in usable.values():
+            try:
+                images = _images(project, case, len(channels))
+            except ImageError as error:
+                warnings.append(f"{error} (the case is left out)")
+                continue
+            cases.append(Case(case.id, [str(image.absolute()) for image in images], roles.of(case.id)))
+        project.add_cases(cases)
 
-    open_ids = {case.id for case in cases}
-    wanted = len(candidates) if labelled_cases is not None else labelled or 0
-    done = _import(project, candidates, open_ids, wanted, warnings)
-    measured = _import(project, roles.to_validate(done), open_ids, validation, warnings)
-    for case_id in measured:
-        project.update_case(case_id, split="validation")
+        open_ids = {case.id for case in cases}
+        wanted = len(candidates) if labelled_cases is not None else labelled or 0
+        done = _import(project, candidates, open_ids, wanted, warnings)
+        measured = _import(project, roles.to_validate(done), open_ids, validation, warnings)
+        for case_id in measured:
+            project.update_case(case_id, split="validation")
     for what, count, number in (
         ("labelled", len(done), wanted),
         ("validation", len(measured), validation),

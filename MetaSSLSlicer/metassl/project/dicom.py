@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
 
+from .claims import impossible
 from .geometry import Geometry
 
 _SERIES_UID = "0020|000e"
@@ -17,8 +19,10 @@ _UNEVEN = 0.05
 
 
 def is_dicom_file(path: Path) -> bool:
-    """True when `path` is a file with the DICOM mark at its start."""
+    """True when `path` is an ordinary file with the DICOM mark at its start."""
     try:
+        if not path.is_file():  # a pipe would be waited for
+            return False
         with open(path, "rb") as stream:
             return stream.read(132)[128:] == b"DICM"
     except OSError:
@@ -31,6 +35,9 @@ def find_series(folder: Path) -> list[list[Path]]:
     Series are ordered by the name of their first file. Reports, plans and segmentations are
     left out.
     """
+    for entry in os.scandir(folder):
+        if not entry.is_file() and not entry.is_dir() and not entry.is_symlink():
+            raise ValueError(f"{entry.path} is not an ordinary file")  # a pipe would be waited for
     found = []
     for uid in sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder)):
         files = _files_of(folder, uid)
@@ -93,6 +100,8 @@ def read_series(files: Sequence[Path]) -> sitk.Image:
     Raises ValueError as `series_geometry` does, RuntimeError when a file cannot be read.
     """
     geometry = series_geometry(files)
+    if reason := impossible(geometry.size_xyz):
+        raise ValueError(reason)
     if len(files) == 1:
         return sitk.ReadImage(str(files[0]))
     reader = sitk.ImageSeriesReader()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import dicom
-from .cases import make_case_id
+from .cases import key_of, make_case_id
 from .errors import ProjectError
 from .files import read_json
 from .images import IMAGE_SUFFIXES, quiet
@@ -207,7 +207,7 @@ def _splits(path: Path) -> dict[str, list[str]]:
 def _refuse_duplicates(cases: list[FoundCase]) -> None:
     seen: dict[str, FoundCase] = {}
     for case in cases:
-        other = seen.setdefault(case.id.casefold(), case)
+        other = seen.setdefault(key_of(case.id), case)
         if other is not case:
             raise ProjectError(
                 f"two cases would get the id {case.id}: {other.images[0]} and {case.images[0]}; "

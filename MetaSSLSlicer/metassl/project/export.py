@@ -21,6 +21,7 @@ from .project import Project
 from .rounds import PredictionPaths, Round
 
 WHAT = ("labels", "predictions")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 DOUBTFUL = ("US", "DC", "DS")
 
 Report = Callable[[int, int, str], None]
@@ -138,9 +139,14 @@ def _structures(project: Project) -> list[dict[str, Any]]:
     ]
 
 
+def _inert(cell: Any) -> Any:
+    """A text that a spreadsheet would take for a formula gets an apostrophe in front, which it does not show."""
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
+
+
 def _table(rows: list[dict[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows({key: _inert(cell) for key, cell in row.items()} for row in rows)
     return text.getvalue()

@@ -22,7 +22,10 @@ class Geometry:
 
     @staticmethod
     def of(image: sitk.Image | sitk.ImageFileReader) -> Geometry:
-        """The geometry of a 3-D image, or of a 2-D one as a single slice of 1 mm."""
+        """The geometry of a 3-D image, or of a 2-D one as a single slice of 1 mm.
+
+        A negative spacing, which a header may hold, is an axis that runs the other way.
+        """
         size, spacing, origin = image.GetSize(), image.GetSpacing(), image.GetOrigin()
         direction = image.GetDirection()
         if len(size) == 2:
@@ -31,11 +34,12 @@ class Geometry:
             direction = (a, b, 0.0, c, d, 0.0, 0.0, 0.0, 1.0)
         if len(size) != 3:
             raise ValueError(f"a geometry has 3 axes, not {len(size)}")
+        signs = [-1.0 if step < 0 else 1.0 for step in spacing]
         return Geometry(
             tuple(int(n) for n in size),
-            tuple(float(n) for n in spacing),
+            tuple(abs(float(n)) for n in spacing),
             tuple(float(n) for n in origin),
-            tuple(float(n) for n in direction),
+            tuple(float(n) * signs[place % 3] for place, n in enumerate(direction)),
         )
 
     @property

@@ -19,6 +19,8 @@ import numpy as np
 import SimpleITK as sitk
 
 from . import dicom, nifti
+from .cases import is_unicode
+from .claims import impossible, reader_of
 from .errors import ImageError, LabelError, MetaSSLError
 from .files import atomic_write
 from .geometry import Geometry as Geometry
@@ -77,13 +79,7 @@ def read_geometry(path: Path, case: str) -> Geometry:
     with _reading(path, case, ImageError):
         if _is_dicom(path):
             return _usable(dicom.series_geometry(dicom.series_of(path)))
-        if nifti.is_nifti(path) and (reason := nifti.problem(path, header_only=True)):
-            raise ValueError(f"{reason}; copy it again or repair it")
-        reader = sitk.ImageFileReader()
-        reader.SetFileName(str(path))
-        reader.ReadImageInformation()
-        if reader.GetDimension() not in (2, 3):
-            raise ValueError(_many_axes(reader.GetSize()))
+        reader = _header_of(path)
         return _usable(Geometry.of(reader))
 
 
@@ -91,11 +87,7 @@ def count_channels(path: Path, case: str) -> int:
     """How many channels an image file or DICOM series holds, from its header. Raises ImageError."""
     path = Path(path)
     with _reading(path, case, ImageError):
-        file = dicom.series_of(path)[0] if _is_dicom(path) else path
-        reader = sitk.ImageFileReader()
-        reader.SetFileName(str(file))
-        reader.ReadImageInformation()
-        return reader.GetNumberOfComponents()
+        return reader_of(dicom.series_of(path)[0] if _is_dicom(path) else path).GetNumberOfComponents()
 
 
 def read_labels(path: Path, case: str) -> tuple[np.ndarray, Geometry]:
@@ -164,21 +156,36 @@ def _read(path: Path, case: str, kind: type[MetaSSLError]) -> tuple[sitk.Image, 
     with _reading(path, case, kind):
         if _is_dicom(path):
             image = dicom.read_series(dicom.series_of(path))
-        elif nifti.is_nifti(path):
-            image = _read_nifti(path)
         else:
-            image = sitk.ReadImage(str(path))
+            reader = _header_of(path)
+            _usable(Geometry.of(reader))
+            image = _execute_nifti(reader, path) if nifti.is_nifti(path) else reader.Execute()
         if image.GetDimension() not in (2, 3):
             raise ValueError(_many_axes(image.GetSize()))
         return image, _usable(Geometry.of(image))
 
 
-def _read_nifti(path: Path) -> sitk.Image:
+def _header_of(path: Path) -> sitk.ImageFileReader:
+    """A reader with the header read, once it is known to be sound and of 2 or 3 axes."""
+    if nifti.is_nifti(path) and (reason := nifti.problem(path, header_only=True)):
+        raise ValueError(f"{reason}; copy it again or repair it")
+    try:
+        reader = reader_of(path)
+    except RuntimeError as error:  # where a checksum is wrong, ITK sees no NIfTI file
+        if nifti.is_nifti(path) and (reason := nifti.problem(path)):
+            raise ValueError(f"{reason}; copy it again or repair it") from error
+        raise
+    if reader.GetDimension() not in (2, 3):
+        raise ValueError(_many_axes(reader.GetSize()))
+    return reader
+
+
+def _execute_nifti(reader: sitk.ImageFileReader, path: Path) -> sitk.Image:
     """Read and examine at once: both decompress the whole file."""
     with ThreadPoolExecutor(1) as pool:
         problem = pool.submit(nifti.problem, path)
         try:
-            return sitk.ReadImage(str(path))
+            return reader.Execute()
         finally:
             if reason := problem.result():
                 raise ValueError(f"{reason}; copy it again or repair it")
@@ -186,6 +193,8 @@ def _read_nifti(path: Path) -> sitk.Image:
 
 @contextmanager
 def _reading(path: Path, case: str, kind: type[MetaSSLError]) -> Iterator[None]:
+    if not is_unicode(str(path)):
+        raise kind(f"case {case}: cannot use {path}: its name is not in Unicode; rename it")
     if not path.exists():
         raise kind(f"case {case}: there is no file {path}; restore it or take the case out")
     try:
@@ -198,6 +207,8 @@ def _reading(path: Path, case: str, kind: type[MetaSSLError]) -> Iterator[None]:
         raise kind(f"case {case}: cannot use {path}: {error}") from error
     except RuntimeError as error:
         raise kind(f"case {case}: cannot read {path}: {_short(error)}") from error
+    except MemoryError as error:
+        raise kind(f"case {case}: cannot read {path}: the memory is too small for it") from error
 
 
 def _is_dicom(path: Path) -> bool:
@@ -213,6 +224,8 @@ def _usable(geometry: Geometry) -> Geometry:
         raise ValueError(f"its header has an impossible grid (spacing {spacing} mm); correct it")
     if min(geometry.size_xyz) < 1:
         raise ValueError("it has no voxels")
+    if reason := impossible(geometry.size_xyz):
+        raise ValueError(reason)
     return geometry
 
 

@@ -10,8 +10,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from .claims import impossible, ordinary_bytes
+
 _CHUNK = 1 << 20
 _MAX_HEADER = 540
+
+MAX_OFFSET = 1 << 24
+"""Where the voxels begin, at the latest: ITK takes memory for all that lies between them and the header."""
+
+MAX_TRAILING = 1 << 20
+"""Bytes after the last voxel: padding, where there is any at all. What goes on for longer may have no end."""
+
+_VALUE_BITS = {
+    **dict.fromkeys((2, 256), 8),
+    **dict.fromkeys((4, 512), 16),
+    **dict.fromkeys((8, 16, 768), 32),
+    **dict.fromkeys((32, 64, 1024, 1280), 64),
+    **dict.fromkeys((1536, 1792), 128),
+    128: 24,
+    2048: 256,
+    2304: 32,
+}
+"""Bits of a value by its type code."""
 
 
 def is_nifti(path: Path) -> bool:
@@ -23,30 +43,33 @@ def problem(path: Path, header_only: bool = False) -> str:
     """What is wrong with the NIfTI file at `path`, as a phrase; '' when it is sound.
 
     Unless `header_only`, the file is read once to its end, so that the checksum of a compressed
-    one is tested as well. Raises OSError when the file cannot be opened.
+    one is tested as well. Raises OSError when the file cannot be opened, ValueError when it is no ordinary one.
     """
+    size = ordinary_bytes(path)
     with open(path, "rb") as stream:
         magic = stream.read(2)
     opener = gzip.open if magic == b"\x1f\x8b" else open
     with opener(path, "rb") as stream:
         try:
-            return _compare(stream, header_only)
+            return _compare(stream, size, header_only)
         except (EOFError, zlib.error, gzip.BadGzipFile):
             return "it is truncated or damaged"
 
 
-def _compare(stream: BinaryIO, header_only: bool) -> str:
+def _compare(stream: BinaryIO, size: int, header_only: bool) -> str:
     start = stream.read(_MAX_HEADER)
     header = _Header.parse(start)
     if header is None:
-        return "it has no NIfTI header"
+        return "it has no NIfTI header, or a damaged one"
     if any(not spacing > 0 for spacing in header.spacing):
         return "its header gives no spacing"  # ITK would silently take 1 mm
-    if header_only:
-        return ""
+    if (reason := impossible(header.shape, 1, size)) or header_only:
+        return reason
     present = len(start)
     while chunk := stream.read(_CHUNK):
         present += len(chunk)
+        if present > header.file_bytes + MAX_TRAILING:
+            return f"it goes on after the {header.file_bytes} bytes that its header tells of"
     if present < header.file_bytes:
         return f"it is truncated: {present} of {header.file_bytes} bytes are there"
     return ""
@@ -54,8 +77,9 @@ def _compare(stream: BinaryIO, header_only: bool) -> str:
 
 @dataclass(frozen=True)
 class _Header:
-    """The size of the whole file and the spacing of the axes that have more than one voxel."""
+    """All axes, the size of the whole file, and the spacing of the axes that have more than one voxel."""
 
+    shape: tuple[int, ...]
     file_bytes: int
     spacing: list[float]
 
@@ -64,21 +88,21 @@ class _Header:
         for order in "<>":
             if len(data) >= 348 and struct.unpack_from(order + "i", data)[0] == 348:
                 dims = struct.unpack_from(order + "8h", data, 40)
-                bits = struct.unpack_from(order + "h", data, 72)[0]
+                kind = struct.unpack_from(order + "h", data, 70)[0]
                 pixdim = struct.unpack_from(order + "8f", data, 76)
                 offset = struct.unpack_from(order + "f", data, 108)[0]
             elif len(data) >= 540 and struct.unpack_from(order + "i", data)[0] == 540:
-                bits = struct.unpack_from(order + "h", data, 14)[0]
+                kind = struct.unpack_from(order + "h", data, 12)[0]
                 dims = struct.unpack_from(order + "8q", data, 16)
                 pixdim = struct.unpack_from(order + "8d", data, 104)
                 offset = struct.unpack_from(order + "q", data, 168)[0]
             else:
                 continue
-            if not 1 <= dims[0] <= 7 or not 0 <= offset < 2**62:
+            if not 1 <= dims[0] <= 7 or not 0 <= offset <= MAX_OFFSET or kind not in _VALUE_BITS:
                 return None
             used = dims[1 : dims[0] + 1]
             voxels = math.prod(max(length, 1) for length in used)
             # A negative spacing is the old way to write a flip, which ITK understands.
             spacing = [abs(step) for step, n in zip(pixdim[1:4], used, strict=False) if n > 1]
-            return _Header(int(offset) + (voxels * bits + 7) // 8, spacing)
+            return _Header(used, int(offset) + voxels * _VALUE_BITS[kind] // 8, spacing)
         return None

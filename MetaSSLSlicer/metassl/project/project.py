@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import annotations
-from .cases import LABELLED_STATES, Case, check_case_id, now
-from .errors import LabelError, ProjectError
+from .annotations import ANY_VERSION
+from .cases import LABELLED_STATES, Case, check_case_id, key_of, now
+from .documents import read_cases, read_project, write_cases
+from .errors import ImageError, LabelError, ProjectError
 from .filelock import file_lock
 from .files import atomic_write, make_folder, read_json, write_json
+from .image_hashes import image_hashes, replaced_image
 from .images import Geometry, read_geometry, read_labels, write_array
-from .labels import LabelDefinition, check_labels
+from .inside import refuse_links_out
+from .labels import LabelDefinition
+from .making import making_project
 from .rounds import PredictionPaths, Round, list_rounds, make_round, round_path
+from .settings import checked_settings, region_map_of
 
 _WAITING = ("unlabelled", "predicted", "rejected")
 
@@ -45,25 +51,20 @@ class Project:
         path: Path, name: str, labels: Iterable[LabelDefinition], channels: list[str]
     ) -> Project:
         """Make a new, empty project in the folder `path`, which must be new or empty."""
-        path = _absolute(path)
-        ordered = check_labels(labels)
-        if not channels or not all(isinstance(c, str) and c.strip() for c in channels):
-            raise ProjectError("a project needs the name of at least one image channel")
-        make_folder(path)
-        if any(path.iterdir()):
-            raise ProjectError(f"{path} is not empty: choose a new folder for the project")
-        for folder in ("labels/.history", "journal", "cache", "rounds"):
-            make_folder(path / folder)
-        _write_cases(path, {})
-        content = {
-            "name": str(name).strip() or path.name,
-            "created": now(),
-            "channels": list(channels),
-            "labels": [asdict(label) for label in ordered],
-            "settings": {},
-        }
-        write_json(path / "project.json", content)
-        return Project.open(path)
+        with Project.making(path, name, labels, channels) as made:
+            return made
+
+    @staticmethod
+    @contextmanager
+    def making(
+        path: Path, name: str, labels: Iterable[LabelDefinition], channels: list[str]
+    ) -> Iterator[Project]:
+        """A new project to be filled inside the block; after it, all of it is there, and if it fails, nothing is.
+
+        `path` must be a new or empty folder. project.json, which makes it a project, is written last.
+        """
+        with making_project(_absolute(path), name, labels, channels) as document:
+            yield Project(_absolute(path), document)
 
     @staticmethod
     def open(path: Path) -> Project:
@@ -76,7 +77,9 @@ class Project:
                 f"{path} is not a MetaSSL project: it has no project.json; "
                 "make one with `metassl new`"
             )
-        return Project(path, _checked(read_json(path / "project.json", "the project"), path))
+        document = read_project(path / "project.json")
+        refuse_links_out(path, list_rounds(path / "rounds"))
+        return Project(path, document)
 
     @property
     def values(self) -> list[int]:
@@ -86,8 +89,8 @@ class Project:
     @property
     def settings(self) -> dict[str, Any]:
         """The settings in project.json, read afresh: another process may have changed them."""
-        settings = read_json(self.path / "project.json", "the project").get("settings", {})
-        return settings if isinstance(settings, dict) else {}
+        path = self.path / "project.json"
+        return checked_settings(read_json(path, "the project").get("settings", {}), path)
 
     def update_settings(self, **changes: Any) -> None:
         """Change settings in project.json; the value None removes one."""
@@ -95,6 +98,8 @@ class Project:
             document = read_json(self.path / "project.json", "the project")
             settings = {**document.get("settings", {}), **changes}
             document["settings"] = {k: v for k, v in settings.items() if v is not None}
+            if "region_map" in changes:
+                region_map_of(document["settings"], "the project")
             write_json(self.path / "project.json", document)
 
     # Cases
@@ -102,12 +107,7 @@ class Project:
     @property
     def cases(self) -> dict[str, Case]:
         """All cases by id, sorted; read afresh, and yours to change."""
-        path = self.path / "cases.json"
-        entries = read_json(path, "the case list").get("cases")
-        if not isinstance(entries, list):
-            raise ProjectError(f"the case list is damaged: {path} has no list of cases")
-        cases = [Case.from_json(entry) for entry in entries]
-        return {case.id: case for case in sorted(cases, key=lambda case: case.id)}
+        return read_cases(self.path / "cases.json")
 
     def case(self, case_id: str) -> Case:
         """The case `case_id`; ProjectError when the project has none of that name."""
@@ -124,18 +124,26 @@ class Project:
         Image paths inside the project are kept relative to it, so that it can be moved.
         """
         with self._changing_cases() as known:
-            taken = {case_id.casefold() for case_id in known}
+            taken = set(map(key_of, known))
             for case in cases:
-                if case.id.casefold() in taken:
+                if key_of(case.id) in taken:
                     raise ProjectError(f"project {self.path} has two cases of the id {case.id}")
-                taken.add(case.id.casefold())
+                taken.add(key_of(case.id))
                 images = [self._portable(image) for image in case.images]
                 known[case.id] = replace(case, images=images, updated=case.updated or now())
 
-    def update_case(self, case_id: str, **changes: Any) -> Case:
-        """Change fields of a case (split, state, seconds_spent, ...) and return it as it is now."""
+    def update_case(
+        self, case_id: str, *, former: str | None = ANY_VERSION, more_seconds: float = 0.0, **changes: Any
+    ) -> Case:
+        """Change fields of a case (split, state, ...) and return it as it is now.
+
+        `more_seconds` were spent on it. `former`: as in `add_label`.
+        """
         with self._changing_cases() as cases:
             case = _known(cases, case_id, self.path)
+            annotations.refuse_changed(case, former)
+            if more_seconds:
+                changes["seconds_spent"] = round(case.seconds_spent + more_seconds, 1)
             try:
                 changed = replace(case, **{"updated": now(), **changes})
             except TypeError as error:
@@ -145,6 +153,13 @@ class Project:
             changed.images = [self._portable(image) for image in changed.images]
             cases[case_id] = changed
         return changed
+
+    def mark_in_progress(self, case_id: str) -> None:
+        """Set the state "in_progress", unless the case has been labelled, maybe a moment ago."""
+        with self._changing_cases() as cases:
+            case = _known(cases, case_id, self.path)
+            if case.state not in (*LABELLED_STATES, "in_progress"):
+                cases[case_id] = replace(case, state="in_progress", updated=now())
 
     def mark_predicted(self, case_ids: Iterable[str]) -> list[str]:
         """Set the state "predicted" where nobody has begun to annotate; returns those ids.
@@ -186,17 +201,27 @@ class Project:
         source: Path | tuple[np.ndarray, Geometry],
         state: str = "labelled",
         allow_empty: bool = False,
+        drawn_on: Sequence[str] = (),
+        former: str | None = ANY_VERSION,
     ) -> str:
         """Accept an annotation of a case and return its version (equal labels, equal versions).
 
         `source`: a file, or an array (z, y, x) of values with its geometry. `state`: "labelled",
         "accepted" or "corrected". LabelError when the grid is not the image's, a value is not in
-        the project, nothing is annotated, or no structure is (unless `allow_empty`). Former
-        versions stay in labels/.history.
+        the project, nothing is annotated, or no structure is (unless `allow_empty`). ImageError
+        when the image is not the one of the hashes `drawn_on`, where these are given. `former`:
+        the version that the annotator knew of, None for no label; ChangedError when somebody else
+        has made another one the label since. Former versions stay in labels/.history.
         """
         if state not in LABELLED_STATES:
             raise ProjectError(f"an annotation makes a case {', '.join(LABELLED_STATES)}; {state}?")
-        image = self.image_paths(case_id)[0]
+        images = self.image_paths(case_id)
+        image, hashes = images[0], image_hashes(images, case_id)
+        if replaced := replaced_image(images, hashes, drawn_on):
+            raise ImageError(
+                f"case {case_id}: {replaced} was replaced after the case was opened: open the case again, and look "
+                "whether the annotation fits the new image"
+            )
         if isinstance(source, tuple):
             (array, geometry), where = source, "the annotation"
         else:
@@ -212,20 +237,33 @@ class Project:
         version = annotations.version_of(array, grid)
         kept = self._history_path(case_id, version)
         if not kept.exists():
-            write_array(make_folder(kept.parent) / kept.name, array, grid)
+            write_array(make_folder(kept.parent, parents=False) / kept.name, array, grid)
         with self._changing_cases() as cases:
             case = _known(cases, case_id, self.path)
+            if version != case.label_version:
+                annotations.refuse_changed(case, former)
             atomic_write(self.label_path(case_id), lambda to: _copy(kept, to))
-            cases[case_id] = replace(case, state=state, label_version=version, updated=now())
+            cases[case_id] = replace(
+                case, state=state, label_version=version, image_hashes=hashes, updated=now()
+            )
         return version
 
     def label_path(self, case_id: str) -> Path:
-        """Where the accepted annotation of a case lies, or will lie."""
+        """Where the accepted annotation of a case lies for other programs, or will lie."""
         return self.path / "labels" / f"{check_case_id(case_id)}.nrrd"
 
+    def accepted_label(self, case_id: str) -> Path:
+        """The file of the accepted annotation, which need not exist."""
+        version = self.case(case_id).label_version
+        kept = None if version is None else self._history_path(case_id, version)
+        return kept if kept is not None and kept.is_file() else self.label_path(case_id)
+
     def read_label(self, case_id: str, version: str | None = None) -> tuple[np.ndarray, Geometry]:
-        """The accepted annotation (uint8 (z, y, x), geometry), or a former `version` of it."""
-        path = self.label_path(case_id) if version is None else self._history_path(case_id, version)
+        """The accepted annotation (uint8 (z, y, x), geometry), or a former `version` of it.
+
+        cases.json says which version is accepted; labels/CASE.nrrd is a copy of it for other programs.
+        """
+        path = self.accepted_label(case_id) if version is None else self._history_path(case_id, version)
         if not path.is_file():
             which = "annotation" if version is None else f"annotation of version {version[:16]}"
             raise LabelError(f"case {case_id} has no {which}: there is no file {path}")
@@ -282,6 +320,7 @@ class Project:
         Without it, call `Round.write_record` before anyone else looks: `rounds` lists only rounds
         that have a record.
         """
+        self._require_folder()
         made = make_round(self.path / "rounds")
         if config:
             made.write_record(config)
@@ -301,10 +340,13 @@ class Project:
             return path.relative_to(self.path).as_posix()
         return str(path)
 
+    def _require_folder(self) -> None:
+        if not self.path.is_dir():
+            raise ProjectError(f"there is no project folder {self.path} any more: open it where it is now")
+
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        if not self.path.is_dir():
-            raise ProjectError(f"there is no project folder {self.path} any more")
+        self._require_folder()
         with self.lock():
             yield
 
@@ -315,16 +357,11 @@ class Project:
             before = {case_id: case.to_json() for case_id, case in cases.items()}
             yield cases
             if {case_id: case.to_json() for case_id, case in cases.items()} != before:
-                _write_cases(self.path, cases)
+                write_cases(self.path / "cases.json", cases)
 
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))
-
-
-def _write_cases(path: Path, cases: dict[str, Case]) -> None:
-    ordered = sorted(cases.values(), key=lambda case: case.id)
-    write_json(path / "cases.json", {"cases": [case.to_json() for case in ordered]})
 
 
 def _known(cases: dict[str, Case], case_id: str, path: Path) -> Case:
@@ -335,27 +372,3 @@ def _known(cases: dict[str, Case], case_id: str, path: Path) -> Case:
 
 def _copy(source: Path, to: Path) -> None:
     shutil.copyfile(source, to)
-
-
-def _checked(document: dict[str, Any], path: Path) -> dict[str, Any]:
-    try:
-        labels = [
-            LabelDefinition(
-                entry["value"], entry["name"], entry.get("color", ""), entry.get("terminology", "")
-            )
-            for entry in document["labels"]
-        ]
-        channels = document["channels"]
-        sound = isinstance(channels, list) and channels and all(map(_is_text, channels))
-        settings = document.get("settings", {})
-        if not sound or not _is_text(document["name"]) or not isinstance(settings, dict):
-            raise TypeError
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ProjectError(
-            f"the project is damaged: {path / 'project.json'} lacks its name, channels or labels"
-        ) from error
-    return {**document, "labels": check_labels(labels), "settings": settings}
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)

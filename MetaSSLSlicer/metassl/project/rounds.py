@@ -10,7 +10,7 @@ from typing import Any
 
 from .cases import check_case_id, now
 from .errors import ProjectError
-from .files import make_folder, read_json, write_json, writing
+from .files import flush_folder, make_folder, read_json, write_json, writing
 
 _NUMBER = re.compile(r"[0-9]{4,}")
 
@@ -122,9 +122,10 @@ def make_round(rounds: Path) -> Round:
             except FileExistsError:
                 number += 1
                 continue
+        flush_folder(rounds)
         made = Round(path)
-        make_folder(made.checkpoints)
-        make_folder(made.predictions)
+        make_folder(made.checkpoints, parents=False)
+        make_folder(made.predictions, parents=False)
         return made
 
 

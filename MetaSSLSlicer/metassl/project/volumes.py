@@ -7,6 +7,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from . import nifti
+from .claims import reader_of
 from .errors import ImageError
 from .files import atomic_write, make_folder
 from .images import quiet, write_image
@@ -18,12 +19,10 @@ def volume_count(path: Path) -> int:
     """The number of volumes in a 4-D image file; 1 for any other file or folder."""
     if not path.is_file():
         return 1
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
     try:
         with quiet():
-            reader.ReadImageInformation()
-    except RuntimeError:
+            reader = reader_of(path)
+    except (OSError, RuntimeError, ValueError):
         return 1
     return reader.GetSize()[3] if reader.GetDimension() == 4 else 1
 
@@ -37,8 +36,8 @@ def split_volumes(path: Path, folder: Path, case: str) -> list[Path]:
         if nifti.is_nifti(path) and (reason := nifti.problem(path)):
             raise ImageError(f"case {case}: cannot use {path}: {reason}; copy it again")
         with quiet():
-            image = sitk.ReadImage(str(path))
-    except (OSError, RuntimeError) as error:
+            image = reader_of(path).Execute()
+    except (OSError, RuntimeError, ValueError, MemoryError) as error:
         raise ImageError(f"case {case}: cannot read {path}; is the file whole?") from error
     make_folder(folder)
     paths = []

@@ -19,6 +19,7 @@ from metassl.project.files import read_json, write_json
 from metassl.project.images import IGNORE, read_image
 from metassl.project.project import Project
 from metassl.project.rounds import Round
+from metassl.training.image_record import ImageRecord
 
 CACHE_BYTES = 20 << 30
 FINGERPRINT_CASES = 24
@@ -62,7 +63,7 @@ class InputReader:
     def prepare(self, plan: Plan, progress: Callable[[int, int], None]) -> Inputs:
         """All cases on the plan's grid. A case that fails is reported and left out; the rest go on."""
         record = self.round.record
-        inputs, hashes = Inputs(), {}
+        inputs, known = Inputs(), ImageRecord(self.project, self.round)
         wanted = (
             [(case_id, version, inputs.labelled) for case_id, version in record["labels"].items()]
             + [(case_id, version, inputs.validation) for case_id, version in record["validation"].items()]
@@ -70,11 +71,11 @@ class InputReader:
         )
         for index, (case_id, version, into) in enumerate(wanted):
             try:
-                into.append(self._prepared(case_id, version, plan, hashes))
+                into.append(self._prepared(case_id, version, plan, known))
             except MetaSSLError as error:
                 self.report_failure(case_id, error)
             progress(index + 1, len(wanted))
-        write_json(self.round.path / "inputs.json", {"images": hashes})
+        known.write()
         if not inputs.labelled:
             raise MetaSSLError("no labelled case could be read; see the failed cases above")
         return inputs
@@ -92,9 +93,9 @@ class InputReader:
                 continue  # prepare() reports it
             yield case_id, image, label
 
-    def _prepared(self, case_id: str, version: str | None, plan: Plan, hashes: dict) -> PreparedCase:
+    def _prepared(self, case_id: str, version: str | None, plan: Plan, known: ImageRecord) -> PreparedCase:
         paths = self.project.image_paths(case_id)
-        hashes[case_id] = content_key(paths)
+        known.check(case_id, paths, version)
         key = content_key(paths, plan=plan.preprocessing())
 
         def make() -> dict[str, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -12,7 +12,7 @@ import torch
 from metassl.data.streams import Batch, OnDemand, PatchSampler, Prefetcher
 from metassl.hosts.base import Host, StepOutput
 from metassl.project.errors import MetaSSLError
-from metassl.training.checkpoint import load_checkpoint, save_checkpoint
+from metassl.training.checkpoint import damaged, load_checkpoint, save_checkpoint
 from metassl.training.device import memory_in_use_mb
 from metassl.training.schedule import Budget, learning_rate
 
@@ -220,13 +220,31 @@ class Trainer:
         self.emit("checkpoint", step=self.step)
 
     def resume(self) -> None:
-        state = load_checkpoint(self.checkpoint_path, self.device)
-        self.host.load_state_dict(state["host"])
-        self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        wanted = {"host": dict, "optimizer": dict, "scaler": dict, "step": int, "total": int, "elapsed": (int, float)}
+        state = load_checkpoint(self.checkpoint_path, self.device, **wanted)
+        settings = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
+        try:
+            self.host.load_state_dict(state["host"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.scaler.load_state_dict(state["scaler"])
+        except Exception as error:
+            raise damaged(self.checkpoint_path, "it is of another model") from error
+        for group, ours in zip(self.optimizer.param_groups, settings, strict=True):
+            group.update(ours)  # they are this program's; the file holds its averages
+        if not all(_are_averages(kept, weights) for weights, kept in self.optimizer.state.items()):
+            raise damaged(self.checkpoint_path, "its optimiser is of another model")
         self.step, self.budget.total = state["step"], state["total"]
         self.elapsed_before = state["elapsed"]
         self.started = self.clock()
+
+
+def _are_averages(kept: Mapping[str, torch.Tensor], weights: torch.Tensor) -> bool:
+    """Whether this is what AdamW keeps of `weights`."""
+    try:
+        steps, *averages = (kept[name] for name in ("step", "exp_avg", "exp_avg_sq"))
+        return bool(steps >= 0) and all(average.shape == weights.shape for average in averages)
+    except (AttributeError, KeyError, RuntimeError, TypeError):
+        return False
 
 
 def _rounded(value: torch.Tensor | float) -> float:

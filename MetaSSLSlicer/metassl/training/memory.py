@@ -10,13 +10,24 @@ from torch.utils.checkpoint import checkpoint
 from metassl.data.plan import Plan
 
 SMALLEST_PATCH = 16
+_SIGNS = (
+    "out of memory",
+    "can't allocate memory",
+    "not enough memory",
+    "bad_alloc",
+    "alloc_failed",  # cuDNN, cuBLAS
+    "could not create a primitive",  # oneDNN, which does not say why
+    "could not create a memory",
+    "could not execute a primitive",
+)
 
 
 def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out: Python, torch, and the libraries that it calls each say so in their own way."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     text = str(error).lower()
-    return isinstance(error, RuntimeError) and ("out of memory" in text or "can't allocate memory" in text)
+    return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS)
 
 
 def next_rung(plan: Plan, device: torch.device, checkpointing: bool):

@@ -14,6 +14,7 @@ from metassl.jobs.status import job_status
 from metassl.project.errors import ProjectError
 from metassl.project.project import Project
 from metassl.project.rounds import Round
+from metassl.project.settings import region_map_of
 
 DEFAULTS = {"host": "cps", "loss": "metassl", "device": "auto", "seed": 0, "minutes": 4.0}
 LARGEST_SEED = 2**31
@@ -49,6 +50,7 @@ def start_training(
     }
     if seed is not None and not 0 <= seed < LARGEST_SEED:
         raise ProjectError(f"the seed {seed} is not between 0 and {LARGEST_SEED - 1}")
+    region_map_of(project.settings, project.path / "project.json")
 
     def choose() -> Round:
         found = _resumable(project)
@@ -86,7 +88,8 @@ def _resumable(project: Project) -> Round | None:
         return None
     state = job_status(latest).state
     unfinished = state == "failed" and latest.last_checkpoint_path.exists()
-    return latest if state in RESUMABLE or unfinished else None
+    abandoned = state == "running"  # on another host: here the lock is ours, so nobody is at work any more
+    return latest if state in RESUMABLE or unfinished or abandoned else None
 
 
 def _check_same(found: Round, asked: dict) -> None:

@@ -43,7 +43,7 @@ class ValidationWatch:
         self.host, self.plan, self.labels, self.device = host, plan, labels, device
         self.cases = cases[:WATCHED_CASES]
         self.best_path, self.emit = best_path, emit
-        self.best = load_checkpoint(best_path)["dice"] if best_path.exists() else -1.0
+        self.best = load_checkpoint(best_path, dice=(int, float))["dice"] if best_path.exists() else -1.0
 
     def __call__(self, step: int) -> None:
         pair = tuple(network.eval() for network in self.host.inference_pair())

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -25,16 +26,16 @@ from metassl.inference.labelled_cases import write_labelled_cases
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_into, predicted_by
-from metassl.inference.region_map import SYMMETRIC
 from metassl.inference.sliding_window import predict_pair
-from metassl.jobs.events import EventWriter
+from metassl.jobs.handover import launcher_between, take_over
 from metassl.jobs.lock import TrainingLock
-from metassl.jobs.record import JobRecord
+from metassl.jobs.recap import RecapWriter
 from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY
 from metassl.project.errors import MetaSSLError, ProjectError
 from metassl.project.files import read_json, write_json
 from metassl.project.project import Project
 from metassl.project.rounds import Round
+from metassl.project.settings import region_map_of
 from metassl.selection import rank
 from metassl.training import memory
 from metassl.training.checkpoint import load_checkpoint
@@ -57,6 +58,7 @@ class Job:
         self.project, self.round, self.emit = project, found, emit
         self.config = found.record["config"]
         self.terminated = False
+        self.definition = region_map_of(project.settings, project.path / "project.json")
         self.device = choose_device(self.config["device"])
         torch.set_num_threads(usable_cores())
         self.clock = clock(self.config.get("clock", "wall"), usable_cores())
@@ -101,7 +103,7 @@ class Job:
 
     def resumed_step(self) -> int | None:
         path = self.round.last_checkpoint_path
-        return load_checkpoint(path)["step"] if path.exists() else None
+        return load_checkpoint(path, step=int)["step"] if path.exists() else None
 
     def _parent(self) -> TrainedModel | None:
         """The model to start from, when it has the same channels, labels and host."""
@@ -150,6 +152,7 @@ class Job:
                 if not memory.is_out_of_memory(error):
                     raise
             trainer = None
+            gc.collect()  # what failed half-way may hold itself
             rung = memory.next_rung(plan, self.device, checkpointing)
             if rung is None:
                 raise MetaSSLError(
@@ -220,12 +223,11 @@ class Job:
         pool = inputs.unlabelled or inputs.labelled
         chosen = pool[:: max(1, len(pool) // cases)][:cases]
         softmaxes = (predict_pair(networks, case.image, plan, self.device) for case in chosen)
-        definition = self.project.settings.get("region_map", SYMMETRIC)
-        thresholds = calibrate_thresholds(softmaxes, plan.classes, definition)
+        thresholds = calibrate_thresholds(softmaxes, plan.classes, self.definition)
         host = self.config["host"]
         values = self.project.values
         model = TrainedModel(
-            networks, plan, thresholds, values, host, trainer.step, self.device, definition=definition
+            networks, plan, thresholds, values, host, trainer.step, self.device, definition=self.definition
         )
         model.save(self.round.model_path)
         return model
@@ -293,21 +295,13 @@ class Job:
         self.emit("ranked", count=len(ranking["cases"]))
 
 
-def _launcher_between(found: Round) -> int | None:
-    """The process that the job's record names, when that is not this one but started it.
-
-    PythonSlicer, or python.exe of a venv on Windows, starts the real interpreter as its child.
-    """
-    record = JobRecord.read(found.job_path)
-    return record.pid if record is not None and record.pid == os.getppid() else None
-
-
 def main(arguments: list[str]) -> int:
     project = Project.open(Path(arguments[0]))
     found = project.round(int(arguments[1]))
     lock = TrainingLock(project.path)
-    lock.acquire(f"round {found.number:04d}", wait_s=30, handed_to=_launcher_between(found))
-    events = EventWriter(found.events_path)
+    lock.acquire(f"round {found.number:04d}", wait_s=30, handed_to=launcher_between(found))
+    take_over(project, found)
+    events = RecapWriter(found.events_path)
     try:
         job = Job(project, found, events.write)
         for name in ("SIGTERM", "SIGINT"):

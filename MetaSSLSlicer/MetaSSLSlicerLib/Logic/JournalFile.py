@@ -1,0 +1,74 @@
+"""The journal of one open case, when another Slicer may have the same case open: neither writes over the other's."""
+
+from __future__ import annotations
+
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+from metassl.project import Geometry, Project, file_lock
+from metassl.project.files import make_folder, remove_file
+
+from .Journal import NUMBER, SUFFIX, journalPath, writeJournal
+
+
+def journalPaths(project: Project, caseId: str) -> list[Path]:
+    """The journals of a case, the newest first; where there is none, the place for one."""
+    usual = journalPath(project, caseId)
+    found = [usual, *usual.parent.glob(f"{_escaped(caseId)}{NUMBER}*{SUFFIX}")]
+    marks = {path: mark for path in found if (mark := journalMark(path)) is not None}
+    return sorted(marks, key=lambda path: timeOf(marks[path]), reverse=True) or [usual]
+
+
+def journalMark(path: Path) -> tuple | None:
+    """Changes whenever the file is written; None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino, found.st_size
+
+
+def timeOf(mark: tuple) -> float:
+    """When the file of a mark was written, in seconds since 1970."""
+    return mark[0] / 1e9
+
+
+class JournalFile:
+    """`path` and `mark`: of the journal that the case was opened with. Used in tasks, one after the other."""
+
+    def __init__(self, path: Path, mark: tuple | None) -> None:
+        self.path, self._mark = path, mark
+        self._companyFound = False
+
+    def isNewCompany(self) -> bool:
+        """True, once, after another Slicer was found to work on the same case."""
+        found, self._companyFound = self._companyFound, False
+        return found
+
+    def write(self, array: np.ndarray, geometry: Geometry, labels) -> None:
+        """Write it; where a file lies that is not the one we know, to a place of our own. Raises ProjectError."""
+        with self._guard():
+            if journalMark(self.path) not in (None, self._mark):
+                self._companyFound = True
+                self.path = self._freePlace()
+            writeJournal(self.path, array, geometry, labels)
+            self._mark = journalMark(self.path)
+
+    def remove(self) -> None:
+        """Remove it: its edits are saved, or were thrown away. What another Slicer wrote stays."""
+        with self._guard():
+            if journalMark(self.path) == self._mark:
+                remove_file(self.path)
+
+    def _freePlace(self) -> Path:
+        case = self.path.name[: -len(SUFFIX)].partition(NUMBER)[0]
+        names = (f"{case}{NUMBER}{number}{SUFFIX}" for number in count(2))
+        return next(path for name in names if not (path := self.path.with_name(name)).exists())
+
+    def _guard(self):
+        return file_lock(make_folder(self.path.parent, parents=False) / ".lock")
+
+
+def _escaped(text: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)

@@ -1,0 +1,77 @@
+"""What a reader has read of a file that is being written, perhaps on another machine: is it still so?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import IO
+
+_TAIL_BYTES = 256
+_REMEMBERED = 50_000
+
+
+class Past:
+    """The lines that were read up to some place in a file, so that each counts once.
+
+    On a network share a file may seem shorter for a moment, and zeros may stand where bytes will come that are older
+    than those behind them; after a power loss a file may really have lost its end, or keep zeros for good.
+    """
+
+    def __init__(self) -> None:
+        self.begin = 0
+        """Where to read from when the file is not what it was; of lines before it nothing is known any more."""
+        self._tail = b""
+        self._holes: list[tuple[int, int]] = []
+        self._given: set[int] = set()
+        self._given_earlier: set[int] = set()
+        self._later = 0
+
+    def is_still_there(self, stream: IO[bytes], end: int) -> bool:
+        """Whether the file is what it was up to the place `end`, where reading stopped."""
+        if stream.seek(0, os.SEEK_END) < end:
+            return False
+        stream.seek(end - len(self._tail))
+        return stream.read(len(self._tail)) == self._tail
+
+    def go_to(self, place: int) -> None:
+        """Reading goes on at `place`, and never before it."""
+        self.begin = self._later = place
+        self._tail, self._holes = b"", []
+
+    def go_back(self, size: int) -> int:
+        """Reading begins anew in a file of `size` bytes; returns where."""
+        self.go_to(self.begin if size > self.begin else 0)
+        return self.begin
+
+    def note(self, lines: bytes, place: int) -> None:
+        """Whole lines were read at `place`."""
+        if len(self._given) > _REMEMBERED:
+            self._given_earlier, self._given = self._given, set()
+            self.begin, self._later = self._later, place
+        zero = lines.find(0)
+        while zero >= 0:
+            start, end = lines.rfind(b"\n", 0, zero) + 1, lines.find(b"\n", zero) + 1
+            self._holes.append((place + start, place + end))
+            zero = lines.find(0, end)
+        self._tail = lines[-_TAIL_BYTES:]
+
+    def came_late(self, stream: IO[bytes]) -> bytes:
+        """The lines that are there now where zeros were."""
+        lines, waiting = b"", []
+        for start, end in self._holes:
+            stream.seek(start)
+            found = stream.read(end - start)
+            if 0 in found:
+                waiting.append((start, end))
+            else:
+                lines += found
+        self._holes = waiting
+        return lines
+
+    def not_given(self, lines: bytes) -> Iterator[bytes]:
+        """The lines that were never given before."""
+        for line in lines.split(b"\n"):
+            mark = hash(line)
+            if line and mark not in self._given and mark not in self._given_earlier:
+                self._given.add(mark)
+                yield line

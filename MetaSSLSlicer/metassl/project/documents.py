@@ -1,0 +1,60 @@
+"""project.json and cases.json: whatever is wrong with them is one sentence that names the file."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from .cases import Case, key_of
+from .errors import LabelError, ProjectError
+from .files import read_json, write_json
+from .labels import LabelDefinition, check_labels
+from .settings import checked_settings
+
+
+def read_project(file: Path) -> dict[str, Any]:
+    """project.json with its labels as definitions. Raises ProjectError or LabelError."""
+    document = read_json(file, "the project")
+    try:
+        labels = [
+            LabelDefinition(
+                entry["value"], entry["name"], entry.get("color", ""), entry.get("terminology", "")
+            )
+            for entry in document["labels"]
+        ]
+        channels = document["channels"]
+        sound = isinstance(channels, list) and channels and all(map(_is_text, channels))
+        if not sound or not _is_text(document["name"]):
+            raise TypeError
+        labels = check_labels(labels)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ProjectError(f"the project is damaged: {file} lacks its name, channels or labels") from error
+    except LabelError as error:
+        raise LabelError(f"the project is damaged: {file}: {error}") from error
+    return {**document, "labels": labels, "settings": checked_settings(document.get("settings", {}), file)}
+
+
+def read_cases(file: Path) -> dict[str, Case]:
+    """cases.json: the cases by id, sorted. Raises ProjectError."""
+    entries = read_json(file, "the case list").get("cases")
+    if not isinstance(entries, list):
+        raise ProjectError(f"the case list is damaged: {file} has no list of cases")
+    try:
+        cases = [Case.from_json(entry) for entry in entries]
+    except ProjectError as error:
+        raise ProjectError(f"the case list is damaged: {file}: {error}") from error
+    keys = Counter(key_of(case.id) for case in cases)
+    if len(keys) < len(cases):
+        raise ProjectError(f"the case list is damaged: {file} names the case {keys.most_common(1)[0][0]} twice")
+    return {case.id: case for case in sorted(cases, key=lambda case: case.id)}
+
+
+def write_cases(file: Path, cases: dict[str, Case]) -> None:
+    """Write cases.json. Raises ProjectError."""
+    ordered = sorted(cases.values(), key=lambda case: case.id)
+    write_json(file, {"cases": [case.to_json() for case in ordered]})
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)

@@ -1,0 +1,93 @@
+"""NRRD and MetaImage headers: which other files they send a reader to, and how many bytes they announce."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+MAX_HEADER_BYTES = 1 << 22
+"""The longest honest header, of a segmentation with 250 structures and their terminology, takes a quarter of it."""
+
+MAX_FIELD_BYTES = 500
+"""Of one NRRD field. Longer ones have ITK write its complaint beyond the end of its buffer, and die."""
+
+MAX_FILES = 10_000
+"""Slices of one volume."""
+
+_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
+_NAME = re.compile(rb"(?im)^(?:data ?file[ \t]*:|ElementDataFile[ \t]*=)[ \t]*([^\r\n]*)\r?(?:\n|\Z)")
+_NRRD_END = re.compile(rb"\r?\n\r?\n")
+_COMPRESSED = re.compile(rb"(?im)^[ \t]*CompressedDataSize[ \t]*=[ \t]*([^\r\n]*)")
+_NUMBER = re.compile(r"[^%]*%0?[0-9]?d[^%]*")
+
+
+@dataclass(frozen=True)
+class HeaderFiles:
+    """`files`: those with the voxels, none where they follow the header. `announced`: bytes of compressed voxels."""
+
+    files: list[Path] = field(default_factory=list)
+    announced: int = 0
+
+
+def header_files(path: Path) -> HeaderFiles:
+    """What the header of a NRRD or MetaImage file says; nothing for other names.
+
+    Raises ValueError when it asks for what no honest header does: ITK would follow it.
+    """
+    if not path.name.lower().endswith(_SUFFIXES):
+        return HeaderFiles()
+    with open(path, "rb") as stream:
+        data = stream.read(MAX_HEADER_BYTES)
+    is_nrrd = data.startswith(b"NRRD")
+    end = _NRRD_END.search(data) if is_nrrd else None
+    head = data[: end.start()] if end else data
+    if is_nrrd and any(len(line) > MAX_FIELD_BYTES and _is_field(line) for line in head.split(b"\n")):
+        raise ValueError(f"its header has a field of more than {MAX_FIELD_BYTES} bytes")
+    name = _NAME.search(head)
+    if not is_nrrd and name:
+        head = data[: name.end()]
+    rest = data[name.end() :] if name else b""
+    files = _files(path.parent, name[1].decode("utf-8", "surrogateescape").strip(), rest) if name else []
+    return HeaderFiles(files, 0 if is_nrrd else _announced(head))
+
+
+def _is_field(line: bytes) -> bool:
+    """False for comments and for what Slicer and others keep there as `key:=value`, which may be long."""
+    return not line.startswith(b"#") and not re.match(rb"[^:]*:=", line)
+
+
+def _files(folder: Path, name: str, rest: bytes) -> list[Path]:
+    words = name.split()
+    if name.upper() == "LOCAL" or not words:
+        return []
+    if words[0] == "LIST":
+        listed = [line.strip() for line in rest.decode("utf-8", "surrogateescape").splitlines()]
+        names = [line for line in listed if line]
+    elif "%" in name:
+        names = _numbered(words)
+    else:
+        names = [name]
+    if len(names) > MAX_FILES:
+        raise ValueError(f"its header names more than {MAX_FILES} data files")
+    if any("\0" in each for each in names):
+        raise ValueError("its header names a data file with a zero in its name")
+    return [folder / each for each in names]
+
+
+def _numbered(words: list[str]) -> list[str]:
+    """The names of a series such as `slice%03d.raw 1 40 1`: the readers hand the first word to printf."""
+    try:
+        first, last, step, *_ = (int(word) for word in [*words[1:4], "1"][:3])
+    except ValueError:
+        first, last, step = 0, 0, 0
+    if not _NUMBER.fullmatch(words[0]) or step < 1 or not 0 <= first <= last < first + step * MAX_FILES:
+        raise ValueError("its header names its data files by a pattern that cannot be followed")
+    return [words[0] % number for number in range(first, last + 1, step)]
+
+
+def _announced(head: bytes) -> int:
+    found = [text.strip() for text in _COMPRESSED.findall(head)]
+    if not all(re.fullmatch(rb"[0-9]{1,18}", text) for text in found):
+        raise ValueError("its header gives no whole number of compressed bytes")
+    return max(map(int, found), default=0)
