@@ -1,6 +1,8 @@
 # make demo            from nothing to a report with pictures (makes .venv itself)
 # make demo DATA=DIR   the same on a Decathlon-style folder of real images
 # make test            ruff and pytest
+# make faults          crashes, full disks, broken files ... injected by the thousand: is anything lost?
+#                      (FAULTS='--times 0.1 --only events' does less)
 # make screenshots     pictures of every state of the panel, into Resources/Screenshots
 #
 # PYTHON=python3.12 picks another interpreter, OUT=DIR another folder for the demo, MINUTES=M a longer training.
@@ -12,11 +14,12 @@ VENV ?= .venv
 OUT ?= demo-out
 DATA ?=
 MINUTES ?=
+FAULTS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test screenshots clean
+.PHONY: help install demo test faults screenshots clean
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
@@ -28,6 +31,9 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m pytest
+
+faults: $(STAMP)
+	cd Testing/faults && $(abspath $(BIN))/python -m faults $(FAULTS)
 
 screenshots: $(STAMP)
 	$(BIN)/python Testing/screenshots.py

@@ -98,7 +98,7 @@ def test_a_project_with_nothing_to_export_makes_no_folder(tiny_project, tmp_path
 
 
 def test_a_damaged_case_is_named_and_the_rest_go_on(predicted, tmp_path):
-    predicted.label_path("case_1").write_bytes(b"NRRD0004\nnonsense")
+    predicted.accepted_label("case_1").write_bytes(b"NRRD0004\nnonsense")
     seen = []
     result = export_project(predicted, tmp_path / "out", report=lambda *step: seen.append(step))
     assert result.labels == ["case_0", "case_2"]

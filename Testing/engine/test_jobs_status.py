@@ -170,6 +170,15 @@ def test_a_job_launched_again_that_died_before_its_first_event_has_failed(a_roun
     assert status.state == "failed" and status.message == "ImportError: no torch"
 
 
+def test_a_job_that_was_killed_before_its_first_event_is_interrupted_and_not_told_an_older_story(a_round, dead):
+    a_round.log_path.write_text("ImportError: of the run before\n")
+    record = replace(dead, launched="9999-01-01", log_start=a_round.log_path.stat().st_size)
+    record.write(a_round.job_path)
+    assert JobRecord.read(a_round.job_path) == record
+    status = job_status(a_round)
+    assert status.state == "interrupted" and "killed" in status.message
+
+
 def test_a_silent_job_on_another_host_is_warned_about(a_round):
     path = a_round.events_path
     old = event("started", device="cpu")

@@ -1,0 +1,114 @@
+"""Hostile files are read in a child process: one that dies, hangs or asks for too much memory is a finding."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+import time
+import traceback
+from dataclasses import dataclass
+from importlib import import_module
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+HERE = str(Path(__file__).resolve().parents[1])
+MEMORY = 1 << 30
+"""More than the child needs for itself: the files are of some kilobytes."""
+
+CPU_SECONDS = 2.0
+PATIENCE_S = 30.0
+"""By the clock on the wall, as the machine may be busy with other things."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """fault: "" when the file was refused in a clear sentence, or read rightly; else what was wrong. said: in words."""
+
+    fault: str = ""
+    said: str = ""
+
+
+class Child:
+    """Runs `probe(*arguments) -> Verdict` of a module of this package, again and again. Use it in a with block."""
+
+    def __init__(self, module: str) -> None:
+        self.module = module
+        self._process: Any = None
+        self._pipe: Connection | None = None
+
+    def __enter__(self) -> Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def judge(self, *arguments: Any) -> Verdict:
+        """What came of it, whatever comes of it."""
+        if self._process is None:
+            self._start()
+        self._pipe.send(arguments)
+        try:
+            if self._pipe.poll(PATIENCE_S):
+                verdict, seconds = self._pipe.recv()
+                return verdict if seconds < CPU_SECONDS else Verdict("slow", f"{seconds:.1f} s of processor time")
+        except (EOFError, ConnectionError):
+            self._process.join()
+            code = self._process.exitcode
+            self._end()
+            return Verdict("crash", f"the process died with {code}")
+        self._end()
+        return Verdict("hang", f"nothing came within {PATIENCE_S:g} s")
+
+    def _start(self) -> None:
+        if HERE not in sys.path:
+            sys.path.append(HERE)  # the child looks where we look
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, self.module), daemon=True)
+        self._process.start()
+        theirs.close()
+        self._pipe.recv()  # it has loaded its libraries
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._pipe.close()
+        self._process = self._pipe = None
+
+
+def _serve(pipe: Connection, module: str) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(nowhere, descriptor)  # ITK and zlib speak for themselves
+    probe = import_module(f"faults.{module}").probe
+    pipe.send("ready")
+    _limit_memory()
+    while True:
+        try:
+            arguments = pipe.recv()
+        except EOFError:
+            return
+        begin = time.process_time()
+        try:
+            verdict = probe(*arguments)
+        except BaseException as error:
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            verdict = Verdict(
+                "traceback", f"{type(error).__name__}: {error} in {Path(where.filename).name}:{where.lineno}"[:500]
+            )
+        pipe.send((verdict, time.process_time() - begin))
+
+
+def _limit_memory() -> None:
+    """Of what can be written to. Where the system knows no such limit, the watch on the clock is left."""
+    try:
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+    except (ImportError, OSError):
+        return
+    limit = pages * resource.getpagesize() + MEMORY
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

@@ -1,0 +1,114 @@
+"""A job is followed over a slow network share: no event is lost or told twice, and nothing breaks meanwhile."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+from metassl.inference.predictor import CasePrediction, write_prediction
+from metassl.jobs import EventWriter, JobFollower, JobRecord
+from metassl.jobs.round_summary import round_summaries
+from metassl.project import MetaSSLError, Project, Round, write_json
+from MetaSSLSlicerLib.Logic.CaseFiles import readCase
+
+from .campaigns import Outcome
+from .events import facts
+from .sample_project import GRID, label, make_project, state_of, write_images
+from .share_view import ShareView
+
+STEPS = 12
+
+
+def run(times: int, folder: Path, seed: int) -> Outcome:
+    """Follow `times` jobs over the share."""
+    dice, problems, said = random.Random(seed), [], ""
+    images = write_images(folder / "images")
+    for number in range(times):
+        here = folder / str(number)
+        here.mkdir()
+        project = make_project(here / "project", images)
+        view = ShareView(here, folder / f"seen {number}", dice)
+        problem, words = _problem(project, view, dice)
+        said = said or words
+        if problem:
+            problems.append(f"job {number}: {problem}")
+    message = problems[0] if problems else said
+    return Outcome("project on a slow share", times, len(problems), times - len(problems), message)
+
+
+def _problem(project: Project, view: ShareView, dice: random.Random) -> tuple[str, str]:
+    """What is wrong in the eyes of the other machine, and what it is told meanwhile."""
+    found = project.new_round({"labels": {}})
+    view.catch_up()
+    seen = Project.open(view.seen / "project")
+    follower, got, said = JobFollower(seen.round(found.number)), [], ""
+    written = []
+    for _ in job(project, found, written):
+        view.refresh()
+        try:
+            got += [event["seq"] for event in follower.poll()[0]]
+        except Exception as error:
+            return f"the follower broke: {type(error).__name__}: {error}", said
+        problem, words = _look_round(seen)
+        said = said or words
+        if problem:
+            return problem, said
+    view.catch_up()
+    events, status = follower.poll()
+    got += [event["seq"] for event in events]
+    if sorted(got) != written:
+        return f"of the events {written} the follower got {got}", said
+    if facts(status) != facts(JobFollower(found).poll()[1]):
+        return f"in the end it says {facts(status)}", said
+    if state_of(seen.path) != state_of(project.path):
+        return "in the end the project is another", said
+    return "", said
+
+
+def job(project: Project, found: Round, written: list[int]):
+    """A job at work; yields after everything that it writes. `written`: the numbers of its events."""
+    events = EventWriter(found.events_path)
+    JobRecord("local", os.getpid(), "x", "another machine").write(found.job_path)
+
+    def tell(event: str, **fields: object) -> None:
+        written.append(events.write(event, **fields)["seq"])
+
+    tell("started", device="cpu")
+    yield
+    write_json(found.plan_path, {"classes": 3})
+    for step in range(1, STEPS):
+        tell("progress", stage="training", step=step, total=STEPS)
+        if step % 3 == 0:
+            tell("warning", message=f"warning {step}")
+        yield
+    for case in ("scan_1", "scan_2"):
+        doubt = np.zeros(GRID.shape_zyx, np.float32)
+        maps = CasePrediction(label(1), label(2) + np.uint8(1), doubt, doubt, GRID, None, None)
+        write_prediction(found.prediction(case), maps, {"case": case})
+        yield
+        project.mark_predicted([case])
+        tell("predicted", case=case)
+        yield
+    write_json(found.ranking_path, {"cases": []})
+    tell("finished")
+    yield
+
+
+def _look_round(seen: Project) -> tuple[str, str]:
+    """What breaks when the project is looked at now, and what is said of what is not there yet."""
+    said = ""
+    for look in (
+        lambda: [readCase(seen, case).warnings for case in seen.cases],
+        lambda: round_summaries(seen),
+        lambda: seen.predictions(),
+        lambda: Project.open(seen.path),
+    ):
+        try:
+            look()
+        except MetaSSLError as error:
+            said = said or str(error)
+        except Exception as error:
+            return f"{type(error).__name__}: {error}", said
+    return "", said

@@ -1,0 +1,81 @@
+"""Whatever became of the file of events, each event that is whole counts once."""
+
+import json
+
+import pytest
+from faults import events
+from metassl.jobs import EventReader, EventWriter, JobFollower, StatusFold, job_status
+from metassl.project.rounds import make_round
+
+
+def lines(*numbered: tuple[int, str]) -> bytes:
+    return b"".join(json.dumps({"seq": seq, "event": event}).encode() + b"\n" for seq, event in numbered)
+
+
+def numbers(reader: EventReader) -> list[int]:
+    return [event["seq"] for event in reader.read_new()]
+
+
+def test_spoilt_files_of_events_are_followed_without_loss_or_repetition(tmp_path):
+    outcome = events.run(60, tmp_path, seed=1)
+    assert outcome.lost == 0, outcome.message
+
+
+def test_two_events_of_the_same_number_count_both(tmp_path):
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(lines((1, "a"), (2, "b"), (2, "c"), (2, "b")))
+    assert [event["event"] for event in EventReader(path).read_new()] == ["a", "b", "c"]
+
+
+def test_a_file_that_seems_shorter_for_a_moment_repeats_nothing(tmp_path):
+    path, whole = tmp_path / "events.jsonl", lines((1, "a"), (2, "b"), (3, "c"))
+    path.write_bytes(whole)
+    reader = EventReader(path)
+    assert numbers(reader) == [1, 2, 3]
+    for length in (0, 30, len(whole) // 2, len(whole)):
+        path.write_bytes(whole[:length])
+        assert numbers(reader) == []
+    path.write_bytes(whole + lines((4, "d")))
+    assert numbers(reader) == [4]
+
+
+def test_bytes_that_come_after_those_behind_them_are_read_when_they_come(tmp_path):
+    path, first, second, third = tmp_path / "events.jsonl", lines((1, "a")), lines((2, "b")), lines((3, "c"))
+    path.write_bytes(first + bytes(len(second)) + third)
+    reader = EventReader(path)
+    assert numbers(reader) in ([1], [1, 3])
+    path.write_bytes(first + second + third)
+    assert 2 in numbers(reader) and numbers(reader) == []
+
+
+def test_a_file_that_lost_its_end_and_grew_past_it_is_read_on(tmp_path):
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(lines((1, "a"), (2, "b"), (3, "c")))
+    reader = EventReader(path)
+    reader.read_new()
+    path.write_bytes(lines((1, "a"), (2, "started"), (3, "x"), (4, "y"), (5, "z")))
+    assert numbers(reader) == [2, 3, 4, 5] and reader.began_anew
+
+
+def test_a_late_event_does_not_bring_a_finished_job_back_to_work():
+    fold = StatusFold()
+    fold.update([{"seq": 1, "event": "started"}, {"seq": 5, "event": "finished"}])
+    status = fold.update([{"seq": 3, "event": "progress", "step": 2}, {"seq": 4, "event": "predicted", "case": "a"}])
+    assert (status.state, status.step, status.predicted) == ("finished", 0, 1)
+
+
+@pytest.mark.parametrize("zeros", [0, 100])
+def test_a_follower_sees_the_run_after_a_power_loss(tmp_path, zeros):
+    found = make_round(tmp_path / "rounds")
+    writer = EventWriter(found.events_path)
+    for word in ("started", "stage", "progress", "progress", "failed"):
+        writer.write(word)
+    follower = JobFollower(found)
+    assert follower.poll()[1].state == "failed"
+    data = found.events_path.read_bytes()
+    found.events_path.write_bytes(data[: len(data) // 2] + bytes(zeros))
+    writer = EventWriter(found.events_path)
+    writer.write("started")
+    writer.write("finished")
+    assert [event["event"] for event in follower.poll()[0]] == ["started", "finished"]
+    assert follower.poll()[1].state == job_status(found).state == "finished"
