@@ -22,11 +22,16 @@ class TestCrossConsistency(HostChecks):
         decoders = [network.upsamples[0].transp_conv.conv.weight for network in host.networks]
         assert not torch.equal(*decoders)
 
-    def test_the_plain_main_decoder_learns_from_annotations_alone(self, plan, batch):
-        host = fresh_host(self.name, plan, "plain")
+    @pytest.mark.parametrize("loss", ["plain", "metassl"])
+    def test_the_main_decoder_learns_from_annotations_alone(self, loss, plan, batch):
+        host = fresh_host(self.name, plan, loss)
         found = gradients(host, batch, LATE)
         host.zero_grad()
-        supervised_loss(host.networks[0](batch.labelled), batch.annotation).backward()
+        first = host.networks[0](batch.labelled)
+        if loss == "plain":
+            supervised_loss(first, batch.annotation).backward()
+        else:
+            labelled_half(plan, first, batch.annotation, host.objective.preset.consistency).backward()
         for name, parameter in host.networks[0].named_parameters():
             decodes = name.startswith(("upsamples", "output_block"))
             same = torch.allclose(found[f"0.{name}"], parameter.grad, rtol=1e-4, atol=1e-6)
@@ -44,7 +49,8 @@ class TestCrossConsistency(HostChecks):
             expected = expected + 30 * torch.nn.functional.mse_loss(second[1:].softmax(1), first[1:].softmax(1))
             fractions = (0.1, 1.0)
         else:
-            expected = MetaSSLLoss(plan.classes, host="cct")(first, second, batch.annotation, 1, 10**9).total
+            learning = torch.cat([first[:1], second[1:]])
+            expected = MetaSSLLoss(plan.classes)(learning, first[1:], batch.annotation, 1, 10**9).total
             fractions = (1.0,)
         for fraction in fractions:
             torch.testing.assert_close(host.training_loss(batch, fraction).total, expected)
@@ -56,6 +62,13 @@ class TestCrossConsistency(HostChecks):
         assert drawn == [len(batch.unlabelled)] * len(plan.filters), "every level, unlabelled patches only"
         pair = host.inference_pair()
         assert not torch.equal(pair[0](batch.unlabelled), pair[1](batch.unlabelled)) and len(drawn) == 3
+
+
+def labelled_half(plan, logits, annotation, consistency):
+    """S + lambda L of labelled voxels; what the unlabelled ones add has no gradient."""
+    fixed = logits.detach()
+    both = torch.cat([logits, fixed])
+    return MetaSSLLoss(plan.classes)(both, fixed, annotation, len(logits), 0, consistency=consistency).total
 
 
 @pytest.mark.parametrize("perturb", PERTURBATIONS)

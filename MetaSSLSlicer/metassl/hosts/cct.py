@@ -3,7 +3,8 @@
 Ouali et al., Semi-Supervised Semantic Segmentation with Cross-Consistency Training, CVPR 2020, with one auxiliary
 decoder: every step draws one of the paper's three feature perturbations that need no further pass, and applies it to
 the features of all levels. The main decoder learns from annotations alone, the auxiliary one from the main decoder's
-softmax, the encoder from both. With MetaSSL both decoders learn from annotations and from each other.
+softmax, the encoder from both. With MetaSSL it is the same, the auxiliary decoder learning by the regions of the main
+one's labels: were the main decoder to learn from perturbed features as well, as in the paper's code, it would be worse.
 """
 
 from __future__ import annotations
@@ -32,8 +33,6 @@ class CrossConsistency(PairHost):
     """Two networks whose encoders are the same parameters."""
 
     name = "cct"
-    wiring = "cct"
-
     def __init__(self, plan: Plan, loss: str):
         super().__init__(plan, loss, networks=2, averaged=False)
         share_encoder(*self.networks)
@@ -45,17 +44,19 @@ class CrossConsistency(PairHost):
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
         main, auxiliary = self.networks
         perturb = draw_perturbation()
-        count = len(batch.labelled) if self.loss_name == "plain" else 0  # not seen by the auxiliary decoder
+        count = len(batch.labelled)
 
         def predictions(images: torch.Tensor) -> torch.Tensor:
             features = encode(main, images)
-            return torch.cat([decode(main, features), decode(auxiliary, [perturb(f[count:]) for f in features])])
+            perturbed = decode(auxiliary, [perturb(feature[count:]) for feature in features])
+            return torch.cat([decode(main, features), perturbed])
 
         images = both(batch)
         first, second = self.logits(predictions, images).split([len(images), len(images) - count])
+        reference = first[count:].detach()
         if self.loss_name == "metassl":
-            return self.metassl_step(first, second, batch, fraction)
-        consistency = squared_error(second, first[count:].detach().softmax(1)).mean()
+            return self.metassl_step(torch.cat([first[:count], second]), reference, batch, fraction)
+        consistency = squared_error(second, reference.softmax(1)).mean()
         supervised = supervised_loss(first[:count], batch.annotation)
         return self.plain_step(supervised, consistency, MSE_WEIGHT * ramp(fraction, RAMP))
 

@@ -32,7 +32,7 @@ MARGIN = 8
 
 @dataclass(frozen=True)
 class Sample:
-    """Voxels of one case: features (n, F), and whether each (n,) is wrong, in the band, or a structure in the prediction.
+    """Voxels of one case: features (n, F), and whether each (n,) is wrong, in the band, or a predicted structure.
 
     near: it is such a structure or within the band of a reader round one (`inference.band`).
     """
