@@ -36,8 +36,10 @@ from metassl.hosts.pasted import Pasted
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.region_map import region_map
 from metassl.inference.sliding_window import predict_pair
+from metassl.method import HalfWeights, RegionWeights, get_preset, presets, rule_b
 from metassl.project.images import read_image, read_labels
 from metassl.training import loop
+from metassl.training.clock import CLOCKS, clock
 from metassl.training.loop import Trainer
 from metassl.training.schedule import Budget
 
@@ -79,10 +81,16 @@ class Variant:
     patch_share: float = 1.0
     full_resolution: bool = False
     constants: dict[tuple[Any, str], Any] = field(default_factory=dict)
+    weights: HalfWeights | None = None
 
 
 STRONG = {"rotation": 0.4, "scale": (0.75, 1.35), "elastic_voxels": 1.5, "contrast": (0.65, 1.5), "gamma": 0.6}
 WEAK = {"rotation": 0.15, "scale": (0.9, 1.12), "elastic_voxels": 0.5, "contrast": (0.85, 1.18), "gamma": 0.2}
+GENTLE = get_preset("metassl").weights
+ALIKE = RegionWeights(1.0, 1.0, 1.0, 1.0)
+PUBLISHED = rule_b(1.0, 1.0, 0.6, 0.3, 3.0)
+UNLABELLED_ALIKE = HalfWeights(unlabelled=ALIKE, labelled=GENTLE.labelled)
+LABELLED_ALIKE = HalfWeights(unlabelled=GENTLE.unlabelled, labelled=ALIKE)
 VARIANTS = {
     "default": Variant(),
     "default, plain loss": Variant(loss="plain"),
@@ -99,6 +107,14 @@ VARIANTS = {
     "stronger augmentation": Variant(augmentation=STRONG),
     "weaker augmentation": Variant(augmentation=WEAK),
     "Adam's usual memory": Variant(constants={(loop, "BETAS"): (0.9, 0.999)}),
+    "default, published weights": Variant(weights=PUBLISHED),
+    "default, unlabelled voxels alike": Variant(weights=UNLABELLED_ALIKE),
+    "default, labelled voxels alike": Variant(weights=LABELLED_ALIKE),
+    "BCP, plain": Variant(HOSTS["bcp"], "plain"),
+    "BCP, MetaSSL": Variant(HOSTS["bcp"]),
+    "BCP, published weights": Variant(HOSTS["bcp"], weights=PUBLISHED),
+    "CCT, plain": Variant(HOSTS["cct"], "plain"),
+    "CCT, MetaSSL": Variant(HOSTS["cct"]),
     "Mean Teacher, plain": Variant(HOSTS["mt"], "plain"),
     "Mean Teacher, MetaSSL": Variant(HOSTS["mt"]),
 }
@@ -121,7 +137,9 @@ def read(data: Path) -> tuple[Plan, dict[str, PreparedCase], dict[str, list[str]
     return plan, cases, split
 
 
-def train(variant: Variant, plan: Plan, cases: dict, split: dict, minutes: float, seed: int) -> dict[str, Any]:
+def train(
+    variant: Variant, plan: Plan, cases: dict, split: dict, minutes: float, seed: int, counted: str = "wall"
+) -> dict[str, Any]:
     order = split["train_order"][: -MEASURED_OF_TRAINING]
     measured = split["val"] + split["train_order"][-MEASURED_OF_TRAINING:]
     labelled = order if variant.all_labels else order[:LABELLED]
@@ -133,6 +151,8 @@ def train(variant: Variant, plan: Plan, cases: dict, split: dict, minutes: float
     with tempfile.TemporaryDirectory() as folder:
         for (module, name), value in variant.constants.items():
             mock.patch.object(module, name, value).start()
+        preset = get_preset("metassl").with_options(weights=variant.weights or GENTLE)
+        mock.patch.dict(presets.PRESETS, metassl=preset).start()
         host = variant.host(plan, variant.loss)
         host.run_on(CPU, plan.precision)
         sampler = PatchSampler(plan, [cases[c] for c in labelled], others, seed, Augmentation(**variant.augmentation))
@@ -146,6 +166,7 @@ def train(variant: Variant, plan: Plan, cases: dict, split: dict, minutes: float
             checkpoint_path=Path(folder) / "last.pt",
             emit=lambda *_, **__: None,
             stop_requested=lambda: False,
+            clock=clock(counted, torch.get_num_threads()),
         )
         begin = time.monotonic()
         trainer.run()
@@ -203,6 +224,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", help="variants, separated by ;")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="what the minutes are counted on")
     arguments = parser.parse_args()
     plan, cases, split = read(arguments.data)
     results = json.loads(arguments.out.read_text("utf-8")) if arguments.out.exists() else {}
@@ -211,7 +233,7 @@ def main() -> None:
             key = f"{name} / seed {seed} / {arguments.minutes:g} min"
             if key in results:
                 continue
-            results[key] = train(VARIANTS[name], plan, cases, split, arguments.minutes, seed)
+            results[key] = train(VARIANTS[name], plan, cases, split, arguments.minutes, seed, arguments.clock)
             arguments.out.write_text(json.dumps(results, indent=1), "utf-8")
             print(f"{key}: Dice {results[key]['dice']:.4f}, {results[key]['steps']} steps", flush=True)
 
