@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -96,7 +97,8 @@ def test_a_region_map_that_nobody_knows_is_refused_before_it_is_trained(project,
     with pytest.raises(ProjectError, match="'symmetric' or 'official'"):
         project.update_settings(region_map=setting)
     assert path.read_text("utf-8") == before
-    path.write_text(before.replace('"settings": {}', f'"settings": {{"region_map": {setting!r}}}'.replace("'", '"')))
+    document = {**json.loads(before), "settings": {"region_map": setting}}
+    path.write_text(json.dumps(document), "utf-8")
     with pytest.raises(ProjectError, match="'symmetric' or 'official'"):
         start_training(project, iterations=1)
     assert len(project.rounds()) == 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 
 from metassl.data.streams import PreparedCase
 from metassl.inference.features import image_features
 from metassl.inference.model import TrainedModel
+from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.project.errors import MetaSSLError
 from metassl.project.files import write_json
 from metassl.project.project import Project
@@ -23,9 +25,13 @@ def write_labelled_cases(project: Project, found: Round, model: TrainedModel, ca
         return
     entries = {}
     for case in cases:
-        features = image_features(model.networks[0], case.image, model.plan, model.device)
+        features = with_smaller_windows(model, case.id, partial(_features, image=case.image))
         entries[case.id] = {"features": features, "volume_ml": _volumes(project, found, case.id)}
     write_json(path, {"cases": entries})
+
+
+def _features(model: TrainedModel, image: np.ndarray) -> list[float] | None:
+    return image_features(model.networks[0], image, model.plan, model.device)
 
 
 def _volumes(project: Project, found: Round, case_id: str) -> dict[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from metassl.inference.model import TrainedModel, keep_error_model
 from metassl.inference.predictor import predict_prepared
 from metassl.inference.region_map import UC
 from metassl.inference.sliding_window import predict_pair
+from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.project.errors import MetaSSLError
 from metassl.project.files import read_json
 from metassl.project.image_hashes import image_hashes, replaced_image
@@ -77,7 +79,7 @@ class _Measurement:
             return False
         if replaced or prepared.transform.geometry.difference(geometry):
             return False
-        pair = predict_pair(model.networks, prepared.array, model.plan, model.device)
+        pair = with_smaller_windows(model, case_id, partial(_pair, image=prepared.array))
         prediction = predict_prepared(model, prepared, pair)
         self.errors.add(prediction.segmentation, prediction.regions, prediction.uncertainty, label)
         figures = prediction.dice_features.summary(self.project.labels)
@@ -132,3 +134,7 @@ class _Measurement:
             value = dice((segmentation == each.value) & known, label == each.value)
             true[each.name] = None if math.isnan(value) else value
         self.cases.append(MeasuredCase(features, true))
+
+
+def _pair(model: TrainedModel, image: np.ndarray) -> np.ndarray:
+    return predict_pair(model.networks, image, model.plan, model.device)

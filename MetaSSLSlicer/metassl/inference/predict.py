@@ -7,6 +7,7 @@ from pathlib import Path
 
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image, summarise, write_prediction
+from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.project.discovery import find_cases
 from metassl.project.errors import MetaSSLError, ProjectError
 from metassl.project.files import make_folder, read_json
@@ -55,10 +56,13 @@ def predict_into(
     labels: list,
     round_number: int | None,
     measured: dict | None,
+    told: Callable[[str], object] = lambda windows: None,
 ) -> dict:
-    """Predict one case, write its files, return its summary."""
+    """Predict one case, write its files, return its summary. told(windows) when the memory takes smaller windows."""
     hashes = image_hashes(images, case_id)
-    prediction = predict_image(model, read_image(images, case_id), case_id)
+    prediction = with_smaller_windows(
+        model, case_id, lambda model: predict_image(model, read_image(images, case_id), case_id), told
+    )
     summary = summarise(prediction, case_id, round_number, labels, measured, model.step)
     summary["image_hashes"] = hashes
     write_prediction(paths, prediction, summary)

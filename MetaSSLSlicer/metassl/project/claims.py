@@ -7,10 +7,6 @@ import stat
 from collections.abc import Sequence
 from pathlib import Path
 
-import SimpleITK as sitk
-
-from .header_files import header_files
-
 MAX_VOXELS = 1 << 31
 """Of one file, channels included: 1024 x 1024 x 2048, more than any scanner's volume; 8 GiB as float32."""
 
@@ -18,34 +14,6 @@ MAX_INFLATION = 1032
 """So many bytes deflate can make of one at best: 258 of every two bits."""
 
 _SLACK_BYTES = 1 << 10
-_READERS = {
-    (".nii", ".nii.gz"): "NiftiImageIO",
-    (".nrrd", ".nhdr"): "NrrdImageIO",
-    (".mha", ".mhd"): "MetaImageIO",
-}
-
-
-def reader_of(path: Path) -> sitk.ImageFileReader:
-    """A reader for the format that the file's name tells, and no other, with the header read.
-
-    Raises ValueError when the header claims more than the file can hold, or leads to anything but ordinary files,
-    RuntimeError when ITK cannot read it.
-    """
-    present = ordinary_bytes(path)
-    told = header_files(path)
-    present += sum(map(ordinary_bytes, told.files))
-    if told.announced > present:
-        raise ValueError(f"its header announces {told.announced} compressed bytes, and {present} are there")
-    reader = sitk.ImageFileReader()
-    name = path.name.lower()
-    known = [reader for suffixes, reader in _READERS.items() if name.endswith(suffixes)]
-    reader.SetImageIO("".join(known))
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    reason = impossible(reader.GetSize(), reader.GetNumberOfComponents(), present if known else None)
-    if reason:
-        raise ValueError(reason)
-    return reader
 
 
 def impossible(size: Sequence[int], channels: int = 1, file_bytes: int | None = None) -> str:
@@ -65,4 +33,3 @@ def ordinary_bytes(path: Path) -> int:
     if not stat.S_ISREG(found.st_mode):
         raise ValueError(f"{path} is not an ordinary file")
     return found.st_size
-

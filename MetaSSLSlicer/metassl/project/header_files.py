@@ -12,13 +12,17 @@ MAX_HEADER_BYTES = 1 << 22
 MAX_FIELD_BYTES = 500
 """Of one NRRD field. Longer ones have ITK write its complaint beyond the end of its buffer, and die."""
 
+MAX_AXES = 10
+"""Of a MetaImage. With more, ITK writes beyond the end of its lists, and dies."""
+
 MAX_FILES = 10_000
 """Slices of one volume."""
 
 _SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
-_NAME = re.compile(rb"(?im)^(?:data ?file[ \t]*:|ElementDataFile[ \t]*=)[ \t]*([^\r\n]*)\r?(?:\n|\Z)")
+_NAME = re.compile(rb"(?im)^(?:data ?file[ \t]*:|[ \t]*ElementDataFile[ \t]*[=:])[ \t]*([^\r\n]*)\r?(?:\n|\Z)")
 _NRRD_END = re.compile(rb"\r?\n\r?\n")
-_COMPRESSED = re.compile(rb"(?im)^[ \t]*CompressedDataSize[ \t]*=[ \t]*([^\r\n]*)")
+_COMPRESSED = re.compile(rb"(?im)^[ \t]*CompressedDataSize[ \t]*[=:][ \t]*([^\r\n]*)")
+_AXES = re.compile(rb"(?im)^[ \t]*NDims[ \t]*[=:][ \t]*([^\r\n]*)")
 _NUMBER = re.compile(r"[^%]*%0?[0-9]?d[^%]*")
 
 
@@ -45,8 +49,9 @@ def header_files(path: Path) -> HeaderFiles:
     if is_nrrd and any(len(line) > MAX_FIELD_BYTES and _is_field(line) for line in head.split(b"\n")):
         raise ValueError(f"its header has a field of more than {MAX_FIELD_BYTES} bytes")
     name = _NAME.search(head)
-    if not is_nrrd and name:
-        head = data[: name.end()]
+    if not is_nrrd:
+        head = data[: name.end()] if name else data
+        _refuse_many_axes(head)
     rest = data[name.end() :] if name else b""
     files = _files(path.parent, name[1].decode("utf-8", "surrogateescape").strip(), rest) if name else []
     return HeaderFiles(files, 0 if is_nrrd else _announced(head))
@@ -84,6 +89,12 @@ def _numbered(words: list[str]) -> list[str]:
     if not _NUMBER.fullmatch(words[0]) or step < 1 or not 0 <= first <= last < first + step * MAX_FILES:
         raise ValueError("its header names its data files by a pattern that cannot be followed")
     return [words[0] % number for number in range(first, last + 1, step)]
+
+
+def _refuse_many_axes(head: bytes) -> None:
+    for text in map(bytes.strip, _AXES.findall(head)):
+        if not re.fullmatch(rb"[0-9]{1,2}", text) or not 1 <= int(text) <= MAX_AXES:
+            raise ValueError(f"its header gives no number of axes from 1 to {MAX_AXES}")
 
 
 def _announced(head: bytes) -> int:

@@ -20,10 +20,11 @@ import SimpleITK as sitk
 
 from . import dicom, nifti
 from .cases import is_unicode
-from .claims import impossible, reader_of
+from .claims import impossible
 from .errors import ImageError, LabelError, MetaSSLError
 from .files import atomic_write
 from .geometry import Geometry as Geometry
+from .reader import reader_of
 
 IGNORE = 255
 """The value of voxels that nobody annotated; they count nowhere."""
@@ -166,15 +167,8 @@ def _read(path: Path, case: str, kind: type[MetaSSLError]) -> tuple[sitk.Image, 
 
 
 def _header_of(path: Path) -> sitk.ImageFileReader:
-    """A reader with the header read, once it is known to be sound and of 2 or 3 axes."""
-    if nifti.is_nifti(path) and (reason := nifti.problem(path, header_only=True)):
-        raise ValueError(f"{reason}; copy it again or repair it")
-    try:
-        reader = reader_of(path)
-    except RuntimeError as error:  # where a checksum is wrong, ITK sees no NIfTI file
-        if nifti.is_nifti(path) and (reason := nifti.problem(path)):
-            raise ValueError(f"{reason}; copy it again or repair it") from error
-        raise
+    """A reader with the header read, once it is known to be of 2 or 3 axes."""
+    reader = reader_of(path)
     if reader.GetDimension() not in (2, 3):
         raise ValueError(_many_axes(reader.GetSize()))
     return reader

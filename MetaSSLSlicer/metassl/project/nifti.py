@@ -21,6 +21,9 @@ MAX_OFFSET = 1 << 24
 MAX_TRAILING = 1 << 20
 """Bytes after the last voxel: padding, where there is any at all. What goes on for longer may have no end."""
 
+MAX_MM = 1e9
+"""The largest number in a grid. With infinite ones ITK searches for the axes without end."""
+
 _VALUE_BITS = {
     **dict.fromkeys((2, 256), 8),
     **dict.fromkeys((4, 512), 16),
@@ -63,6 +66,8 @@ def _compare(stream: BinaryIO, size: int, header_only: bool) -> str:
         return "it has no NIfTI header, or a damaged one"
     if any(not spacing > 0 for spacing in header.spacing):
         return "its header gives no spacing"  # ITK would silently take 1 mm
+    if not all(abs(number) <= MAX_MM for number in header.grid):
+        return "its header has an impossible grid"
     if (reason := impossible(header.shape, 1, size)) or header_only:
         return reason
     present = len(start)
@@ -77,11 +82,15 @@ def _compare(stream: BinaryIO, size: int, header_only: bool) -> str:
 
 @dataclass(frozen=True)
 class _Header:
-    """All axes, the size of the whole file, and the spacing of the axes that have more than one voxel."""
+    """All axes, the size of the whole file, and the spacing of the axes that have more than one voxel.
+
+    grid: the numbers that say where it lies, as far as they count.
+    """
 
     shape: tuple[int, ...]
     file_bytes: int
     spacing: list[float]
+    grid: list[float]
 
     @staticmethod
     def parse(data: bytes) -> _Header | None:
@@ -91,11 +100,15 @@ class _Header:
                 kind = struct.unpack_from(order + "h", data, 70)[0]
                 pixdim = struct.unpack_from(order + "8f", data, 76)
                 offset = struct.unpack_from(order + "f", data, 108)[0]
+                codes = struct.unpack_from(order + "2h", data, 252)
+                placed = struct.unpack_from(order + "18f", data, 256)
             elif len(data) >= 540 and struct.unpack_from(order + "i", data)[0] == 540:
                 kind = struct.unpack_from(order + "h", data, 12)[0]
                 dims = struct.unpack_from(order + "8q", data, 16)
                 pixdim = struct.unpack_from(order + "8d", data, 104)
                 offset = struct.unpack_from(order + "q", data, 168)[0]
+                codes = struct.unpack_from(order + "2i", data, 344)
+                placed = struct.unpack_from(order + "18d", data, 352)
             else:
                 continue
             if not 1 <= dims[0] <= 7 or not 0 <= offset <= MAX_OFFSET or kind not in _VALUE_BITS:
@@ -104,5 +117,6 @@ class _Header:
             voxels = math.prod(max(length, 1) for length in used)
             # A negative spacing is the old way to write a flip, which ITK understands.
             spacing = [abs(step) for step, n in zip(pixdim[1:4], used, strict=False) if n > 1]
-            return _Header(used, int(offset) + voxels * _VALUE_BITS[kind] // 8, spacing)
+            grid = [*pixdim[1:4], *(placed[:6] if codes[0] else ()), *(placed[6:] if codes[1] else ())]
+            return _Header(used, int(offset) + voxels * _VALUE_BITS[kind] // 8, spacing, grid)
         return None

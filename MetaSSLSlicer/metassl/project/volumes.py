@@ -7,10 +7,10 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from . import nifti
-from .claims import reader_of
 from .errors import ImageError
 from .files import atomic_write, make_folder
 from .images import quiet, write_image
+from .reader import reader_of
 
 _KEEP_DIRECTION = sitk.ExtractImageFilter.DIRECTIONCOLLAPSETOSUBMATRIX
 
@@ -33,10 +33,11 @@ def split_volumes(path: Path, folder: Path, case: str) -> list[Path]:
     The file itself is left as it is. Raises ImageError when it cannot be read whole.
     """
     try:
-        if nifti.is_nifti(path) and (reason := nifti.problem(path)):
-            raise ImageError(f"case {case}: cannot use {path}: {reason}; copy it again")
         with quiet():
-            image = reader_of(path).Execute()
+            reader = reader_of(path)
+            if nifti.is_nifti(path) and (reason := nifti.problem(path)):
+                raise ImageError(f"case {case}: cannot use {path}: {reason}; copy it again")
+            image = reader.Execute()
     except (OSError, RuntimeError, ValueError, MemoryError) as error:
         raise ImageError(f"case {case}: cannot read {path}; is the file whole?") from error
     make_folder(folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 
 import torch
@@ -10,6 +11,8 @@ from torch.utils.checkpoint import checkpoint
 from metassl.data.plan import Plan
 
 SMALLEST_PATCH = 16
+OUT_OF_MEMORY_ERRORS = (RuntimeError, MemoryError, OSError)
+"""To be caught, and asked whether they are: see is_out_of_memory."""
 _SIGNS = (
     "out of memory",
     "can't allocate memory",
@@ -26,6 +29,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether memory ran out: Python, torch, and the libraries that it calls each say so in their own way."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
     text = str(error).lower()
     return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS)
 

@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -148,11 +148,10 @@ class Job:
             except Stopped:
                 self._calibrated(trainer, inputs, CALIBRATION_CASES_WHEN_STOPPED)
                 raise
-            except (RuntimeError, MemoryError) as error:
+            except memory.OUT_OF_MEMORY_ERRORS as error:
                 if not memory.is_out_of_memory(error):
                     raise
             trainer = None
-            gc.collect()  # what failed half-way may hold itself
             rung = memory.next_rung(plan, self.device, checkpointing)
             if rung is None:
                 raise MetaSSLError(
@@ -255,14 +254,10 @@ class Job:
                     self.project.labels,
                     self.round.number,
                     measured,
+                    partial(self._tell_smaller_windows, case_id),
                 )
             except MetaSSLError as error:
                 self.reader.report_failure(case_id, error)
-                continue
-            except (RuntimeError, MemoryError) as error:
-                if not memory.is_out_of_memory(error):
-                    raise
-                self.reader.report_failure(case_id, MemoryError("the memory is too small for this image"))
                 continue
             self.project.mark_predicted([case_id])
             eta = (time.monotonic() - begin) / (index + 1) * (len(cases) - index - 1)
@@ -270,6 +265,10 @@ class Job:
             self.emit(
                 "progress", stage="predicting", step=index + 1, total=len(cases), eta_s=round(eta, 1)
             )
+
+    def _tell_smaller_windows(self, case_id: str, windows: str) -> None:
+        message = f"out of memory: going on with case {case_id} in windows of {windows}"
+        self.emit("memory", rung=f"windows {windows}", message=message)
 
     def _is_predicted(self, case_id: str, model: TrainedModel) -> bool:
         """By this very model: a paused round may hold predictions of a half-trained one."""

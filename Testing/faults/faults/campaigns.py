@@ -49,4 +49,8 @@ CAMPAIGNS = (
     Campaign("killed_gui", 30),
     Campaign("many_users", 40),
     Campaign("pid_reuse", 40),
+    Campaign("hostile_files", 2000),
+    Campaign("out_of_memory", 16),
+    Campaign("versions", 100),
+    Campaign("long_use", 200),
 )

@@ -7,9 +7,11 @@ import struct
 from random import Random
 
 NUMBERS = (b"0", b"-1", b"1e308", b"nan", b"inf", b"-inf", b"99999999999999999999", b"4294967296", b"2147483648",
-           b"65536", b"0.0000001", b"1000000", b"1e-300", b"", b"x", b"%s%n", b"\x00", b"\xff\xfe", b"0x7f", b"3 3 3 3 3 3 3")  # fmt: skip
+           b"65536", b"0.0000001", b"1000000", b"1e-300", b"", b"x", b"%s%n", b"\x00", b"\xff\xfe", b"0x7f",
+           b"3 3 3 3 3 3 3")  # fmt: skip
 INTEGERS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 16, 64, 128, 255, 256, 512, 1024, 2304, 32767, -1, -2, -32768)
-FLOATS = (0.0, -0.0, 1.0, -1.0, 1e-30, 1e30, 3e38, -3e38, float("nan"), float("inf"), float("-inf"), 352.0, 1e9, 2.0**24)
+FLOATS = (0.0, -0.0, 1.0, -1.0, 1e-30, 1e30, 3e38, -3e38, float("nan"), float("inf"), float("-inf"), 352.0, 1e9, 2**24)
+NIFTI_UNITS = 123
 WHOLE = (b"\x00", b"\xff", b"\x7f", b"\x80")
 
 
@@ -49,8 +51,10 @@ def mutated_nifti(data: bytes, random: Random) -> bytes:
     header = bytearray(data)
     for _ in range(random.choice((1, 1, 2, 3))):
         if random.random() < 0.5:
-            offset = random.choice((*range(40, 56, 2), 70, 72, 252, 254, 123))
-            struct.pack_into("<h" if offset != 123 else "<b", header, offset, random.choice(INTEGERS) % 128 if offset == 123 else random.choice(INTEGERS))  # fmt: skip
+            offset = random.choice((*range(40, 56, 2), 70, 72, 252, 254))
+            struct.pack_into("<h", header, offset, random.choice(INTEGERS))
+        elif random.random() < 0.1:
+            header[NIFTI_UNITS] = random.choice(INTEGERS) % 256
         else:
             offset = random.choice((*range(76, 108, 4), 108, 112, 116, *range(256, 328, 4)))
             struct.pack_into("<f", header, offset, random.choice(FLOATS))

@@ -57,7 +57,7 @@ TENSORS = (
 
 def make(part: str, random: Random) -> bytes:
     """A hostile version of model.pt or last.pt."""
-    data = _seed(part)
+    data = sound(part)
     change = random.randrange(10)
     if change < 3:
         return mutated(data, random)
@@ -94,7 +94,7 @@ def probe(path: Path, part: str, data: bytes) -> Verdict:
 
 
 @cache
-def _seed(part: str) -> bytes:
+def sound(part: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / part
         if part == "last.pt":

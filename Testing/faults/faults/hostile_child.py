@@ -18,7 +18,7 @@ MEMORY = 1 << 30
 """More than the child needs for itself: the files are of some kilobytes."""
 
 CPU_SECONDS = 2.0
-PATIENCE_S = 30.0
+PATIENCE_S = 120.0
 """By the clock on the wall, as the machine may be busy with other things."""
 
 
@@ -31,10 +31,9 @@ class Verdict:
 
 
 class Child:
-    """Runs `probe(*arguments) -> Verdict` of a module of this package, again and again. Use it in a with block."""
+    """Runs `probe(*arguments) -> Verdict` of modules of this package, again and again. Use it in a with block."""
 
-    def __init__(self, module: str) -> None:
-        self.module = module
+    def __init__(self) -> None:
         self._process: Any = None
         self._pipe: Connection | None = None
 
@@ -44,11 +43,11 @@ class Child:
     def __exit__(self, *_: object) -> None:
         self._end()
 
-    def judge(self, *arguments: Any) -> Verdict:
+    def judge(self, module: str, *arguments: Any) -> Verdict:
         """What came of it, whatever comes of it."""
         if self._process is None:
             self._start()
-        self._pipe.send(arguments)
+        self._pipe.send((module, *arguments))
         try:
             if self._pipe.poll(PATIENCE_S):
                 verdict, seconds = self._pipe.recv()
@@ -66,10 +65,9 @@ class Child:
             sys.path.append(HERE)  # the child looks where we look
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs, self.module), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
         self._process.start()
         theirs.close()
-        self._pipe.recv()  # it has loaded its libraries
 
     def _end(self) -> None:
         if self._process is not None:
@@ -79,21 +77,23 @@ class Child:
         self._process = self._pipe = None
 
 
-def _serve(pipe: Connection, module: str) -> None:
+def _serve(pipe: Connection) -> None:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(nowhere, descriptor)  # ITK and zlib speak for themselves
-    probe = import_module(f"faults.{module}").probe
-    pipe.send("ready")
-    _limit_memory()
+    loaded: dict[str, Any] = {}
     while True:
         try:
-            arguments = pipe.recv()
+            module, *arguments = pipe.recv()
         except EOFError:
             return
+        if module not in loaded:
+            _limit_memory(None)
+            loaded[module] = import_module(f"faults.{module}")
+            _limit_memory(MEMORY)
         begin = time.process_time()
         try:
-            verdict = probe(*arguments)
+            verdict = loaded[module].probe(*arguments)
         except BaseException as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             verdict = Verdict(
@@ -102,13 +102,17 @@ def _serve(pipe: Connection, module: str) -> None:
         pipe.send((verdict, time.process_time() - begin))
 
 
-def _limit_memory() -> None:
-    """Of what can be written to. Where the system knows no such limit, the watch on the clock is left."""
+def _limit_memory(more: int | None) -> None:
+    """To so many bytes above what is held now, of what can be written to; not at all (None).
+
+    Where the system knows no such limit, the watch on the clock is left.
+    """
     try:
         import resource
 
         pages = int(Path("/proc/self/statm").read_text().split()[5])
     except (ImportError, OSError):
         return
-    limit = pages * resource.getpagesize() + MEMORY
-    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = most if more is None else pages * resource.getpagesize() + more
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, most))

@@ -1,76 +1,97 @@
-"""Thousands of hostile files of every kind that a project reads: see Campaign.part for which."""
+"""Thousands of hostile files of every kind that a project reads: one line of the table for each kind."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import cycle, islice
 from pathlib import Path
 from random import Random
+from typing import Any
 
-from . import hostile_images
+from . import hostile_checkpoints, hostile_images, hostile_projects
 from .campaigns import Outcome
 from .hostile_child import Child, Verdict
 
-PROJECT_FILES = ("project.json", "cases.json", "events.jsonl")
-CHECKPOINTS = ("model.pt", "last.pt")
+PARTS = {
+    "NIfTI": (".nii", ".nii.gz"),
+    "NRRD": (".nrrd", ".nhdr"),
+    "MetaImage": (".mha", ".mhd"),
+    "project.json": ("project.json",),
+    "cases.json": ("cases.json",),
+    "events.jsonl": ("events.jsonl",),
+    "checkpoint": ("model.pt", "last.pt"),
+}
+"""The kinds of files, and which of each are read in turn: suffixes of images, or names of files of a project."""
+
+CHECKPOINTS = PARTS["checkpoint"]
+Files = dict[str, bytes]
+Request = tuple[Any, ...]
+Maker = Callable[[Random, int], tuple[Files, Request]]
+"""Makes the files for one round of a campaign, and what the child is asked: the module, and its arguments."""
 
 
-def run(times: int, folder: Path, seed: int, part: str) -> Outcome:
-    """Read `times` hostile files of the kind `part`: a suffix of images, or the name of a file of a project."""
-    verdicts = list(judged(times, folder, seed, part))
+def run(times: int, folder: Path, seed: int) -> Iterator[Outcome]:
+    """Read `times` hostile files of each kind."""
+    with Child() as child:
+        for kind in PARTS:
+            yield run_kind(kind, times, folder, seed, child)
+
+
+def run_kind(kind: str, times: int, folder: Path, seed: int, child: Child) -> Outcome:
+    """Have `child` read `times` hostile files of one kind; those that were a finding are kept in `folder`."""
+    parts = list(islice(cycle(PARTS[kind]), times))
+    verdicts = [
+        verdict for part in dict.fromkeys(parts) for verdict in _judged(parts.count(part), folder, seed, part, child)
+    ]
     bad = [verdict for verdict in verdicts if verdict.fault]
-    said = next((verdict.said for verdict in [*bad, *verdicts] if verdict.said), "")
-    return Outcome(f"hostile {part}", times, len(bad), times - len(bad), said)
+    shown = [f"{verdict.fault}: {verdict.said}" for verdict in bad] or [each.said for each in verdicts if each.said]
+    return Outcome(f"hostile file: {kind}", times, len(bad), times - len(bad), (shown or [""])[0])
 
 
-def judged(times: int, folder: Path, seed: int, part: str) -> Iterator[Verdict]:
-    """The verdict on each; a file that was a finding is kept in `folder`."""
-    if part in hostile_images.FORMATS:
-        yield from _images(times, folder, seed, part)
-    elif part in PROJECT_FILES:
-        yield from _projects(times, folder, seed, part)
-    else:
-        yield from _checkpoints(times, folder, seed, part)
+def _judged(times: int, folder: Path, seed: int, part: str, child: Child) -> Iterator[Verdict]:
+    inside = folder / part.strip(".").replace(".", "-")
+    inside.mkdir()
+    prepare = _images if part in hostile_images.FORMATS else _checkpoints if part in CHECKPOINTS else _projects
+    makes = prepare(inside, part)
+    for number in range(times):
+        files, request = makes(Random(f"{seed} {part} {number}"), number)
+        verdict = child.judge(*request)
+        if verdict.fault:
+            _keep(inside / f"{verdict.fault}-{number}", files)
+        yield verdict
 
 
-def _images(times: int, folder: Path, seed: int, suffix: str) -> Iterator[Verdict]:
+def _images(folder: Path, suffix: str) -> Maker:
     source = folder / "images"
     hostile_images.neighbours(source)
-    with Child("hostile_images") as child:
-        for number in range(times):
-            files, expected = hostile_images.make(suffix, Random(f"{seed} {suffix} {number}"))
-            verdict = child.judge(source, suffix, files, expected, number % 10 == 0)
-            if verdict.fault:
-                _keep(folder / f"{verdict.fault}-{number}", files)
-            yield verdict
+
+    def made(random: Random, number: int) -> tuple[Files, Request]:
+        files, expected = hostile_images.make(suffix, random)
+        return files, ("hostile_images", source, suffix, files, expected, number % 10 == 0)
+
+    return made
 
 
-def _projects(times: int, folder: Path, seed: int, part: str) -> Iterator[Verdict]:
-    from .hostile_projects import PLACES, make, template
+def _projects(folder: Path, part: str) -> Maker:
+    original = hostile_projects.template(folder)
+    data = (original / hostile_projects.PLACES[part]).read_bytes()
 
-    original = template(folder)
-    data = (original / PLACES[part]).read_bytes()
-    with Child("hostile_projects") as child:
-        for number in range(times):
-            hostile = make(data, part, Random(f"{seed} {part} {number}"))
-            verdict = child.judge(original, folder / "work", part, hostile)
-            if verdict.fault:
-                _keep(folder / f"{verdict.fault}-{number}", {part: hostile})
-            yield verdict
+    def made(random: Random, number: int) -> tuple[Files, Request]:
+        hostile = hostile_projects.make(data, part, random)
+        return {part: hostile}, ("hostile_projects", original, folder / "work", part, hostile)
+
+    return made
 
 
-def _checkpoints(times: int, folder: Path, seed: int, part: str) -> Iterator[Verdict]:
-    from .hostile_checkpoints import make
+def _checkpoints(folder: Path, part: str) -> Maker:
+    def made(random: Random, number: int) -> tuple[Files, Request]:
+        hostile = hostile_checkpoints.make(part, random)
+        return {part: hostile}, ("hostile_checkpoints", folder / part, part, hostile)
 
-    with Child("hostile_checkpoints") as child:
-        for number in range(times):
-            hostile = make(part, Random(f"{seed} {part} {number}"))
-            verdict = child.judge(folder / part, part, hostile)
-            if verdict.fault:
-                _keep(folder / f"{verdict.fault}-{number}", {part: hostile})
-            yield verdict
+    return made
 
 
-def _keep(folder: Path, files: dict[str, bytes]) -> None:
+def _keep(folder: Path, files: Files) -> None:
     folder.mkdir(exist_ok=True)
     for name, data in files.items():
         (folder / name).write_bytes(data)

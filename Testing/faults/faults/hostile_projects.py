@@ -25,6 +25,7 @@ from .sample_project import GRID, image, label, make_project, write_images
 PLACES = {"project.json": "project.json", "cases.json": "cases.json", "events.jsonl": "rounds/0001/events.jsonl"}
 """The kinds of hostile files, and where they lie."""
 
+CONFIG = {"host": "cps", "loss": "metassl", "device": "cpu"}
 SOUND_CASE = "scan_3"
 COMMANDS = (
     ("status",),
@@ -41,7 +42,7 @@ def template(folder: Path) -> Path:
     project = make_project(folder / "template", write_images(folder / "images"))
     found = project.new_round(
         {
-            "config": {"host": "cps", "loss": "metassl", "device": "cpu", "seed": 0, "minutes": 4.0, "iterations": None},
+            "config": {**CONFIG, "seed": 0, "minutes": 4.0, "iterations": None},
             "labels": {case.id: case.label_version for case in project.labelled_cases()},
             "unlabelled": [case.id for case in project.unlabelled_cases()],
             "validation": {},

@@ -66,7 +66,7 @@ class Gui:
             time.sleep(random.uniform(0, DELAYS[word]))
             self.process.kill()
         self.process.wait(PATIENCE_S)
-        return "saving" if self.notes.last("saving") > self.notes.last("saved") else "drawing"
+        return "saving" if self.notes.last_word() == "saving" else "drawing"
 
 
 def run(times: int, folder: Path, seed: int) -> list[Outcome]:

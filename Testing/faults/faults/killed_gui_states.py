@@ -36,5 +36,12 @@ class Notes:
 
     def all(self, *words: str) -> list[int]:
         """The numbers of all lines with one of these words."""
+        return [int(number) for word, number in self._lines() if word in words]
+
+    def last_word(self) -> str:
+        """The word of the last line, "" when there is none."""
+        return next((word for word, _ in reversed(self._lines())), "")
+
+    def _lines(self) -> list[list[str]]:
         lines = self.path.read_text().split("\n")[:-1] if self.path.exists() else []
-        return [int(number) for word, number in map(str.split, lines) if word in words]
+        return [line.split() for line in lines]

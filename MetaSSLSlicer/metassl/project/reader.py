@@ -1,0 +1,52 @@
+"""ITK's reader for an image file, once its header is known to be one that ITK can be trusted with."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from . import nifti
+from .claims import impossible, ordinary_bytes
+from .header_files import header_files
+
+_READERS = {
+    (".nii", ".nii.gz"): "NiftiImageIO",
+    (".nrrd", ".nhdr"): "NrrdImageIO",
+    (".mha", ".mhd"): "MetaImageIO",
+}
+
+
+def reader_of(path: Path) -> sitk.ImageFileReader:
+    """A reader for the format that the file's name tells, and no other, with the header read.
+
+    Raises ValueError when the header claims more than the file can hold, leads to anything but ordinary files, or would
+    have ITK die or never return; RuntimeError when ITK cannot read it.
+    """
+    present = ordinary_bytes(path)
+    told = header_files(path)
+    present += sum(map(ordinary_bytes, told.files))
+    if told.announced > present:
+        raise ValueError(f"its header announces {told.announced} compressed bytes, and {present} are there")
+    if nifti.is_nifti(path):
+        _refuse(nifti.problem(path, header_only=True))
+    reader = sitk.ImageFileReader()
+    name = path.name.lower()
+    known = [reader for suffixes, reader in _READERS.items() if name.endswith(suffixes)]
+    reader.SetImageIO("".join(known))
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        if nifti.is_nifti(path):  # where a checksum is wrong, ITK sees no NIfTI file
+            _refuse(nifti.problem(path))
+        raise
+    reason = impossible(reader.GetSize(), reader.GetNumberOfComponents(), present if known else None)
+    if reason:
+        raise ValueError(reason)
+    return reader
+
+
+def _refuse(reason: str) -> None:
+    if reason:
+        raise ValueError(f"{reason}; copy it again or repair it")
