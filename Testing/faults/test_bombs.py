@@ -184,3 +184,11 @@ def test_a_number_of_axes_that_kills_itk_is_refused(child, source, sign, count):
     data = start.replace(b"NDims = 3", f"NDims {sign} {count}".encode())
     verdict = judge(child, source, ".mha", data + bytes(672))
     assert verdict.fault == "" and "number of axes from 1 to 10" in verdict.said
+
+
+@pytest.mark.parametrize("spacing", ["1e308", "1e30", "nan"])
+def test_a_spacing_that_no_grid_can_be_made_of_is_refused(child, source, spacing):
+    start = head(".mha", hostile_images.SHAPE[::-1], packed=False)
+    data = start.replace(b"1 1.25 2\n", f"1 1.25 {spacing}\n".encode())
+    verdict = judge(child, source, ".mha", data + bytes(672))
+    assert verdict.fault == "" and "impossible grid" in verdict.said

@@ -213,7 +213,7 @@ def _is_dicom(path: Path) -> bool:
 
 def _usable(geometry: Geometry) -> Geometry:
     numbers = np.array([*geometry.spacing_xyz, *geometry.origin_xyz, *geometry.direction])
-    if not np.isfinite(numbers).all() or min(geometry.spacing_xyz) <= 0:
+    if not (np.abs(numbers) <= nifti.MAX_MM).all() or min(geometry.spacing_xyz) <= 0:
         spacing = "x".join(f"{n:g}" for n in geometry.spacing_xyz)
         raise ValueError(f"its header has an impossible grid (spacing {spacing} mm); correct it")
     if min(geometry.size_xyz) < 1:
