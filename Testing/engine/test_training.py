@@ -149,6 +149,11 @@ def test_the_next_round_starts_from_the_former_model_and_knows_its_labels(projec
     fresh = start_training(project, iterations=5, device="cpu", fresh=True)
     assert wait(fresh).state == "finished"
     assert fresh.record["parent"] is None
+    fresh.model_path.write_bytes(b"of another version")
+    last = start_training(project, iterations=5, device="cpu")
+    assert wait(last).state == "finished", last.log_path.read_text()
+    warnings = [event["message"] for event in read_events(last.events_path) if event["event"] == "warning"]
+    assert any(word.startswith("starting afresh: ") and str(fresh.model_path) in word for word in warnings)
 
 
 def test_an_image_that_fails_stops_its_case_and_the_rest_go_on(project):

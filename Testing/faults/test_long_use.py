@@ -19,7 +19,7 @@ from metassl.jobs.recap import RecapWriter
 from metassl.project import Project
 
 FEW = 15
-WARMING_UP = 6
+WARMING_UP = 3
 """In so few rounds the memory still settles: a round may leave so many times as much as in a long use."""
 
 

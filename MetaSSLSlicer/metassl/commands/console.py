@@ -29,11 +29,11 @@ class Console:
 
     def say(self, text: str = "") -> None:
         """A line for people."""
-        print(text, file=self.stream, flush=True)
+        print(harmless(text), file=self.stream, flush=True)
 
     def warn(self, text: str) -> None:
         """A line about something that went wrong without stopping the command."""
-        print(f"warning: {text}", file=sys.stderr, flush=True)
+        print(f"warning: {harmless(text)}", file=sys.stderr, flush=True)
 
     def result(self, content: dict[str, Any]) -> None:
         """The one JSON object of a command with --json; nothing otherwise."""
@@ -55,6 +55,11 @@ class Console:
         for command, why in steps:
             self.say(f"  {command}")
             self.say(f"      # {why}")
+
+
+def harmless(text: str) -> str:
+    """The text without characters that a terminal would obey: a name in a project may hold some."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else "?" for letter in text)
 
 
 def plain(value: Any) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 
 from .cases import check_case_id, now
 from .errors import ProjectError
-from .files import flush_folder, make_folder, read_json, write_json, writing
+from .files import flush_folder, make_folder, write_json, writing
+from .round_record import read_record
 
 _NUMBER = re.compile(r"[0-9]{4,}")
 
@@ -79,8 +80,8 @@ class Round:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """What round.json says; it never changes once written. ProjectError when not there."""
-        return read_json(self.record_path, f"the record of round {self.number:04d}")
+        """What round.json says; it never changes once written. ProjectError when it is not there or damaged."""
+        return read_record(self.record_path, self.number)
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Write round.json, once and for all; ProjectError when it is already written."""

@@ -113,7 +113,11 @@ class Job:
         path = Round(self.round.path.with_name(f"{number:04d}")).model_path
         if not path.exists():
             return None
-        model = TrainedModel.load(path, torch.device("cpu"))
+        try:
+            model = TrainedModel.load(path, torch.device("cpu"))
+        except ProjectError as error:
+            self.emit("warning", message=f"starting afresh: {error}")
+            return None
         if model.values != self.project.values or model.host != self.config["host"]:
             self.emit(
                 "warning",

@@ -104,7 +104,7 @@ def _ranking(found: Round) -> dict[str, Any]:
 
 
 def _is_entry(entry: Any) -> bool:
-    if not isinstance(entry, dict) or "case" not in entry:
+    if not isinstance(entry, dict) or not isinstance(entry.get("case"), str):
         return False
     return isinstance(entry.get("score"), int | float)
 
