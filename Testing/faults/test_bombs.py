@@ -15,7 +15,7 @@ import pytest
 from faults import hostile_images
 from faults.hostile_checkpoints import sound
 from faults.hostile_child import Child
-from metassl.project import Geometry, read_geometry, write_array
+from metassl.project import Geometry, read_geometry, read_image, write_array
 from metassl.project.claims import MAX_VOXELS, impossible
 
 LARGE_SCAN = (512, 512, 1500)
@@ -192,3 +192,28 @@ def test_a_spacing_that_no_grid_can_be_made_of_is_refused(child, source, spacing
     data = start.replace(b"1 1.25 2\n", f"1 1.25 {spacing}\n".encode())
     verdict = judge(child, source, ".mha", data + bytes(672))
     assert verdict.fault == "" and "impossible grid" in verdict.said
+
+
+@pytest.mark.parametrize("name", ["a%d b c", "a\rb%d 1 x", "a%s 1 2 1", "a%n%d 1 2 1", "%99999d 1 2 1", "a%d 1 2 0"])
+@pytest.mark.parametrize("before", ["", "\r", " \t"])
+def test_a_pattern_of_file_names_that_kills_itk_is_refused(child, source, before, name):
+    start = head(".mha", hostile_images.SHAPE[::-1], packed=False)
+    data = start.replace(b"ElementDataFile = LOCAL", f"{before}ElementDataFile = {name}".encode())
+    verdict = judge(child, source, ".mha", data + bytes(672))
+    assert verdict.fault == "" and "pattern that cannot be followed" in verdict.said
+
+
+@pytest.mark.parametrize("listed", [b"LIST\nslice1\nslice2\n", b"slice%d 1 2 1\n"])
+def test_an_image_in_several_files_is_still_read(tmp_path, listed):
+    start = head(".mha", (8, 7, 2), packed=False).replace(b"LOCAL\n", listed)
+    (tmp_path / "a.mhd").write_bytes(start)
+    voxels = np.arange(112, dtype=np.int16).reshape(2, 7, 8)
+    for number, plane in enumerate(voxels, start=1):
+        (tmp_path / f"slice{number}").write_bytes(plane.tobytes())
+    assert np.array_equal(read_image([tmp_path / "a.mhd"], "a").array[0], voxels)
+
+
+def test_a_metaimage_that_calls_itself_a_nrrd_is_looked_at_all_the_same(child, source):
+    data = b"NRRD = 1\n" + head(".mha", hostile_images.SHAPE[::-1], packed=False).replace(b"NDims = 3", b"NDims = 99")
+    verdict = judge(child, source, ".mha", data + bytes(672))
+    assert verdict.fault == "" and "number of axes from 1 to 10" in verdict.said

@@ -12,7 +12,7 @@ import pytest
 from faults.hostile_projects import template
 from faults.sample_project import GRID, image, label, make_project, write_images
 from metassl import cli
-from metassl.project import MetaSSLError, Project, new_project, write_array
+from metassl.project import MetaSSLError, Project, new_project, read_image, write_array
 from metassl.project.cases import make_case_id
 
 NFC = unicodedata.normalize("NFC", "Müller é")
@@ -151,3 +151,20 @@ def test_a_page_and_a_table_run_nothing_that_a_name_says(tmp_path):
     cells = [cell for row in csv.reader("".join(tables).splitlines()) for cell in row]
     assert "'-1" in cells and f"'{FORMULA}" in cells
     assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@", "\t", "\r"))]
+
+
+@pytest.mark.parametrize("name", ["x" * 100_000, "x" * 766, "a/" * 3000 + "b", "a\0b", "\ud800"], ids=len)
+def test_an_image_path_that_no_system_knows_is_refused(project, name, capsys):
+    renamed(project, images=[f"{name}.nrrd"])
+    assert cli.main(["status", str(project.path)]) == 2
+    said = capsys.readouterr().err.strip()
+    assert "cases.json" in said and said.isprintable()
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\nb", "nothing there"], ids=len)
+def test_an_image_path_that_this_system_does_not_know_is_a_sentence(project, name):
+    renamed(project, images=[f"{name}.nrrd"])
+    opened = Project.open(project.path)
+    with pytest.raises(MetaSSLError, match="case scan_0: ") as caught:
+        read_image(opened.image_paths("scan_0"), "scan_0")
+    assert str(caught.value).isprintable()

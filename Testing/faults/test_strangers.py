@@ -264,3 +264,44 @@ def test_links_inside_of_a_project_are_followed(tmp_path, project):
     (project.path / "cache").symlink_to("elsewhere")
     assert use(project.path, tmp_path / "export") == []
     assert np.array_equal(Project.open(project.path).read_label("scan_0")[0], label(5))
+
+
+ROUNDS = (
+    {"labels": ["scan_0"]},
+    {"labels": {"scan_0": 3}},
+    {"config": [1]},
+    {"config": {"seed": "x"}},
+    {"config": {"minutes": True}},
+    {"unlabelled": "scan_2"},
+    {"parent": "../../outside"},
+    {"versions": 3},
+)
+
+
+@pytest.mark.parametrize("changes", ROUNDS, ids=str)
+def test_a_record_of_a_round_that_is_of_the_wrong_kind_is_named_by_every_command(tmp_path, project, changes, capsys):
+    record = project.latest_round().record_path
+    project.latest_round().model_path.touch()
+    record.write_text(json.dumps({**json.loads(record.read_text()), **changes}))
+    page = ["--no-pictures", "--out", str(tmp_path / "page.html")]
+    for words in (["status", str(project.path)], ["report", str(project.path), *page]):
+        assert cli.main(words) == 2
+        said = capsys.readouterr().err.strip()
+        assert "round.json is of the wrong kind" in said and "\n" not in said
+
+
+def test_a_ranking_of_the_wrong_kind_is_named(tmp_path, project, capsys):
+    found = project.latest_round()
+    found.model_path.touch()
+    write_json(found.ranking_path, {"cases": [{"case": ["scan_2"], "score": 1.0}]})
+    page = ["--no-pictures", "--out", str(tmp_path / "page.html")]
+    assert cli.main(["report", str(project.path), *page]) == 2
+    assert "ranking.json; run `metassl rank`" in capsys.readouterr().err
+
+
+def test_a_terminal_does_not_obey_what_a_project_says(project, capsys):
+    file = project.path / "project.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "name": "\x1b[2J\x1b]0;mine\x07 Liver"}))
+    assert cli.main(["status", str(project.path)]) == 0
+    shown = capsys.readouterr().out
+    assert "Liver" in shown and "\x1b" not in shown and "\x07" not in shown

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from .console import duration
+from .console import duration, harmless
 
 PLAIN_EVERY_S = 5.0
 BAR_WIDTH = 24
@@ -53,7 +53,7 @@ class ProgressBar:
         """A line that stays, above the bar."""
         bar = self._drawn
         self._wipe()
-        self._write(text + "\n")
+        self._write(harmless(text) + "\n")
         if bar:
             self._draw(bar)
 
@@ -77,6 +77,7 @@ class ProgressBar:
         return (getattr(self.stream, "encoding", None) or "").lower().startswith("utf")
 
     def _draw(self, text: str) -> None:
+        text = harmless(text)
         self._write("\r" + text + " " * (len(self._drawn) - len(text)))
         self._drawn = text
 

@@ -59,7 +59,7 @@ class Console:
 
 def harmless(text: str) -> str:
     """The text without characters that a terminal would obey: a name in a project may hold some."""
-    return "".join(letter if letter.isprintable() or letter in "\n\t" else "?" for letter in text)
+    return "".join(letter if letter.isprintable() or letter in "\n\t\xa0" else "?" for letter in text)
 
 
 def plain(value: Any) -> Any:

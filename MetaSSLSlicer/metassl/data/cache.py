@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import threading
 import time
@@ -43,7 +44,7 @@ def content_key(paths: Sequence[Path], **parts: Any) -> str:
     """
     digest = hashlib.sha256(json.dumps([FORMAT, parts], sort_keys=True).encode())
     for path in map(Path, paths):
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+        files = sorted(p for p in path.rglob("*") if p.is_file()) if os.path.isdir(path) else [path]
         for file in files:
             digest.update(_hash(file).encode())
         digest.update(b"end of channel")

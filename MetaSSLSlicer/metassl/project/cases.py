@@ -23,6 +23,8 @@ LABELLED_STATES = ("labelled", "accepted", "corrected")
 SPLITS = ("pool", "validation", "test")
 
 MAX_ID_BYTES = 120
+MAX_PATH_BYTES, MAX_NAME_BYTES = 4096, 765
+"""Of images. No system has longer ones: Windows and macOS count 255 characters in a name, of up to three bytes each."""
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?", re.IGNORECASE)
 _VERSION = re.compile(r"[0-9a-f]{64}")
 
@@ -58,8 +60,8 @@ class Case:
         texts = isinstance(self.images, list) and all(isinstance(path, str) for path in self.images)
         if not texts or not self.images or not all(self.images):
             raise ProjectError(f"case {self.id} needs a list of image paths")
-        if any("\0" in path or not is_unicode(path) for path in self.images):
-            raise ProjectError(f"case {self.id} has an image path with characters that no file name holds")
+        if not all(map(_can_be_path, self.images)):
+            raise ProjectError(f"case {self.id} has an image path of characters or a length that no system knows")
         if self.split not in SPLITS:
             raise ProjectError(
                 f"case {self.id} has the split {self.split!r}; use one of {', '.join(SPLITS)}"
@@ -108,6 +110,12 @@ def is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _can_be_path(text: str) -> bool:
+    if "\0" in text or not is_unicode(text) or len(text.encode("utf-8")) > MAX_PATH_BYTES:
+        return False
+    return all(len(name.encode("utf-8")) <= MAX_NAME_BYTES for name in text.replace("\\", "/").split("/"))
 
 
 def key_of(case_id: str) -> str:

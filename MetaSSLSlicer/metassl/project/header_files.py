@@ -19,10 +19,12 @@ MAX_FILES = 10_000
 """Slices of one volume."""
 
 _SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
-_NAME = re.compile(rb"(?im)^(?:data ?file[ \t]*:|[ \t]*ElementDataFile[ \t]*[=:])[ \t]*([^\r\n]*)\r?(?:\n|\Z)")
 _NRRD_END = re.compile(rb"\r?\n\r?\n")
-_COMPRESSED = re.compile(rb"(?im)^[ \t]*CompressedDataSize[ \t]*[=:][ \t]*([^\r\n]*)")
-_AXES = re.compile(rb"(?im)^[ \t]*NDims[ \t]*[=:][ \t]*([^\r\n]*)")
+_NRRD_NAME = re.compile(rb"(?im)^data ?file[ \t]*:([^\n]*)(?:\n|\Z)")
+_META_NAME, _META_COMPRESSED, _META_AXES = (  # any white space round a key, and a value up to the end of its line
+    re.compile(rb"(?im)^[ \t\r\v\f]*" + key + rb"[ \t\r\v\f]*[=:]([^\n]*)(?:\n|\Z)")
+    for key in (b"ElementDataFile", b"CompressedDataSize", b"NDims")
+)
 _NUMBER = re.compile(r"[^%]*%0?[0-9]?d[^%]*")
 
 
@@ -43,12 +45,12 @@ def header_files(path: Path) -> HeaderFiles:
         return HeaderFiles()
     with open(path, "rb") as stream:
         data = stream.read(MAX_HEADER_BYTES)
-    is_nrrd = data.startswith(b"NRRD")
+    is_nrrd = path.name.lower().endswith((".nrrd", ".nhdr"))  # as for the choice of the reader, whatever the file says
     end = _NRRD_END.search(data) if is_nrrd else None
     head = data[: end.start()] if end else data
     if is_nrrd and any(len(line) > MAX_FIELD_BYTES and _is_field(line) for line in head.split(b"\n")):
         raise ValueError(f"its header has a field of more than {MAX_FIELD_BYTES} bytes")
-    name = _NAME.search(head)
+    name = (_NRRD_NAME if is_nrrd else _META_NAME).search(head)
     if not is_nrrd:
         head = data[: name.end()] if name else data
         _refuse_many_axes(head)
@@ -92,13 +94,13 @@ def _numbered(words: list[str]) -> list[str]:
 
 
 def _refuse_many_axes(head: bytes) -> None:
-    for text in map(bytes.strip, _AXES.findall(head)):
+    for text in map(bytes.strip, _META_AXES.findall(head)):
         if not re.fullmatch(rb"[0-9]{1,2}", text) or not 1 <= int(text) <= MAX_AXES:
             raise ValueError(f"its header gives no number of axes from 1 to {MAX_AXES}")
 
 
 def _announced(head: bytes) -> int:
-    found = [text.strip() for text in _COMPRESSED.findall(head)]
+    found = [text.strip() for text in _META_COMPRESSED.findall(head)]
     if not all(re.fullmatch(rb"[0-9]{1,18}", text) for text in found):
         raise ValueError("its header gives no whole number of compressed bytes")
     return max(map(int, found), default=0)

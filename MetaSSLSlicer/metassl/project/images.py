@@ -189,9 +189,9 @@ def _execute_nifti(reader: sitk.ImageFileReader, path: Path) -> sitk.Image:
 def _reading(path: Path, case: str, kind: type[MetaSSLError]) -> Iterator[None]:
     if not is_unicode(str(path)):
         raise kind(f"case {case}: cannot use {path}: its name is not in Unicode; rename it")
-    if not path.exists():
-        raise kind(f"case {case}: there is no file {path}; restore it or take the case out")
     try:
+        if not path.exists():
+            raise kind(f"case {case}: there is no file {path}; restore it or take the case out")
         with quiet():
             yield
     except OSError as error:

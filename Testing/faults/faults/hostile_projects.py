@@ -85,8 +85,7 @@ def make(data: bytes, part: str, random: Random) -> bytes:
     if part != "events.jsonl":
         return changed_json(data, random)
     lines = data.splitlines()
-    for _ in range(random.choice((1, 1, 3))):
-        number = random.randrange(len(lines))
+    for number in random.sample(range(len(lines)), random.choice((1, 1, 3))):
         lines[number] = changed_json(lines[number], random)
     return b"\n".join(lines) + random.choice((b"\n", b"\n", b""))
 
