@@ -23,6 +23,7 @@ from .killed_worker_cohort import GRID, SHAPE, ball_project
 
 USERS = 2
 LONGEST_S = 240.0
+FEWEST = 4  # a round begins after two
 MOVED_ON = "by somebody else"
 
 
@@ -40,7 +41,7 @@ def run(times: int, folder: Path, seed: int, train: bool = True) -> Outcome:
     end = time.monotonic() + LONGEST_S
     trained = None
     try:
-        while len(_made(notes)) < times and time.monotonic() < end:
+        while len(_made(notes)) < max(times, FEWEST) and time.monotonic() < end:
             assert all(user.poll() is None for user in users), f"a Slicer died: see {folder / 'log.txt'}"
             command_line.label()
             if train and trained is None and len(_made(notes)) >= 2:
