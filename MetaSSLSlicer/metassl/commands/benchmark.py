@@ -31,6 +31,7 @@ from .options import (
     add_results_options,
     count,
     results_file,
+    training_minutes,
 )
 
 SUMMARY = "compare the hosts, with and without MetaSSL"
@@ -111,18 +112,14 @@ def _report(done: int, of: int, words: str, left: float) -> None:
 
 def _settings(arguments: argparse.Namespace):
     from metassl.evaluation.benchmark.settings import Settings, chosen_counts, chosen_hosts, chosen_losses
-    from metassl.training.start import DEFAULTS
 
-    length = arguments.minutes
-    if length is None and arguments.iterations is None:
-        length = DEFAULTS["minutes"]
     return Settings(
         data=arguments.data.name or str(arguments.data),
         labelled=chosen_counts(arguments.labelled),
         hosts=chosen_hosts(arguments.hosts),
         losses=chosen_losses(arguments.losses),
         seeds=arguments.seeds,
-        minutes=length,
+        minutes=training_minutes(arguments),
         iterations=arguments.iterations,
         device=arguments.device,
         clock=arguments.clock,

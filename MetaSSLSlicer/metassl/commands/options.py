@@ -34,6 +34,15 @@ def add_length_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def training_minutes(arguments: argparse.Namespace) -> float | None:
+    """What --minutes says, or the usual; None where iterations are counted."""
+    from metassl.training.start import DEFAULTS
+
+    if arguments.minutes is None and arguments.iterations is None:
+        return DEFAULTS["minutes"]
+    return arguments.minutes
+
+
 def add_results_options(parser: argparse.ArgumentParser, default: str) -> None:
     """--work, --out and --table, of commands whose results file can be added to."""
     parser.add_argument("--work", type=Path, metavar="DIR", help="where it trains (default: OUT without its suffix)")

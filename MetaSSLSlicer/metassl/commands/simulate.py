@@ -31,6 +31,7 @@ from .options import (
     add_results_options,
     count,
     results_file,
+    training_minutes,
 )
 
 SUMMARY = "simulate an annotator who labels by each strategy"
@@ -97,9 +98,6 @@ def _settings(arguments: argparse.Namespace):
     from metassl.evaluation.simulation.settings import Settings, chosen_strategies
     from metassl.training.start import DEFAULTS
 
-    length = arguments.minutes
-    if length is None and arguments.iterations is None:
-        length = DEFAULTS["minutes"]
     return Settings(
         data=arguments.data.name or str(arguments.data),
         strategies=chosen_strategies(arguments.strategies),
@@ -109,7 +107,7 @@ def _settings(arguments: argparse.Namespace):
         labelled=arguments.labelled,
         host=arguments.host or DEFAULTS["host"],
         loss=arguments.loss or DEFAULTS["loss"],
-        minutes=length,
+        minutes=training_minutes(arguments),
         iterations=arguments.iterations,
         device=arguments.device,
         clock=arguments.clock,

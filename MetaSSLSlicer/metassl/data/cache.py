@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import threading
 import time
@@ -27,7 +26,7 @@ from metassl.data.cache_entry import (
 )
 from metassl.project.errors import ProjectError
 from metassl.project.files import make_folder
-from metassl.project.image_hashes import file_hash
+from metassl.project.image_hashes import channel_files, file_hash
 
 FORMAT = 1
 """Part of every key; raised when preprocessing changes its results."""
@@ -44,8 +43,7 @@ def content_key(paths: Sequence[Path], **parts: Any) -> str:
     """
     digest = hashlib.sha256(json.dumps([FORMAT, parts], sort_keys=True).encode())
     for path in map(Path, paths):
-        files = sorted(p for p in path.rglob("*") if p.is_file()) if os.path.isdir(path) else [path]
-        for file in files:
+        for file in channel_files(path):
             digest.update(_hash(file).encode())
         digest.update(b"end of channel")
     return digest.hexdigest()[:40]

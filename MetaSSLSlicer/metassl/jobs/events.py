@@ -28,10 +28,8 @@ class EventWriter:
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         make_folder(self.path.parent, parents=False)
-        torn = _torn_line(self.path)
-        whole = parse_event(torn)  # when only the newline is missing, which the next event brings
-        self._next = max(last_number(self.path), whole["seq"] if whole else 0) + 1
-        self._torn = bool(torn)
+        self._next = last_number(self.path) + 1
+        self._torn = _ends_torn(self.path)
 
     def write(self, event: str, **fields: Any) -> dict[str, Any]:
         """Append one event and return it. Numbers that JSON does not know become null.
@@ -167,14 +165,16 @@ def read_events(path: Path) -> list[dict[str, Any]]:
     return EventReader(path).read_new()
 
 
-def _torn_line(path: Path) -> bytes:
-    """What follows the last newline of a file; b"" when there is nothing, or no file."""
+def _ends_torn(path: Path) -> bool:
+    """Whether a file ends without a newline; False when it is empty, or there is none."""
     try:
         with open(path, "rb") as stream:
-            stream.seek(max(stream.seek(0, os.SEEK_END) - _BLOCK_BYTES, 0))
-            return stream.read().rsplit(b"\n", 1)[-1]
+            if stream.seek(0, os.SEEK_END) == 0:
+                return False
+            stream.seek(-1, os.SEEK_END)
+            return stream.read(1) != b"\n"
     except FileNotFoundError:
-        return b""
+        return False
 
 
 def _plain(value: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,6 +39,13 @@ def replaced_image(paths: Sequence[Path], now: Sequence[str], then: Sequence[str
     return None
 
 
+def channel_files(path: Path) -> list[Path]:
+    """The files of a channel: the one, or all in the folder of a DICOM series."""
+    if not os.path.isdir(path):  # unlike Path.is_dir it takes any name
+        return [path]
+    return sorted(each for each in path.rglob("*") if each.is_file())
+
+
 def file_hash(path: Path) -> str:
     """The SHA-256 of a file, read once per process unless it changes. OSError or ProjectError."""
     stat = path.stat()
@@ -48,9 +56,10 @@ def file_hash(path: Path) -> str:
 
 
 def _hash_of_channel(path: Path) -> str:
-    if not path.is_dir():
+    files = channel_files(path)
+    if files == [path]:
         return file_hash(path)
     digest = hashlib.sha256()
-    for file in sorted(each for each in path.rglob("*") if each.is_file()):
+    for file in files:
         digest.update(file_hash(file).encode())
     return digest.hexdigest()

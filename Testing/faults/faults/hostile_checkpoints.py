@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from metassl.data.augment import Augmentation
-from metassl.data.plan import Plan
 from metassl.data.streams import PatchSampler, PreparedCase
 from metassl.hosts import build_host
 from metassl.inference.error_model import ErrorModel
@@ -23,26 +22,14 @@ from metassl.inference.predictor import predict_image
 from metassl.project import CaseImage, Geometry, MetaSSLError
 from metassl.training.loop import Trainer
 from metassl.training.schedule import Budget
+from tiny_plan import tiny_plan
 
 from .hostile_bytes import mutated
 from .hostile_child import Verdict
 from .hostile_values import ABSURD, changed
 
 CPU = torch.device("cpu")
-PLAN = Plan(
-    axes="patient",
-    spacing_zyx=(1.0, 1.0, 1.0),
-    source_spacing_zyx=(1.0, 1.0, 1.0),
-    patch_zyx=(8, 8, 8),
-    batch=(1, 1),
-    intensity=({"scheme": "robust_zscore"},),
-    filters=(2, 4, 4),
-    kernels=((3, 3, 3),) * 3,
-    strides=((1, 1, 1), (2, 2, 2), (2, 2, 2)),
-    in_channels=1,
-    classes=3,
-    precision="fp32",
-)
+PLAN = tiny_plan(patch_zyx=(8, 8, 8), filters=(2, 4, 4))
 TENSORS = (
     torch.zeros(1).expand(10**6, 10**6),
     torch.full((3,), float("nan")),

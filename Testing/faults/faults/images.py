@@ -5,31 +5,18 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from metassl.data.plan import Plan
 from metassl.project import ImageError, MetaSSLError, Project, read_json
 from metassl.project.image_hashes import image_hashes
 from metassl.training.inputs import InputReader
 from MetaSSLSlicerLib.Logic.CaseFiles import readCase
+from tiny_plan import tiny_plan
 
 from .campaigns import Outcome
 from .sample_project import GRID, SHAPE, image, label, make_project, state_of, write_array, write_images
 
 CASES = ("scan_0", "scan_1", "scan_2", "scan_3")
 LABELLED = CASES[:2]
-PLAN = Plan(
-    axes="patient",
-    spacing_zyx=GRID.spacing_zyx,
-    source_spacing_zyx=GRID.spacing_zyx,
-    patch_zyx=(16, 16, 16),
-    batch=(1, 1),
-    intensity=({"scheme": "robust_zscore"},),
-    filters=(4, 8, 8),
-    kernels=((3, 3, 3),) * 3,
-    strides=((1, 1, 1), (2, 2, 2), (2, 2, 2)),
-    in_channels=1,
-    classes=3,
-    precision="fp32",
-)
+PLAN = tiny_plan(spacing_zyx=GRID.spacing_zyx, source_spacing_zyx=GRID.spacing_zyx)
 
 
 def run(times: int, folder: Path, seed: int) -> Outcome:

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -26,26 +26,14 @@ from metassl.project import Project, Round, write_json
 from metassl.training import memory, worker
 from metassl.training.checkpoint import load_checkpoint
 from metassl.training.start import round_record
+from tiny_plan import tiny_plan
 
 from .campaigns import Outcome
 from .killed_worker_cohort import ball_project, on_one_core
 from .out_of_memory_limit import Meter, steps_keep_at_most, windows_hold_at_most
 
 ITERATIONS = 2
-PLAN = Plan(
-    axes="patient",
-    spacing_zyx=(1.0, 1.0, 1.0),
-    source_spacing_zyx=(1.0, 1.0, 1.0),
-    patch_zyx=(32, 16, 16),
-    batch=(2, 2),
-    intensity=({"scheme": "robust_zscore"},),
-    filters=(4, 8, 8),
-    kernels=((3, 3, 3),) * 3,
-    strides=((1, 1, 1), (2, 2, 2), (2, 2, 2)),
-    in_channels=1,
-    classes=2,
-    precision="fp32",
-)
+PLAN = tiny_plan(patch_zyx=(32, 16, 16), batch=(2, 2), classes=2)
 SCALARS = 256
 """Bytes that the loop itself keeps."""
 FULL = "the memory is full even with the smallest patch"
@@ -144,7 +132,7 @@ def training_problems(project: Project, times: int, rng: random.Random) -> Itera
 
 def windows_problems(project: Project, times: int, rng: random.Random) -> Iterator[str]:
     patch = (48, 24, 24)
-    plan = Plan(**{**PLAN.__dict__, "batch": (1, 1), "patch_zyx": patch})
+    plan = replace(PLAN, batch=(1, 1), patch_zyx=patch)
     for number in range(times):
         found = new_round(project, plan=plan)
         limit = rng.randrange(24**3, 2 * 24**3)  # a window of 24³ voxels is taken, one of the whole patch is not
