@@ -115,6 +115,8 @@ VARIANTS = {
     "BCP, published weights": Variant(HOSTS["bcp"], weights=PUBLISHED),
     "CCT, plain": Variant(HOSTS["cct"], "plain"),
     "CCT, MetaSSL": Variant(HOSTS["cct"]),
+    "FixMatch, plain": Variant(HOSTS["fixmatch"], "plain"),
+    "FixMatch, MetaSSL": Variant(HOSTS["fixmatch"]),
     "Mean Teacher, plain": Variant(HOSTS["mt"], "plain"),
     "Mean Teacher, MetaSSL": Variant(HOSTS["mt"]),
 }
