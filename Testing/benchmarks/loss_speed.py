@@ -18,7 +18,7 @@ from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.data.topology import levels
 from metassl.hosts import HOSTS, build_host
-from metassl.training.device import choose_device, device_name
+from metassl.networks.device import choose_device, device_name
 
 
 def plan_for(patch: tuple[int, int, int], device: torch.device) -> Plan:

@@ -21,9 +21,9 @@ from metassl.inference.model import TrainedModel
 from metassl.inference.predict import model_round
 from metassl.inference.region_map import OFFICIAL, SYMMETRIC, region_map
 from metassl.inference.sliding_window import predict_pair
+from metassl.networks.device import choose_device
 from metassl.project.images import IGNORE, read_image, read_labels
 from metassl.project.project import Project
-from metassl.training.device import choose_device
 
 CALIBRATION_CASES = 16
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from in_process import trainings_in_this_process
 from metassl.cli import main
-from metassl.evaluation.benchmark.plan import Run
-from metassl.evaluation.experiment import Experiment
-from metassl.evaluation.label_noise import noisy_cases, wrong_annotation
 from metassl.evaluation.metrics import case_metrics
+from metassl.experiments.benchmark.plan import Run
+from metassl.experiments.experiment import Experiment
+from metassl.experiments.label_noise import noisy_cases, wrong_annotation
+from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import Project, read_labels
-from metassl.training.checkpoint import load_checkpoint
 
 LONGEST_S = 120
 

@@ -9,11 +9,11 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 from metassl.cli import main
-from metassl.evaluation.benchmark.outcome import write_outcome
-from metassl.evaluation.benchmark.plan import Run, planned
-from metassl.evaluation.benchmark.settings import Settings, chosen_counts, chosen_hosts, chosen_losses
-from metassl.evaluation.benchmark.summary import Paired, Summary
-from metassl.evaluation.benchmark.table import main_rows, map_rows, noisy_rows, structure_rows
+from metassl.experiments.benchmark.outcome import write_outcome
+from metassl.experiments.benchmark.plan import Run, planned
+from metassl.experiments.benchmark.settings import Settings, chosen_counts, chosen_hosts, chosen_losses
+from metassl.experiments.benchmark.summary import Paired, Summary
+from metassl.experiments.benchmark.table import main_rows, map_rows, noisy_rows, structure_rows
 from metassl.jobs.hosts_catalog import SEMI_SUPERVISED
 from metassl.project import MetaSSLError, write_json
 

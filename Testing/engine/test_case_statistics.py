@@ -7,11 +7,11 @@ import math
 import numpy as np
 import pytest
 import torch
-from metassl.data.network import build_network
 from metassl.inference.case_statistics import CaseStatistics
 from metassl.inference.features import LENGTH, BottleneckMean, image_features, shortened
 from metassl.inference.region_map import region_map
 from metassl.inference.sliding_window import predict_pair
+from metassl.networks.unet import build_network
 from metassl.project import LabelDefinition
 
 CPU = torch.device("cpu")

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from metassl.data.network import build_network
 from metassl.evaluation.uncertainty import UncertaintyScore
 from metassl.inference import error_features, error_model
 from metassl.inference.error_features import feature_count, feature_slabs, smooth, voxel_features
@@ -13,6 +12,7 @@ from metassl.inference.error_fit import checked_error_model
 from metassl.inference.error_model import fit_error_model, take_sample
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image
+from metassl.networks.unet import build_network
 from metassl.project.images import CaseImage, Geometry
 
 CPU = torch.device("cpu")

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from in_process import InThisProcess, trainings_in_this_process
-from metassl.evaluation.experiment import Experiment
+from metassl.experiments.experiment import Experiment
 from metassl.jobs import EventWriter, JobRecord, read_events
 from metassl.jobs.status import JobFollower
+from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import MetaSSLError, Project, ProjectError, read_json
-from metassl.training.checkpoint import load_checkpoint
 
 RECIPE = {"host": "mt", "loss": "plain", "seed": 0, "device": "cpu"}
 
@@ -182,7 +182,7 @@ def test_ctrl_c_stops_the_training_gracefully_and_it_goes_on_where_it_was(experi
             return events, status
 
     with monkeypatch.context() as patch:
-        patch.setattr("metassl.evaluation.experiment.JobFollower", Interrupted)
+        patch.setattr("metassl.experiments.experiment.JobFollower", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             experiment.train("one", ["case_0"], iterations=20, **RECIPE)
     found = experiment.project.round(1)

@@ -2,8 +2,8 @@
 
 import torch
 from host_parts import sampler
-from metassl.data.network import build_network
 from metassl.hosts.decoder import DROPOUT, decode, encode, load_thinned_pair, thinned_pair
+from metassl.networks.unet import build_network
 
 
 def network_of(plan):

@@ -16,8 +16,8 @@ from metassl.cli import main
 from metassl.inference.model import TrainedModel
 from metassl.jobs import read_events
 from metassl.jobs.hosts_catalog import HOST_CATALOG, HOSTS, LOSSES
+from metassl.networks.checkpoint import load_checkpoint
 from metassl.training import start
-from metassl.training.checkpoint import load_checkpoint
 from MetaSSLSlicerLib.Logic import TrainingOptions
 
 ENGINE = Path(metassl.__file__).parents[1]

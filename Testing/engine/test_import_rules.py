@@ -1,4 +1,4 @@
-"""Two rooms and one door: who may import what."""
+"""Two rooms and one door, and the layers of the engine: who may import what."""
 
 from __future__ import annotations
 
@@ -19,6 +19,28 @@ SLICER_ONLY = {"slicer", "qt", "ctk", "vtk", "vtkmodules", "mrml", "MetaSSLSlice
 TORCH_ONLY = {"torch", "monai", "torchvision", "ignite"}
 SHARED = {"metassl.project", "metassl.jobs"}
 SHARED_PACKAGES = {"numpy", "SimpleITK"}
+
+LAYERS = [
+    "project",  # the folder on disk
+    "jobs",  # what is at work in it, and what it says
+    "selection",  # which case next, from what a round wrote
+    "evaluation",  # how good a round is, from what it wrote
+    "method",  # the paper; from here on with torch
+    "data",
+    "networks",
+    "hosts",
+    "inference",
+    "training",
+    "experiments",  # many trainings, predictions and measurements
+    "demo",
+    "doctor_checks",
+    "doctor",
+    "commands",
+    "cli",
+    "__main__",
+]
+"""The parts of the engine. Each imports those above it in this list, none below: so there is no circle."""
+WITHOUT_TORCH = LAYERS[: LAYERS.index("method")]
 
 
 def python_files(folder: Path) -> list[Path]:
@@ -88,6 +110,49 @@ def test_project_and_jobs_import_nothing_but_each_other_numpy_simpleitk_and_pyth
 
 def test_the_root_of_the_engine_imports_nothing():
     assert list(imports_of(ENGINE / "__init__.py")) == []
+
+
+def part_of(name: str) -> str:
+    """The part of the engine that a dotted name belongs to; "" for its root and all that is not the engine."""
+    top, _, rest = name.partition(".")
+    part = rest.partition(".")[0]
+    return part if top == "metassl" and part in LAYERS else ""
+
+
+def files_of(part: str, engine: Path = ENGINE) -> list[Path]:
+    return python_files(engine / part) or [engine / f"{part}.py"]
+
+
+def upward_imports(part: str, engine: Path = ENGINE) -> list[str]:
+    above = LAYERS[LAYERS.index(part) + 1 :]
+    return [
+        f"{path.relative_to(engine).as_posix()}:{line} imports {name}"
+        for path in files_of(part, engine)
+        for line, name in imports_of(path, engine.parent)
+        if part_of(name) in above
+    ]
+
+
+def test_every_part_of_the_engine_has_its_layer():
+    parts = {path.relative_to(ENGINE).parts[0].removesuffix(".py") for path in python_files(ENGINE)}
+    assert sorted(parts - {"__init__"}) == sorted(LAYERS)
+
+
+@pytest.mark.parametrize("part", LAYERS)
+def test_a_part_of_the_engine_imports_none_of_a_higher_layer(part):
+    assert upward_imports(part) == []
+
+
+def test_the_layers_below_the_method_import_no_torch():
+    files = [path for part in WITHOUT_TORCH for path in files_of(part)]
+    assert offences(files, lambda name: name.split(".")[0] in TORCH_ONLY) == []
+
+
+def test_the_rule_of_the_layers_sees_an_import_upward(tmp_path):
+    hosts = tmp_path / "metassl" / "hosts"
+    hosts.mkdir(parents=True)
+    (hosts / "x.py").write_text("from metassl import __version__, data\ndef f():\n    from ..training import loop\n")
+    assert upward_imports("hosts", tmp_path / "metassl") == ["hosts/x.py:3 imports metassl.training.loop"]
 
 
 @pytest.mark.parametrize(

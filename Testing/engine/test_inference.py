@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from metassl.data.network import build_network
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image, summarise
 from metassl.inference.region_map import DC, DS, OFFICIAL, UC, US, entropy, region_map
 from metassl.inference.sliding_window import predict_pair, window_starts
+from metassl.networks.unet import build_network
 from metassl.project.errors import ProjectError
 from metassl.project.images import CaseImage, Geometry
 from metassl.project.labels import LabelDefinition

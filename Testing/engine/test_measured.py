@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from metassl.cli import main
-from metassl.data.network import build_network
 from metassl.evaluation import dice_model
 from metassl.evaluation.report import write_report
 from metassl.inference import error_fit, error_model
@@ -16,6 +15,7 @@ from metassl.inference.error_fit import checked_error_model
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
+from metassl.networks.unet import build_network
 from metassl.project import Project, Round, new_project, read_json, write_json
 
 REGIONS = ["UC", "US", "DC", "DS"]

@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from metassl.cli import main
-from metassl.evaluation.experiment import Experiment
-from metassl.evaluation.simulation.annotator import Annotator
-from metassl.evaluation.simulation.learner import ExperimentLearner
-from metassl.evaluation.simulation.loop import Simulation
-from metassl.evaluation.simulation.results import Results
-from metassl.evaluation.simulation.settings import Settings
+from metassl.experiments.experiment import Experiment
+from metassl.experiments.simulation.annotator import Annotator
+from metassl.experiments.simulation.learner import ExperimentLearner
+from metassl.experiments.simulation.loop import Simulation
+from metassl.experiments.simulation.results import Results
+from metassl.experiments.simulation.settings import Settings
 from metassl.project import Project, read_labels
 from metassl.selection import STRATEGIES, Context
 from metassl.selection.context import read_labelled

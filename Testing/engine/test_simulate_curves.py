@@ -9,10 +9,10 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 from metassl.cli import main
-from metassl.evaluation.simulation.curves import area, curves, first_reach
-from metassl.evaluation.simulation.results import Results
-from metassl.evaluation.simulation.settings import Settings, chosen_strategies
-from metassl.evaluation.simulation.table import rows
+from metassl.experiments.simulation.curves import area, curves, first_reach
+from metassl.experiments.simulation.results import Results
+from metassl.experiments.simulation.settings import Settings, chosen_strategies
+from metassl.experiments.simulation.table import rows
 from metassl.project import MetaSSLError, write_json
 from metassl.selection import STRATEGIES
 

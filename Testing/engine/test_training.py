@@ -13,11 +13,11 @@ from metassl.inference.predict import predict_project
 from metassl.jobs.events import read_events
 from metassl.jobs.record import JobRecord
 from metassl.jobs.status import job_status
+from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case
 from metassl.project.errors import BusyError, ProjectError
 from metassl.project.files import read_json
-from metassl.training.checkpoint import load_checkpoint
 from metassl.training.start import start_training
 
 

@@ -11,9 +11,9 @@ from metassl.data.augment import Augmentation, random_view
 from metassl.data.streams import OnDemand, PatchSampler, Prefetcher, PreparedCase
 from metassl.hosts import HOSTS, build_host
 from metassl.jobs.hosts_catalog import SEMI_SUPERVISED
+from metassl.networks import memory
+from metassl.networks.checkpoint import load_checkpoint
 from metassl.project.errors import MetaSSLError
-from metassl.training import memory
-from metassl.training.checkpoint import load_checkpoint
 from metassl.training.clock import clock
 from metassl.training.loop import BAD_STEPS_IN_A_ROW, Stopped, Trainer
 from metassl.training.schedule import Budget, learning_rate

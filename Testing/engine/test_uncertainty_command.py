@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from metassl.cli import main
-from metassl.data.network import build_network
-from metassl.evaluation.doubt.compare import Comparison
-from metassl.evaluation.doubt.methods import ONE_NETWORK, UNCERTAINTY, Score
-from metassl.evaluation.doubt.passes import FLIPS, DropoutPass, FlippedPass
+from metassl.experiments.doubt.compare import Comparison
+from metassl.experiments.doubt.methods import ONE_NETWORK, UNCERTAINTY, Score
+from metassl.experiments.doubt.passes import FLIPS, DropoutPass, FlippedPass
 from metassl.inference.model import TrainedModel
+from metassl.networks.unet import build_network
 from metassl.project import LabelDefinition
 
 NAMES = [

@@ -4,8 +4,8 @@ import pytest
 from faults import moved
 from faults.sample_project import GRID, label, make_project, write_images
 from metassl.jobs import EventWriter
+from metassl.networks.checkpoint import save_checkpoint
 from metassl.project import ProjectError
-from metassl.training.checkpoint import save_checkpoint
 from MetaSSLSlicerLib.Logic.Journal import journalPath, writeJournal
 
 

@@ -9,7 +9,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from faults.hostile_projects import template
+from faults.hostile_template import template
 from faults.sample_project import GRID, image, label, make_project, write_images
 from metassl import cli
 from metassl.project import MetaSSLError, Project, new_project, read_image, write_array

@@ -17,8 +17,8 @@ from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.inference.predictor import predict_image
 from metassl.jobs import job_status
+from metassl.networks.memory import is_out_of_memory
 from metassl.project import ImageError, read_image, read_labels
-from metassl.training.memory import is_out_of_memory
 
 CPU = torch.device("cpu")
 

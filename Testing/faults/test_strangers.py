@@ -15,8 +15,8 @@ from faults.hostile_checkpoints import CPU, sound
 from faults.sample_project import GRID, image, label, make_project, write_images
 from metassl import cli
 from metassl.inference.model import TrainedModel
+from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import MetaSSLError, Project, write_array, write_json
-from metassl.training.checkpoint import load_checkpoint
 
 PRODUCT = Path(__file__).parents[2] / "MetaSSLSlicer"
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml"}

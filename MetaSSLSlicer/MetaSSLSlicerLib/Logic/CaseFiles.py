@@ -17,11 +17,11 @@ from metassl.project import (
     PredictionPaths,
     Project,
     Round,
-    read_json,
     read_labels,
     read_volume,
 )
-from metassl.project.image_hashes import image_hashes, replaced_image
+from metassl.project.image_hashes import image_hashes, refuse_replaced, replaced_image
+from metassl.project.round_files import read_summary
 
 from ..Translation import _
 from .Journal import readJournal
@@ -93,13 +93,11 @@ def readCase(project: Project, caseId: str) -> CaseData:
     data = CaseData(caseId, case.state, geometry, channels, imageHashes=hashes.result())
     data.labelVersion, data.journalPath, data.journalMark = case.label_version, journal, mark
     if label is not None:
-        data.label = _tried(data, lambda: _onGrid(label.result(), geometry, project.accepted_label(caseId), caseId))
-        if replaced := replaced_image(paths, data.imageHashes, case.image_hashes):
-            text = _(
-                "case {case}: {path} was replaced after it was annotated; put the former file back, or look whether "
-                "the annotation fits and accept it again"
-            )
-            data.warnings.append(text.format(case=caseId, path=replaced))
+        data.label = _tried(data, lambda: onGrid(label.result(), geometry, project.accepted_label(caseId), caseId))
+        try:
+            refuse_replaced(caseId, paths, data.imageHashes, case.image_hashes)
+        except ImageError as error:
+            data.warnings.append(str(error))
     if found is not None:
         data.prediction = _tried(data, lambda: _prediction(found, [each.result() for each in maps], geometry, caseId))
         if data.prediction is not None:
@@ -152,14 +150,14 @@ def _maps(found: tuple[Round, PredictionPaths] | None) -> tuple[Path, ...]:
 def _prediction(found: tuple[Round, PredictionPaths], maps: list, geometry: Geometry, caseId: str) -> Prediction:
     source, paths = found
     segmentation, regions = (
-        _onGrid(read, geometry, path, caseId) for read, path in zip(maps, _maps(found), strict=True)
+        onGrid(read, geometry, path, caseId) for read, path in zip(maps, _maps(found), strict=True)
     )
-    summary = read_json(paths.summary, "the summary of the prediction")
-    rates = summary.get("error_rates")
-    return Prediction(source.number, segmentation, regions, summary, paths, rates if isinstance(rates, dict) else None)
+    summary = read_summary(paths.summary, caseId)
+    return Prediction(source.number, segmentation, regions, summary, paths, summary.get("error_rates"))
 
 
-def _onGrid(read: tuple[np.ndarray, Geometry], geometry: Geometry, path: Path, caseId: str) -> np.ndarray:
+def onGrid(read: tuple[np.ndarray, Geometry], geometry: Geometry, path: Path, caseId: str) -> np.ndarray:
+    """The array that was read of `path`. LabelError when it is not on the image's grid."""
     array, own = read
     if difference := geometry.difference(own):
         raise LabelError(f"case {caseId}: {path} is not on the image's grid: {difference}")

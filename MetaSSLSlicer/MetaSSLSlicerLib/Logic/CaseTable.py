@@ -11,11 +11,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from metassl.jobs.round_summary import find_events
-from metassl.project import LABELLED_STATES, Case, MetaSSLError, Project, Round, read_json
+from metassl.project import LABELLED_STATES, Case, MetaSSLError, Project, Round
+from metassl.project.kinds import share, whole_of
+from metassl.project.round_files import read_ranking
 
 from .Journal import journals
 
 DOUBTFUL = ("US", "DC", "DS")
+_SHARES = whole_of(**dict.fromkeys(DOUBTFUL, share))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,18 +130,18 @@ def _doubts(rounds: list[Round], cases: dict[str, Case]) -> dict[str, tuple[int,
 def _doubtIn(content: bytes) -> dict[str, float] | None:
     try:
         doubt = json.loads(content)["doubt"]
-        return {region: float(doubt[region]) for region in DOUBTFUL}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
+    return {region: float(doubt[region]) for region in DOUBTFUL} if _SHARES(doubt) else None
 
 
 def _gains(rounds: list[Round]) -> dict[str, dict[str, Any]]:
     """The ranking of the round that is reviewed, or of the newest one that has any."""
     for source in rounds:
         try:
-            entries = read_json(source.ranking_path, "the ranking")["cases"]
-            return {entry["case"]: entry for entry in entries if isinstance(entry["score"], int | float)}
-        except (MetaSSLError, KeyError, TypeError):
+            if source.ranking_path.exists():
+                return {entry["case"]: entry for entry in read_ranking(source)["cases"]}
+        except MetaSSLError:
             continue
     return {}
 

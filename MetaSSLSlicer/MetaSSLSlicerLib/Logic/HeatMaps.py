@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from metassl.project import LabelError, MetaSSLError, read_volume
+from metassl.project import MetaSSLError, read_volume
 
-from .CaseFiles import CaseData
+from .CaseFiles import CaseData, onGrid
 
 UNCERTAINTY, ERROR_PROBABILITY = "uncertainty", "errorProbability"
 
@@ -22,9 +22,7 @@ def readHeatMap(data: CaseData, kind: str) -> np.ndarray:
     """float32 (z, y, x), 0..1. MetaSSLError when it is damaged or not on the image's grid. May run in a thread."""
     path = heatMapPath(data, kind)
     (array, *_), own = read_volume(path, data.caseId)
-    if difference := own.difference(data.geometry):
-        raise LabelError(f"case {data.caseId}: {path} is not on the image's grid: {difference}; predict it again")
-    return array
+    return onGrid((array, own), data.geometry, path, data.caseId)
 
 
 def learntErrorProbability(data: CaseData) -> np.ndarray | None:

@@ -24,6 +24,7 @@ from metassl.project import (
     read_labels,
 )
 from metassl.project.files import make_folder, writing
+from metassl.project.inside import refuse_link_out
 
 from ..RegionColors import rgbOf
 from ..Translation import _
@@ -67,6 +68,7 @@ def writeJournal(path: Path, array: np.ndarray, geometry: Geometry, labels: Sequ
     for key, value in _header(geometry, labels, bool(array.max() == IGNORE)).items():
         image.SetMetaData(key, value)
     make_folder(path.parent, parents=False)
+    refuse_link_out(path.parent, path.parent.parent)
     atomic_write(path, lambda temporary: _write(temporary, image))
 
 

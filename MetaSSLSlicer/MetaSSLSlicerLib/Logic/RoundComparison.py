@@ -10,6 +10,7 @@ from metassl.project import Geometry, LabelDefinition, LabelError, Project, read
 
 from ..Translation import _
 from .Agreement import diceOfValues
+from .CaseFiles import onGrid
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,7 @@ def compareRound(
     paths = project.round(number).prediction(caseId)
     if not paths.complete:
         raise LabelError(f"round {number} did not predict case {caseId}: choose another round")
-    segmentation, own = read_labels(paths.segmentation, caseId)
-    if difference := own.difference(geometry):
-        raise LabelError(f"case {caseId}: {paths.segmentation} is not on the image's grid: {difference}")
+    segmentation = onGrid(read_labels(paths.segmentation, caseId), geometry, paths.segmentation, caseId)
     dice = dicePerStructure(segmentation, reference, project.labels)
     return RoundComparison(caseId, number, segmentation, dice, name)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from metassl.jobs import JobStatus, job_status
-from metassl.project import MetaSSLError, Project, Round, read_json
+from metassl.project import MetaSSLError, Project, Round
+from metassl.project.round_files import read_ranking
 
 from .console import command_line
 
@@ -49,13 +50,10 @@ def next_steps(
 
 def next_case(project: Project, found: Round) -> dict[str, Any] | None:
     """The first entry of the ranking whose case still has no label, or None."""
-    if not found.ranking_path.is_file():
-        return None
     waiting = {case.id for case in project.unlabelled_cases()}
     try:
-        entries = read_json(found.ranking_path, "the ranking").get("cases", [])
-        return next((entry for entry in entries if entry["case"] in waiting), None)
-    except (MetaSSLError, KeyError, TypeError):
+        return next((entry for entry in read_ranking(found)["cases"] if entry["case"] in waiting), None)
+    except MetaSSLError:
         return None
 
 

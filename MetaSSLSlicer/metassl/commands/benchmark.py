@@ -54,9 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.evaluation.benchmark.outcome import as_json, write_outcome
-    from metassl.evaluation.benchmark.summary import known_seeds
-    from metassl.evaluation.benchmark.table import main_rows, noisy_rows, structure_rows
+    from metassl.experiments.benchmark.outcome import as_json, write_outcome
+    from metassl.experiments.benchmark.summary import known_seeds
+    from metassl.experiments.benchmark.table import main_rows, noisy_rows, structure_rows
 
     out = results_file(arguments)
     failed = {} if arguments.table else _benchmark(arguments, console)
@@ -75,9 +75,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
-    from metassl.evaluation.benchmark.results import Results
-    from metassl.evaluation.benchmark.runs import Benchmark
-    from metassl.evaluation.experiment import Experiment
+    from metassl.experiments.benchmark.results import Results
+    from metassl.experiments.benchmark.runs import Benchmark
+    from metassl.experiments.experiment import Experiment
 
     if arguments.data is None:
         raise ProjectError("say on which data: --data DIR, a Decathlon folder with labels")
@@ -111,7 +111,7 @@ def _report(done: int, of: int, words: str, left: float) -> None:
 
 
 def _settings(arguments: argparse.Namespace):
-    from metassl.evaluation.benchmark.settings import Settings, chosen_counts, chosen_hosts, chosen_losses
+    from metassl.experiments.benchmark.settings import Settings, chosen_counts, chosen_hosts, chosen_losses
 
     return Settings(
         data=arguments.data.name or str(arguments.data),

@@ -29,6 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.demo.demo import run_demo
+    from .whole_loop import run_demo
 
     return run_demo(arguments.out, arguments.data, arguments.minutes, console)

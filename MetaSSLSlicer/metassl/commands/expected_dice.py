@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from metassl.project import MetaSSLError, Round, read_json
+from metassl.project import MetaSSLError, Round
+from metassl.project.round_files import read_error_rates, read_summary
 
 
 class ExpectedDice:
@@ -17,16 +18,16 @@ class ExpectedDice:
         if not self.heading:
             return ()
         try:
-            summary = read_json(self._round.prediction(case_id).summary, f"the summary of case {case_id}")
-            predicted = summary["predicted_dice"]
-            low, high = predicted["interval"]
-            return (f"{predicted['mean']:.2f} ({low:.2f} to {high:.2f})",)
-        except (MetaSSLError, KeyError, TypeError, ValueError):
+            predicted = read_summary(self._round.prediction(case_id).summary, case_id).get("predicted_dice")
+        except MetaSSLError:
+            predicted = None
+        if not predicted:
             return ("-",)
+        low, high = predicted["interval"]
+        return (f"{predicted['mean']:.2f} ({low:.2f} to {high:.2f})",)
 
     def _measured(self) -> bool:
-        path = self._round.path / "error_rates.json"
         try:
-            return bool(path.is_file() and read_json(path, "the measured error rates").get("dice_model"))
+            return bool((read_error_rates(self._round) or {}).get("dice_model"))
         except MetaSSLError:
             return False

@@ -53,7 +53,7 @@ def evaluate_project(project: Project, found: Round, choice: Choice, device: str
     Predictions that are missing, or of an earlier state of the model, are made first.
     """
     from metassl.inference.predict import predict_project, predicted_by
-    from metassl.training.checkpoint import load_checkpoint
+    from metassl.networks.checkpoint import load_checkpoint
 
     if choice.without_truth:
         console.warn(

@@ -56,8 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.evaluation.simulation.outcome import as_json, write_outcome
-    from metassl.evaluation.simulation.table import rows
+    from metassl.experiments.simulation.outcome import as_json, write_outcome
+    from metassl.experiments.simulation.table import rows
 
     out = results_file(arguments)
     if not arguments.table:
@@ -71,11 +71,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _simulate(arguments: argparse.Namespace, console: Console) -> None:
-    from metassl.evaluation.experiment import Experiment
-    from metassl.evaluation.simulation.annotator import Annotator
-    from metassl.evaluation.simulation.learner import ExperimentLearner
-    from metassl.evaluation.simulation.loop import Simulation
-    from metassl.evaluation.simulation.results import Results
+    from metassl.experiments.experiment import Experiment
+    from metassl.experiments.simulation.annotator import Annotator
+    from metassl.experiments.simulation.learner import ExperimentLearner
+    from metassl.experiments.simulation.loop import Simulation
+    from metassl.experiments.simulation.results import Results
 
     if arguments.data is None:
         raise ProjectError("say on which data: --data DIR, a Decathlon folder with labels")
@@ -95,7 +95,7 @@ def _simulate(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def _settings(arguments: argparse.Namespace):
-    from metassl.evaluation.simulation.settings import Settings, chosen_strategies
+    from metassl.experiments.simulation.settings import Settings, chosen_strategies
     from metassl.training.start import DEFAULTS
 
     return Settings(

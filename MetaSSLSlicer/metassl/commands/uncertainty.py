@@ -45,12 +45,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.evaluation.doubt.compare import compare
-    from metassl.evaluation.doubt.table import format_comparison
+    from metassl.experiments.doubt.compare import compare
+    from metassl.experiments.doubt.table import format_comparison
     from metassl.inference.model import TrainedModel
     from metassl.inference.predict import model_round
+    from metassl.networks.device import choose_device
     from metassl.project import Project, write_json
-    from metassl.training.device import choose_device
 
     from .bar import ProgressBar
     from .measuring import choose

@@ -74,21 +74,21 @@ class PreprocessCache:
         _allow_many_open_files()
         self._remove_leftovers()
 
-    def get(self, key: str, make: Callable[[], Mapping[str, np.ndarray]]) -> dict[str, np.memmap]:
-        """The arrays of `key`, read-only; `make` is called when they are not there or damaged.
+    def get(self, key: str, make: Callable[[], Mapping[str, np.ndarray]], *names: str) -> dict[str, np.memmap]:
+        """The arrays of `key`, read-only; `make` is called when they are not there, lack one of `names` or are damaged.
 
         Raises ProjectError when the folder cannot be read or written, or the disk is full.
         """
         with self._lock:
-            arrays = self._open(key)
+            arrays = self._open(key, names)
         if arrays is not None:
             return arrays
         made = make()
         with self._lock:
-            arrays = self._open(key)  # another thread may have been faster
+            arrays = self._open(key, names)  # another thread may have been faster
             if arrays is None:
                 self._store(key, made)
-                arrays = self._open(key)
+                arrays = self._open(key, names)
         if arrays is None:
             raise ProjectError(f"the cache {self._folder} does not keep its files: delete it")
         return arrays
@@ -100,10 +100,12 @@ class PreprocessCache:
         """What the entries take on disk."""
         return sum(map(entry_bytes, self._entries()))
 
-    def _open(self, key: str) -> dict[str, np.memmap] | None:
+    def _open(self, key: str, names: Sequence[str]) -> dict[str, np.memmap] | None:
         folder = self._folder / key
         try:
             arrays = read_entry(folder, verify=key not in self._verified)
+            if not arrays.keys() >= set(names):
+                raise DamagedEntry("it lacks an array")
             touch(folder)
         except (DamagedEntry, FileNotFoundError):
             shutil.rmtree(folder, ignore_errors=True)

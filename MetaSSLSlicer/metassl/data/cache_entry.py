@@ -14,6 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from metassl.project.files import writing
+from metassl.project.json_text import parse_json
 
 INDEX = "entry.json"
 TEMPORARY = ".tmp-"
@@ -58,7 +59,9 @@ def read_entry(folder: Path, verify: bool) -> dict[str, np.memmap]:
     Raises DamagedEntry, or OSError when the system cannot read what is there.
     """
     try:
-        index = json.loads((folder / INDEX).read_text("utf-8"))["arrays"]
+        index = parse_json((folder / INDEX).read_bytes())["arrays"]
+        if not all(map(str.isidentifier, index)):
+            raise ValueError("a name leads out of the folder")
         return {name: _map(folder / f"{name}.npy", facts, verify) for name, facts in index.items()}
     except FileNotFoundError as error:
         raise DamagedEntry("a file is missing") from error

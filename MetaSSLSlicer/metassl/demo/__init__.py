@@ -1,1 +1,1 @@
-"""A demonstration that needs no images of one's own: a synthetic cohort and the whole loop on it."""
+"""A synthetic cohort: a demonstration that needs no images of one's own."""

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from metassl.data.network import build_network, memory_format
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
-from metassl.training.device import autocast
+from metassl.networks.device import autocast
+from metassl.networks.unet import build_network
 
 EMA_DECAY = 0.99
 EMA_SHARE, EMA_FEWEST = 0.05, 10  # of the planned steps; steps
@@ -64,13 +64,12 @@ class Host(nn.Module, ABC):
         return self.networks.parameters()
 
     def run_on(self, device: torch.device, precision: str) -> None:
-        """Set the device, the precision and the memory layout of the forward passes."""
+        """Set the device and the precision of the forward passes."""
         self.device, self.precision = device, precision
-        self.to(device, memory_format=memory_format(device.type))
+        self.to(device)
 
     def logits(self, network: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
         """(B, K, z, y, x) in float32, whatever the precision of the network."""
-        images = images.contiguous(memory_format=memory_format(self.device.type))
         with autocast(self.device, self.precision):
             logits = network(images)
         return logits.float()

@@ -14,8 +14,8 @@ import torch.nn.functional as F
 from monai.networks.nets import DynUNet
 from torch import nn
 
-from metassl.data.network import build_network, memory_format
 from metassl.data.plan import Plan
+from metassl.networks.unet import build_network
 
 DROPOUT = 0.3
 PAIR_SEED = 0
@@ -65,7 +65,7 @@ def _thinned(network: DynUNet, plan: Plan, number: int) -> nn.Module:
     with torch.no_grad():
         for stage, scale in zip(copy.upsamples, _scales(copy, number), strict=True):
             stage.transp_conv.conv.weight.mul_(_column(scale))
-    return copy.requires_grad_(False).to(device, memory_format=memory_format(device.type))
+    return copy.requires_grad_(False).to(device)
 
 
 def _scales(network: DynUNet, number: int) -> list[torch.Tensor]:

@@ -15,7 +15,7 @@ from torch import nn
 
 from metassl.data.plan import Plan
 from metassl.inference.sliding_window import window_size, window_starts
-from metassl.training.device import autocast
+from metassl.networks.device import autocast
 
 LENGTH = 64
 """Longer vectors are projected at random, which keeps distances (Johnson and Lindenstrauss, 1984) within a tenth."""

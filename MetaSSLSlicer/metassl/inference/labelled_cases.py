@@ -15,12 +15,11 @@ from metassl.project.errors import MetaSSLError
 from metassl.project.files import write_json
 from metassl.project.project import Project
 from metassl.project.rounds import Round
-from metassl.selection.context import labelled_path
 
 
 def write_labelled_cases(project: Project, found: Round, model: TrainedModel, cases: Iterable[PreparedCase]) -> None:
     """Features and the annotated volume of every structure, in ml, of the cases that the round learnt from."""
-    path = labelled_path(found)
+    path = found.labelled_path
     if path.exists():
         return
     entries = {}

@@ -20,10 +20,10 @@ from metassl.inference.region_map import UC
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.project.errors import MetaSSLError
-from metassl.project.files import read_json
 from metassl.project.image_hashes import image_hashes, replaced_image
 from metassl.project.images import IGNORE, read_image, read_labels, read_volume
 from metassl.project.project import Project
+from metassl.project.round_files import read_summary
 from metassl.project.rounds import PredictionPaths, Round
 
 REVIEWED = ("accepted", "corrected")
@@ -122,7 +122,7 @@ class _Measurement:
         (uncertainty,), _ = read_volume(paths.uncertainty, case_id)
         doubt = np.clip(np.nan_to_num(uncertainty, nan=1.0), 0, 1)
         self.errors.add(segmentation, regions, doubt, label)
-        features = read_json(paths.summary, "the summary of the prediction").get("dice_features")
+        features = read_summary(paths.summary, case_id).get("dice_features")
         if features and looked_at.all():
             self._add_dice(features, segmentation, label)
         return True

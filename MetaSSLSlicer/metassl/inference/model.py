@@ -7,14 +7,14 @@ from pathlib import Path
 
 import torch
 
-from metassl.data.network import build_network
 from metassl.data.plan import Plan
 from metassl.inference.error_model import ErrorModel
 from metassl.inference.region_map import SYMMETRIC
+from metassl.networks.checkpoint import load_checkpoint, save_checkpoint
+from metassl.networks.unet import build_network
 from metassl.project.errors import ProjectError
 from metassl.project.images import IGNORE
-from metassl.project.settings import region_map_of
-from metassl.training.checkpoint import load_checkpoint, save_checkpoint
+from metassl.project.settings import REGION_MAPS
 
 
 @dataclass
@@ -68,7 +68,7 @@ class TrainedModel:
                 content["step"],
                 device,
                 _error_model(content.get("error_model"), plan),
-                region_map_of({"region_map": content.get("definition", SYMMETRIC)}, path),
+                content.get("definition", SYMMETRIC),
             )
         except Exception as error:
             raise ProjectError(f"{path} is not a MetaSSL model: {error}") from error
@@ -85,6 +85,8 @@ class TrainedModel:
             return "it does not hold a pair of networks"
         if self.thresholds.shape not in ((2, 2, self.plan.classes), (2, self.plan.classes)):
             return f"its thresholds have the shape {tuple(self.thresholds.shape)}"
+        if not isinstance(self.definition, str) or self.definition not in REGION_MAPS:
+            return f"its region map is {self.definition!r}, not {' or '.join(map(repr, REGION_MAPS))}"
         modules = [*self.networks, *([self.error_model] if self.error_model is not None else [])]
         tensors = [self.thresholds, *(tensor for module in modules for tensor in module.state_dict().values())]
         if not all(tensor.dtype == torch.float32 and tensor.isfinite().all() for tensor in tensors):

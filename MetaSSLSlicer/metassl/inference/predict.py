@@ -8,14 +8,15 @@ from pathlib import Path
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image, summarise, write_prediction
 from metassl.inference.smaller_windows import with_smaller_windows
+from metassl.networks.device import choose_device
 from metassl.project.discovery import find_cases
 from metassl.project.errors import MetaSSLError, ProjectError
-from metassl.project.files import make_folder, read_json
+from metassl.project.files import make_folder
 from metassl.project.image_hashes import image_hashes
 from metassl.project.images import read_image
 from metassl.project.project import Project
+from metassl.project.round_files import read_error_rates, read_summary
 from metassl.project.rounds import PredictionPaths, Round
-from metassl.training.device import choose_device
 
 Report = Callable[[int, int, str], None]
 Failed = Callable[[str, str], None]
@@ -37,15 +38,9 @@ def predicted_by(paths: PredictionPaths, step: int) -> bool:
     if not paths.complete:
         return False
     try:
-        return read_json(paths.summary, "the summary").get("step") == step
+        return read_summary(paths.summary, paths.folder.name).get("step") == step
     except ProjectError:
         return False
-
-
-def measured_in(found: Round) -> dict | None:
-    """What was measured of the round's model: its error_rates.json, or None."""
-    path = found.path / "error_rates.json"
-    return read_json(path, "the measured error rates") if path.exists() else None
 
 
 def predict_into(
@@ -83,7 +78,7 @@ def predict_project(
     """
     found = found or model_round(project)
     model = TrainedModel.load(found.model_path, choose_device(device))
-    measured = measured_in(found)
+    measured = read_error_rates(found)
     chosen = [case.id for case in project.unlabelled_cases()] if cases is None else list(cases)
 
     def one(case_id: str) -> PredictionPaths:
@@ -110,7 +105,7 @@ def predict_folder(
     found = model_round(project)
     cases = {case.id: case.images for case in find_cases(images).cases}
     model = TrainedModel.load(found.model_path, choose_device(device))
-    measured = measured_in(found)
+    measured = read_error_rates(found)
     make_folder(Path(out))
 
     def one(case_id: str) -> PredictionPaths:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from metassl.data.plan import Plan
-from metassl.training.device import autocast
+from metassl.networks.device import autocast
 
 IN_MEMORY_BYTES = 1 << 30
 ON_DEVICE_BYTES = 2 << 30

@@ -9,8 +9,8 @@ from typing import TypeVar
 import torch
 
 from metassl.inference.model import TrainedModel
+from metassl.networks.memory import OUT_OF_MEMORY_ERRORS, is_out_of_memory, smaller_patch
 from metassl.project.errors import ImageError
-from metassl.training.memory import OUT_OF_MEMORY_ERRORS, is_out_of_memory, smaller_patch
 
 Result = TypeVar("Result")
 

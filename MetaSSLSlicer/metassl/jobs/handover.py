@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from ..project.files import remove_leftovers
+from ..project.making import FOLDERS
 from ..project.project import Project
 from ..project.rounds import Round
 from .record import JobRecord
@@ -25,5 +26,5 @@ def take_over(project: Project, found: Round) -> None:
     if record is None or not record.alive():  # the launcher died before it could say which process this is
         JobRecord.of(os.getpid()).write(found.job_path)
     remove_leftovers(found.checkpoints, 0.0)  # nobody else writes there
-    for folder in ("labels", "labels/.history", "journal"):
+    for folder in FOLDERS:
         remove_leftovers(project.path / folder)

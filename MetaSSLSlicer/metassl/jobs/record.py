@@ -10,6 +10,7 @@ from pathlib import Path
 from ..project.cases import now
 from ..project.errors import ProjectError
 from ..project.files import read_json, write_json
+from ..project.kinds import Kind, text, whole
 from .process import ENDED, host_name, process_started, same_process
 
 
@@ -62,21 +63,19 @@ class JobRecord:
         if not Path(path).exists():
             return None
         try:
-            document = read_json(path, "the job record")
+            document = read_json(path, "the job record", _KINDS, "delete it")
         except ProjectError as error:
             if isinstance(error.__cause__, FileNotFoundError):  # a share may tell of a file before it is there
                 return None
             raise
-        known = {entry.name: document.get(entry.name, "") for entry in fields(JobRecord)}
-        known["log_start"], known["after"] = document.get("log_start", 0), document.get("after")
-        sound = {"launcher", "pid", "process_started", "host"} <= document.keys()
-        texts = [value for name, value in known.items() if name not in ("pid", "log_start", "after")]
-        numbers = type(known["pid"]) is int and type(known["log_start"]) is int
-        numbers = numbers and type(known["after"]) in (int, type(None))
-        if not sound or not numbers or not all(map(_is_text, texts)):
-            raise ProjectError(f"the job record is damaged: {path} does not name its process")
+        known = {name: document[name] for name in _KINDS if document.get(name) is not None}
+        if not _NEEDED <= known.keys():
+            raise ProjectError(f"the job record is damaged: {path} does not name its process; delete it")
         return JobRecord(**known)
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str)
+_NEEDED = {"launcher", "pid", "process_started", "host"}
+_KINDS: dict[str, Kind] = {
+    **{entry.name: text for entry in fields(JobRecord)},
+    **dict.fromkeys(("pid", "log_start", "after"), whole),
+}

@@ -69,7 +69,7 @@ def summarise_round(found: Round) -> RoundSummary:
         summary.state, summary.message = "failed", str(error)
     summary.predicted = len(found.predicted_cases())
     summary.has_model = found.model_path.exists()
-    summary.error_rates = (found.path / "error_rates.json").exists()
+    summary.error_rates = found.error_rates_path.exists()
     return summary
 
 

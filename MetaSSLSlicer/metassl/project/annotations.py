@@ -19,9 +19,7 @@ ANY_VERSION = "any"
 _VERSION = re.compile(r"[0-9a-f]{16,64}")
 
 
-def checked(
-    array: np.ndarray, geometry: Geometry, labels: Sequence[LabelDefinition], where: str
-) -> np.ndarray:
+def checked(array: np.ndarray, geometry: Geometry, labels: Sequence[LabelDefinition], where: str) -> np.ndarray:
     """The annotation as a contiguous uint8 array; LabelError naming values outside `labels`."""
     if array.shape != geometry.shape_zyx:
         raise LabelError(f"{where} has the shape {array.shape}, its grid {geometry.shape_zyx}")
@@ -42,9 +40,7 @@ def refuse_empty(array: np.ndarray, where: str, allow_background: bool) -> None:
     if (array == IGNORE).all():
         raise LabelError(f"{where} annotates nothing: every voxel is 255")
     if not allow_background and not ((array != 0) & (array != IGNORE)).any():
-        raise LabelError(
-            f"{where} is empty: it holds no structure; say so explicitly if that is right"
-        )
+        raise LabelError(f"{where} is empty: it holds no structure; say so explicitly if that is right")
 
 
 def refuse_changed(case: Case, former: str | None) -> None:

@@ -63,13 +63,9 @@ class Case:
         if not all(map(_can_be_path, self.images)):
             raise ProjectError(f"case {self.id} has an image path of characters or a length that no system knows")
         if self.split not in SPLITS:
-            raise ProjectError(
-                f"case {self.id} has the split {self.split!r}; use one of {', '.join(SPLITS)}"
-            )
+            raise ProjectError(f"case {self.id} has the split {self.split!r}; use one of {', '.join(SPLITS)}")
         if self.state not in STATES:
-            raise ProjectError(
-                f"case {self.id} has the state {self.state!r}; use one of {', '.join(STATES)}"
-            )
+            raise ProjectError(f"case {self.id} has the state {self.state!r}; use one of {', '.join(STATES)}")
         version = self.label_version
         if version is not None and not (isinstance(version, str) and _VERSION.fullmatch(version)):
             raise ProjectError(f"case {self.id} has a damaged label version {version!r}")

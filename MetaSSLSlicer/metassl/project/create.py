@@ -41,9 +41,7 @@ def new_project(
     found = find_cases(Path(source))
     definitions = parse_labels(labels) if labels else found.labels
     if not definitions:
-        raise ProjectError(
-            f"{source} does not name its structures: name them with --labels 1=NAME 2=NAME"
-        )
+        raise ProjectError(f"{source} does not name its structures: name them with --labels 1=NAME 2=NAME")
     usable, channels, warnings = _usable(found)
     roles = _Roles(found, usable, validation > 0)
     candidates = roles.to_label(labelled, labelled_cases)
@@ -175,9 +173,7 @@ def _count(case: FoundCase, channels: int) -> int:
     grids = [read_geometry(image, case.id) for image in case.images]
     for image, grid in zip(case.images, grids, strict=True):
         if difference := grids[0].difference(grid):
-            raise ImageError(
-                f"case {case.id}: {image} is not on the grid of {case.images[0]}: {difference}"
-            )
+            raise ImageError(f"case {case.id}: {image} is not on the grid of {case.images[0]}: {difference}")
     return sum(count_channels(image, case.id) for image in case.images)
 
 
@@ -191,9 +187,7 @@ def _images(project: Project, case: FoundCase, channels: int) -> list[Path]:
     return case.images
 
 
-def _import(
-    project: Project, cases: list[FoundCase], open_ids: set[str], count: int, warnings: list[str]
-) -> set[str]:
+def _import(project: Project, cases: list[FoundCase], open_ids: set[str], count: int, warnings: list[str]) -> set[str]:
     """Import labels until `count` are in; a case whose label fails is not open any more."""
     done: set[str] = set()
     for case in cases:

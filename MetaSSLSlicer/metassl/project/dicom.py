@@ -79,9 +79,7 @@ def series_geometry(files: Sequence[Path]) -> Geometry:
         raise ValueError("two slices lie at the same place, or out of order")
     step = float(along.mean())
     if np.any(np.abs(along - step) > _UNEVEN * step):
-        raise ValueError(
-            f"slices are missing or unevenly spaced ({along.min():.3g} to {along.max():.3g} mm)"
-        )
+        raise ValueError(f"slices are missing or unevenly spaced ({along.min():.3g} to {along.max():.3g} mm)")
     drift = np.linalg.norm(steps - np.outer(along, normal), axis=1)
     if np.any(drift > _UNEVEN * step):
         raise ValueError("its slices are sheared (a tilted gantry): resample it to a straight grid")

@@ -105,8 +105,7 @@ def _group(folder: Path, names: Iterable[str]) -> list[FoundCase]:
         groups.setdefault(match[1], []).append(path)
     else:
         complete = all(
-            [stem(path)[-4:] for path in paths] == [f"{n:04d}" for n in range(len(paths))]
-            for paths in groups.values()
+            [stem(path)[-4:] for path in paths] == [f"{n:04d}" for n in range(len(paths))] for paths in groups.values()
         )
         if complete:
             return [FoundCase(make_case_id(base), paths) for base, paths in groups.items()]
@@ -145,9 +144,7 @@ def _decathlon(folder: Path) -> Discovery:
         channels = [str(names[key]) for key in sorted(names, key=int)]
         cases = [_entry(folder, entry) for entry in content.get("training") or []]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ProjectError(
-            f"{description} is not a Decathlon or nnU-Net description: {error!r}"
-        ) from error
+        raise ProjectError(f"{description} is not a Decathlon or nnU-Net description: {error!r}") from error
     if not cases:
         cases = _image_and_label_folders(folder)
     splits = folder / "splits.json"
@@ -210,6 +207,5 @@ def _refuse_duplicates(cases: list[FoundCase]) -> None:
         other = seen.setdefault(key_of(case.id), case)
         if other is not case:
             raise ProjectError(
-                f"two cases would get the id {case.id}: {other.images[0]} and {case.images[0]}; "
-                "rename one"
+                f"two cases would get the id {case.id}: {other.images[0]} and {case.images[0]}; rename one"
             )

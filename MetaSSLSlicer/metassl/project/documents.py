@@ -18,9 +18,7 @@ def read_project(file: Path) -> dict[str, Any]:
     document = read_json(file, "the project")
     try:
         labels = [
-            LabelDefinition(
-                entry["value"], entry["name"], entry.get("color", ""), entry.get("terminology", "")
-            )
+            LabelDefinition(entry["value"], entry["name"], entry.get("color", ""), entry.get("terminology", ""))
             for entry in document["labels"]
         ]
         channels = document["channels"]

@@ -14,10 +14,11 @@ import numpy as np
 
 from .cases import Case
 from .errors import MetaSSLError, ProjectError
-from .files import make_folder, read_json, write_text
+from .files import make_folder, write_text
 from .geometry import Geometry
 from .images import IGNORE, read_labels, write_array
 from .project import Project
+from .round_files import read_summary
 from .rounds import PredictionPaths, Round
 
 WHAT = ("labels", "predictions")
@@ -117,10 +118,10 @@ class _Row:
         """The prediction that is reviewed."""
         paths: PredictionPaths = source.prediction(self.case.id)
         array, geometry = read_labels(paths.segmentation, self.case.id)
-        doubt = read_json(paths.summary, f"the summary of case {self.case.id}").get("doubt")
+        doubt = read_summary(paths.summary, self.case.id).get("doubt")
         self.cells["round"] = source.number
         for region in DOUBTFUL:
-            if isinstance(doubt, dict) and isinstance(doubt.get(region), int | float):
+            if doubt and doubt.get(region) is not None:
                 self.cells[f"doubt_{region}"] = f"{doubt[region]:.4f}"
         self._measure("prediction", array, geometry)
         return array, geometry

@@ -47,9 +47,7 @@ def _wait_for(stream: IO[bytes], path: Path, timeout_s: float) -> None:
                     "move the project to a local disk"
                 ) from error
             if time.monotonic() > deadline:
-                raise BusyError(
-                    f"project {path.parent} is being written by another program; try again"
-                ) from error
+                raise BusyError(f"project {path.parent} is being written by another program; try again") from error
         time.sleep(0.01)
 
 

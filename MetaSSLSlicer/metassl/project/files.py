@@ -16,6 +16,7 @@ from typing import Any
 
 from .errors import ProjectError
 from .json_text import parse_json
+from .kinds import Kinds, misfit
 
 SCHEMA_VERSION = 1
 TEMPORARY = ".tmp-"
@@ -130,10 +131,13 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path, what: str) -> dict[str, Any]:
-    """Read the object in `path`; `what` names it in errors ("the case list").
+def read_json(
+    path: Path, what: str, kinds: Kinds | None = None, remedy: str = "restore it from a copy"
+) -> dict[str, Any]:
+    """Read the object in `path`; `what` names it in errors ("the case list"), `remedy` says what to do.
 
-    Raises ProjectError when the file is missing, torn, not an object, or of a newer schema.
+    Raises ProjectError when the file is missing, torn, not an object, of a newer schema, or has an entry that is not
+    of the kind that `kinds` says.
     """
     path = Path(path)
     try:
@@ -143,12 +147,12 @@ def read_json(path: Path, what: str) -> dict[str, Any]:
     except OSError as error:
         raise ProjectError(f"{what} cannot be read: {path}: {error.strerror or error}") from error
     except ValueError as error:
-        raise ProjectError(
-            f"{what} is damaged: {path} is not valid JSON ({_reason(error)}); restore it from a copy"
-        ) from error
+        raise ProjectError(f"{what} is damaged: {path} is not valid JSON ({_reason(error)}); {remedy}") from error
     if not isinstance(document, dict):
         raise ProjectError(f"{what} is damaged: {path} does not hold a JSON object")
     check_schema(document, what, path)
+    if wrong := misfit(document, kinds or {}):
+        raise ProjectError(f"{what} is damaged: the entry {wrong!r} in {path} is of the wrong kind; {remedy}")
     return document
 
 

@@ -21,6 +21,7 @@ MAX_FILES = 10_000
 _SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 _NRRD_END = re.compile(rb"\r?\n\r?\n")
 _NRRD_NAME = re.compile(rb"(?im)^data ?file[ \t]*:([^\n]*)(?:\n|\Z)")
+_NRRD_GZIP = re.compile(rb"(?im)^encoding[ \t]*:[ \t]*gz(ip)?[ \t]*\r?$")
 _META_NAME, _META_COMPRESSED, _META_AXES = (  # any white space round a key, and a value up to the end of its line
     re.compile(rb"(?im)^[ \t\r\v\f]*" + key + rb"[ \t\r\v\f]*[=:]([^\n]*)(?:\n|\Z)")
     for key in (b"ElementDataFile", b"CompressedDataSize", b"NDims")
@@ -50,6 +51,8 @@ def header_files(path: Path) -> HeaderFiles:
     head = data[: end.start()] if end else data
     if is_nrrd and any(len(line) > MAX_FIELD_BYTES and _is_field(line) for line in head.split(b"\n")):
         raise ValueError(f"its header has a field of more than {MAX_FIELD_BYTES} bytes")
+    if end and _lacks_gzip(head, data[end.end() :]):
+        raise ValueError("its header tells of compressed voxels, and what follows is none; copy it again")
     name = (_NRRD_NAME if is_nrrd else _META_NAME).search(head)
     if not is_nrrd:
         head = data[: name.end()] if name else data
@@ -57,6 +60,12 @@ def header_files(path: Path) -> HeaderFiles:
     rest = data[name.end() :] if name else b""
     files = _files(path.parent, name[1].decode("utf-8", "surrogateescape").strip(), rest) if name else []
     return HeaderFiles(files, 0 if is_nrrd else _announced(head))
+
+
+def _lacks_gzip(head: bytes, body: bytes) -> bool:
+    """ITK would take the bytes for voxels as they are."""
+    elsewhere = _NRRD_NAME.search(head) or b"skip" in head
+    return bool(not elsewhere and _NRRD_GZIP.search(head) and not body.startswith(b"\x1f\x8b"))
 
 
 def _is_field(line: bytes) -> bool:

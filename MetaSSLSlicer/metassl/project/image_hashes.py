@@ -39,6 +39,15 @@ def replaced_image(paths: Sequence[Path], now: Sequence[str], then: Sequence[str
     return None
 
 
+def refuse_replaced(case: str, paths: Sequence[Path], now: Sequence[str], drawn_on: Sequence[str]) -> None:
+    """ImageError when an image is no longer the one that the annotation was drawn on."""
+    if replaced := replaced_image(paths, now, drawn_on):
+        raise ImageError(
+            f"case {case}: {replaced} was replaced after it was annotated; put the former file back, or look whether "
+            "the annotation fits and accept it again"
+        )
+
+
 def channel_files(path: Path) -> list[Path]:
     """The files of a channel: the one, or all in the folder of a DICOM series."""
     if not os.path.isdir(path):  # unlike Path.is_dir it takes any name

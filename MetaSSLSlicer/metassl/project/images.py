@@ -56,10 +56,7 @@ def read_image(paths: Sequence[Path], case: str) -> CaseImage:
         image, own = _read(path, case, ImageError)
         geometry = geometry or own
         if difference := geometry.difference(own):
-            raise ImageError(
-                f"case {case}: {path} is not on the grid of {paths[0]}: {difference}; "
-                "resample it first"
-            )
+            raise ImageError(f"case {case}: {path} is not on the grid of {paths[0]}: {difference}; resample it first")
         channels += [_checked(channel, path, case) for channel in _components(image, own)]
     array = channels[0][None] if len(channels) == 1 else np.stack(channels)
     return CaseImage(array, geometry)
@@ -100,9 +97,7 @@ def read_labels(path: Path, case: str) -> tuple[np.ndarray, Geometry]:
     path = Path(path)
     image, geometry = _read(path, case, LabelError)
     if image.GetNumberOfComponentsPerPixel() != 1:
-        raise LabelError(
-            f"case {case}: {path} has several layers; export it as one labelmap without overlaps"
-        )
+        raise LabelError(f"case {case}: {path} has several layers; export it as one labelmap without overlaps")
     array = sitk.GetArrayViewFromImage(image).reshape(geometry.shape_zyx)
     if array.dtype.kind not in "iuf":
         raise LabelError(f"case {case}: {path} does not hold numbers")
@@ -110,9 +105,7 @@ def read_labels(path: Path, case: str) -> tuple[np.ndarray, Geometry]:
         raise LabelError(f"case {case}: {path} holds values that are not whole: is it a labelmap?")
     low, high = array.min(), array.max()
     if low < 0 or high > IGNORE:
-        raise LabelError(
-            f"case {case}: {path} holds values from {low:g} to {high:g}; labels are 0 to 255"
-        )
+        raise LabelError(f"case {case}: {path} holds values from {low:g} to {high:g}; labels are 0 to 255")
     return array.astype(np.uint8), geometry
 
 
@@ -245,13 +238,9 @@ def _checked(channel: np.ndarray, path: Path, case: str) -> np.ndarray:
     low, high = float(array.min()), float(array.max())  # NaN and Inf both show in these
     if not np.isfinite(low) or not np.isfinite(high):
         bad = int(array.size - np.count_nonzero(np.isfinite(array)))
-        raise ImageError(
-            f"case {case}: {path} has {bad} voxels that are NaN or infinite; repair or remove it"
-        )
+        raise ImageError(f"case {case}: {path} has {bad} voxels that are NaN or infinite; repair or remove it")
     if low == high:
-        raise ImageError(
-            f"case {case}: {path} is empty: every voxel has the value {low:g}; repair or remove it"
-        )
+        raise ImageError(f"case {case}: {path} is empty: every voxel has the value {low:g}; repair or remove it")
     return array
 
 

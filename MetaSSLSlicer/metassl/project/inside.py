@@ -6,25 +6,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import ProjectError
+from .making import FOLDERS
 from .rounds import Round
 
-WRITTEN = (
-    "labels",
-    "labels/.history",
-    "journal",
-    "images",
-    "cache",
-    "rounds",
-    ".lock",
-    ".training.guard",
-)
+WRITTEN = (*FOLDERS, "images", ".lock", ".training.guard")
 """Folders of a project in which files are made, and files that are opened where they lie.
 
 All other files are written beside their place and then put into it, which takes a link away and leaves its target.
 """
 
 
-def refuse_links_out(project: Path, rounds: Iterable[Round]) -> None:
+def refuse_links_out(project: Path, rounds: Iterable[Round] = ()) -> None:
     """ProjectError when one of our folders or files is a link to somewhere outside of the project."""
     home = project.resolve()
     for path in [*(project / name for name in WRITTEN), *(path for found in rounds for path in _written_in(found))]:

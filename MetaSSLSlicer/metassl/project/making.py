@@ -15,8 +15,10 @@ from .errors import ProjectError
 from .files import make_folder, write_json
 from .labels import LabelDefinition, check_labels
 
-_FOLDERS = ("labels", "labels/.history", "journal", "cache", "rounds")
-_MADE = ("labels", "journal", "cache", "rounds", "images", "cases.json", "project.json", ".lock")
+FOLDERS = ("labels", "labels/.history", "journal", "cache", "rounds")
+"""The folders of every project."""
+
+_MADE = (*FOLDERS, "images", "cases.json", "project.json", ".lock")
 
 
 @contextmanager
@@ -41,7 +43,7 @@ def making_project(
         "settings": {},
     }
     try:
-        for folder in _FOLDERS:
+        for folder in FOLDERS:
             make_folder(path / folder)
         write_cases(path / "cases.json", {})
         yield {**content, "labels": ordered}

@@ -25,7 +25,7 @@ from .inside import refuse_links_out
 from .labels import LabelDefinition
 from .making import making_project
 from .rounds import PredictionPaths, Round, list_rounds, make_round, round_path
-from .settings import checked_settings, region_map_of
+from .settings import checked_settings
 
 _WAITING = ("unlabelled", "predicted", "rejected")
 
@@ -47,18 +47,14 @@ class Project:
         return f"Project({str(self.path)!r})"
 
     @staticmethod
-    def create(
-        path: Path, name: str, labels: Iterable[LabelDefinition], channels: list[str]
-    ) -> Project:
+    def create(path: Path, name: str, labels: Iterable[LabelDefinition], channels: list[str]) -> Project:
         """Make a new, empty project in the folder `path`, which must be new or empty."""
         with Project.making(path, name, labels, channels) as made:
             return made
 
     @staticmethod
     @contextmanager
-    def making(
-        path: Path, name: str, labels: Iterable[LabelDefinition], channels: list[str]
-    ) -> Iterator[Project]:
+    def making(path: Path, name: str, labels: Iterable[LabelDefinition], channels: list[str]) -> Iterator[Project]:
         """A new project to be filled inside the block; after it, all of it is there, and if it fails, nothing is.
 
         `path` must be a new or empty folder. project.json, which makes it a project, is written last.
@@ -73,10 +69,7 @@ class Project:
         if not path.is_dir():
             raise ProjectError(f"there is no project folder {path}")
         if not (path / "project.json").is_file():
-            raise ProjectError(
-                f"{path} is not a MetaSSL project: it has no project.json; "
-                "make one with `metassl new`"
-            )
+            raise ProjectError(f"{path} is not a MetaSSL project: it has no project.json; make one with `metassl new`")
         document = read_project(path / "project.json")
         refuse_links_out(path, list_rounds(path / "rounds"))
         return Project(path, document)
@@ -95,12 +88,10 @@ class Project:
     def update_settings(self, **changes: Any) -> None:
         """Change settings in project.json; the value None removes one."""
         with self._writing():
-            document = read_json(self.path / "project.json", "the project")
-            settings = {**document.get("settings", {}), **changes}
-            document["settings"] = {k: v for k, v in settings.items() if v is not None}
-            if "region_map" in changes:
-                region_map_of(document["settings"], "the project")
-            write_json(self.path / "project.json", document)
+            path = self.path / "project.json"
+            document = read_json(path, "the project")
+            document["settings"] = checked_settings({**document.get("settings", {}), **changes}, path)
+            write_json(path, document)
 
     # Cases
 
@@ -215,6 +206,7 @@ class Project:
         """
         if state not in LABELLED_STATES:
             raise ProjectError(f"an annotation makes a case {', '.join(LABELLED_STATES)}; {state}?")
+        self._require_folder()
         images = self.image_paths(case_id)
         image, hashes = images[0], image_hashes(images, case_id)
         if replaced := replaced_image(images, hashes, drawn_on):
@@ -229,8 +221,7 @@ class Project:
         grid = read_geometry(image, case_id)
         if difference := geometry.difference(grid):
             raise LabelError(
-                f"case {case_id}: {where} is not on the grid of {image}: {difference}; "
-                "resample it to the image"
+                f"case {case_id}: {where} is not on the grid of {image}: {difference}; resample it to the image"
             )
         array = annotations.checked(array, grid, self.labels, f"case {case_id}: {where}")
         annotations.refuse_empty(array, f"case {case_id}: {where}", allow_empty)
@@ -243,9 +234,7 @@ class Project:
             if version != case.label_version:
                 annotations.refuse_changed(case, former)
             atomic_write(self.label_path(case_id), lambda to: _copy(kept, to))
-            cases[case_id] = replace(
-                case, state=state, label_version=version, image_hashes=hashes, updated=now()
-            )
+            cases[case_id] = replace(case, state=state, label_version=version, image_hashes=hashes, updated=now())
         return version
 
     def label_path(self, case_id: str) -> Path:
@@ -341,8 +330,10 @@ class Project:
         return str(path)
 
     def _require_folder(self) -> None:
+        """To be called before anything is written: the folder is there, and no link, however new, leads out of it."""
         if not self.path.is_dir():
             raise ProjectError(f"there is no project folder {self.path} any more: open it where it is now")
+        refuse_links_out(self.path)
 
     @contextmanager
     def _writing(self) -> Iterator[None]:

@@ -2,63 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .errors import ProjectError
 from .files import read_json
+from .kinds import by_name, having, number, text, texts, whole
 
-_LARGEST = 2**53
+_KINDS = {
+    "config": having(
+        **dict.fromkeys(("host", "loss", "device", "clock"), text),
+        **dict.fromkeys(("seed", "iterations"), whole),
+        minutes=lambda value: number(value) and value >= 0,
+    ),
+    **dict.fromkeys(("labels", "validation", "versions"), by_name(text)),
+    "unlabelled": texts,
+    "parent": whole,
+    **dict.fromkeys(("created", "launcher"), text),
+}
+
+
+_TO_TRAIN = ("config", "labels", "validation", "unlabelled", "versions")
+_CONFIG = ("host", "loss", "device", "seed")
+
+
+def config_to_train(record: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The config of a record that has all that a training needs. ProjectError when it has not."""
+    config = {"iterations": None, "minutes": None, **(record.get("config") or {})}
+    lacks = [name for name in _TO_TRAIN if record.get(name) is None]
+    lacks += [name for name in _CONFIG if config.get(name) is None]
+    if not config["iterations"] and not config["minutes"]:
+        lacks.append("iterations or minutes")
+    if lacks:
+        raise ProjectError(f"{path} lacks {', '.join(lacks)}: the round cannot go on; train with --new-round")
+    return config
 
 
 def read_record(path: Path, number: int) -> dict[str, Any]:
     """The record of the round `number`; entries that it lacks are left to its readers. Raises ProjectError."""
-    record = read_json(path, f"the record of round {number:04d}")
-    for name, is_sound in _KINDS.items():
-        if record.get(name) is not None and not is_sound(record[name]):
-            raise ProjectError(
-                f"the record of round {number:04d} is damaged: its entry {name!r} in {path} is of the wrong kind; "
-                "restore it from a copy"
-            )
-    return record
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _LARGEST
-
-
-def _whole(value: Any) -> bool:
-    return type(value) is int and 0 <= value < _LARGEST
-
-
-def _texts(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_text, value))
-
-
-def _by_name(value: Any) -> bool:
-    return isinstance(value, dict) and all(map(_text, value.values()))
-
-
-def _config(value: Any) -> bool:
-    return isinstance(value, dict) and all(
-        value.get(name) is None or is_sound(value[name]) for name, is_sound in _CONFIG.items()
-    )
-
-
-_CONFIG: dict[str, Callable[[Any], bool]] = {
-    **dict.fromkeys(("host", "loss", "device", "clock"), _text),
-    **dict.fromkeys(("seed", "iterations"), _whole),
-    "minutes": _number,
-}
-_KINDS: dict[str, Callable[[Any], bool]] = {
-    "config": _config,
-    **dict.fromkeys(("labels", "validation", "versions"), _by_name),
-    "unlabelled": _texts,
-    "parent": _whole,
-    **dict.fromkeys(("created", "launcher"), _text),
-}
+    return read_json(path, f"the record of round {number:04d}", _KINDS)

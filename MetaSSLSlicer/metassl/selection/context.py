@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from metassl.project.errors import ProjectError
-from metassl.project.files import read_json
+from metassl.project.round_files import read_error_rates, read_labelled_cases
 from metassl.project.rounds import Round
 
 from .candidate import as_features
@@ -51,19 +50,14 @@ class Context:
     def of(found: Round) -> Context:
         """The context in which the predictions of a round are ranked; what the round did not write stays unknown."""
         config = found.record.get("config") or {}
-        rates = _read(found.path / "error_rates.json", "the measured error rates").get("rates")
+        rates = (_tried(read_error_rates, found) or {}).get("rates")
         return Context(found.number, int(config.get("seed") or 0), read_labelled(found), rates)
-
-
-def labelled_path(found: Round) -> Path:
-    """Where a round keeps what it knows of its labelled cases."""
-    return found.path / "labelled.json"
 
 
 def read_labelled(found: Round) -> tuple[LabelledCase, ...]:
     """The labelled cases of a round; without features when it is older than these."""
-    entries = _read(labelled_path(found), "the labelled cases").get("cases")
-    if not isinstance(entries, dict):
+    entries = _tried(read_labelled_cases, found)
+    if entries is None:
         return tuple(LabelledCase(case) for case in found.record.get("labels") or {})
     return tuple(
         LabelledCase(case, as_features(entry.get("features")), entry.get("volume_ml") or {})
@@ -71,9 +65,9 @@ def read_labelled(found: Round) -> tuple[LabelledCase, ...]:
     )
 
 
-def _read(path: Path, what: str) -> dict[str, Any]:
-    """{} where nothing, or nothing legible, was written: a ranking goes without it."""
+def _tried(read: Callable[[Round], Any], found: Round) -> Any:
+    """None where nothing, or nothing legible, was written: a ranking goes without it."""
     try:
-        return read_json(path, what) if path.exists() else {}
+        return read(found)
     except ProjectError:
-        return {}
+        return None

@@ -6,8 +6,9 @@ import math
 from typing import Any
 
 from metassl.project.errors import MetaSSLError
-from metassl.project.files import read_json, write_json
+from metassl.project.files import write_json
 from metassl.project.project import Project
+from metassl.project.round_files import read_summary
 from metassl.project.rounds import Round
 
 from .base import DEFAULT, Strategy, get_strategy
@@ -48,7 +49,7 @@ def rank(project: Project, round: Round, strategy: str = DEFAULT) -> dict[str, A
 
 def _candidate(round: Round, case_id: str, strategy: Strategy) -> Candidate:
     path = round.prediction(case_id).summary
-    candidate = Candidate(case_id, read_json(path, f"the summary of case {case_id}"))
+    candidate = Candidate(case_id, read_summary(path, case_id))
     try:
         for field in strategy.needs:
             getattr(candidate, field)

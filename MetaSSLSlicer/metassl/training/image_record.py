@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from metassl.project.errors import ImageError
-from metassl.project.files import read_json, write_json
-from metassl.project.image_hashes import image_hashes, replaced_image
+from metassl.project.files import write_json
+from metassl.project.image_hashes import image_hashes, refuse_replaced, replaced_image
 from metassl.project.project import Project
+from metassl.project.round_files import read_inputs
 from metassl.project.rounds import Round
 
 
@@ -16,12 +17,9 @@ class ImageRecord:
     """inputs.json of a round. What it says of a case stays as it was when the round first read it."""
 
     def __init__(self, project: Project, found: Round) -> None:
-        self.path, self.number = found.path / "inputs.json", found.number
+        self.path, self.number = found.inputs_path, found.number
         self.cases = project.cases
-        images = read_json(self.path, "the inputs").get("images") if self.path.is_file() else None
-        self.images: dict[str, list[str]] = {}
-        if isinstance(images, dict):  # a text in the place of a list was written by a former version
-            self.images = {case: known for case, known in images.items() if isinstance(known, list)}
+        self.images: dict[str, list[str]] = read_inputs(found)
 
     def check(self, case_id: str, paths: Sequence[Path], version: str | None) -> None:
         """ImageError when an image is missing, or is not the one that this round, or its annotation, belongs to."""
@@ -33,11 +31,8 @@ class ImageRecord:
             )
         case = self.cases.get(case_id)
         drawn_on = case.image_hashes if case is not None and case.label_version == version else []
-        if version is not None and (replaced := replaced_image(paths, hashes, drawn_on)):
-            raise ImageError(
-                f"case {case_id}: {replaced} was replaced after it was annotated; put the former file back, or look "
-                "whether the annotation fits and accept it again"
-            )
+        if version is not None:
+            refuse_replaced(case_id, paths, hashes, drawn_on)
         self.images[case_id] = hashes
 
     def write(self) -> None:

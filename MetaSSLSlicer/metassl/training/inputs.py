@@ -14,9 +14,9 @@ from metassl.data.fingerprint import fingerprint
 from metassl.data.plan import Plan, make_plan
 from metassl.data.preprocess import labels_to_grid, to_grid
 from metassl.data.streams import PreparedCase
-from metassl.project.errors import MetaSSLError
+from metassl.project.errors import LabelError, MetaSSLError, ProjectError
 from metassl.project.files import read_json, write_json
-from metassl.project.images import IGNORE, read_image
+from metassl.project.images import IGNORE, read_geometry, read_image
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 from metassl.training.image_record import ImageRecord
@@ -44,7 +44,7 @@ class InputReader:
     def plan(self, device_type: str, memory: int, parent: Plan | None) -> Plan:
         """The round's plan: as written, else the parent round's (same network), else from the fingerprint."""
         if self.round.plan_path.exists():
-            return Plan.from_json(read_json(self.round.plan_path, "the plan"))
+            return self._written_plan()
         if parent is not None:
             plan = replace(parent, precision=choose_precision(device_type))
         else:
@@ -56,6 +56,13 @@ class InputReader:
             plan = make_plan(fingerprint(readable), len(self.values), device_type, memory)
         self.write_plan(plan)
         return plan
+
+    def _written_plan(self) -> Plan:
+        content = read_json(self.round.plan_path, "the plan", remedy="train a new round")
+        try:
+            return Plan.from_json(content)
+        except MetaSSLError as error:
+            raise ProjectError(f"{self.round.plan_path}: {error}") from error
 
     def write_plan(self, plan: Plan) -> None:
         write_json(self.round.plan_path, plan.to_json())
@@ -81,7 +88,8 @@ class InputReader:
         return inputs
 
     def report_failure(self, case_id: str, error: Exception) -> None:
-        files = self.project.image_paths(case_id)
+        case = self.project.cases.get(case_id)  # a record may name one that is not there
+        files = [] if case is None else self.project.image_paths(case)
         self.emit("case_failed", case=case_id, file=str(files[0]) if files else "", reason=str(error))
 
     def _readable(self, cases):
@@ -101,16 +109,21 @@ class InputReader:
         def make() -> dict[str, np.ndarray]:
             return {"image": to_grid(read_image(paths, case_id), plan, case_id).array}
 
-        image = self.cache.get(key, make)["image"]
+        image = self.cache.get(key, make, "image")["image"]
         if version is None:
             return PreparedCase(case_id, image)
 
         def make_label() -> dict[str, np.ndarray]:
             array, geometry = self.project.read_label(case_id, version)
+            if difference := geometry.difference(read_geometry(paths[0], case_id)):
+                raise LabelError(
+                    f"case {case_id}: its annotation {version[:16]} is not on the grid of {paths[0]}: {difference}; "
+                    "label the case again"
+                )
             return {"label": labels_to_grid(self._classes(array), geometry, plan)}
 
         label_key = content_key(paths, plan=plan.preprocessing(), label=version, values=self.values)
-        label = self.cache.get(label_key, make_label)["label"]
+        label = self.cache.get(label_key, make_label, "label")["label"]
         return PreparedCase(case_id, image, label)
 
     def _classes(self, array: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ import torch
 
 from metassl.data.streams import Batch, OnDemand, PatchSampler, Prefetcher
 from metassl.hosts.base import Host, StepOutput
+from metassl.networks.checkpoint import damaged, load_checkpoint, save_checkpoint
+from metassl.networks.device import memory_in_use_mb
 from metassl.project.errors import MetaSSLError
-from metassl.training.checkpoint import damaged, load_checkpoint, save_checkpoint
-from metassl.training.device import memory_in_use_mb
 from metassl.training.schedule import Budget, learning_rate
 
 BETAS = (0.9, 0.98)  # a memory of 50 steps, not of 1000: a few minutes have not many more
@@ -63,7 +63,8 @@ class Trainer:
         self.emit, self.stop_requested, self.validate = emit, stop_requested, validate
         self.base_lr, self.gradient_norm = base_lr, gradient_norm
         self.parameters = list(host.trained_parameters())
-        self.optimizer = torch.optim.AdamW(self.parameters, base_lr, BETAS, weight_decay=weight_decay)
+        fused = device.type in ("cpu", "cuda")
+        self.optimizer = torch.optim.AdamW(self.parameters, base_lr, BETAS, weight_decay=weight_decay, fused=fused)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
         self.step = 0
         self.clock = clock

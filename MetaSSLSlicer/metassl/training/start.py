@@ -14,7 +14,6 @@ from metassl.jobs.status import job_status
 from metassl.project.errors import ProjectError
 from metassl.project.project import Project
 from metassl.project.rounds import Round
-from metassl.project.settings import region_map_of
 
 DEFAULTS = {"host": "cps", "loss": "metassl", "device": "auto", "seed": 0, "minutes": 4.0}
 LARGEST_SEED = 2**31
@@ -50,7 +49,6 @@ def start_training(
     }
     if seed is not None and not 0 <= seed < LARGEST_SEED:
         raise ProjectError(f"the seed {seed} is not between 0 and {LARGEST_SEED - 1}")
-    region_map_of(project.settings, project.path / "project.json")
 
     def choose() -> Round:
         found = _resumable(project)

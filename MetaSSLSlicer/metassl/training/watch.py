@@ -16,9 +16,9 @@ from metassl.hosts.base import Host
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
 from metassl.inference.sliding_window import predict_pair
+from metassl.networks.checkpoint import load_checkpoint
 from metassl.project.images import IGNORE
 from metassl.project.labels import LabelDefinition
-from metassl.training.checkpoint import load_checkpoint
 
 WATCHED_CASES = 4
 OVERLAP = 0.25  # of the windows: less than in a prediction that is kept

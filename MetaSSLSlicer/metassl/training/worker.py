@@ -26,21 +26,23 @@ from metassl.inference.labelled_cases import write_labelled_cases
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_into, predicted_by
+from metassl.inference.region_map import SYMMETRIC
 from metassl.inference.sliding_window import predict_pair
 from metassl.jobs.handover import launcher_between, take_over
 from metassl.jobs.lock import TrainingLock
 from metassl.jobs.recap import RecapWriter
 from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY
+from metassl.networks import memory
+from metassl.networks.checkpoint import load_checkpoint
+from metassl.networks.device import choose_device, device_name, memory_bytes, usable_cores
 from metassl.project.errors import MetaSSLError, ProjectError
-from metassl.project.files import read_json, write_json
+from metassl.project.files import write_json
 from metassl.project.project import Project
+from metassl.project.round_files import read_ranking
+from metassl.project.round_record import config_to_train
 from metassl.project.rounds import Round
-from metassl.project.settings import region_map_of
 from metassl.selection import rank
-from metassl.training import memory
-from metassl.training.checkpoint import load_checkpoint
 from metassl.training.clock import clock
-from metassl.training.device import choose_device, device_name, memory_bytes, usable_cores
 from metassl.training.inputs import InputReader, Inputs
 from metassl.training.loop import Stopped, Trainer
 from metassl.training.schedule import Budget
@@ -56,9 +58,9 @@ class Job:
 
     def __init__(self, project: Project, found: Round, emit: Callable[..., object]):
         self.project, self.round, self.emit = project, found, emit
-        self.config = found.record["config"]
+        self.config = config_to_train(found.record, found.record_path)
         self.terminated = False
-        self.definition = region_map_of(project.settings, project.path / "project.json")
+        self.definition = project.settings.get("region_map", SYMMETRIC)
         self.device = choose_device(self.config["device"])
         torch.set_num_threads(usable_cores())
         self.clock = clock(self.config.get("clock", "wall"), usable_cores())
@@ -239,7 +241,7 @@ class Job:
         measured = measured_error_rates(self.project, self.round, model)
         if measured is None:
             return None
-        write_json(self.round.path / "error_rates.json", measured)
+        write_json(self.round.error_rates_path, measured)
         return measured
 
     def _predict(self, model: TrainedModel, measured: dict | None) -> None:
@@ -285,8 +287,7 @@ class Job:
         parent = self.round.record.get("parent")
         if parent is not None:
             with contextlib.suppress(ProjectError):
-                ranking = Round(self.round.path.with_name(f"{parent:04d}")).ranking_path
-                entries = read_json(ranking, "the ranking")["cases"]
+                entries = read_ranking(Round(self.round.path.with_name(f"{parent:04d}")))["cases"]
                 former = {entry["case"]: place for place, entry in enumerate(entries)}
         cases.sort(key=lambda c: (c.state != "in_progress", former.get(c.id, len(former)), c.id))
         return [case.id for case in cases]

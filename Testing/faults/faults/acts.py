@@ -13,12 +13,12 @@ import torch
 from metassl.data.cache import PreprocessCache
 from metassl.inference.predictor import CasePrediction, write_prediction
 from metassl.jobs import EventWriter, JobRecord, LocalLauncher, TrainingLock
+from metassl.networks.checkpoint import save_checkpoint
 from metassl.project import Case, Project, Round, write_json
 from metassl.project.export import export_project
 from metassl.project.round_choice import choose_newest, review_round
 from metassl.project.volumes import split_volumes
 from metassl.selection import rank
-from metassl.training.checkpoint import save_checkpoint
 from metassl.training.image_record import ImageRecord
 from MetaSSLSlicerLib.Logic.Journal import journalPath, removeJournal, writeJournal
 

@@ -11,17 +11,22 @@ from typing import Any
 from . import hostile_checkpoints, hostile_images, hostile_projects
 from .campaigns import Outcome
 from .hostile_child import Child, Verdict
+from .hostile_template import template
 
 PARTS = {
     "NIfTI": (".nii", ".nii.gz"),
     "NRRD": (".nrrd", ".nhdr"),
     "MetaImage": (".mha", ".mhd"),
-    "project.json": ("project.json",),
-    "cases.json": ("cases.json",),
-    "events.jsonl": ("events.jsonl",),
+    **{part: (part,) for part in hostile_projects.ALONE},
+    "ranking.json": ("ranking.json", "former ranking.json"),
+    "summary.json": ("summary.json", "former summary.json"),
+    "cache": ("entry.json", "image.npy"),
     "checkpoint": ("model.pt", "last.pt"),
 }
 """The kinds of files, and which of each are read in turn: suffixes of images, or names of files of a project."""
+
+AT_LENGTH = 4
+"""Of so many hostile files of a project one is also trained on with."""
 
 CHECKPOINTS = PARTS["checkpoint"]
 Files = dict[str, bytes]
@@ -73,12 +78,12 @@ def _images(folder: Path, suffix: str) -> Maker:
 
 
 def _projects(folder: Path, part: str) -> Maker:
-    original = hostile_projects.template(folder)
-    data = (original / hostile_projects.PLACES[part]).read_bytes()
+    original = template(folder)
+    data = hostile_projects.place(original, part).read_bytes()
 
     def made(random: Random, number: int) -> tuple[Files, Request]:
         hostile = hostile_projects.make(data, part, random)
-        return {part: hostile}, ("hostile_projects", original, folder / "work", part, hostile)
+        return {part: hostile}, ("hostile_projects", original, folder / "work", part, hostile, number % AT_LENGTH == 0)
 
     return made
 

@@ -1,4 +1,4 @@
-"""Projects with a hostile project.json, cases.json or events.jsonl, and what must come of opening one."""
+"""Projects in which one file is hostile, and what must come of opening one, looking at it and training it on."""
 
 from __future__ import annotations
 
@@ -11,22 +11,60 @@ from random import Random
 
 import numpy as np
 from metassl import cli
-from metassl.jobs import EventWriter, job_status, read_events
+from metassl.jobs import EventWriter, JobRecord, TrainingLock, job_status, read_events
 from metassl.jobs.round_summary import round_summaries
-from metassl.project import MetaSSLError, Project, write_array, write_json
+from metassl.project import MetaSSLError, Project
+from metassl.training import worker
+from MetaSSLSlicerLib.Logic import ExpectedDice, RegionLegend
 from MetaSSLSlicerLib.Logic.CaseFiles import readCase
 from MetaSSLSlicerLib.Logic.CaseTable import readRows
+from MetaSSLSlicerLib.Logic.NextCase import recommend
 
-from .hostile_bytes import mutated
+from .hostile_bytes import mutated, mutated_lines
 from .hostile_child import Verdict
+from .hostile_template import CORRECTED, LABELLED, SOUND
 from .hostile_values import FORMULA, SCRIPT, changed_json
-from .sample_project import GRID, image, label, make_project, write_images
+from .sample_project import GRID
+from .sample_project import label as sound_label
 
-PLACES = {"project.json": "project.json", "cases.json": "cases.json", "events.jsonl": "rounds/0001/events.jsonl"}
-"""The kinds of hostile files, and where they lie."""
+PLACES = {
+    "project.json": "project.json",
+    "cases.json": "cases.json",
+    "events.jsonl": "rounds/0002/events.jsonl",
+    "round.json": "rounds/0002/round.json",
+    "plan.json": "rounds/0002/plan.json",
+    "job.json": "rounds/0002/job.json",
+    "inputs.json": "rounds/0002/inputs.json",
+    "labelled.json": "rounds/0002/labelled.json",
+    "error_rates.json": "rounds/0002/error_rates.json",
+    "ranking.json": "rounds/0002/ranking.json",
+    "former ranking.json": "rounds/0001/ranking.json",
+    "summary.json": f"rounds/0002/predictions/{SOUND}/summary.json",
+    "former summary.json": f"rounds/0001/predictions/{CORRECTED}/summary.json",
+    "training.lock": "training.lock",
+    "entry.json": "cache/*/entry.json",
+    "image.npy": "cache/*/image.npy",
+    "label": f"labels/.history/{LABELLED}.*.nrrd",
+}
+"""The hostile files, and where they lie: the first of that pattern."""
 
-CONFIG = {"host": "cps", "loss": "metassl", "device": "cpu"}
-SOUND_CASE = "scan_3"
+SHARED = ("ranking.json", "former ranking.json", "summary.json", "former summary.json", "entry.json", "image.npy")
+"""Those that share a line of the table with another."""
+
+
+ALONE = tuple(part for part in PLACES if part not in SHARED)
+WRITTEN_AGAIN = (
+    *("events.jsonl", "job.json", "training.lock", "entry.json", "image.npy", "inputs.json"),
+    *("ranking.json", "summary.json", "error_rates.json"),
+)
+"""What need not stay as it was: it is added to, or can be made anew."""
+
+CHOICES = ("choose one of", "use auto, cpu")
+"""How a sentence ends that need not name the file: it tells the value, and which ones there are."""
+
+OPENED = ("project.json", "cases.json")
+NO_JSON = ("image.npy", "label")
+
 COMMANDS = (
     ("status",),
     ("status", "--json"),
@@ -35,51 +73,19 @@ COMMANDS = (
     ("export", "OUT/export"),
     ("report", "--no-pictures", "--out", "OUT/report.html"),
 )
+AT_LENGTH = (*COMMANDS, ("predict", "--device", "cpu", "--cases", SOUND))
 
 
-def template(folder: Path) -> Path:
-    """A project of four cases with a finished round; returns its folder."""
-    project = make_project(folder / "template", write_images(folder / "images"))
-    found = project.new_round(
-        {
-            "config": {**CONFIG, "seed": 0, "minutes": 4.0, "iterations": None},
-            "labels": {case.id: case.label_version for case in project.labelled_cases()},
-            "unlabelled": [case.id for case in project.unlabelled_cases()],
-            "validation": {},
-            "parent": None,
-            "versions": {"metassl": "0"},
-        }
-    )  # fmt: skip
-    found.model_path.write_bytes(b"not looked at")
-    for number, case in enumerate(project.unlabelled_cases()):
-        paths = found.prediction(case.id)
-        paths.folder.mkdir()
-        write_array(paths.segmentation, label(number), GRID)
-        write_array(paths.regions, label(number) + np.uint8(1), GRID)
-        write_array(paths.uncertainty, image(number) / 200, GRID)
-        counts = {"UC": 60, "US": 20, "DC": 20, "DS": 20}
-        summary = {"case": case.id, "round": 1, "step": 9, "voxels": counts, "structure_voxels": 40}
-        more = {"band_voxels": counts, "mean_uncertainty": 0.5, "mutual_information": 0.1}
-        write_json(paths.summary, {**summary, **more, "doubt": {"US": 0.2, "DC": 0.1, "DS": 0.1}})
-    project.mark_predicted([case.id for case in project.unlabelled_cases()])
-    events = EventWriter(found.events_path)
-    events.write("started", device="cpu", device_name="CPU", precision="fp32", pid=1, resumed_from=None, versions={})
-    events.write("plan", summary="a plan", patch_zyx=[16, 16, 16])
-    events.write("stage", stage="training", total=90)
-    for step in range(1, 4):
-        regions = {"UC": 0.5, "US": 0.2, "DC": 0.1, "DS": 0.2}
-        shown = {"loss": {"total": 1.0 / step}, "regions": regions, "eta_s": 3.0, "memory_mb": 9.0}
-        events.write("progress", stage="training", step=step, total=90, seconds_per_step=0.1, **shown)
-        events.write("validation", step=step, dice={"mean": 0.5, "per_class": {"Front": 0.5, "Back": None}}, cases=1)
-    events.write("case_failed", case="scan_1", file="scan_1.nrrd", reason="case scan_1: it is damaged")
-    events.write("warning", message="a warning")
-    events.write("predicted", case="scan_2", doubt={"US": 0.2, "DC": 0.1, "DS": 0.1})
-    events.write("finished", seconds=12.0)
-    return project.path
+def place(project: Path, part: str) -> Path:
+    """Where the hostile file of a project lies."""
+    return next(iter(sorted(project.glob(PLACES[part]))))
 
 
 def make(data: bytes, part: str, random: Random) -> bytes:
     """A hostile version of one of the files."""
+    if part in NO_JSON:
+        end = data.index(b"\n\n") if part == "label" else 0
+        return mutated_lines(data, random, end) if end and random.random() < 0.5 else mutated(data, random)
     if random.random() < 0.3:
         return mutated(data, random)
     if part != "events.jsonl":
@@ -90,20 +96,24 @@ def make(data: bytes, part: str, random: Random) -> bytes:
     return b"\n".join(lines) + random.choice((b"\n", b"\n", b""))
 
 
-def probe(original: Path, folder: Path, part: str, data: bytes) -> Verdict:
-    """Do all that is done with a project; `folder` must not be there, and is not there afterwards."""
+def probe(original: Path, folder: Path, part: str, data: bytes, at_length: bool) -> Verdict:
+    """Do all that is done with a project; `folder` must not be there, and is not there afterwards.
+
+    at_length: predict and train it on as well, which takes a second.
+    """
     try:
         shutil.copytree(original, folder / "project")
-        (folder / "project" / PLACES[part]).write_bytes(data)
-        return _use(folder, part, data)
+        place(folder / "project", part).write_bytes(data)
+        return _use(folder, part, data, at_length)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _use(folder: Path, part: str, data: bytes) -> Verdict:
+def _use(folder: Path, part: str, data: bytes, at_length: bool) -> Verdict:
     path, said = folder / "project", ""
+    hostile = place(path, part)
     before = _labels(path)
-    for command, *words in COMMANDS:
+    for command, *words in AT_LENGTH if at_length else COMMANDS:
         verdict = _command([command, str(path), *(word.replace("OUT", str(folder)) for word in words)], folder)
         said = verdict.said or said
         if verdict.fault:
@@ -112,18 +122,22 @@ def _use(folder: Path, part: str, data: bytes) -> Verdict:
         project = Project.open(path)
         cases = project.cases
     except MetaSSLError as error:
-        intact = (path / PLACES[part]).read_bytes() == data
-        return Verdict(said=str(error)) if intact and part != "events.jsonl" else Verdict("others", str(error))
-    for act in (_as_slicer, _change, _go_on):
+        intact = hostile.read_bytes() == data
+        return Verdict(said=str(error)) if intact and part in OPENED else Verdict("others", str(error))
+    for act in (_as_slicer, _change, _go_on, _locks, _label, *((_train,) if at_length else ())):
         try:
-            act(project, SOUND_CASE if SOUND_CASE in cases else None)
+            act(project, [case for case in (SOUND, LABELLED, CORRECTED) if case in cases])
         except MetaSSLError as error:
             said = str(error)
             if part == "events.jsonl" or not said.isprintable():
                 return Verdict("others", said)
+            if part not in OPENED and hostile.name not in said and not any(word in said for word in CHOICES):
+                return Verdict("unclear", said)
     strangers = {found.name for found in folder.iterdir()} - {"project", "export", "report.html"}
     if strangers or _labels(path) != before:
         return Verdict("others", f"labels or files outside have changed: {strangers}")
+    if part not in WRITTEN_AGAIN and part not in OPENED and hostile.read_bytes() != data:
+        return Verdict("others", "the file was written over")
     return Verdict(said=said)
 
 
@@ -132,6 +146,8 @@ def _command(words: list[str], folder: Path) -> Verdict:
     with contextlib.redirect_stdout(shown), contextlib.redirect_stderr(complaint):
         code = cli.main(words)
     said = complaint.getvalue().strip()
+    if code == 2 and "Traceback" not in said:
+        said = said.splitlines()[-1]  # before that comes what it has shown already
     if code not in (0, 1, 2):
         return Verdict("traceback", f"{words[0]}: {said}"[:500])
     if code == 2 and ("\n" in said or str(folder / "project") not in said):
@@ -147,20 +163,23 @@ def _command(words: list[str], folder: Path) -> Verdict:
     return Verdict(said=said if code == 2 else "")
 
 
-def _as_slicer(project: Project, case_id: str | None) -> None:
-    readRows(project)
-    if case_id is not None:
-        readCase(project, case_id)
+def _as_slicer(project: Project, cases: list[str]) -> None:
+    recommend(readRows(project))
+    for case_id in cases:
+        data = readCase(project, case_id)
+        RegionLegend.rows(data.prediction, data.geometry)
+        if data.prediction is not None:
+            ExpectedDice.details(data.prediction.summary)
 
 
-def _change(project: Project, case_id: str | None) -> None:
+def _change(project: Project, cases: list[str]) -> None:
     project.update_settings(strategy="entropy")
-    if case_id is not None:
-        project.update_case(case_id, seconds_spent=7.0)
-        assert Project.open(project.path).case(case_id).seconds_spent == 7.0
+    if cases:
+        project.update_case(cases[0], seconds_spent=7.0)
+        assert Project.open(project.path).case(cases[0]).seconds_spent == 7.0
 
 
-def _go_on(project: Project, case_id: str | None) -> None:
+def _go_on(project: Project, cases: list[str]) -> None:
     """As a worker that is started again."""
     for found in project.rounds():
         job_status(found)
@@ -168,6 +187,34 @@ def _go_on(project: Project, case_id: str | None) -> None:
         assert read_events(found.events_path)[-1]["message"] == "after it all"
         assert "after it all" in job_status(found).warnings
     round_summaries(project)
+
+
+def _locks(project: Project, cases: list[str]) -> None:
+    lock = TrainingLock(project.path)
+    if lock.busy() is None:
+        lock.acquire("to see whether it can be taken")
+        assert lock.release()
+    record = JobRecord.read(project.path / PLACES["job.json"])
+    assert record is None or not record.alive()
+
+
+def _label(project: Project, cases: list[str]) -> None:
+    """It is the one that was drawn, or its grid tells that it is not, or none is given."""
+    if LABELLED in cases and project.case(LABELLED).is_labelled:
+        array, grid = project.read_label(LABELLED)
+        assert grid.difference(GRID) or np.array_equal(array, sound_label(0))
+
+
+def _train(project: Project, cases: list[str]) -> None:
+    latest = project.latest_round()
+    lock = TrainingLock(project.path)
+    if latest is None or lock.busy() is not None:
+        return  # it would wait for whoever seems to be at work
+    if worker.main([str(project.path), str(latest.number)]) == 0:
+        return
+    last = read_events(latest.events_path)[-1]
+    assert last["event"] == "failed" and not last["hint"], last["message"]
+    raise MetaSSLError(last["message"])
 
 
 def _labels(path: Path) -> dict[str, str]:

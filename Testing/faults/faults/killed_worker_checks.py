@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from metassl.jobs import JobStatus
+from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import MetaSSLError, Project, Round, read_json, read_labels, sha256_of
 from metassl.project.files import TEMPORARY
-from metassl.training.checkpoint import load_checkpoint
 
 
 def kept_state(project: Project, at_work: Round) -> dict[str, str]:

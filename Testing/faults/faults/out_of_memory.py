@@ -22,9 +22,10 @@ from metassl.data.plan import Plan
 from metassl.data.streams import PatchSampler, PreparedCase
 from metassl.hosts import build_host
 from metassl.jobs import job_status, read_events
+from metassl.networks import memory
+from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import Project, Round, write_json
-from metassl.training import memory, worker
-from metassl.training.checkpoint import load_checkpoint
+from metassl.training import worker
 from metassl.training.start import round_record
 from tiny_plan import tiny_plan
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
-from metassl.data.network import UNet
+from metassl.networks.unet import UNet
 from metassl.training.loop import Trainer
 
 MORE_THAN_THERE_IS = 1 << 48

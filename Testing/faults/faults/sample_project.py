@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from metassl.jobs import JobRecord, TrainingLock, read_events
+from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import (
     Geometry,
     Project,
@@ -20,7 +21,6 @@ from metassl.project import (
     read_volume,
     write_array,
 )
-from metassl.training.checkpoint import load_checkpoint
 from MetaSSLSlicerLib.Logic.Journal import journalPath, journals, readJournal
 
 SHAPE = (4, 6, 5)

@@ -10,8 +10,8 @@ from metassl.jobs.events import read_events
 from metassl.jobs.status import JobStatus, job_status
 from metassl.project.cases import Case
 from metassl.project.errors import MetaSSLError, ProjectError
-from metassl.project.files import read_json
 from metassl.project.project import Project
+from metassl.project.round_files import read_error_rates, read_ranking, read_summary
 from metassl.project.rounds import Round
 
 from ..region_errors import REGIONS
@@ -72,7 +72,7 @@ class Content:
 
 def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) -> Content:
     """Read what there is. ProjectError when a file that is there is damaged."""
-    ranking = _ranking(found)
+    ranking = read_ranking(found)
     content = Content(
         project=project,
         round=found,
@@ -80,7 +80,7 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
         cases=project.cases,
         status=job_status(found),
         events=read_events(found.events_path),
-        ranking=ranking.get("cases", []),
+        ranking=ranking["cases"],
         strategy=str(ranking.get("strategy", "")),
         summaries=_summaries(found),
         evaluation=_checked(evaluation),
@@ -91,34 +91,16 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
     return content
 
 
-def _ranking(found: Round) -> dict[str, Any]:
-    if not found.ranking_path.exists():
-        return {}
-    ranking = read_json(found.ranking_path, "the ranking")
-    entries = ranking.get("cases")
-    if not isinstance(entries, list) or not all(_is_entry(entry) for entry in entries):
-        raise ProjectError(
-            f"the ranking is damaged: {found.ranking_path}; run `metassl rank` to write it anew"
-        )
-    return ranking
-
-
-def _is_entry(entry: Any) -> bool:
-    if not isinstance(entry, dict) or not isinstance(entry.get("case"), str):
-        return False
-    return isinstance(entry.get("score"), int | float)
-
-
 def _summaries(found: Round) -> dict[str, dict[str, Any]]:
     """The summaries of the predicted cases; a damaged one is left out, as in the ranking."""
     summaries = {}
     for case_id in found.predicted_cases():
         try:
-            summary = read_json(found.prediction(case_id).summary, f"the summary of {case_id}")
-            if all(isinstance(summary["voxels"][name], int) for name in REGIONS.values()):
-                summaries[case_id] = summary
-        except (MetaSSLError, KeyError, TypeError):
+            summary = read_summary(found.prediction(case_id).summary, case_id)
+        except MetaSSLError:
             continue
+        if summary.get("voxels") is not None:
+            summaries[case_id] = summary
     return summaries
 
 
@@ -136,11 +118,10 @@ def _checked(evaluation: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _measured(found: Round) -> tuple[dict[str, Any] | None, str]:
-    path = found.path / "error_rates.json"
-    if not path.exists():
+    measured = read_error_rates(found)
+    if measured is None:
         return None, ""
-    measured = read_json(path, "the measured error rates")
-    sources = [count(int(measured[key]), title) for key, title in _MEASURED_ON.items() if measured.get(key)]
+    sources = [count(measured[key], title) for key, title in _MEASURED_ON.items() if measured.get(key)]
     return measured, f"measured on {' and '.join(sources)}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from metassl.evaluation.experiment import Experiment
+from metassl.experiments.experiment import Experiment
 from metassl.inference.predictor import CasePrediction
 from metassl.project.labels import LabelDefinition
 from metassl.project.rounds import Round

@@ -8,7 +8,7 @@ import sys
 
 import torch
 
-from metassl.data.budget import choose_precision
+from metassl.networks.onednn import OneDNN, onednn_helps
 from metassl.project.errors import MetaSSLError
 
 
@@ -67,9 +67,10 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 def autocast(device: torch.device, precision: str):
     """Context of the forward pass; the losses leave it by themselves.
 
-    A model that was planned for a GPU runs in full precision on a CPU that only emulates the smaller formats.
+    A model that was planned for a GPU runs in full precision on a CPU.
     """
-    slow = device.type == "cpu" and precision != choose_precision("cpu")
-    if precision not in AUTOCAST or slow:
+    if device.type == "cpu":
+        return OneDNN() if onednn_helps() else contextlib.nullcontext()
+    if precision not in AUTOCAST:
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=AUTOCAST[precision])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from metassl.evaluation.text import markdown_table, spread, training_length
+from metassl.experiments.text import markdown_table, spread, training_length
 
 from .curves import Curve, Reached
 

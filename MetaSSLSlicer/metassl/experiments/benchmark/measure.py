@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from metassl.evaluation.evaluate import EvaluationItem, evaluate
-from metassl.evaluation.experiment import Experiment
+from metassl.experiments.experiment import Experiment
 from metassl.inference.predictor import CasePrediction, write_prediction
 from metassl.jobs.events import read_events
+from metassl.networks.checkpoint import load_checkpoint
 from metassl.project.errors import MetaSSLError
 from metassl.project.rounds import PredictionPaths, Round
-from metassl.training.checkpoint import load_checkpoint
 
 METRICS = ("dice", "hd95_mm", "assd_mm")
 

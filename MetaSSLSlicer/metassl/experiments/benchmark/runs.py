@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from metassl.evaluation.experiment import Experiment
-from metassl.evaluation.label_noise import noisy_cases, wrong_annotation
+from metassl.experiments.experiment import Experiment
+from metassl.experiments.label_noise import noisy_cases, wrong_annotation
 from metassl.project.errors import BusyError, MetaSSLError
 
 from .measure import measured

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from metassl.evaluation.kept_settings import refuse_other_settings
+from metassl.experiments.kept_settings import refuse_other_settings
 from metassl.jobs.hosts_catalog import HOSTS, LOSSES, SEMI_SUPERVISED
 from metassl.project.errors import MetaSSLError
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from metassl.evaluation.region_errors import REGIONS
 from metassl.evaluation.table import figure, share
-from metassl.evaluation.text import markdown_table, spread, training_length
+from metassl.experiments.text import markdown_table, spread, training_length
 
 from .summary import Paired, Row, Summary, known_seeds
 

@@ -6,13 +6,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from metassl.commands.console import Console, command_line, duration
-from metassl.commands.follow import follow
-from metassl.commands.measuring import choose, evaluate_project
 from metassl.evaluation.evaluate import format_table
 from metassl.evaluation.report import write_report
-from metassl.project import Project, ProjectError, Round, new_project, read_json
+from metassl.project import Project, ProjectError, Round, new_project
+from metassl.project.round_files import read_ranking
 from metassl.training.start import start_training
+
+from .console import Console, command_line, duration
+from .follow import follow
+from .measuring import choose, evaluate_project
 
 LABELLED = 3
 SHOWN = 3
@@ -90,7 +92,7 @@ def _conclude(
     console: Console,
 ) -> None:
     console.say("\n" + format_table(result))
-    ranking = read_json(found.ranking_path, "the ranking")["cases"]
+    ranking = read_ranking(found)["cases"]
     if ranking:
         console.say("\nLook here first:")
         console.table([(entry["case"], entry.get("reason", "")) for entry in ranking[:SHOWN]])

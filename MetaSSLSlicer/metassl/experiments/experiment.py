@@ -13,13 +13,13 @@ from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import CasePrediction, predict_image
 from metassl.jobs.record import JobRecord
 from metassl.jobs.status import JobFollower, JobStatus, job_status
+from metassl.networks.device import choose_device, memory_bytes
 from metassl.project.errors import MetaSSLError
 from metassl.project.images import read_image
 from metassl.project.labels import LabelDefinition
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 from metassl.training import start
-from metassl.training.device import choose_device, memory_bytes
 from metassl.training.inputs import InputReader
 
 from .experiment_data import ExperimentData, open_data

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from metassl.evaluation.kept_settings import refuse_other_settings
+from metassl.experiments.kept_settings import refuse_other_settings
 from metassl.project.errors import MetaSSLError
 from metassl.selection import STRATEGIES
 from metassl.selection.cost import CASE_SECONDS, VOXEL_SECONDS

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from monai.networks.blocks import UpSample
 from monai.networks.nets import DynUNet
 from torch import nn
 
-from metassl.data.budget import device_type
 from metassl.data.plan import Plan
 
 
@@ -52,10 +50,3 @@ def build_network(plan: Plan) -> UNet:
         deep_supervision=False,
         res_block=False,
     )
-
-
-def memory_format(device: str) -> torch.memory_format:
-    """The layout in which network and inputs are fastest on this device."""
-    if device_type(device) == "cpu":
-        return torch.channels_last_3d
-    return torch.contiguous_format

@@ -1,0 +1,1 @@
+"""Whole experiments where every label is known: hosts, strategies and kinds of doubt, each compared alike."""

@@ -1,0 +1,1 @@
+"""The network of a plan, the device that it runs on, what to give up when its memory is full, and its file."""

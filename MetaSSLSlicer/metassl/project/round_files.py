@@ -1,0 +1,99 @@
+"""What a round has written and others read: each file is checked once, here, and wrong ones are named in a sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from .files import read_json
+from .kinds import by_name, either, having, list_of, maybe, number, share, text, texts, truth, whole, whole_of
+from .rounds import Round
+
+REGIONS = ("UC", "US", "DC", "DS")
+
+_counts = whole_of(**dict.fromkeys(REGIONS, whole))
+_rates = by_name(maybe(share))
+_dice = whole_of(mean=share, interval=list_of(share, 2))
+_row = whole_of(**dict.fromkeys(("error_rate", "share_of_volume", "share_of_errors"), maybe(share)))
+_table = whole_of(**dict.fromkeys(REGIONS, _row))
+_score = whole_of(
+    **dict.fromkeys(("auroc", "auprc", "ece"), maybe(number)), errors_in_most_doubtful=by_name(maybe(share))
+)
+
+_SUMMARY = {
+    "case": text,
+    **dict.fromkeys(("round", "step", "structure_voxels"), whole),
+    **dict.fromkeys(("voxels", "band_voxels"), _counts),
+    "volume_ml": by_name(number),
+    **dict.fromkeys(("mean_uncertainty", "mutual_information", "voxel_ml"), number),
+    "doubt": by_name(share),
+    "error_rates": _rates,
+    "class_error_rates": by_name(_rates),
+    "dice_features": by_name(by_name(maybe(number))),
+    "predicted_dice": lambda value: _dice(value) and having(classes=by_name(_dice))(value),
+    "classes": by_name(by_name(number)),
+    "features": list_of(number),
+    "image_hashes": texts,
+}
+
+
+def _dice_model(value: Any) -> bool:
+    if not whole_of(slopes=by_name(number), classes=by_name(by_name(number)), level=share, cases=whole)(value):
+        return False
+    if not whole_of(interval=whole_of(mean=number, classes=by_name(number)))(value):
+        return False
+    complete = all({*value["slopes"], "dice"} <= centre.keys() for centre in value["classes"].values())
+    return complete and value["classes"].keys() <= value["interval"]["classes"].keys()
+
+
+_ERROR_RATES = {
+    **dict.fromkeys(("validation_cases", "corrected_cases"), whole),
+    "rates": _rates,
+    "class_rates": by_name(_rates),
+    "band": whole_of(within_voxels=whole, regions=_table, classes=by_name(_table)),
+    "uncertainty": lambda value: _score(value) and having(ece_calibrated=number)(value),
+    "dice_model": _dice_model,
+    "error_model": either(whole_of(kept=truth, error_probability=_score), lambda value: value == {"kept": False}),
+}
+_ENTRY = whole_of(case=text, score=number)
+_RANKING = {
+    "strategy": text,
+    "cases": list_of(lambda entry: _ENTRY(entry) and having(reason=text, parts=by_name(number))(entry)),
+    "skipped": by_name(text),
+}
+_LABELLED = {"cases": by_name(having(volume_ml=by_name(number)))}
+_INPUTS = {"images": by_name(either(texts, text))}  # a former version wrote a text, which tells nothing now
+
+
+def read_summary(path: Path, case_id: str) -> dict[str, Any]:
+    """summary.json of a predicted case. Raises ProjectError."""
+    return read_json(path, f"the summary of case {case_id}", _SUMMARY, "predict the case again")
+
+
+def read_error_rates(found: Round) -> dict[str, Any] | None:
+    """What was measured of the round's model; None before that. Raises ProjectError."""
+    return _optional(found.error_rates_path, "the measured error rates", _ERROR_RATES, "train a new round")
+
+
+def read_ranking(found: Round) -> dict[str, Any]:
+    """The ranking, of which "cases" is always a list; an empty one before cases were ranked. Raises ProjectError."""
+    remedy = "run `metassl rank` to write it anew"
+    ranking = _optional(found.ranking_path, "the ranking", _RANKING, remedy) or {}
+    return {"strategy": "", **ranking, "cases": ranking.get("cases") or []}
+
+
+def read_labelled_cases(found: Round) -> dict[str, Any] | None:
+    """What is known of the labelled cases, by case; None where a round did not write it. Raises ProjectError."""
+    document = _optional(found.labelled_path, "the labelled cases", _LABELLED, "delete it")
+    return None if document is None else document.get("cases")
+
+
+def read_inputs(found: Round) -> dict[str, list[str]]:
+    """The hashes of the images of each case that the round has read. Raises ProjectError."""
+    document = _optional(found.inputs_path, "the inputs", _INPUTS, "train a new round")
+    images = (document or {}).get("images") or {}
+    return {case: hashes for case, hashes in images.items() if isinstance(hashes, list)}
+
+
+def _optional(path: Path, what: str, kinds: dict[str, Any], remedy: str) -> dict[str, Any] | None:
+    return read_json(path, what, kinds, remedy) if path.exists() else None
