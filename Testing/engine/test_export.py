@@ -110,10 +110,18 @@ def test_a_damaged_case_is_named_and_the_rest_go_on(predicted, tmp_path):
 
 def test_a_summary_without_doubt_is_no_obstacle(predicted, tmp_path):
     path = predicted.round(1).prediction("case_3").summary
-    path.write_text(json.dumps({"schema_version": 1, "doubt": {"US": "much", "XX": 1}}))
+    path.write_text(json.dumps({"schema_version": 1, "doubt": {"XX": 1}}))
     result = export_project(predicted, tmp_path / "out")
     assert result.failed == {}
     assert table(tmp_path / "out" / "summary.csv")[3]["doubt_US"] == ""
+
+
+def test_a_damaged_summary_is_named_and_the_rest_go_on(predicted, tmp_path):
+    path = predicted.round(1).prediction("case_3").summary
+    path.write_text(json.dumps({"schema_version": 1, "doubt": {"US": "much"}}))
+    result = export_project(predicted, tmp_path / "out")
+    assert list(result.failed) == ["case_3"]
+    assert str(path) in result.failed["case_3"] and "predict the case again" in result.failed["case_3"]
 
 
 def test_the_command_tells_what_it_wrote(predicted, tmp_path, capsys):
