@@ -8,7 +8,7 @@ import sys
 
 import torch
 
-from metassl.networks.onednn import OneDNN, onednn_helps
+from metassl.networks.onednn import fast_convolutions
 from metassl.project.errors import MetaSSLError
 
 
@@ -70,7 +70,7 @@ def autocast(device: torch.device, precision: str):
     A model that was planned for a GPU runs in full precision on a CPU.
     """
     if device.type == "cpu":
-        return OneDNN() if onednn_helps() else contextlib.nullcontext()
+        return fast_convolutions(device)
     if precision not in AUTOCAST:
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=AUTOCAST[precision])

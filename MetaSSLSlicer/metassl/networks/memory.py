@@ -9,6 +9,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from metassl.data.plan import Plan
+from metassl.networks.onednn import fast_convolutions
 
 SMALLEST_PATCH = 16
 OUT_OF_MEMORY_ERRORS = (RuntimeError, MemoryError, OSError)
@@ -75,6 +76,11 @@ def use_gradient_checkpointing(network: torch.nn.Module) -> None:
         forward = stage.forward
 
         def recomputed(*inputs, forward=forward):
-            return checkpoint(forward, *inputs, use_reentrant=False)
+            device = inputs[0].device
+
+            def contexts():
+                return fast_convolutions(device), fast_convolutions(device)  # checkpoint restores autocast only
+
+            return checkpoint(forward, *inputs, use_reentrant=False, context_fn=contexts)
 
         stage.forward = recomputed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
 
 import torch
@@ -19,9 +20,18 @@ class OneDNN(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        if function in CONVOLUTIONS and args[0].dtype == torch.float32 and len(args[0]) == 1:
+        if function in CONVOLUTIONS and _takes_the_slow_path(args[0]):
             return function(args[0].to_mkldnn(), *args[1:], **kwargs).to_dense()
         return function(*args, **kwargs)
+
+
+def _takes_the_slow_path(images: torch.Tensor) -> bool:
+    return images.dtype == torch.float32 and images.shape[0] == 1 and not images.is_mkldnn
+
+
+def fast_convolutions(device: torch.device) -> contextlib.AbstractContextManager:
+    """OneDNN where it helps; a context that does nothing elsewhere."""
+    return OneDNN() if device.type == "cpu" and onednn_helps() else contextlib.nullcontext()
 
 
 def onednn_helps() -> bool:
