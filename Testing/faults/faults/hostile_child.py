@@ -17,7 +17,7 @@ HERE = str(Path(__file__).resolve().parents[1])
 MEMORY = 1 << 30
 """More than the child needs for itself: the files are of some kilobytes."""
 
-CPU_SECONDS = 2.0
+CPU_SECONDS = 4.0
 PATIENCE_S = 120.0
 """By the clock on the wall, as the machine may be busy with other things."""
 
