@@ -1,6 +1,7 @@
 """The cache of preprocessed arrays."""
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -258,3 +259,16 @@ def test_the_key_of_a_series_follows_each_of_its_files(tmp_path):
 def test_a_file_that_is_gone_is_a_project_error(tmp_path):
     with pytest.raises(ProjectError, match="cannot read .*gone.nii.gz"):
         content_key([tmp_path / "gone.nii.gz"])
+
+
+@pytest.mark.parametrize("names", [{}, {"other": "image"}, {"../../image": "image"}])
+def test_an_index_that_names_other_arrays_is_made_anew(folder, names):
+    make = Maker()
+    PreprocessCache(folder, MB).get("key", make)
+    index = folder / "key" / "entry.json"
+    arrays = json.loads(index.read_text())["arrays"]
+    index.write_text(json.dumps({"arrays": {name: arrays[former] for name, former in names.items()}}))
+    shutil.copyfile(folder / "key" / "image.npy", folder / "key" / "other.npy")
+    shutil.copyfile(folder / "key" / "label.npy", folder.parent / "image.npy")
+    assert np.array_equal(PreprocessCache(folder, MB).get("key", make, "image")["image"], make.arrays["image"])
+    assert make.calls == 2

@@ -198,6 +198,36 @@ def test_settings_are_changed_one_by_one(tiny_project):
     assert Project.open(tiny_project.path).labels == tiny_project.labels
 
 
+WRONG_SETTINGS = {
+    "strategy": (3, ["entropy"]),
+    "region_map": ("Official", 1, ["official"], {}),
+    "cache_bytes": (-1, 1.5, True, "5", 2**60),
+    "mirror_axes": (0, "012", [3], [-1], [True], [0.0], {}),
+    "shown_round": (-1, "1", 1.0, True, [1]),
+    "start_round": (-1, "1", 1.0, True, [1]),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, some in WRONG_SETTINGS.items() for value in some])
+def test_a_setting_that_cannot_be_used_is_neither_written_nor_read(tiny_project, name, value):
+    file = tiny_project.path / "project.json"
+    before = file.read_text("utf-8")
+    with pytest.raises(ProjectError, match=f"the setting '{name}' in .*project.json is .*: it must be"):
+        tiny_project.update_settings(**{name: value})
+    assert file.read_text("utf-8") == before
+    file.write_text(json.dumps({**json.loads(before), "settings": {name: value}}), "utf-8")
+    for read in (lambda: Project.open(tiny_project.path), lambda: tiny_project.settings):
+        with pytest.raises(ProjectError, match=f"the setting '{name}'"):
+            read()
+
+
+def test_a_setting_that_is_null_is_not_there(tiny_project):
+    file = tiny_project.path / "project.json"
+    settings = {**dict.fromkeys(WRONG_SETTINGS), "of_a_later_version": {"a": 1}}
+    file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "settings": settings}), "utf-8")
+    assert Project.open(tiny_project.path).settings == {"of_a_later_version": {"a": 1}}
+
+
 def test_an_annotation_comes_back_on_the_grid_of_its_image(tiny_project, make_case, make_grid):
     array, geometry = tiny_project.read_label("case_0")
     assert np.array_equal(array, make_case(0)[1]) and array.dtype == np.uint8

@@ -17,6 +17,7 @@ from faults.hostile_checkpoints import sound
 from faults.hostile_child import Child
 from metassl.project import Geometry, read_geometry, read_image, write_array
 from metassl.project.claims import MAX_VOXELS, impossible
+from metassl.project.nifti import problem
 
 LARGE_SCAN = (512, 512, 1500)
 CLAIMS = {"100 GB": (4096, 4096, 3000), "2 GB": (1000, 1000, 1000)}
@@ -99,6 +100,28 @@ def test_what_inflates_without_end_is_read_no_further_than_its_header_says(child
     assert verdict.fault == "", verdict
     if suffix == ".nii.gz":
         assert "goes on after" in verdict.said
+
+
+def test_zeros_that_pad_a_gzip_file_take_no_time(child, source):
+    files, _ = hostile_images.seed(".nii.gz", packed=True)
+    assert judge(child, source, ".nii.gz", next(iter(files.values())) + bytes(100 << 20)).fault == ""
+
+
+@pytest.mark.parametrize(("end", "reason"), [(b"abc", "damaged"), (b"\0\0abc", "damaged"), (b"", "")])
+def test_what_follows_a_gzip_stream_is_zeros_or_another_one(tmp_path, end, reason):
+    files, _ = hostile_images.seed(".nii.gz", packed=True)
+    data = gzip.decompress(next(iter(files.values())))
+    path = tmp_path / "a.nii.gz"
+    path.write_bytes(gzip.compress(data[:400]) + bytes(9) + gzip.compress(data[400:]) + end)
+    assert reason in problem(path) and bool(reason) == bool(problem(path))
+    path.write_bytes(gzip.compress(data)[:-1])
+    assert "truncated" in problem(path)
+
+
+def test_a_nrrd_whose_compressed_voxels_are_none_is_refused(child, source):
+    start = head(".nrrd", hostile_images.SHAPE[::-1])
+    verdict = judge(child, source, ".nrrd", start + bytes(range(256)) * 3)
+    assert verdict.fault == "" and "tells of compressed voxels" in verdict.said
 
 
 def packed(entries, packing):

@@ -17,6 +17,7 @@ from metassl import cli
 from metassl.inference.model import TrainedModel
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import MetaSSLError, Project, write_array, write_json
+from MetaSSLSlicerLib.Logic.Journal import journalPath, writeJournal
 
 PRODUCT = Path(__file__).parents[2] / "MetaSSLSlicer"
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml"}
@@ -246,6 +247,30 @@ def test_a_link_that_leads_out_is_refused_with_a_sentence(tmp_path, project, out
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows lets only administrators make links")
+@pytest.mark.parametrize("place", ["labels/.history", "labels", "journal"])
+def test_a_link_that_is_made_after_the_project_was_opened_is_refused_too(tmp_path, project, outside, place):
+    link(project, place, outside / "empty")
+    before = unchanged_around(tmp_path, project, outside)
+    acts = (
+        lambda: project.add_label("scan_0", (label(5), GRID)),
+        lambda: project.update_case("scan_0", seconds_spent=3.0),
+        lambda: project.new_round({"labels": {}}),
+    )
+    for act in acts:
+        with pytest.raises(MetaSSLError, match="is a link that leads out of the project"):
+            act()
+    assert unchanged_around(tmp_path, project, outside) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets only administrators make links")
+def test_no_journal_is_written_through_a_link(project, outside):
+    link(project, "journal", outside / "empty")
+    with pytest.raises(MetaSSLError, match="is a link that leads out of the project"):
+        writeJournal(journalPath(project, "scan_2"), label(5), GRID, project.labels)
+    assert list((outside / "empty").iterdir()) == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows lets only administrators make links")
 @pytest.mark.parametrize("place", ["labels/scan_0.nrrd", "cases.json", "project.json"])
 def test_a_file_that_is_a_link_is_replaced_and_its_target_stays(tmp_path, project, outside, place):
     content = (project.path / place).read_bytes()
@@ -296,7 +321,7 @@ def test_a_ranking_of_the_wrong_kind_is_named(tmp_path, project, capsys):
     write_json(found.ranking_path, {"cases": [{"case": ["scan_2"], "score": 1.0}]})
     page = ["--no-pictures", "--out", str(tmp_path / "page.html")]
     assert cli.main(["report", str(project.path), *page]) == 2
-    assert "ranking.json; run `metassl rank`" in capsys.readouterr().err
+    assert "ranking.json is of the wrong kind; run `metassl rank`" in capsys.readouterr().err
 
 
 def test_a_terminal_does_not_obey_what_a_project_says(project, capsys):

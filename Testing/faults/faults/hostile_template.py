@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from metassl.evaluation.dice_model import MeasuredCase, fit_dice_model
@@ -23,7 +26,21 @@ CONFIG = {"host": "cps", "loss": "metassl", "device": "cpu", "seed": 0, "minutes
 
 
 def template(folder: Path) -> Path:
-    """Five cases: one labelled, one for validation, one corrected after the first round, two predicted."""
+    """Five cases: one labelled, one for validation, one corrected after the first round, two predicted.
+
+    A copy of one that is made once; they share their images.
+    """
+    return Path(shutil.copytree(Path(_made().name) / "template", folder / "template"))
+
+
+@cache
+def _made() -> TemporaryDirectory:
+    made = TemporaryDirectory(prefix="metassl-template-")
+    _make(Path(made.name))
+    return made
+
+
+def _make(folder: Path) -> None:
     project, _ = new_project(folder / "template", write_images(folder / "images", 5), labelled=2)
     project.update_case(VALIDATION, split="validation")
     threads = torch.get_num_threads()
@@ -35,7 +52,6 @@ def template(folder: Path) -> Path:
     JobRecord.of(1 << 22).write(second.job_path)
     dead = {"pid": 1 << 22, "process_started": "x", "host": host_name(), "since": now(), "purpose": "round 0002"}
     write_json(TrainingLock(project.path).path, dead)
-    return project.path
 
 
 def _trained(project: Project, parent: Round | None) -> Round:
