@@ -20,7 +20,8 @@ LABELS = [LabelDefinition(2, "Front", "#AA0102"), LabelDefinition(5, "Back", "#0
 STRAIGHT = (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0)
 C, S = np.cos(0.2), np.sin(0.2)
 OBLIQUE = (C, -S * C, S * S, S, C * C, -C * S, 0.0, S, C)
-SUMMARY = {"voxels": {"UC": 1, "US": 0, "DC": 0, "DS": 0}, "error_rates": {"UC": 0.01, "US": 0.2, "DC": 0.3, "DS": None}}
+VOXELS = {"UC": 1, "US": 0, "DC": 0, "DS": 0}
+SUMMARY = {"voxels": VOXELS, "error_rates": {"UC": 0.01, "US": 0.2, "DC": 0.3, "DS": None}}
 
 
 def gridOf(direction=OBLIQUE, shape=SHAPE):

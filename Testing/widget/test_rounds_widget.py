@@ -40,7 +40,8 @@ def train(project, dice: float, prediction: np.ndarray, geometry, labels: int = 
     write_array(paths.segmentation, prediction, geometry)
     write_array(paths.regions, regions, geometry)
     write_array(paths.uncertainty, np.zeros(prediction.shape, np.float32), geometry)
-    write_json(paths.summary, {"case": "case_3", "doubt": {"US": 0.1, "DC": 0.1, "DS": 0.1}, "voxels": {"UC": 9, "US": 1, "DC": 1, "DS": 1}})
+    voxels = {"UC": 9, "US": 1, "DC": 1, "DS": 1}
+    write_json(paths.summary, {"case": "case_3", "doubt": {"US": 0.1, "DC": 0.1, "DS": 0.1}, "voxels": voxels})
     begun = (datetime.now(UTC) - timedelta(seconds=242)).isoformat()
     started = {"seq": 1, "time": begun, "event": "started", "device": "cuda", "device_name": device}
     found.events_path.write_text(json.dumps(started) + "\n")
