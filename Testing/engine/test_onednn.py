@@ -6,27 +6,14 @@ import time
 
 import pytest
 import torch
-from metassl.data.plan import Plan
 from metassl.networks.device import autocast
 from metassl.networks.onednn import OneDNN, onednn_helps
 from metassl.networks.unet import build_network
+from tiny_plan import tiny_plan
 
 pytestmark = pytest.mark.skipif(not onednn_helps(), reason="torch has no oneDNN for this CPU")
 
-PLAN = Plan(
-    axes="patient",
-    spacing_zyx=(1.0, 1.0, 1.0),
-    source_spacing_zyx=(1.0, 1.0, 1.0),
-    patch_zyx=(40, 56, 40),
-    batch=(1, 1),
-    intensity=({"scheme": "robust_zscore"},),
-    filters=(16, 32, 64),
-    kernels=((3, 3, 3),) * 3,
-    strides=((2, 2, 2),) * 3,
-    in_channels=1,
-    classes=3,
-    precision="fp32",
-)
+PLAN = tiny_plan(patch_zyx=(40, 56, 40), filters=(16, 32, 64), strides=((2, 2, 2),) * 3)
 
 
 def gradients(network, images) -> list[torch.Tensor]:

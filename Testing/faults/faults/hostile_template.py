@@ -79,7 +79,7 @@ def _events_of_a_longer_life(tell: Callable[..., object]) -> None:
 
 def _measured_on_many(found: Round) -> None:
     """As if there had been enough cases for a model of the Dice."""
-    path = found.path / "error_rates.json"
+    path = found.error_rates_path
     figures = json.loads(found.prediction(SOUND).summary.read_text("utf-8"))["dice_features"]
     names = list(figures)
     cases = [
