@@ -62,6 +62,9 @@ CHOICES = ("choose one of", "use auto, cpu")
 OPENED = ("project.json", "cases.json")
 NO_JSON = ("image.npy", "label")
 
+CPU_SECONDS = 4.0
+"""Of opening, predicting and training; the last two take one second, the first time two."""
+
 COMMANDS = (
     ("status",),
     ("status", "--json"),
