@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 
@@ -191,6 +192,28 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_fails_in_the_users_words(pro
     assert not found.last_checkpoint_path.exists(), "no torn checkpoint is left"
     again = start_training(project, iterations=5, device="cpu")
     assert wait(again).state == "finished", again.log_path.read_text()
+
+
+LEAVES_SLOWLY = """
+import sys, time
+from pathlib import Path
+from metassl.jobs.lock import TrainingLock
+lock = TrainingLock(Path(sys.argv[1]))
+lock.acquire("round 0001")
+print("held", flush=True)
+time.sleep(1)
+lock.release()
+"""
+
+
+def test_a_job_that_has_said_its_last_word_is_waited_for_by_the_next(project):
+    assert wait(start_training(project, iterations=3, device="cpu")).state == "finished"
+    argv = [sys.executable, "-c", LEAVES_SLOWLY, str(project.path)]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as leaving:
+        assert leaving.stdout.readline() == "held\n"
+        found = start_training(project, iterations=3, device="cpu")
+    status = wait(found)
+    assert (found.number, status.state) == (2, "finished"), found.log_path.read_text()
 
 
 def test_a_project_without_labels_says_what_to_do(tmp_path):

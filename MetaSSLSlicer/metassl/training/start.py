@@ -66,7 +66,7 @@ def launch_round(project: Project, choose: Callable[[], Round], launcher: str = 
     Raises BusyError when the project is being trained.
     """
     lock = TrainingLock(project.path)
-    lock.acquire("training")
+    lock.acquire("training", wait_s=LEAVING_SECONDS if _is_leaving(project, lock) else 0.0)
     try:
         found = choose()
         former = JobRecord.read(found.job_path)
@@ -78,6 +78,18 @@ def launch_round(project: Project, choose: Callable[[], Round], launcher: str = 
         lock.release()
         raise
     return found
+
+
+def purpose_of(found: Round) -> str:
+    """What the lock of a project is held for while this round is trained."""
+    return f"round {found.number:04d}"
+
+
+def _is_leaving(project: Project, lock: TrainingLock) -> bool:
+    """Whether a job holds the lock that has said its last word: it gives it up in a moment."""
+    holder = lock.busy()
+    held = [found for found in project.rounds() if holder and holder.purpose == purpose_of(found)]
+    return any(job_status(found).is_over for found in held)
 
 
 def _resumable(project: Project) -> Round | None:
