@@ -210,3 +210,13 @@ def test_a_damaged_job_record_is_named(tmp_path, change):
 
 def test_a_job_record_without_a_file_is_none(tmp_path):
     assert JobRecord.read(tmp_path / "job.json") is None
+
+
+def test_a_process_that_nothing_tells_to_be_the_worker_is_not_killed(a_round):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        replace(JobRecord.of(other.pid), process_started="unknown").write(a_round.job_path)
+        with pytest.raises(ProjectError, match=f"process {other.pid}.*job.json.*end it yourself"):
+            LocalLauncher().stop_now(a_round)
+        assert other.poll() is None
+        other.stdin.close()
+    assert other.returncode == 1, "it ended of its own accord, at the end of its input"

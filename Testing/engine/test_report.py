@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from metassl.evaluation.report.markup import tag
+from metassl.evaluation.stored import read_evaluation
 from metassl.jobs.events import EventWriter
-from metassl.project import MetaSSLError, Project, Round, write_json
+from metassl.project import MetaSSLError, Project, ProjectError, Round, write_json
 from metassl.selection import rank
 from reported_project import GRID, build_evaluation, build_project, build_round, report_step, volume, written
 
@@ -136,11 +137,22 @@ def test_a_case_labelled_since_it_was_ranked_is_not_waiting_any_more(project, fo
     assert "1 corrected" in after.text
 
 
-def test_what_is_no_evaluation_is_refused_in_one_line(project, found):
-    for wrong in ({"dice": 1}, {"n_cases": 1, "failed": {}}, {"schema_version": 1}):
-        with pytest.raises(MetaSSLError, match="not an evaluation") as error:
-            written(project, found, wrong)
-        assert "\n" not in str(error.value)
+@pytest.mark.parametrize("wrong", [{"dice": 1}, {"n_cases": 1, "failed": {}}, {"schema_version": 1}, {"n_cases": -1}])
+def test_what_is_no_evaluation_is_refused_in_one_line(tmp_path, wrong):
+    write_json(tmp_path / "other.json", wrong)
+    with pytest.raises(ProjectError, match="evaluation.*other.json") as error:
+        read_evaluation(tmp_path / "other.json")
+    assert "\n" not in str(error.value)
+
+
+def test_an_evaluation_that_lacks_a_figure_of_a_label_is_damaged(project, found, tmp_path):
+    evaluation = build_evaluation(project, found)
+    write_json(tmp_path / "whole.json", evaluation)
+    assert read_evaluation(tmp_path / "whole.json")["dice"] == evaluation["dice"]
+    del evaluation["hd95_mm"]["per_class"]["Anterior"]
+    write_json(tmp_path / "torn.json", evaluation)
+    with pytest.raises(ProjectError, match="damaged.*torn.json"):
+        read_evaluation(tmp_path / "torn.json")
 
 
 def test_an_evaluation_of_no_case_is_as_none(project, found):

@@ -9,7 +9,8 @@ from typing import Any
 
 from metassl.evaluation.evaluate import EvaluationItem, evaluate
 from metassl.evaluation.pairs import truth_files
-from metassl.project import Project, ProjectError, Round, read_json, write_json
+from metassl.evaluation.stored import read_evaluation
+from metassl.project import Project, ProjectError, Round, write_json
 
 from .bar import ProgressBar
 from .console import Console, listing
@@ -107,7 +108,7 @@ def stored_path(found: Round) -> Path:
 def stored_evaluation(found: Round) -> dict[str, Any] | None:
     """The last evaluation of a round, or None when it was not measured yet."""
     path = stored_path(found)
-    return read_json(path, "the evaluation") if path.is_file() else None
+    return read_evaluation(path) if path.is_file() else None
 
 
 def _own_validation(project: Project, group: str | None) -> Choice:

@@ -28,15 +28,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.evaluation.report import write_report
+    from metassl.evaluation.stored import read_evaluation
     from metassl.inference.predict import model_round
-    from metassl.project import Project, read_json
+    from metassl.project import Project
 
     from .measuring import stored_evaluation
 
     project = Project.open(arguments.project)
     found = model_round(project)
     if arguments.evaluation is not None:
-        evaluation = read_json(arguments.evaluation, "the evaluation")
+        evaluation = read_evaluation(arguments.evaluation)
     else:
         evaluation = stored_evaluation(found)
     out = arguments.out or found.path / "report.html"

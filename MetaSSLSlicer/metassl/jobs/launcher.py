@@ -14,7 +14,7 @@ from ..project.errors import ProjectError
 from ..project.files import write_text, writing
 from ..project.rounds import Round
 from .events import last_number
-from .process import kill
+from .process import UNKNOWN, kill, process_started
 from .record import JobRecord
 
 ENGINE_ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +87,8 @@ class LocalLauncher:
     def stop_now(self, round: Round) -> bool:
         """Kill the worker of `round`; returns whether there was one.
 
-        The last checkpoint stays. Raises ProjectError when the worker is on another machine.
+        The last checkpoint stays. Raises ProjectError when the worker is on another machine, or when nothing tells
+        that the process is the worker.
         """
         record = JobRecord.read(round.job_path)
         if record is not None and not record.is_local:
@@ -96,6 +97,11 @@ class LocalLauncher:
             )
         if record is None or not record.alive():
             return False
+        if UNKNOWN in (record.process_started, process_started(record.pid)):
+            raise ProjectError(
+                f"nothing tells whether the process {record.pid}, which {round.job_path} names, is the training or "
+                "another program: look at it, and end it yourself"
+            )
         try:
             kill(record.pid)
         except OSError as error:

@@ -34,6 +34,7 @@ PLACES = {
     "inputs.json": "rounds/0002/inputs.json",
     "labelled.json": "rounds/0002/labelled.json",
     "error_rates.json": "rounds/0002/error_rates.json",
+    "evaluation.json": "rounds/0002/evaluation.json",
     "ranking.json": "rounds/0002/ranking.json",
     "former ranking.json": "rounds/0001/ranking.json",
     "summary.json": f"rounds/0002/predictions/{SOUND}/summary.json",

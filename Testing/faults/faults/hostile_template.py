@@ -10,7 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from metassl.commands.measuring import stored_path
 from metassl.evaluation.dice_model import MeasuredCase, fit_dice_model
+from metassl.evaluation.evaluate import EvaluationItem, evaluate
 from metassl.jobs import EventWriter, JobRecord, TrainingLock
 from metassl.jobs.process import host_name
 from metassl.project import Project, Round, new_project, write_json
@@ -49,6 +51,10 @@ def _make(folder: Path) -> None:
     second = _trained(project, first)
     torch.set_num_threads(threads)
     _measured_on_many(second)
+    measured = evaluate(
+        [EvaluationItem(SOUND, second.prediction(SOUND), project.accepted_label(LABELLED))], project.labels
+    )
+    write_json(stored_path(second), measured)
     JobRecord.of(1 << 22).write(second.job_path)
     dead = {"pid": 1 << 22, "process_started": "x", "host": host_name(), "since": now(), "purpose": "round 0002"}
     write_json(TrainingLock(project.path).path, dead)

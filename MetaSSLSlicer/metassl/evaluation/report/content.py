@@ -9,13 +9,12 @@ from typing import Any
 from metassl.jobs.events import read_events
 from metassl.jobs.status import JobStatus, job_status
 from metassl.project.cases import Case
-from metassl.project.errors import MetaSSLError, ProjectError
+from metassl.project.errors import MetaSSLError
 from metassl.project.project import Project
 from metassl.project.round_files import read_error_rates, read_ranking, read_summary
 from metassl.project.rounds import Round
 
 from ..region_errors import REGIONS
-from ..table import format_table
 from .words import count
 
 _MEASURED_ON = {"validation_cases": "validation case", "corrected_cases": "reviewed case"}
@@ -83,7 +82,7 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
         ranking=ranking["cases"],
         strategy=str(ranking.get("strategy", "")),
         summaries=_summaries(found),
-        evaluation=_checked(evaluation),
+        evaluation=evaluation if evaluation and evaluation["n_cases"] else None,
         rounds=[(one, job_status(one)) for one in project.rounds() if one.number <= found.number],
     )
     content.measured, content.measured_from = _measured(found)
@@ -102,19 +101,6 @@ def _summaries(found: Round) -> dict[str, dict[str, Any]]:
         if summary.get("voxels") is not None:
             summaries[case_id] = summary
     return summaries
-
-
-def _checked(evaluation: dict[str, Any] | None) -> dict[str, Any] | None:
-    if evaluation is None or not evaluation.get("n_cases", 1):
-        return None
-    try:
-        format_table(evaluation)  # reads all that the page needs
-        any(row["dice"] for row in evaluation["cases"].values())
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise ProjectError(
-            f"this is not an evaluation ({error!r}): give what `metassl evaluate --json` wrote"
-        ) from error
-    return evaluation
 
 
 def _measured(found: Round) -> tuple[dict[str, Any] | None, str]:

@@ -1,0 +1,65 @@
+"""An evaluation that is read back from a file: what the report relies on is checked once, here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from metassl.project.errors import ProjectError
+from metassl.project.files import read_json
+from metassl.project.kinds import Kind, by_name, list_of, maybe, number, share, text, texts, whole, whole_of
+
+from .region_errors import REGIONS
+
+_figure, _part = maybe(number), maybe(share)
+_interval = list_of(_figure, 2)
+_over_cases = whole_of(
+    mean=_figure, interval=_interval, per_class=by_name(_figure), per_class_interval=by_name(_interval)
+)
+_parts = dict.fromkeys(("error_rate", "share_of_volume", "share_of_errors"), _part)
+_counted = {"voxels": whole, "errors": whole, **_parts}
+_region = whole_of(**_counted, error_rate_interval=_interval)
+_found: dict[str, Kind] = {**dict.fromkeys(("auroc", "auprc", "ece"), _figure), "auroc_interval": _interval}
+_in_band: dict[str, Kind] = {**_found, "errors_in_most_doubtful": by_name(_part)}
+_structure = whole_of(dice=_part, hd95_mm=_figure)
+_case = whole_of(dice=_part, labels=by_name(_structure), missed=texts, invented=texts, errors_flagged=_part)
+
+_KINDS: dict[str, Kind] = {
+    "n_cases": whole,
+    "labels": texts,
+    "failed": by_name(text),
+    **dict.fromkeys(("dice", "hd95_mm", "assd_mm"), _over_cases),
+    **dict.fromkeys(("missed", "invented"), by_name(whole)),
+    "regions": whole_of(**dict.fromkeys(REGIONS.values(), _region)),
+    "flagged": whole_of(**_counted),
+    "uncertainty": whole_of(
+        **_found,
+        voxels=whole,
+        reliability=list_of(whole_of(uncertainty=share, error_rate=share, voxels=whole)),
+    ),
+    "band": whole_of(within_voxels=whole, **_in_band, error_probability=maybe(whole_of(**_in_band))),
+    "cases": by_name(_case),
+}
+_OPTIONAL: dict[str, Kind] = {
+    "group": text,
+    "predicted_dice": whole_of(
+        **dict.fromkeys(("spearman", "mean_error"), _figure),
+        **{"cases": whole, "spearman_interval": _interval, "level": share, "coverage": share},
+    ),
+}
+
+
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """What `evaluate` returned, from a file. ProjectError, which names the file, when it holds something else."""
+    remedy = "measure again with `metassl evaluate`"
+    found = read_json(path, "the evaluation", {**_KINDS, **_OPTIONAL}, remedy)
+    if missing := [name for name in _KINDS if found.get(name) is None]:
+        raise ProjectError(f"{path} is not an evaluation: it has no {missing[0]!r}; {remedy}")
+    names = set(found["labels"])
+    tables = [
+        found[metric][key] for metric in ("dice", "hd95_mm", "assd_mm") for key in ("per_class", "per_class_interval")
+    ]
+    tables += [found["missed"], found["invented"], *(case["labels"] for case in found["cases"].values())]
+    if not all(names <= table.keys() for table in tables):
+        raise ProjectError(f"the evaluation is damaged: {path} has no figures for some of its labels; {remedy}")
+    return found
