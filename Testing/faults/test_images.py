@@ -3,6 +3,7 @@
 import pytest
 from faults import images
 from faults.sample_project import make_project, write_images
+from metassl.training.inputs import InputReader
 
 
 @pytest.fixture
@@ -35,3 +36,18 @@ def test_a_project_of_a_former_version_knows_no_hashes_and_is_trained_on_as_befo
     project.update_case("scan_0", image_hashes=[])
     images.replaced(project.image_paths("scan_0")[0], 51)
     assert images.prepare(project, project.new_round(images._record(project))) == {}
+
+
+def test_a_label_that_another_program_changed_is_told_and_the_accepted_one_is_trained_on(project):
+    path = project.label_path("scan_0")
+    images.write_array(path, images.label(9), images.GRID)
+    accepted = project.read_label("scan_0")[0]
+    told = []
+    found = project.new_round(images._record(project))
+    reader = InputReader(project, found, lambda event, **fields: told.append(fields["message"]))
+    prepared = {case.id: case.label for case in reader.prepare(images.PLAN, lambda done, total: None).labelled}
+    assert (prepared["scan_0"] == accepted).all()
+    (warning,) = told
+    assert warning.startswith(f"case scan_0: another program has changed {path}")
+    (said,) = images.readCase(project, "scan_0").warnings
+    assert "case scan_0" in said and str(path) in said

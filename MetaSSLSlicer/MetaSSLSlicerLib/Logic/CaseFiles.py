@@ -98,6 +98,9 @@ def readCase(project: Project, caseId: str) -> CaseData:
             refuse_replaced(caseId, paths, data.imageHashes, case.image_hashes)
         except ImageError as error:
             data.warnings.append(str(error))
+        if edited := project.outside_edit(caseId):
+            text = _("case {case}: another program has changed {path}; you see the label as it was accepted")
+            data.warnings.append(text.format(case=caseId, path=edited))
     if found is not None:
         data.prediction = _tried(data, lambda: _prediction(found, [each.result() for each in maps], geometry, caseId))
         if data.prediction is not None:

@@ -24,9 +24,11 @@ from .images import Geometry, read_geometry, read_labels, write_array
 from .inside import refuse_links_out
 from .labels import LabelDefinition
 from .making import making_project
+from .outside_edits import is_outside_edit, keep_outside_edit
 from .rounds import PredictionPaths, Round, list_rounds, make_round, round_path
 from .settings import checked_settings
 
+_HISTORY = Path("labels", ".history")
 _WAITING = ("unlabelled", "predicted", "rejected")
 
 
@@ -202,7 +204,8 @@ class Project:
         the project, nothing is annotated, or no structure is (unless `allow_empty`). ImageError
         when the image is not the one of the hashes `drawn_on`, where these are given. `former`:
         the version that the annotator knew of, None for no label; ChangedError when somebody else
-        has made another one the label since. Former versions stay in labels/.history.
+        has made another one the label since. Former versions stay in labels/.history, and so does what another
+        program wrote to the case's file in labels/.
         """
         if state not in LABELLED_STATES:
             raise ProjectError(f"an annotation makes a case {', '.join(LABELLED_STATES)}; {state}?")
@@ -233,7 +236,9 @@ class Project:
             case = _known(cases, case_id, self.path)
             if version != case.label_version:
                 annotations.refuse_changed(case, former)
-            atomic_write(self.label_path(case_id), lambda to: _copy(kept, to))
+            copy = self.label_path(case_id)
+            keep_outside_edit(copy, kept.parent, case_id)
+            atomic_write(copy, lambda to: _copy(kept, to))
             cases[case_id] = replace(case, state=state, label_version=version, image_hashes=hashes, updated=now())
         return version
 
@@ -246,6 +251,11 @@ class Project:
         version = self.case(case_id).label_version
         kept = None if version is None else self._history_path(case_id, version)
         return kept if kept is not None and kept.is_file() else self.label_path(case_id)
+
+    def outside_edit(self, case_id: str) -> Path | None:
+        """The case's file in labels/ if another program has changed it: not the label until it is accepted."""
+        copy = self.label_path(case_id)
+        return copy if is_outside_edit(copy, self.path / _HISTORY, case_id) else None
 
     def read_label(self, case_id: str, version: str | None = None) -> tuple[np.ndarray, Geometry]:
         """The accepted annotation (uint8 (z, y, x), geometry), or a former `version` of it.
@@ -321,7 +331,7 @@ class Project:
 
     def _history_path(self, case_id: str, version: str) -> Path:
         name = annotations.history_name(check_case_id(case_id), version)
-        return self.path / "labels" / ".history" / name
+        return self.path / _HISTORY / name
 
     def _portable(self, image: str) -> str:
         path = Path(os.path.normpath(self.path / image))

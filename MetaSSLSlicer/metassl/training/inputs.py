@@ -79,6 +79,7 @@ class InputReader:
         for index, (case_id, version, into) in enumerate(wanted):
             try:
                 into.append(self._prepared(case_id, version, plan, known))
+                self._tell_of_outside_edit(case_id, version)
             except MetaSSLError as error:
                 self.report_failure(case_id, error)
             progress(index + 1, len(wanted))
@@ -86,6 +87,15 @@ class InputReader:
         if not inputs.labelled:
             raise MetaSSLError("no labelled case could be read; see the failed cases above")
         return inputs
+
+    def _tell_of_outside_edit(self, case_id: str, version: str | None) -> None:
+        if version is not None and (edited := self.project.outside_edit(case_id)):
+            taken_in = f"metassl label {self.project.path} {case_id} {edited}"
+            message = (
+                f"case {case_id}: another program has changed {edited}; it is trained on as it was accepted. To take "
+                f"the change in: {taken_in}"
+            )
+            self.emit("warning", message=message)
 
     def report_failure(self, case_id: str, error: Exception) -> None:
         case = self.project.cases.get(case_id)  # a record may name one that is not there

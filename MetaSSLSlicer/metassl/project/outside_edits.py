@@ -1,0 +1,32 @@
+"""labels/CASE.nrrd is a copy of the accepted annotation, for other programs: is it still, and if not, keep theirs."""
+
+from __future__ import annotations
+
+import filecmp
+import shutil
+from pathlib import Path
+
+from .annotations import history_name, version_of
+from .errors import MetaSSLError
+from .files import atomic_write, sha256_of
+from .images import read_labels
+
+
+def is_outside_edit(copy: Path, history: Path, case_id: str) -> bool:
+    """Whether `copy` is there and holds an annotation, readable or not, that the folder `history` does not."""
+    if not copy.is_file():
+        return False
+    try:
+        known = (path for path in history.glob("*.nrrd") if path.name.startswith(f"{case_id}."))
+        if any(filecmp.cmp(copy, path, shallow=False) for path in known):
+            return False
+        return not (history / history_name(case_id, version_of(*read_labels(copy, case_id)))).is_file()
+    except (MetaSSLError, OSError):
+        return True
+
+
+def keep_outside_edit(copy: Path, history: Path, case_id: str) -> None:
+    """Before `copy` is written over: what another program made of it goes to CASE.outside-HASH.nrrd in `history`."""
+    if is_outside_edit(copy, history, case_id):
+        kept = history / f"{case_id}.outside-{sha256_of(copy)[:16]}.nrrd"
+        atomic_write(kept, lambda to: shutil.copyfile(copy, to))
