@@ -13,7 +13,7 @@ from metassl.experiments.benchmark.outcome import write_outcome
 from metassl.experiments.benchmark.plan import Run, planned
 from metassl.experiments.benchmark.settings import Settings, chosen_counts, chosen_hosts, chosen_losses
 from metassl.experiments.benchmark.summary import Paired, Summary
-from metassl.experiments.benchmark.table import main_rows, map_rows, noisy_rows, structure_rows
+from metassl.experiments.benchmark.table import gain_rows, main_rows, map_rows, noisy_rows, structure_rows
 from metassl.jobs.hosts_catalog import SEMI_SUPERVISED
 from metassl.project import MetaSSLError, write_json
 
@@ -48,6 +48,10 @@ def run(host, loss, labelled, seed, dice, noisy=None, best=None, seconds=90.0) -
         "last": {**measures(dice), "cases": {}, **maps},
         "best": None if best is None else {"step": 5, **measures(best)},
     }
+
+
+def measures_at(dice: float, distance: float) -> dict:
+    return {"last": {**run("", "", 0, 0, dice)["last"], **measures(dice, distance)}}
 
 
 @pytest.fixture
@@ -85,6 +89,20 @@ def test_the_main_table(content):
     assert ceiling[:4] == ["all 10", "supervised", "plain (ceiling)", "0.840 ± 0.040"] and ceiling[-2] == "100.0 %"
 
 
+def test_what_metassl_changes_host_by_host_and_over_all(content):
+    content["settings"]["hosts"] = ["cps", "mt"]
+    content["runs"] += [{**run("mt", "plain", 3, 0, 0.70), **measures_at(0.70, 4.0)}]
+    content["runs"] += [{**run("mt", "metassl", 3, 0, 0.64), **measures_at(0.64, 3.0)}]
+    heads, cps, mt, both = gain_rows(Summary(content))
+    assert heads[2:6] == ["Dice", "better", "HD95 mm", "better"]
+    assert cps[:6] == ["3", "cps", "+0.020 ± 0.010", "2 of 2", "+0.00 ± 0.00", "0 of 2"]
+    assert mt[:6] == ["3", "mt", "-0.060", "0 of 1", "-1.00", "1 of 1"]
+    # 0.03, 0.01, -0.06: mean -0.0067, sd 0.0473; 0, 0, -1: mean -0.33, sd 0.577
+    assert both[:6] == ["3", "all", "-0.007 ± 0.027", "2 of 3", "-0.33 ± 0.33", "1 of 3"]
+    content["runs"] = [each for each in content["runs"] if each["loss"] == "plain"]
+    assert gain_rows(Summary(content)) == []
+
+
 def test_what_wrong_annotations_cost_is_paired_by_seed(content):
     _, plain, metassl = noisy_rows(Summary(content))
     # lost 0.10 and 0.04: mean 0.07, sd 0.0424, standard error 0.03
@@ -109,7 +127,7 @@ def test_the_map_of_the_last_models(content):
 
 def test_differences_without_a_common_seed_are_not_made_up():
     assert Paired.of({0: 0.5}, {1: 0.5}) is None and Paired.of({0: math.nan}, {0: 0.5}) is None
-    assert Paired.of({0: 0.5, 1: math.nan}, {0: 0.4, 1: 0.4}) == Paired(pytest.approx(0.1), None, 1)
+    assert Paired.of({0: 0.5, 1: math.nan}, {0: 0.4, 1: 0.4}) == Paired(pytest.approx(0.1), None, 1, 1, 0)
 
 
 def test_page_and_plot_come_from_the_results_file_alone(content, tmp_path, capsys):
@@ -118,7 +136,8 @@ def test_page_and_plot_come_from_the_results_file_alone(content, tmp_path, capsy
     assert main(["benchmark", "--table", "--out", str(out), "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     metassl = next(row for row in rows if row["loss"] == "metassl" and row["noisy"] is None)
-    assert metassl["metassl_minus_plain"] == {"mean": pytest.approx(0.02), "error": pytest.approx(0.01), "pairs": 2}
+    found = {"mean": pytest.approx(0.02), "error": pytest.approx(0.01), "pairs": 2, "above": 2, "below": 0}
+    assert metassl["metassl_minus_plain"] == found
     page = out.with_suffix(".md").read_text("utf-8")
     assert "| 3 | cps | metassl | 0.740 ± 0.014 | - |" in page and "(results.svg)" in page and "2 minutes" in page
     first = (page, out.with_suffix(".svg").read_text("utf-8"))

@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.experiments.benchmark.outcome import as_json, write_outcome
     from metassl.experiments.benchmark.summary import known_seeds
-    from metassl.experiments.benchmark.table import main_rows, noisy_rows, structure_rows
+    from metassl.experiments.benchmark.table import gain_rows, main_rows, noisy_rows, structure_rows
 
     out = results_file(arguments)
     failed = {} if arguments.table else _benchmark(arguments, console)
@@ -66,9 +66,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.table(main_rows(summary))
     console.say()
     console.table(structure_rows(summary))
-    if summary.noisy:
-        console.say()
-        console.table(noisy_rows(summary))
+    for rows in (gain_rows(summary), noisy_rows(summary)):
+        if rows:
+            console.say()
+            console.table(rows)
     console.say(f"\nsee {out.with_suffix('.md')} and {out.with_suffix('.svg')}")
     console.result({"rows": as_json(summary), "results": out, "failed": failed})
     return 1 if failed else 0

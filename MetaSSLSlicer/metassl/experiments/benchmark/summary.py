@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,21 +18,24 @@ LOSS_ORDER = ("plain", "metassl")
 
 @dataclass(frozen=True)
 class Paired:
-    """Mean and standard error (None with a single pair) of differences that are paired by seed."""
+    """Mean and standard error (None with a single pair) of differences that are paired; how many are above 0, below."""
 
     mean: float
     error: float | None
     pairs: int
+    above: int
+    below: int
 
     @staticmethod
-    def of(first: dict[int, float], second: dict[int, float]) -> Paired | None:
-        """first - second, both {seed: value}; None when they share no seed."""
+    def of(first: Mapping[Any, float], second: Mapping[Any, float]) -> Paired | None:
+        """first - second, both {seed, or what else pairs them: value}; None when they have none in common."""
         both = [first[seed] - second[seed] for seed in sorted(first.keys() & second.keys())]
         both = [value for value in both if not math.isnan(value)]
         if not both:
             return None
         error = float(np.std(both, ddof=1) / math.sqrt(len(both))) if len(both) > 1 else None
-        return Paired(float(np.mean(both)), error, len(both))
+        above, below = sum(value > 0 for value in both), sum(value < 0 for value in both)
+        return Paired(float(np.mean(both)), error, len(both), above, below)
 
 
 class Row:
@@ -108,12 +111,17 @@ class Summary:
         """Numbers of labelled cases, without the ceiling's."""
         return sorted({row.labelled for row in self.rows if row.role != "ceiling"})
 
-    def gain(self, row: Row, model: str = "last") -> Paired | None:
-        """Of a row with MetaSSL: its Dice less that of the plain loss."""
-        plain = self.find(row.host, "plain", row.labelled)
-        if row.loss != "metassl" or plain is None:
-            return None
-        return Paired.of(row.by_seed(model, "dice"), plain.by_seed(model, "dice"))
+    def gain(self, *rows: Row, metric: str = "dice") -> Paired | None:
+        """Of rows with MetaSSL: their figure less that of the plain loss, paired by host and seed."""
+        own: dict[tuple, float] = {}
+        plain: dict[tuple, float] = {}
+        for row in rows:
+            base = self.find(row.host, "plain", row.labelled)
+            for side, each in ((own, row), (plain, base)):
+                if row.loss == "metassl" and each is not None:
+                    values = each.by_seed("last", metric)
+                    side.update({(row.host, row.labelled, seed): value for seed, value in values.items()})
+        return Paired.of(own, plain)
 
     def of_ceiling(self, row: Row, model: str = "last") -> float | None:
         """The share of the ceiling's mean Dice, over the seeds that both have."""

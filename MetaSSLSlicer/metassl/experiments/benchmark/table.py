@@ -28,6 +28,21 @@ def main_rows(summary: Summary) -> list[list[str]]:
     return [[*heads, "minutes", "of ceiling", "metassl - plain"], *body]
 
 
+def gain_rows(summary: Summary) -> list[list[str]]:
+    """What MetaSSL changes, host by host and over all of them; empty where no host was run with both losses."""
+    body = []
+    for labelled in summary.counts:
+        rows = [row for row in summary.rows if row.labelled == labelled and summary.gain(row)]
+        for name, chosen in [(row.host, [row]) for row in rows] + ([("all", rows)] if len(rows) > 1 else []):
+            cells = [str(labelled), name]
+            for metric, _, digits in METRICS:
+                found = summary.gain(*chosen, metric=metric)
+                cells += [paired(found, digits), _better(found, rises=metric == "dice")]
+            body.append(cells)
+    heads = ["labelled", "host", *(head for _, title, _ in METRICS for head in (title, "better"))]
+    return [heads, *body] if body else []
+
+
 def structure_rows(summary: Summary) -> list[list[str]]:
     """Every structure for itself."""
     heads = ["labelled", "host", "loss", "structure", "Dice", "best Dice", "HD95 mm", "best", "ASSD mm", "best"]
@@ -80,12 +95,16 @@ def noisy_rows(summary: Summary) -> list[list[str]]:
     ]
 
 
-def paired(found: Paired | None) -> str:
+def paired(found: Paired | None, digits: int = 3) -> str:
     """ "+0.012 ± 0.004": with the standard error."""
     if found is None:
         return ""
-    error = "" if found.error is None else f" ± {found.error:.3f}"
-    return f"{found.mean:+.3f}{error}"
+    error = "" if found.error is None else f" ± {found.error:.{digits}f}"
+    return f"{found.mean:+.{digits}f}{error}"
+
+
+def _better(found: Paired | None, rises: bool) -> str:
+    return "" if found is None else f"{found.above if rises else found.below} of {found.pairs}"
 
 
 def markdown(content: dict[str, Any], summary: Summary, plot: str) -> str:
@@ -111,6 +130,17 @@ def markdown(content: dict[str, Any], summary: Summary, plot: str) -> str:
         f"![Dice of every host]({plot})",
         "",
     ]
+    gains = gain_rows(summary)
+    if gains:
+        lines += [
+            "## What MetaSSL changes",
+            "",
+            "Against the same host with the plain loss, last checkpoints, paired by host and seed, ± standard error; "
+            "in how many of the pairs it is better.",
+            "",
+            *markdown_table(gains, 2),
+            "",
+        ]
     noisy = noisy_rows(summary)
     if noisy:
         lines += [
