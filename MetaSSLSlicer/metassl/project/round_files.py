@@ -72,7 +72,7 @@ def read_summary(path: Path, case_id: str) -> dict[str, Any]:
 
 def read_error_rates(found: Round) -> dict[str, Any] | None:
     """What was measured of the round's model; None before that. Raises ProjectError."""
-    return _optional(found.error_rates_path, "the measured error rates", _ERROR_RATES, "train a new round")
+    return _optional(found.error_rates_path, "the table of error rates", _ERROR_RATES, "train a new round")
 
 
 def read_ranking(found: Round) -> dict[str, Any]:
@@ -84,13 +84,13 @@ def read_ranking(found: Round) -> dict[str, Any]:
 
 def read_labelled_cases(found: Round) -> dict[str, Any] | None:
     """What is known of the labelled cases, by case; None where a round did not write it. Raises ProjectError."""
-    document = _optional(found.labelled_path, "the labelled cases", _LABELLED, "delete it")
+    document = _optional(found.labelled_path, "the list of labelled cases", _LABELLED, "delete it")
     return None if document is None else document.get("cases")
 
 
 def read_inputs(found: Round) -> dict[str, list[str]]:
     """The hashes of the images of each case that the round has read. Raises ProjectError."""
-    document = _optional(found.inputs_path, "the inputs", _INPUTS, "train a new round")
+    document = _optional(found.inputs_path, "the record of the inputs", _INPUTS, "train a new round")
     images = (document or {}).get("images") or {}
     return {case: hashes for case, hashes in images.items() if isinstance(hashes, list)}
 

@@ -7,9 +7,10 @@ import shutil
 import sys
 import tempfile
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
-from .campaigns import CAMPAIGNS, Outcome
+from .campaigns import CAMPAIGNS, Campaign, Outcome
 
 SUPPORT = Path(__file__).resolve().parents[2] / "support"
 WIDTHS = (44, 7, 6, 10)
@@ -25,19 +26,24 @@ def main(words: list[str] | None = None) -> int:
     bad = 0
     for campaign in chosen:
         folder = Path(tempfile.mkdtemp(prefix=f"faults-{campaign.module}-"))
-        try:
-            outcomes = campaign.run(options.times, folder, options.seed)
-        except Exception:
-            traceback.print_exc()
-            outcomes = [Outcome(campaign.module, 0, 1, 0, "the campaign itself broke, see above")]
-        for outcome in outcomes:
+        lost = 0
+        for outcome in _outcomes(campaign, options, folder):
             print(_line(_cells(outcome)), flush=True)
-        if any(outcome.lost for outcome in outcomes):
+            lost += outcome.lost
+        if lost:
             bad += 1
             print(f"  its files are kept in {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
     return 1 if bad else 0
+
+
+def _outcomes(campaign: Campaign, options: argparse.Namespace, folder: Path) -> Iterator[Outcome]:
+    try:
+        yield from campaign.run(options.times, folder, options.seed)
+    except Exception:
+        traceback.print_exc()
+        yield Outcome(campaign.module, 0, 1, 0, "the campaign itself broke, see above")
 
 
 def _options(words: list[str] | None) -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -30,10 +31,10 @@ class Campaign:
     module: str
     times: int
 
-    def run(self, scale: float, folder: Path, seed: int) -> list[Outcome]:
+    def run(self, scale: float, folder: Path, seed: int) -> Iterator[Outcome]:
         """Inject in the new folder `folder`; the same seed injects the same faults. Each outcome is a line."""
         found = import_module(f".{self.module}", __package__).run(max(1, round(self.times * scale)), folder, seed)
-        return [found] if isinstance(found, Outcome) else list(found)
+        yield from [found] if isinstance(found, Outcome) else found
 
 
 CAMPAIGNS = (

@@ -33,9 +33,13 @@ class Verdict:
 
 
 class Child:
-    """Runs `probe(*arguments) -> Verdict` of modules of this package, again and again. Use it in a with block."""
+    """Runs `probe(*arguments) -> Verdict` of modules of this package, again and again. Use it in a with block.
 
-    def __init__(self) -> None:
+    core: the one that it keeps to, where the system allows that; None for all.
+    """
+
+    def __init__(self, core: int | None = None) -> None:
+        self._core = core
         self._process: Any = None
         self._pipe: Connection | None = None
 
@@ -67,7 +71,7 @@ class Child:
             sys.path.append(HERE)  # the child looks where we look
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
+        self._process = context.Process(target=_serve, args=(theirs, self._core), daemon=True)
         self._process.start()
         theirs.close()
 
@@ -79,7 +83,9 @@ class Child:
         self._process = self._pipe = None
 
 
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, core: int | None) -> None:
+    if core is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {core})
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(nowhere, descriptor)  # ITK and zlib speak for themselves

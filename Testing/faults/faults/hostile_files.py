@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
+from queue import Queue
 from random import Random
 from typing import Any
 
@@ -36,10 +39,26 @@ Maker = Callable[[Random, int], tuple[Files, Request]]
 
 
 def run(times: int, folder: Path, seed: int) -> Iterator[Outcome]:
-    """Read `times` hostile files of each kind."""
-    with Child() as child:
-        for kind in PARTS:
-            yield run_kind(kind, times, folder, seed, child)
+    """Read `times` hostile files of each kind, as many kinds side by side as there are cores."""
+    template(folder / "first")  # it trains, once for all of them
+    cores: Queue[int] = Queue()
+    for core in _cores():
+        cores.put(core)
+
+    def one(kind: str) -> Outcome:
+        core = cores.get()
+        try:
+            with Child(core) as child:
+                return run_kind(kind, times, folder, seed, child)
+        finally:
+            cores.put(core)
+
+    with ThreadPoolExecutor(cores.qsize()) as pool:
+        yield from pool.map(one, PARTS)
+
+
+def _cores() -> list[int]:
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(os.cpu_count() or 1))
 
 
 def run_kind(kind: str, times: int, folder: Path, seed: int, child: Child) -> Outcome:

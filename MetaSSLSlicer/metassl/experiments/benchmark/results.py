@@ -51,7 +51,7 @@ class Results:
 
 def read(path: Path) -> dict[str, Any]:
     """The content of a results file. MetaSSLError when it is none."""
-    content = read_json(path, "the results of the benchmark")
+    content = read_json(path, "the results file of the benchmark")
     if not {"settings", "cases", "labels", "runs"} <= content.keys():
         raise MetaSSLError(f"{path} holds no results of `metassl benchmark`")
     return content

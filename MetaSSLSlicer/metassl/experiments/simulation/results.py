@@ -51,7 +51,7 @@ class Results:
 
 def read(path: Path) -> dict[str, Any]:
     """The content of a results file. MetaSSLError when it is none."""
-    content = read_json(path, "the results of the simulation")
+    content = read_json(path, "the results file of the simulation")
     if not {"settings", "cases", "seeds"} <= content.keys():
         raise MetaSSLError(f"{path} holds no results of `metassl simulate`")
     return content
