@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -90,7 +91,7 @@ class InputReader:
 
     def _tell_of_outside_edit(self, case_id: str, version: str | None) -> None:
         if version is not None and (edited := self.project.outside_edit(case_id)):
-            taken_in = f"metassl label {self.project.path} {case_id} {edited}"
+            taken_in = shlex.join(["metassl", "label", str(self.project.path), case_id, str(edited)])
             message = (
                 f"case {case_id}: another program has changed {edited}; it is trained on as it was accepted. To take "
                 f"the change in: {taken_in}"

@@ -46,10 +46,11 @@ class Frame:
     def axes(self, x_title: str, names: Sequence[str] | None = None) -> list[Markup]:
         """`names`: what stands in the middle of 0..1, 1..2, ... on the x axis, instead of numbers."""
         drawn = []
+        digits = max(len(f"{tick:g}".partition(".")[2]) for tick in self.ticks)
         for tick in self.ticks:
             y = self.y(tick)
             drawn.append(tag("line", x1=_LEFT, x2=self.right, y1=y, y2=y, class_="grid"))
-            text = _percent(tick) if self.percent else f"{tick:g}"
+            text = _percent(tick) if self.percent else f"{tick:g}" if self.log else f"{tick:.{digits}f}"
             drawn.append(_text(text, _LEFT - 8, float(y) + 4, "end"))
         if names is None:
             steps = [tick for tick in ticks_between(0.0, self.x_max) if tick <= self.x_max * 1.001]
