@@ -34,15 +34,17 @@ def wrap(function: Callable) -> Callable:
 
 def timed(function: Callable, *arguments):
     """Call it; keep its error; tell the listeners how long it took if it is not inside another one."""
+    outermost = not Timing.depth
+    if outermost:
+        start, startOfWork, startOfQueue = time.perf_counter(), time.thread_time(), queued()
     Timing.depth += 1
-    start, startOfWork, startOfQueue = time.perf_counter(), time.thread_time(), queued()
     try:
         return function(*arguments)
     except Exception as error:
         SlotErrors.record(error)
     finally:
         Timing.depth -= 1
-        if not Timing.depth:
+        if outermost:
             took_ms = 1000 * (time.perf_counter() - start - (queued() - startOfQueue))
             worked_ms = 1000 * (time.thread_time() - startOfWork)
             for listener in list(Timing.listeners):
