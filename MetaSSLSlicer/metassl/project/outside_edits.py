@@ -12,21 +12,24 @@ from .files import atomic_write, sha256_of
 from .images import read_labels
 
 
-def is_outside_edit(copy: Path, history: Path, case_id: str) -> bool:
-    """Whether `copy` is there and holds an annotation, readable or not, that the folder `history` does not."""
+def is_outside_edit(copy: Path, history: Path, case_id: str, accepted: str | None) -> bool:
+    """Whether `copy` is there and holds an annotation, readable or not, that the folder `history` does not.
+
+    accepted: the version of the case's label. The file is read only when it is not the very copy of that.
+    """
     if not copy.is_file():
         return False
     try:
-        known = (path for path in history.glob("*.nrrd") if path.name.startswith(f"{case_id}."))
-        if any(filecmp.cmp(copy, path, shallow=False) for path in known):
+        known = history / history_name(case_id, accepted) if accepted else None
+        if known is not None and known.is_file() and filecmp.cmp(copy, known, shallow=False):
             return False
         return not (history / history_name(case_id, version_of(*read_labels(copy, case_id)))).is_file()
     except (MetaSSLError, OSError):
         return True
 
 
-def keep_outside_edit(copy: Path, history: Path, case_id: str) -> None:
+def keep_outside_edit(copy: Path, history: Path, case_id: str, accepted: str | None) -> None:
     """Before `copy` is written over: what another program made of it goes to CASE.outside-HASH.nrrd in `history`."""
-    if is_outside_edit(copy, history, case_id):
+    if is_outside_edit(copy, history, case_id, accepted):
         kept = history / f"{case_id}.outside-{sha256_of(copy)[:16]}.nrrd"
         atomic_write(kept, lambda to: shutil.copyfile(copy, to))

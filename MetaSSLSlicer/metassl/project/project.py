@@ -237,7 +237,7 @@ class Project:
             if version != case.label_version:
                 annotations.refuse_changed(case, former)
             copy = self.label_path(case_id)
-            keep_outside_edit(copy, kept.parent, case_id)
+            keep_outside_edit(copy, kept.parent, case_id, case.label_version)
             atomic_write(copy, lambda to: _copy(kept, to))
             cases[case_id] = replace(case, state=state, label_version=version, image_hashes=hashes, updated=now())
         return version
@@ -254,8 +254,8 @@ class Project:
 
     def outside_edit(self, case_id: str) -> Path | None:
         """The case's file in labels/ if another program has changed it: not the label until it is accepted."""
-        copy = self.label_path(case_id)
-        return copy if is_outside_edit(copy, self.path / _HISTORY, case_id) else None
+        copy, accepted = self.label_path(case_id), self.case(case_id).label_version
+        return copy if is_outside_edit(copy, self.path / _HISTORY, case_id, accepted) else None
 
     def read_label(self, case_id: str, version: str | None = None) -> tuple[np.ndarray, Geometry]:
         """The accepted annotation (uint8 (z, y, x), geometry), or a former `version` of it.

@@ -88,8 +88,9 @@ def purpose_of(found: Round) -> str:
 def _is_leaving(project: Project, lock: TrainingLock) -> bool:
     """Whether a job holds the lock that has said its last word: it gives it up in a moment."""
     holder = lock.busy()
-    held = [found for found in project.rounds() if holder and holder.purpose == purpose_of(found)]
-    return any(job_status(found).is_over for found in held)
+    if holder is None:
+        return False
+    return any(job_status(found).is_over for found in project.rounds() if holder.purpose == purpose_of(found))
 
 
 def _resumable(project: Project) -> Round | None:
