@@ -10,6 +10,7 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from metassl import __version__
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _unexpected(error)
 
 
+@cache
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; each sets `run`."""
     parser = _Parser(prog="metassl", add_help=False)

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from itertools import cycle, islice
 from pathlib import Path
 from queue import Queue
 from random import Random
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from . import hostile_checkpoints, hostile_images, hostile_projects
@@ -30,6 +32,9 @@ PARTS = {
 
 AT_LENGTH = 4
 """Of so many hostile files of a project one is also trained on with."""
+
+MEMORY_DISK = Path("/dev/shm")
+"""Where there is one, hostile projects are used in it: nothing here is about a disk, and none is waited for."""
 
 CHECKPOINTS = PARTS["checkpoint"]
 Files = dict[str, bytes]
@@ -99,12 +104,19 @@ def _images(folder: Path, suffix: str) -> Maker:
 def _projects(folder: Path, part: str) -> Maker:
     original = template(folder)
     data = hostile_projects.place(original, part).read_bytes()
+    work = Path(_quick_folder().name) / part
 
     def made(random: Random, number: int) -> tuple[Files, Request]:
         hostile = hostile_projects.make(data, part, random)
-        return {part: hostile}, ("hostile_projects", original, folder / "work", part, hostile, number % AT_LENGTH == 0)
+        return {part: hostile}, ("hostile_projects", original, work, part, hostile, number % AT_LENGTH == 0)
 
     return made
+
+
+@cache
+def _quick_folder() -> TemporaryDirectory:
+    quick = MEMORY_DISK if os.access(MEMORY_DISK, os.W_OK) else None
+    return TemporaryDirectory(prefix="metassl-hostile-", dir=quick)
 
 
 def _checkpoints(folder: Path, part: str) -> Maker:
