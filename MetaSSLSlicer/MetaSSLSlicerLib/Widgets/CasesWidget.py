@@ -16,6 +16,7 @@ from .CaseCells import CaseCells, Cells, naturalKey
 from .CaseTableView import CaseTableView
 from .loadUi import loadUi
 from .userAction import userAction
+from .withoutSignals import withoutSignals
 
 _POLL_MS = 200
 _LOOK_AGAIN_MS = 2500  # by then the journal of a case that was edited is written
@@ -234,14 +235,13 @@ class CasesWidget:
         names = dict(STRATEGIES())
         names.setdefault(chosen, chosen)
         combo = self.ui.strategyCombo
-        combo.blockSignals(True)
-        if self._strategies != list(names):
-            combo.clear()
-            self._strategies = list(names)
-            for text in names.values():
-                combo.addItem(text)
-        combo.setCurrentIndex(self._strategies.index(chosen))
-        combo.blockSignals(False)
+        with withoutSignals(combo):
+            if self._strategies != list(names):
+                combo.clear()
+                self._strategies = list(names)
+                for text in names.values():
+                    combo.addItem(text)
+            combo.setCurrentIndex(self._strategies.index(chosen))
         combo.setEnabled(not self.ranking.isBusy)
 
     def _onStrategyChosen(self, index: int) -> None:

@@ -9,6 +9,7 @@ from ..Logic.Hotspots import Hotspot
 from ..Logic.RegionLegend import millilitres
 from ..RegionColors import REGIONS
 from ..Translation import _
+from .withoutSignals import withoutSignals
 
 _ROWS_AT_ONCE = 6
 _REGIONS = {region.key: region for region in REGIONS}
@@ -32,22 +33,25 @@ class HotspotList:
     def refresh(self) -> None:
         """Show the hotspots, which of them were seen, and which one is shown now."""
         navigator, rows = self._navigator, self.widget
-        blocked = rows.blockSignals(True)
-        if self._shown != navigator.hotspots:
-            rows.clear()
-            self._shown = list(navigator.hotspots)
-            for spot in self._shown:
-                rows.addItem(self._text(spot, False))
-                item = rows.item(rows.count - 1)
-                item.setData(qt.Qt.DecorationRole, qt.QColor(_REGIONS[spot.mainRegion].color))
-                item.setToolTip(_regionShares(spot))
-            self._fitHeight()
-        for index, spot in enumerate(self._shown):
-            rows.item(index).setText(self._text(spot, index in navigator.visited))
-        rows.setCurrentRow(-1 if navigator.index is None else navigator.index)
-        if navigator.index is not None:
-            rows.scrollToItem(rows.item(navigator.index))
-        rows.blockSignals(blocked)
+        with withoutSignals(rows):
+            if self._shown != navigator.hotspots:
+                self._listAnew()
+            for index, spot in enumerate(self._shown):
+                rows.item(index).setText(self._text(spot, index in navigator.visited))
+            rows.setCurrentRow(-1 if navigator.index is None else navigator.index)
+            if navigator.index is not None:
+                rows.scrollToItem(rows.item(navigator.index))
+
+    def _listAnew(self) -> None:
+        rows = self.widget
+        rows.clear()
+        self._shown = list(self._navigator.hotspots)
+        for spot in self._shown:
+            rows.addItem(self._text(spot, False))
+            item = rows.item(rows.count - 1)
+            item.setData(qt.Qt.DecorationRole, qt.QColor(_REGIONS[spot.mainRegion].color))
+            item.setToolTip(_regionShares(spot))
+        self._fitHeight()
 
     def _goTo(self, row: int) -> None:
         if 0 <= row < len(self._shown):

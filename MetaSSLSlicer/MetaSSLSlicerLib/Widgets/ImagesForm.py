@@ -16,6 +16,7 @@ from ..Signal import Signal
 from ..Translation import _
 from .sentence import sentence
 from .userAction import userAction
+from .withoutSignals import withoutSignals
 
 _LOOK_AFTER_MS = 400
 _REFRESH_AFTER_MS = 200
@@ -179,13 +180,12 @@ class ImagesForm:
     def _refreshVolumes(self) -> None:
         ui = self.ui
         self._volumes = self._sceneVolumes.candidates()
-        ui.volumeList.blockSignals(True)
-        ui.volumeList.clear()
-        for index, volume in enumerate(self._volumes):
-            ui.volumeList.addItem(volume.caseId)
-            ticked = volume.nodeId not in self._unticked
-            ui.volumeList.item(index).setCheckState(qt.Qt.Checked if ticked else qt.Qt.Unchecked)
-        ui.volumeList.blockSignals(False)
+        with withoutSignals(ui.volumeList):
+            ui.volumeList.clear()
+            for index, volume in enumerate(self._volumes):
+                ui.volumeList.addItem(volume.caseId)
+                ticked = volume.nodeId not in self._unticked
+                ui.volumeList.item(index).setCheckState(qt.Qt.Checked if ticked else qt.Qt.Unchecked)
         ui.volumeList.setVisible(bool(self._volumes))
         height = min(len(self._volumes), _MOST_LINES) * ui.volumeList.sizeHintForRow(0) + 8
         ui.volumeList.setMinimumHeight(height)

@@ -14,6 +14,7 @@ from ..Logic.SceneLabels import MOST_LABELS, terminologyName
 from ..Signal import Signal
 from ..Translation import _
 from .TerminologyDialog import chooseTerminology, terminologyIsAvailable
+from .withoutSignals import withoutSignals
 
 COLOR, NAME, VALUE, TERMINOLOGY = range(4)
 _FEWEST_ROWS, _MOST_ROWS = 2, 8
@@ -44,7 +45,6 @@ class LabelTable:
         """() the user changed something."""
         self.table = table
         self._rows: list[_Row] = []
-        self._isFilling = False
         self._chooseColor = chooseColor or self._askColor
         self._chooseTerm = chooseTerm or (lambda entry: chooseTerminology(entry, table))
         table.setColumnCount(4)
@@ -95,11 +95,10 @@ class LabelTable:
         return after if after <= MOST_LABELS else min(set(range(1, MOST_LABELS + 1)) - taken)
 
     def _fill(self) -> None:
-        self._isFilling = True
-        self.table.setRowCount(len(self._rows))
-        for index in range(len(self._rows)):
-            self._show(index)
-        self._isFilling = False
+        with withoutSignals(self.table):
+            self.table.setRowCount(len(self._rows))
+            for index in range(len(self._rows)):
+                self._show(index)
         shown = min(max(len(self._rows), _FEWEST_ROWS), _MOST_ROWS)
         height = _ROW_HEIGHT * (shown + 1) + 4  # with the header
         self.table.setMinimumHeight(height)
@@ -129,7 +128,7 @@ class LabelTable:
         self.table.editItem(self.table.item(index, NAME))
 
     def _onCellChanged(self, index: int, column: int) -> None:
-        if self._isFilling or column != NAME:
+        if column != NAME:
             return
         self._rows[index].name = self.table.item(index, NAME).text().strip()
         self.edited.emit()
@@ -150,9 +149,8 @@ class LabelTable:
                 row.name = name
         else:
             return
-        self._isFilling = True
-        self._show(index)
-        self._isFilling = False
+        with withoutSignals(self.table):
+            self._show(index)
         self.edited.emit()
 
     def _askColor(self, color: str) -> str | None:

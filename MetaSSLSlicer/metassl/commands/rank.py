@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             (f"{place}.", entry["case"], f"{entry['score']:.4g}", *dice(entry["case"]), entry.get("reason", ""))
             for place, entry in enumerate(entries[: arguments.top], start=1)
         ]
-        console.say(f"round {found.number:04d}, strategy {ranking['strategy']}")
+        console.say(f"{found.title}, strategy {ranking['strategy']}")
         console.table([("", "case", "score", *dice.heading, "why"), *rows])
         if len(entries) > len(rows):
             console.say(f"  and {len(entries) - len(rows)} more")

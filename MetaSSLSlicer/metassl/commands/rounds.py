@@ -75,7 +75,7 @@ def _show(project: Project, typed: Path, rounds: list[RoundSummary], console: Co
             )
         )
     console.table(table)
-    reviewed = "the newest predictions are" if shown is None else f"the predictions of round {shown.number:04d} are"
+    reviewed = "the newest predictions are" if shown is None else f"the predictions of {shown.title} are"
     console.say(f"{reviewed} reviewed")
     if start is not None:
-        console.say(f"the next training starts from round {start.number:04d}")
+        console.say(f"the next training starts from {start.title}")

@@ -101,7 +101,7 @@ def _show_round(found: Round, status: JobStatus, console: Console) -> None:
     if status.elapsed_s:
         words.append(f"{duration(status.elapsed_s)} so far" if not status.is_over else duration(status.elapsed_s))
     words.append(describe_device(status))
-    console.say(f"  round {found.number:04d}  {', '.join(filter(None, words))}")
+    console.say(f"  {found.title}  {', '.join(filter(None, words))}")
     if status.plan.get("summary"):
         console.say(f"  plan        {status.plan['summary']}")
     if status.validation and (dice := describe_dice(status.validation.get("dice"))):

@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     status = _wait(found)
     over = status.is_over
     if over:
-        console.say(f"round {found.number:04d} {status.state}")
+        console.say(f"{found.title} {status.state}")
         console.say(f"next: {command_line('train', arguments.project)}")
     else:
         watch = command_line("status", arguments.project, "--follow")

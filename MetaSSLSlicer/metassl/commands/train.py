@@ -62,11 +62,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     stop = command_line("stop", arguments.project)
     if arguments.detach:
         record = JobRecord.read(found.job_path)
-        console.say(f"round {found.number:04d} trains in the background (pid {record.pid})")
+        console.say(f"{found.title} trains in the background (pid {record.pid})")
         console.commands([(watch, "watch it"), (stop, "stop it")])
         console.result({"round": found.number, "resumed": resumed, "state": "running", "pid": record.pid})
         return 0
-    console.say(f"round {found.number:04d} {'goes on' if resumed else 'begins'}")
+    console.say(f"{found.title} {'goes on' if resumed else 'begins'}")
     try:
         status = follow(found, console, after=told if resumed else 0)
     except KeyboardInterrupt:
@@ -82,7 +82,7 @@ def conclude(project, shown: Path, found, status, console: Console) -> int:
     from .follow import describe_dice
 
     took = f" after {duration(status.elapsed_s)}"
-    console.say(f"round {found.number:04d} {status.state}{took}: {status.predicted} cases predicted")
+    console.say(f"{found.title} {status.state}{took}: {status.predicted} cases predicted")
     if status.validation and (dice := describe_dice(status.validation.get("dice"))):
         console.say(f"validation {dice}")
     if status.state == "paused":

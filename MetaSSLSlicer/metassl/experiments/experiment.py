@@ -106,7 +106,7 @@ class Experiment:
         status = wait_for(found)
         if status.state != "finished":
             what = status.message or f"it is {status.state}"
-            raise MetaSSLError(f"the training {key!r} (round {found.number:04d}) failed: {what}; see {found.log_path}")
+            raise MetaSSLError(f"the training {key!r} ({found.title}) failed: {what}; see {found.log_path}")
         return found
 
     def find(self, key: str) -> Round | None:

@@ -54,7 +54,7 @@ class LocalLauncher:
         former = JobRecord.read(round.job_path)
         if former is not None and former.alive():
             raise ProjectError(
-                f"round {round.number:04d} of {round.project_path} is already at work "
+                f"{round.title} of {round.project_path} is already at work "
                 f"(pid {former.pid})"
             )
         command = [python, "-m", self.module, str(round.project_path), str(round.number)]
@@ -93,7 +93,7 @@ class LocalLauncher:
         record = JobRecord.read(round.job_path)
         if record is not None and not record.is_local:
             raise ProjectError(
-                f"round {round.number:04d} runs on {record.host} (pid {record.pid}): stop it there"
+                f"{round.title} runs on {record.host} (pid {record.pid}): stop it there"
             )
         if record is None or not record.alive():
             return False

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -118,6 +119,11 @@ def remove_file(path: Path) -> None:
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` atomically."""
     atomic_write(path, lambda temporary: _write_and_close(temporary, data))
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Write the content of `source` to `path` atomically."""
+    atomic_write(path, lambda temporary: shutil.copyfile(source, temporary))
 
 
 def write_text(path: Path, text: str) -> None:

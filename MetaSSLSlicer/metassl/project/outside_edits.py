@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import filecmp
-import shutil
 from pathlib import Path
 
 from .annotations import history_name, version_of
 from .errors import MetaSSLError
-from .files import atomic_write, sha256_of
+from .files import copy_file, sha256_of
 from .images import read_labels
 
 
@@ -32,4 +31,4 @@ def keep_outside_edit(copy: Path, history: Path, case_id: str, accepted: str | N
     """Before `copy` is written over: what another program made of it goes to CASE.outside-HASH.nrrd in `history`."""
     if is_outside_edit(copy, history, case_id, accepted):
         kept = history / f"{case_id}.outside-{sha256_of(copy)[:16]}.nrrd"
-        atomic_write(kept, lambda to: shutil.copyfile(copy, to))
+        copy_file(copy, kept)

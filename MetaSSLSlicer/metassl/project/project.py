@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -18,7 +17,7 @@ from .cases import LABELLED_STATES, Case, check_case_id, key_of, now
 from .documents import read_cases, read_project, write_cases
 from .errors import ImageError, LabelError, ProjectError
 from .filelock import file_lock
-from .files import atomic_write, make_folder, read_json, write_json
+from .files import copy_file, make_folder, read_json, write_json
 from .image_hashes import image_hashes, replaced_image
 from .images import Geometry, read_geometry, read_labels, write_array
 from .inside import refuse_links_out
@@ -238,7 +237,7 @@ class Project:
                 annotations.refuse_changed(case, former)
             copy = self.label_path(case_id)
             keep_outside_edit(copy, kept.parent, case_id, case.label_version)
-            atomic_write(copy, lambda to: _copy(kept, to))
+            copy_file(kept, copy)
             cases[case_id] = replace(case, state=state, label_version=version, image_hashes=hashes, updated=now())
         return version
 
@@ -369,7 +368,3 @@ def _known(cases: dict[str, Case], case_id: str, path: Path) -> Case:
     if case_id not in cases:
         raise ProjectError(f"project {path} has no case {case_id!r}")
     return cases[case_id]
-
-
-def _copy(source: Path, to: Path) -> None:
-    shutil.copyfile(source, to)

@@ -72,6 +72,11 @@ class Round:
         self.last_checkpoint_path = self.checkpoints / "last.pt"
         self.predictions = self.path / "predictions"
 
+    @property
+    def title(self) -> str:
+        """What people are told, and what the project's lock is held for while it is trained: "round 0001"."""
+        return f"round {self.number:04d}"
+
     def __repr__(self) -> str:
         return f"Round({str(self.path)!r})"
 

@@ -80,17 +80,12 @@ def launch_round(project: Project, choose: Callable[[], Round], launcher: str = 
     return found
 
 
-def purpose_of(found: Round) -> str:
-    """What the lock of a project is held for while this round is trained."""
-    return f"round {found.number:04d}"
-
-
 def _is_leaving(project: Project, lock: TrainingLock) -> bool:
     """Whether a job holds the lock that has said its last word: it gives it up in a moment."""
     holder = lock.busy()
     if holder is None:
         return False
-    return any(job_status(found).is_over for found in project.rounds() if holder.purpose == purpose_of(found))
+    return any(job_status(found).is_over for found in project.rounds() if holder.purpose == found.title)
 
 
 def _resumable(project: Project) -> Round | None:
@@ -112,7 +107,7 @@ def _check_same(found: Round, asked: dict) -> None:
     ]
     if different:
         raise ProjectError(
-            f"round {found.number:04d} is not finished and would be resumed, but not with "
+            f"{found.title} is not finished and would be resumed, but not with "
             f"{', '.join(different)}: leave these out to go on with it, or add --new-round"
         )
 

@@ -46,7 +46,6 @@ from metassl.training.clock import clock
 from metassl.training.inputs import InputReader, Inputs
 from metassl.training.loop import Stopped, Trainer
 from metassl.training.schedule import Budget
-from metassl.training.start import purpose_of
 from metassl.training.watch import ValidationWatch
 
 CALIBRATION_CASES = 16
@@ -304,7 +303,7 @@ def main(arguments: list[str]) -> int:
     project = Project.open(Path(arguments[0]))
     found = project.round(int(arguments[1]))
     lock = TrainingLock(project.path)
-    lock.acquire(purpose_of(found), wait_s=30, handed_to=launcher_between(found))
+    lock.acquire(found.title, wait_s=30, handed_to=launcher_between(found))
     take_over(project, found)
     events = RecapWriter(found.events_path)
     try:

@@ -26,7 +26,7 @@ PAPER = "MetaSSL, arXiv:2509.01144"
 
 def page(content: Content, pictures: Pictures | None) -> str:
     """The whole document."""
-    title = f"{content.project.name} · round {content.round.number:04d}"
+    title = f"{content.project.name} · {content.round.title}"
     head = [
         tag("meta", charset="utf-8"),
         tag("meta", http_equiv="Content-Security-Policy", content=POLICY),
