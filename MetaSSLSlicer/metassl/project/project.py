@@ -13,6 +13,7 @@ import numpy as np
 
 from . import annotations
 from .annotations import ANY_VERSION
+from .case_list import CaseList
 from .cases import LABELLED_STATES, Case, check_case_id, key_of, now
 from .documents import read_cases, read_project, write_cases
 from .errors import ImageError, LabelError, ProjectError
@@ -34,8 +35,7 @@ _WAITING = ("unlabelled", "predicted", "rejected")
 class Project:
     """An open project. Make one with `Project.create` or `Project.open`.
 
-    Nothing but the label definitions is kept in memory: `cases` and the rounds are read from the
-    folder each time, so that several processes may work on one project.
+    Cases and rounds are as they are in the folder at that moment: several processes may work on one project.
     """
 
     def __init__(self, path: Path, document: dict[str, Any]) -> None:
@@ -43,6 +43,7 @@ class Project:
         self.name: str = document["name"]
         self.channels: list[str] = document["channels"]
         self.labels: list[LabelDefinition] = document["labels"]
+        self._case_list = CaseList(path / "cases.json")
 
     def __repr__(self) -> str:
         return f"Project({str(self.path)!r})"
@@ -103,7 +104,7 @@ class Project:
 
     def case(self, case_id: str) -> Case:
         """The case `case_id`; ProjectError when the project has none of that name."""
-        return _known(self.cases, case_id, self.path)
+        return _known(self._case_list.get(case_id), case_id, self.path)
 
     def image_paths(self, case: Case | str) -> list[Path]:
         """The absolute image paths of a case, one per channel file."""
@@ -132,7 +133,7 @@ class Project:
         `more_seconds` were spent on it. `former`: as in `add_label`.
         """
         with self._changing_cases() as cases:
-            case = _known(cases, case_id, self.path)
+            case = _known(cases.get(case_id), case_id, self.path)
             annotations.refuse_changed(case, former)
             if more_seconds:
                 changes["seconds_spent"] = round(case.seconds_spent + more_seconds, 1)
@@ -149,7 +150,7 @@ class Project:
     def mark_in_progress(self, case_id: str) -> None:
         """Set the state "in_progress", unless the case has been labelled, maybe a moment ago."""
         with self._changing_cases() as cases:
-            case = _known(cases, case_id, self.path)
+            case = _known(cases.get(case_id), case_id, self.path)
             if case.state not in (*LABELLED_STATES, "in_progress"):
                 cases[case_id] = replace(case, state="in_progress", updated=now())
 
@@ -161,7 +162,7 @@ class Project:
         marked = []
         with self._changing_cases() as cases:
             for case_id in case_ids:
-                case = _known(cases, case_id, self.path)
+                case = _known(cases.get(case_id), case_id, self.path)
                 if case.state in _WAITING:
                     cases[case_id] = replace(case, state="predicted", updated=now())
                     marked.append(case_id)
@@ -232,7 +233,7 @@ class Project:
         if not kept.exists():
             write_array(make_folder(kept.parent, parents=False) / kept.name, array, grid)
         with self._changing_cases() as cases:
-            case = _known(cases, case_id, self.path)
+            case = _known(cases.get(case_id), case_id, self.path)
             if version != case.label_version:
                 annotations.refuse_changed(case, former)
             copy = self.label_path(case_id)
@@ -364,7 +365,7 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))
 
 
-def _known(cases: dict[str, Case], case_id: str, path: Path) -> Case:
-    if case_id not in cases:
+def _known(case: Case | None, case_id: str, path: Path) -> Case:
+    if case is None:
         raise ProjectError(f"project {path} has no case {case_id!r}")
-    return cases[case_id]
+    return case
