@@ -32,7 +32,8 @@ def device_name(device: torch.device) -> str:
         return torch.cuda.get_device_name(device)
     if device.type == "mps":
         return "Apple GPU (MPS)"
-    return f"CPU ({usable_cores()} cores)"
+    cores = usable_cores()
+    return f"CPU ({cores} core{'' if cores == 1 else 's'})"
 
 
 def usable_cores() -> int:
