@@ -119,7 +119,7 @@ def test_two_with_the_same_case_keep_a_journal_each(project):
         autosave(first)
         save(second)
         assert np.array_equal(project.read_label(CASE)[0], theirs)
-        first.case.autosave.writeNow()
+        first.case.autosave.finishNow()
     with slicers(project, 1) as (again,):
         assert again.case.isRestored and np.array_equal(again.case.currentArray(), ours)
 

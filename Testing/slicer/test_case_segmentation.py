@@ -291,7 +291,7 @@ def test_a_new_segment_that_is_empty_does_not_matter(app, array):
     assert np.array_equal(arrayOf(node, gridOf()), array)
 
 
-def test_a_new_segment_with_voxels_is_refused_by_its_name_or_left_out(app, array):
+def test_a_new_segment_with_voxels_is_refused_by_its_name_and_kept_apart_in_the_journal(app, array):
     grid = gridOf()
     node = addSegmentation(app, "x", grid, LABELS, array)
     node.GetSegmentation().AddEmptySegment("mine", "Vessel", [1, 0, 0])
@@ -299,7 +299,10 @@ def test_a_new_segment_with_voxels_is_refused_by_its_name_or_left_out(app, array
     snapshot = takeSnapshot(node, grid, LABELS)
     with pytest.raises(LabelError, match='"Vessel" is not one of the structures'):
         snapshot.toArray()
-    assert np.array_equal(snapshot.toArray(strict=False), array)
+    kept, strangers = snapshot.withStrangers(LABELS)
+    (stranger,) = strangers
+    assert stranger.name == "Vessel" and stranger.value not in {label.value for label in LABELS}
+    assert np.array_equal(kept, np.where((array == 0) & (box(0, 1, 2) != 0), stranger.value, array))
 
 
 def test_slicers_undo_brings_the_former_values_back(app, array):

@@ -55,7 +55,7 @@ def test_what_is_written_is_read_again_exactly(project, array, grid):
     path = journalPath(project, "case_1")
     assert path == project.path / "journal" / "case_1.seg.nrrd"
     writeJournal(path, array, grid, LABELS)
-    assert np.array_equal(readJournal(path, grid, "case_1"), array)
+    assert np.array_equal(readJournal(path, grid, "case_1", LABELS).array, array)
 
 
 def test_slicer_opens_it_with_names_colours_terminology_and_values(app, project, array, grid):
@@ -88,7 +88,7 @@ def test_slicers_own_file_of_our_segmentation_holds_the_same(app, tmp_path, arra
 def test_an_empty_segmentation_is_kept_too(project):
     path = journalPath(project, "empty")
     writeJournal(path, np.zeros(SHAPE, np.uint8), gridOf(), LABELS)
-    assert not readJournal(path, gridOf(), "empty").any()
+    assert not readJournal(path, gridOf(), "empty", LABELS).array.any()
 
 
 def test_all_journals_are_listed_with_their_time_and_nothing_else(project, array):
@@ -122,7 +122,7 @@ def test_a_write_that_fails_leaves_the_former_journal_and_no_rest(project, array
     monkeypatch.setattr("SimpleITK.WriteImage", _failing)
     with pytest.raises(ProjectError, match="cannot write"):
         writeJournal(path, np.zeros_like(array), gridOf(), LABELS)
-    assert np.array_equal(readJournal(path, gridOf(), "a"), array)
+    assert np.array_equal(readJournal(path, gridOf(), "a", LABELS).array, array)
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
@@ -143,14 +143,14 @@ def test_a_torn_journal_is_said_with_its_case_and_file(project, array):
     writeJournal(path, array, gridOf(), LABELS)
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(LabelError, match=r"case case_7: .*case_7\.seg\.nrrd"):
-        readJournal(path, gridOf(), "case_7")
+        readJournal(path, gridOf(), "case_7", LABELS)
 
 
 def test_a_journal_on_another_grid_is_said(project, array):
     path = journalPath(project, "case_7")
     writeJournal(path, array, gridOf("flipped"), LABELS)
     with pytest.raises(LabelError, match="not on the grid of the image: direction"):
-        readJournal(path, gridOf("straight"), "case_7")
+        readJournal(path, gridOf("straight"), "case_7", LABELS)
 
 
 def test_a_large_case_is_written_in_a_fraction_of_a_second(app, tmp_path):
@@ -168,5 +168,5 @@ def test_a_large_case_is_written_in_a_fraction_of_a_second(app, tmp_path):
         timings.append(time.perf_counter() - begin)
     app.scene.RemoveNode(node)
     print(f"512x512x300: snapshot and journal {1000 * min(timings):.0f} ms")
-    assert np.array_equal(readJournal(tmp_path / "large.seg.nrrd", grid, "large"), large)
+    assert np.array_equal(readJournal(tmp_path / "large.seg.nrrd", grid, "large", LABELS).array, large)
     assert min(timings) < 1.5  # generous: other programs may be busy

@@ -60,16 +60,32 @@ class Autosave:
     def flush(self) -> Future | None:
         """Begin to write what is in no file yet; returns the write that is then under way, if any."""
         if self.pending is None and self.isDirty:
-            self._begin(self._takeSnapshot(), self.revision)
+            self._begin(self.snapshot(), self.revision)
         return self.pending
 
-    def writeNow(self) -> None:
-        """Write what is in no file yet, and return when it is on the disk. For when the scene or Slicer closes."""
+    def snapshot(self) -> Any:
+        """The segmentation as it is now, or as it was when `finish` was called."""
+        return self._takeSnapshot()
+
+    def finish(self) -> Future | None:
+        """The last call while there is a segmentation: begin to write what is in no file yet, after any other write.
+
+        Returns the write that is then under way. If it fails, `tick` tries it again.
+        """
+        if self.isDirty or self.pending is not None:
+            self._keepSnapshot()
+        if self.isDirty:
+            self._begin(self.snapshot(), self.revision)
+        return self.pending
+
+    def finishNow(self) -> None:
+        """As `finish`, and return when it is on the disk, or raise what went wrong. For when the scene closes."""
         if self.pending is not None:
             self.pending.exception()
         if self.isDirty:
             revision = self.revision
-            self._write(self._takeSnapshot())
+            self._keepSnapshot()
+            self._write(self.snapshot())
             self._kept = revision
 
     def labelSaved(self, revision: int) -> None:
@@ -77,19 +93,25 @@ class Autosave:
         if revision < self.revision:
             return
         self._kept = self.revision
-        before = self.pending
-        self._run(lambda: self._removeAfter(before))
+        self._run(self._remove)
 
-    def _removeAfter(self, before: Future | None) -> None:
-        if before is not None:
-            before.exception()
-        self._remove()
+    def _keepSnapshot(self) -> None:
+        snapshot = self._takeSnapshot()
+        self._takeSnapshot = lambda: snapshot
 
     def _begin(self, snapshot: Any, revision: int) -> None:
         self._kept = revision
         self._run(lambda: self._write(snapshot))
 
     def _run(self, work: Callable[[], None]) -> None:
+        """Do `work` in a task, after what is under way."""
+        before = self.pending
+
+        def inTurn() -> None:
+            if before is not None:
+                before.exception()
+            work()
+
         def over(_: Any = None) -> None:
             if self.pending is future:
                 self.pending = None
@@ -98,7 +120,7 @@ class Autosave:
             over()
             self._notWritten(error)
 
-        future = self._tasks.run(work, over, failed)
+        future = self._tasks.run(inTurn, over, failed)
         self.pending = future
 
     def _notWritten(self, error: Exception) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ import numpy as np
 from metassl.project import (
     Geometry,
     ImageError,
+    LabelDefinition,
     LabelError,
     MetaSSLError,
     PredictionPaths,
@@ -24,7 +25,7 @@ from metassl.project.image_hashes import image_hashes, refuse_replaced, replaced
 from metassl.project.round_files import read_summary
 
 from ..Translation import _
-from .Journal import readJournal
+from .Journal import JournalContent, readJournal
 from .JournalFile import journalMark, journalPaths, timeOf
 
 _PERCENTILES = (0.5, 99.5)
@@ -55,10 +56,12 @@ class Prediction:
 
 @dataclass
 class CaseData:
-    """All arrays are (z, y, x) on `geometry`. `journal`: edits that were never saved, of `journalTime` (epoch).
+    """All arrays are (z, y, x) on `geometry`. `journal`: edits that were never saved, of `journalTime` (epoch);
+    `strangers`: the structures in them that are none of the project's.
 
-    `imageHashes`: which image exactly was read, for what is drawn on it. `labelVersion`: of `label`. `journalMark`:
-    tells whether the journal was written again since, see JournalFile.
+    `imageHashes`: which image exactly was read, for what is drawn on it. `labelVersion`: of `label`. `begunOn`: of the
+    label that the edits were begun on; another one when somebody has labelled the case since. `journalMark`: tells
+    whether the journal was written again since, see JournalFile. `isJournalSaved`: it holds what the label does.
     """
 
     caseId: str
@@ -67,17 +70,23 @@ class CaseData:
     channels: list[Channel]
     label: np.ndarray | None = None
     journal: np.ndarray | None = None
+    strangers: list[LabelDefinition] = field(default_factory=list)
     journalTime: float | None = None
     prediction: Prediction | None = None
     warnings: list[str] = field(default_factory=list)
     imageHashes: list[str] = field(default_factory=list)
     labelVersion: str | None = None
+    begunOn: str | None = None
     journalPath: Path | None = None
     journalMark: tuple | None = None
+    isJournalSaved: bool = False
 
 
-def readCase(project: Project, caseId: str) -> CaseData:
-    """Read a case. MetaSSLError when its image cannot be shown; what else is damaged becomes a warning."""
+def readCase(project: Project, caseId: str, ours: Container[str] = ()) -> CaseData:
+    """Read a case. MetaSSLError when its image cannot be shown; what else is damaged becomes a warning.
+
+    `ours`: versions of labels that were saved here; anything else in their place is somebody else's.
+    """
     case = project.case(caseId)
     paths = project.image_paths(case)
     found = project.prediction(caseId)
@@ -91,7 +100,8 @@ def readCase(project: Project, caseId: str) -> CaseData:
         maps = [pool.submit(read_labels, path, caseId) for path in _maps(found)]
         channels, geometry = _channels(project, caseId, paths, [image.result() for image in images])
     data = CaseData(caseId, case.state, geometry, channels, imageHashes=hashes.result())
-    data.labelVersion, data.journalPath, data.journalMark = case.label_version, journal, mark
+    data.labelVersion = data.begunOn = case.label_version
+    data.journalPath, data.journalMark = journal, mark
     if label is not None:
         data.label = _tried(data, lambda: onGrid(label.result(), geometry, project.accepted_label(caseId), caseId))
         try:
@@ -106,12 +116,24 @@ def readCase(project: Project, caseId: str) -> CaseData:
         if data.prediction is not None:
             _warnOfOtherImage(data, paths)
     if mark is not None:
-        data.journal = _tried(data, lambda: readJournal(journal, geometry, caseId))
-        data.journalTime = None if data.journal is None else timeOf(mark)
+        content = _tried(data, lambda: readJournal(journal, geometry, caseId, project.labels))
+        if content is not None:
+            _takeJournal(data, content, timeOf(mark), ours)
     for other in others:
         text = _("case {case}: there is more unsaved work in {path}; it comes back when this is saved or thrown away")
         data.warnings.append(text.format(case=caseId, path=other))
     return data
+
+
+def _takeJournal(data: CaseData, content: JournalContent, time: float, ours: Container[str]) -> None:
+    if data.label is not None and np.array_equal(content.array, data.label):
+        data.isJournalSaved = True
+        return
+    data.journal, data.strangers, data.journalTime = content.array, content.strangers, time
+    if content.label not in ("", data.labelVersion) and data.labelVersion not in ours:
+        data.begunOn = content.label
+        text = _("case {case} was labelled after this unsaved work was begun; Discard shows that label")
+        data.warnings.append(text.format(case=data.caseId))
 
 
 def _warnOfOtherImage(data: CaseData, paths: list[Path]) -> None:

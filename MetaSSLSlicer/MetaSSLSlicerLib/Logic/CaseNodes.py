@@ -55,10 +55,13 @@ class CaseNodes:
         ]
         return [node for node in nodes if node is not None and self._scene.IsNodePresent(node)]
 
-    def addAnnotation(self, array: np.ndarray | None = None) -> None:
-        """Add the segmentation that is edited; it holds a copy of `array` (uint8, z y x), or nothing yet."""
+    def addAnnotation(self, array: np.ndarray | None = None, strangers: Sequence[LabelDefinition] = ()) -> None:
+        """Add the segmentation that is edited; it holds a copy of `array` (uint8, z y x), or nothing yet.
+
+        `strangers`: the structures in it that are none of the project's.
+        """
         self.removeAnnotation()
-        self.annotationNode = self._addSegmentation("annotation", self._name(_("annotation")), array)
+        self.annotationNode = self._addSegmentation("annotation", self._name(_("annotation")), array, strangers)
         if self.predictionNode is not None:
             self.predictionNode.SetDisplayVisibility(False)
 
@@ -143,9 +146,11 @@ class CaseNodes:
         node.GetDisplayNode().SetAndObserveColorNodeID(colors)
         return self._ours(node, role)
 
-    def _addSegmentation(self, role: str, name: str, array: np.ndarray | None):
-        geometry, attributes = self._data.geometry, {ATTRIBUTE: role}
-        node = addSegmentation(self._services, self._free(name), geometry, self._labels, array, attributes)
+    def _addSegmentation(
+        self, role: str, name: str, array: np.ndarray | None, strangers: Sequence[LabelDefinition] = ()
+    ):
+        geometry, labels, attributes = self._data.geometry, [*self._labels, *strangers], {ATTRIBUTE: role}
+        node = addSegmentation(self._services, self._free(name), geometry, labels, array, attributes)
         node.SetReferenceImageGeometryParameterFromVolumeNode(self.volumeNode)
         return self._ours(node, role)
 

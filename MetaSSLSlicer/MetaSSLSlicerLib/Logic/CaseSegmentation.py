@@ -22,7 +22,10 @@ from .SegmentationSnapshot import Layer, Part, Snapshot
 from .SegmentIds import NOT_ANNOTATED_COLOR, segmentId
 from .SlicerServices import SlicerServices
 
-__all__ = ["Snapshot", "addSegmentation", "ijkToRasMatrix", "release", "segmentId", "setArray", "takeSnapshot"]
+__all__ = [
+    *("Snapshot", "addSegmentation", "ijkToRasMatrix", "labelmapTime", "labelmapTimes", "release", "segmentId"),
+    *("setArray", "takeSnapshot"),
+]
 
 BINARY_LABELMAP = "Binary labelmap"
 
@@ -117,6 +120,19 @@ def takeSnapshot(node, geometry: Geometry, labels: Sequence[LabelDefinition]) ->
         if layer is not None:
             parts.append(Part(layer, segment.GetLabelValue(), values.get(name), segment.GetName()))
     return Snapshot(geometry.shape_zyx, parts)
+
+
+def labelmapTimes(node) -> set[int]:
+    """When the voxels of each segment were changed; no two changes of anything in VTK have the same time."""
+    segmentation = node.GetSegmentation()
+    segments = [segmentation.GetNthSegment(index) for index in range(segmentation.GetNumberOfSegments())]
+    return {time for segment in segments if (time := labelmapTime(segment)) is not None}
+
+
+def labelmapTime(segment) -> int | None:
+    """When the voxels of a segment, or of others in the same layer, were changed; None when there is nothing."""
+    labelmap = None if segment is None else segment.GetRepresentation(BINARY_LABELMAP)
+    return None if labelmap is None else labelmap.GetMTime()
 
 
 def release(node) -> None:

@@ -9,6 +9,7 @@ import errno
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +29,14 @@ from metassl.project.inside import refuse_link_out
 
 from ..RegionColors import rgbOf
 from ..Translation import _
+from .SegmentationSnapshot import stranger
 from .SegmentIds import NOT_ANNOTATED_COLOR, segmentId
 
 SUFFIX = ".seg.nrrd"
 NUMBER = "~"
 """Stands before the number of a second journal of a case; the id of a case cannot hold it."""
 _LEVEL = 1
+_BEGUN_ON, _NO_LABEL = "MetaSSL_LabelVersion", "none"
 
 
 def journalPath(project: Project, caseId: str) -> Path:
@@ -59,26 +62,55 @@ def removeJournal(project: Project, caseId: str) -> None:
         path.unlink(missing_ok=True)
 
 
-def writeJournal(path: Path, array: np.ndarray, geometry: Geometry, labels: Sequence[LabelDefinition]) -> None:
+def writeJournal(
+    path: Path, array: np.ndarray, geometry: Geometry, labels: Sequence[LabelDefinition], label: str | None = None
+) -> None:
     """Write a segmentation (uint8, z y x) in such a way that the former journal or this one is there, never a part.
 
-    Raises ProjectError when it cannot be written.
+    `labels`: of all structures in it, also of those that are not the project's. `label`: the version of the case's
+    label that the edits were begun on, None when there was none. Raises ProjectError when it cannot be written.
     """
     image = geometry.apply(sitk.GetImageFromArray(array))
-    for key, value in _header(geometry, labels, bool(array.max() == IGNORE)).items():
+    header = _header(geometry, labels, bool(array.max() == IGNORE))
+    for key, value in {**header, _BEGUN_ON: label or _NO_LABEL}.items():
         image.SetMetaData(key, value)
     make_folder(path.parent, parents=False)
     refuse_link_out(path.parent, path.parent.parent)
     atomic_write(path, lambda temporary: _write(temporary, image))
 
 
-def readJournal(path: Path, geometry: Geometry, caseId: str) -> np.ndarray:
-    """The segmentation in a journal: uint8 (z, y, x). LabelError when it is damaged or not on the image's grid."""
+@dataclass(frozen=True)
+class JournalContent:
+    """`array`: uint8 (z, y, x). `strangers`: what it holds besides the project's structures.
+
+    `label`: the version of the case's label that the edits were begun on, None for none, "" when it is not known.
+    """
+
+    array: np.ndarray
+    strangers: list[LabelDefinition]
+    label: str | None
+
+
+def readJournal(path: Path, geometry: Geometry, caseId: str, labels: Sequence[LabelDefinition]) -> JournalContent:
+    """What a journal holds. LabelError when it is damaged or not on the image's grid."""
     array, own = read_labels(path, caseId)
     if difference := geometry.difference(own):
         text = _("case {case}: the unsaved work in {path} is not on the grid of the image: {difference}")
         raise LabelError(text.format(case=caseId, path=path, difference=difference))
-    return array
+    header = _headerOf(path)
+    known = {0, IGNORE, *(label.value for label in labels)}
+    values = set(np.flatnonzero(np.bincount(array.ravel(), minlength=IGNORE + 1)).tolist()) - known
+    names = {header.get(f"Segment{n}_LabelValue"): header.get(f"Segment{n}_Name", "") for n in range(IGNORE)}
+    label = header.get(_BEGUN_ON, "")
+    strangers = [stranger(value, names.get(str(value), "")) for value in sorted(values)]
+    return JournalContent(array, strangers, None if label == _NO_LABEL else label)
+
+
+def _headerOf(path: Path) -> dict[str, str]:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    return {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
 
 
 def _header(geometry: Geometry, labels: Sequence[LabelDefinition], withUnknown: bool) -> dict[str, str]:

@@ -46,13 +46,13 @@ class JournalFile:
         found, self._companyFound = self._companyFound, False
         return found
 
-    def write(self, array: np.ndarray, geometry: Geometry, labels) -> None:
-        """Write it; where a file lies that is not the one we know, to a place of our own. Raises ProjectError."""
+    def write(self, array: np.ndarray, geometry: Geometry, labels, label: str | None) -> None:
+        """Write it, as `writeJournal` does. Where a file lies that is not the one we know: to a place of our own."""
         with self._guard():
             if journalMark(self.path) not in (None, self._mark):
                 self._companyFound = True
                 self.path = self._freePlace()
-            writeJournal(self.path, array, geometry, labels)
+            writeJournal(self.path, array, geometry, labels, label)
             self._mark = journalMark(self.path)
 
     def remove(self) -> None:

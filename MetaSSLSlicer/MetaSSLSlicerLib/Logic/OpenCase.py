@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 
 import numpy as np
 import slicer
-from metassl.project import Project
+import vtk
+from metassl.project import LabelDefinition, LabelError, Project
 
 from ..Signal import Signal
+from ..Translation import _
 from .ActivityClock import ActivityClock
 from .Autosave import Autosave
 from .BackgroundTasks import BackgroundTasks
 from .CaseFiles import CaseData
 from .CaseNodes import CaseNodes
-from .CaseSegmentation import Snapshot, takeSnapshot
+from .CaseSegmentation import Snapshot, labelmapTime, labelmapTimes, takeSnapshot
 from .JournalFile import JournalFile
 from .SlicerServices import SlicerServices
 from .ViewNodes import nodesOfClass
@@ -37,14 +40,19 @@ class OpenCase:
         """True when the segmentation holds edits that are in no saved label."""
         self.isRestored = False
         """True when the segmentation came out of the journal."""
+        self.showsLabel = False
+        """True when the segmentation was begun with the saved label."""
         self.clock = ActivityClock()
         self._scene, self._observed = services.scene, []
+        self._seen: set[int] = set()
         self.journal = JournalFile(data.journalPath, data.journalMark)
         self.autosave = Autosave(tasks, self.takeSnapshot, self._writeJournal, self.journal.remove, failed)
         self.nodes.show()
         self._observeViews()
+        if data.isJournalSaved:
+            self.autosave.labelSaved(self.autosave.revision)
         if data.journal is not None:
-            self.startEditing(data.journal)
+            self.startEditing(data.journal, data.strangers)
             self.isModified = self.isRestored = True
         elif data.label is not None or data.prediction is None:
             self.startEditing()
@@ -65,17 +73,23 @@ class OpenCase:
         nodes = [self.nodes.volumeNode, self.nodes.annotationNode]
         return all(self._scene.IsNodePresent(node) for node in nodes if node is not None)
 
-    def startEditing(self, array: np.ndarray | None = None) -> None:
-        """Offer `array` (uint8, z y x) to be edited: by default the label, else the prediction, else nothing."""
+    def startEditing(self, array: np.ndarray | None = None, strangers: Sequence[LabelDefinition] = ()) -> None:
+        """Offer `array` (uint8, z y x) to be edited: by default the label, else the prediction, else nothing.
+
+        `strangers`: the structures in it that are none of the project's.
+        """
+        self.stopEditing()
+        self.showsLabel = array is None and self.data.label is not None
         if array is None:
             array = self.data.label
         if array is None and self.data.prediction is not None:
             array = self.data.prediction.segmentation
-        self.stopEditing()
-        self.nodes.addAnnotation(array)
+        self.nodes.addAnnotation(array, strangers)
         segmentation = self.nodes.annotationNode.GetSegmentation()
+        self._seen = labelmapTimes(self.nodes.annotationNode)
         for event in _EDITS:
             self._observe(segmentation, getattr(slicer.vtkSegmentation, event), self._onEdit)
+        self._observe(segmentation, slicer.vtkSegmentation.SegmentModified, self._onSegmentModified)
         self.changed.emit()
 
     def stopEditing(self) -> None:
@@ -96,11 +110,19 @@ class OpenCase:
         """The segmentation as it is now: uint8 (z, y, x)."""
         return self.takeSnapshot().toArray()
 
+    def refuseTransform(self) -> None:
+        """LabelError when the image was moved under what is drawn on it: the label would not fit the image's file."""
+        image, drawn = self.nodes.volumeNode, self.nodes.annotationNode
+        if image.GetTransformNodeID() != drawn.GetTransformNodeID():
+            text = _("case {case}: its image and its segmentation are under different transforms; take both out")
+            raise LabelError(text.format(case=self.id))
+
     def labelSaved(self, revision: int) -> None:
         """What was edited up to `revision` is in a saved label."""
         self.autosave.labelSaved(revision)
         if revision == self.autosave.revision:
             self.isModified = self.isRestored = False
+            self.showsLabel = True
         if self.isEditing:
             self.setSegmentStatus("Completed")
         self.changed.emit()
@@ -109,7 +131,7 @@ class OpenCase:
         """Throw the unsaved edits away, with the journal, and go back to the label or the prediction."""
         self.stopEditing()
         self.autosave.labelSaved(self.autosave.revision)
-        self.data.journal = None
+        self.data.journal, self.data.begunOn = None, self.data.labelVersion
         if self.data.label is not None or self.data.prediction is None:
             self.startEditing()
         self.changed.emit()
@@ -123,20 +145,30 @@ class OpenCase:
                 logic.SetSegmentStatus(segmentation.GetNthSegment(index), getattr(logic, status))
 
     def close(self, wait: bool = False) -> Future | None:
-        """Have unsaved edits written to the journal and take the nodes away; returns the write under way, if any."""
-        pending = None
-        if wait:
-            self.autosave.writeNow()
-        elif self.isEditing:
-            pending = self.autosave.flush()
-        for target, tags in self._observed:
-            for tag in tags:
-                target.RemoveObserver(tag)
-        self._observed = []
-        self.nodes.remove()
-        return pending
+        """Have unsaved edits written to the journal and take the nodes away; returns the write under way, if any.
+
+        With `wait` it is over, or what went wrong is raised. What could not be written is kept by `autosave`.
+        """
+        try:
+            if wait and self.isEditing:
+                self.autosave.finishNow()
+            return self.autosave.finish() if self.isEditing else self.autosave.pending
+        finally:
+            for target, tags in self._observed:
+                for tag in tags:
+                    target.RemoveObserver(tag)
+            self._observed = []
+            self.nodes.remove()
+
+    @vtk.calldata_type(vtk.VTK_STRING)
+    def _onSegmentModified(self, _segmentation, _event, identifier: str) -> None:
+        """A name, a status, or, by undo and redo, which tell nothing else, the voxels."""
+        time = labelmapTime(self.nodes.annotationNode.GetSegmentation().GetSegment(identifier))
+        if time is not None and time not in self._seen:
+            self._onEdit()
 
     def _onEdit(self, *_: object) -> None:
+        self._seen = labelmapTimes(self.nodes.annotationNode)
         self.clock.tick()
         self.autosave.touch()
         if not self.isModified:
@@ -144,7 +176,9 @@ class OpenCase:
             self.changed.emit()
 
     def _writeJournal(self, snapshot: Snapshot) -> None:
-        self.journal.write(snapshot.toArray(strict=False), self.data.geometry, self.project.labels)
+        array, strangers = snapshot.withStrangers(self.project.labels)
+        labels = [*self.project.labels, *strangers]
+        self.journal.write(array, self.data.geometry, labels, self.data.begunOn)
         self.project.mark_in_progress(self.id)
 
     def _observeViews(self) -> None:

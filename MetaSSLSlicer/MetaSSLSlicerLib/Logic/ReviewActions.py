@@ -116,9 +116,8 @@ class ReviewActions:
             return
 
         def throwAway() -> None:
-            if self._session.case is case:
-                case.discardEdits()
-                decide()
+            self._session.discardEdits()
+            decide()
 
         text = _("Case {case} has corrections that are not saved yet. Accept them, or throw them away.")
-        self._session.say("warning", text.format(case=case.id), anyway, throwAway)
+        self._session.ask(case, text.format(case=case.id), anyway, throwAway)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from metassl.project import IGNORE, LabelError
+from metassl.project import IGNORE, LabelDefinition, LabelError
 
 from ..Translation import _
 
@@ -42,19 +42,32 @@ class Snapshot:
         strange = [part for part in self._parts if part.value is None]
         return [part.name for part in strange if (part.layer.array == part.label).any()]
 
-    def toArray(self, strict: bool = True) -> np.ndarray:
-        """The values of the project: uint8 (z, y, x).
-
-        LabelError when a segment holds voxels and is not the project's; without `strict` it is left out.
-        """
-        if strict and (names := self.strangers()):
+    def toArray(self) -> np.ndarray:
+        """The values of the project: uint8 (z, y, x). LabelError when another segment holds voxels."""
+        if names := self.strangers():
             raise LabelError(
                 _(
                     'the segment "{name}" is not one of the structures of this project: move what it holds into one '
                     "of them, or delete it"
                 ).format(name=names[0])
             )
-        runs = self._runs()
+        return self._array(self._parts)
+
+    def withStrangers(self, labels: Sequence[LabelDefinition]) -> tuple[np.ndarray, list[LabelDefinition]]:
+        """All that was drawn: uint8 (z, y, x), and the structures in it that are none of `labels`, the project's.
+
+        These get values that are free; where they overlap with the project's, the latter are kept.
+        """
+        free = sorted(set(range(1, IGNORE)) - {label.value for label in labels})
+        strange, own = [], [part for part in self._parts if part.value is not None]
+        for part in self._parts:
+            if part.value is None and free and (part.layer.array == part.label).any():
+                strange.append(replace(part, value=free.pop()))
+        found = [stranger(part.value, part.name) for part in strange]
+        return self._array([*strange, *own]), found
+
+    def _array(self, parts: Sequence[Part]) -> np.ndarray:
+        runs = _runs(parts)
         if len(runs) == 1 and runs[0][0].array.shape == self._shape:
             return _translated(*runs[0])
         array = np.zeros(self._shape, np.uint8)
@@ -63,16 +76,23 @@ class Snapshot:
             np.copyto(target, found, where=found != 0)
         return array
 
-    def _runs(self) -> list[tuple[Layer, dict[int, int]]]:
-        """Neighbouring segments of one layer together: they can be taken over in one go."""
-        runs: list[tuple[Layer, dict[int, int]]] = []
-        for part in self._parts:
-            if part.value is None:
-                continue
-            if not runs or runs[-1][0] is not part.layer:
-                runs.append((part.layer, {}))
-            runs[-1][1][part.label] = part.value
-        return runs
+
+def stranger(value: int, name: str) -> LabelDefinition:
+    """A structure that is none of the project's."""
+    shown = name if name.strip() and name.isprintable() else _("Segment {number}").format(number=value)
+    return LabelDefinition(value, shown)
+
+
+def _runs(parts: Sequence[Part]) -> list[tuple[Layer, dict[int, int]]]:
+    """Neighbouring segments of one layer together: they can be taken over in one go."""
+    runs: list[tuple[Layer, dict[int, int]]] = []
+    for part in parts:
+        if part.value is None:
+            continue
+        if not runs or runs[-1][0] is not part.layer:
+            runs.append((part.layer, {}))
+        runs[-1][1][part.label] = part.value
+    return runs
 
 
 def _translated(layer: Layer, values: dict[int, int]) -> np.ndarray:

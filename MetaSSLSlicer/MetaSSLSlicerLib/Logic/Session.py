@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
@@ -54,7 +55,11 @@ class Session:
         """(Message)"""
         self._memory = SceneMemory(services.scene)
         self._isJustLoaded = False
-        self._writing: dict[str, Future] = {}
+        self._writing: dict[str, list[Future]] = {}
+        self._ours: set[str] = set()
+        """The versions of the labels that were saved here."""
+        self._leaving: list[OpenCase] = []
+        """Cases that are closed, with edits that are not in their journals yet."""
         self._sceneTags = [
             services.scene.AddObserver(getattr(slicer.vtkMRMLScene, event), callback)
             for event, callback in (
@@ -88,14 +93,14 @@ class Session:
         if self.project is None or caseId == self.loadingCase:
             return
         self.closeCase()
-        project, writing = self.project, self._writing.get(caseId)
+        project, writing = self.project, list(self._writing.get(caseId, []))
         self.loadingCase = caseId
         self.caseChanged.emit()
 
         def read() -> CaseData:
-            if writing is not None:
-                writing.exception()  # its journal must be whole before it is read
-            return readCase(project, caseId)
+            for each in writing:
+                each.exception()  # its label and its journal must be whole before they are read
+            return readCase(project, caseId, self._ours)
 
         self.tasks.run(read, lambda data: self._show(project, data), lambda error: self._notRead(caseId, error))
 
@@ -107,6 +112,7 @@ class Session:
         case = self.case
         self.caseAboutToClose.emit(case)
         self._spend(case)
+        self._leaving.append(case)
         self._keepWriting(case.id, case.close())
         self._forgetCase()
 
@@ -117,6 +123,8 @@ class Session:
             self.services.scene.RemoveObserver(tag)
         self._sceneTags = []
         self.tasks.finish(_PATIENCE_S)
+        for case in self._leaving:
+            self._closed(case)
         self.project = None
         self.tasks.shutdown()
 
@@ -125,6 +133,7 @@ class Session:
         if self._isJustLoaded:  # not while it is loaded: the data tree is completed after everything else
             self._isJustLoaded = False
             removeGhosts(self.services.scene)
+        self._tickLeaving()
         if self.case is None:
             return
         self.case.autosave.tick()
@@ -153,19 +162,14 @@ class Session:
         if case is None or not case.isEditing:
             return
         try:
+            case.refuseTransform()
             snapshot, revision = case.takeSnapshot(), case.autosave.revision
         except MetaSSLError as error:
             self.fail(error)
             return
         prediction = case.data.prediction
-        stored: list[np.ndarray] = []
-
-        def label() -> np.ndarray:
-            stored.append(restrict(snapshot.toArray()))
-            return stored[-1]
-
         def saved() -> None:
-            case.data.label, case.data.journal = stored[-1], None
+            case.data.journal = None
             case.labelSaved(revision)
             done()
 
@@ -176,7 +180,7 @@ class Session:
 
         self.storeLabel(
             case.id,
-            label,
+            lambda: restrict(snapshot.toArray()),
             case.data.geometry,
             state,
             allowEmpty=allowEmpty,
@@ -204,31 +208,36 @@ class Session:
         is refused with a message that offers `retryAsEmpty`. If somebody else has labelled the case since it was
         opened, the user is asked first, unless `overOthers`; that label stays in the history.
         """
-        project, seconds, hashes, data = self.project, 0.0, [], None
-        before = self._writing.get(caseId)
+        project, case, seconds, hashes, data = self.project, None, 0.0, [], None
+        before = list(self._writing.get(caseId, []))
         if self.case is not None and self.case.id == caseId:
-            self.case.clock.tick()
-            seconds, data = self.case.clock.take(), self.case.data
+            case = self.case
+            case.clock.tick()
+            seconds, data = case.clock.take(), case.data
             hashes = data.imageHashes
 
-        def store() -> None:
+        def store() -> np.ndarray:
             labels = array() if callable(array) else array
             empty = not ((labels != 0) & (labels != 255)).any()
             if empty and not allowEmpty:
                 raise EmptyLabel
             chosen = state(labels) if callable(state) else state
-            if before is not None:
-                before.exception()  # a label that was saved just before is ours
-            former = ANY_VERSION if data is None or overOthers else data.labelVersion
+            for each in before:
+                each.exception()  # a label that was saved just before is ours
+            former = ANY_VERSION if data is None or overOthers else data.begunOn
             version = project.add_label(
                 caseId, (labels, geometry), state=chosen, allow_empty=allowEmpty, drawn_on=hashes, former=former
             )
+            self._ours.add(version)
             changes = {} if prediction is None else {"dice": meanDice(prediction, labels)}
             project.update_case(caseId, more_seconds=seconds, **changes)
             if data is not None:
-                data.labelVersion = version
+                data.labelVersion = data.begunOn = version
+            return labels
 
-        def stored(_result: None) -> None:
+        def stored(labels: np.ndarray) -> None:
+            if data is not None:
+                data.label = labels
             done()
             if project is self.project:
                 self.casesChanged.emit([caseId])
@@ -236,7 +245,7 @@ class Session:
         def failed(error: Exception) -> None:
             if isinstance(error, EmptyLabel):
                 text = _("Case {case} has no structure in it.").format(case=caseId)
-                self.say("warning", text, _("Save it as empty"), retryAsEmpty)
+                self.ask(case, text, _("Save it as empty"), retryAsEmpty)
             elif isinstance(error, ChangedError):
                 self.say("warning", _sentence(str(error)), _("Make mine the label; theirs is kept"), overTheirs)
             else:
@@ -249,11 +258,38 @@ class Session:
 
         self._keepWriting(caseId, self.tasks.run(store, stored, failed))
 
+    def discardEdits(self) -> None:
+        """Throw the unsaved edits of the open case away; it waits for a label, or for a review, as before."""
+        case = self.case
+        if case is None:
+            return
+        case.discardEdits()
+        removed = case.autosave.pending
+
+        def leave() -> None:
+            if removed is not None:
+                removed.exception()
+            case.project.leave_progress(case.id, case.hasPrediction)
+
+        self.tasks.run(leave, lambda _: self.casesChanged.emit([case.id]), self.fail)
+
     # Messages
 
     def say(self, level: str, text: str, actionText: str = "", action: Callable[[], None] | None = None) -> None:
         """Tell the user something: `level` is "info", "warning" or "error"."""
         self.said.emit(Message(level, text, actionText, action))
+
+    def ask(self, case: OpenCase | None, text: str, actionText: str, action: Callable[[], None]) -> None:
+        """Warn of something, and offer to do something with a case as long as it is the open one."""
+
+        def act() -> None:
+            if self.case is case:
+                action()
+
+        if case is not None and self.case is case:
+            self.said.emit(Message("warning", text, actionText, act, isOfCase=True))
+        else:
+            self.say("warning", text)
 
     def fail(self, error: Exception) -> None:
         """Tell the user of an error: ours in its own words, any other one with its name, and in Slicer's log."""
@@ -270,7 +306,10 @@ class Session:
         if project is not self.project or data.caseId != self.loadingCase:
             return  # the user has gone on
         self.loadingCase = None
+        unwritten = self._takeUnwritten(project, data)
         self.case = OpenCase(self.services, self.tasks, project, data, self.fail)
+        if unwritten:
+            self.case.autosave.touch()
         self.case.changed.connect(self.caseChanged.emit)
         self._remember()
         for warning in data.warnings:
@@ -289,11 +328,37 @@ class Session:
         if self.case is not None:
             case = self.case
             self.caseAboutToClose.emit(case)
+            self._leaving.append(case)
             try:
                 case.close(wait=True)
             except Exception as error:
                 self.fail(error)
             self._forgetCase()
+
+    def _tickLeaving(self) -> None:
+        """What a closed case has not written yet is tried again, until it is."""
+        for case in self._leaving:
+            if case.id != self.loadingCase:
+                case.autosave.tick()
+                self._keepWriting(case.id, case.autosave.pending)
+        self._leaving = [case for case in self._leaving if case.autosave.isDirty or case.autosave.pending is not None]
+
+    def _takeUnwritten(self, project: Project, data: CaseData) -> bool:
+        """Whether the case was closed with edits that could not be written since; they are `data.journal` then."""
+        left = [case for case in self._leaving if case.id == data.caseId and case.project.path == project.path]
+        self._leaving = [case for case in self._leaving if case not in left]
+        unwritten = [case for case in left if case.autosave.isDirty]
+        for case in unwritten:
+            data.journal, data.strangers = case.autosave.snapshot().withStrangers(project.labels)
+            data.journalTime, data.begunOn = time.time(), case.data.begunOn
+        return bool(unwritten)
+
+    def _closed(self, case: OpenCase) -> None:
+        """The last try to write what a closed case holds."""
+        try:
+            case.autosave.finishNow()
+        except Exception as error:
+            self.fail(error)
 
     def _forgetCase(self) -> None:
         self.case = None
@@ -314,9 +379,10 @@ class Session:
         self.tasks.run(spend, lambda _: self.casesChanged.emit([caseId]), self.fail)
 
     def _keepWriting(self, caseId: str, future: Future | None) -> None:
-        if future is not None:
-            self._writing = {key: other for key, other in self._writing.items() if not other.done()}
-            self._writing[caseId] = future
+        if future is None:
+            return
+        futures = {**self._writing, caseId: [*self._writing.get(caseId, []), future]}
+        self._writing = {key: [other for other in others if not other.done()] for key, others in futures.items()}
 
     def _remember(self) -> None:
         path = None if self.project is None else self.project.path

@@ -120,7 +120,7 @@ class AnnotateWidget:
             text = _("{case} shows a prediction. Accept it in the review above, or change it here.")
         elif case.isModified:
             text = _("{case}: changes are kept, but not yet saved as its label.")
-        elif case.data.label is not None:
+        elif case.showsLabel:
             text = _("{case} shows its saved label.")
         elif case.hasPrediction:
             text = _("{case}: correct the prediction, then save it as the label.")
@@ -151,7 +151,7 @@ class AnnotateWidget:
         self._begin(np.zeros(self._session.case.data.geometry.shape_zyx, np.uint8))
 
     def _discard(self) -> None:
-        self._session.case.discardEdits()
+        self._session.discardEdits()
 
     def _onCaseOpened(self, case: object) -> None:
         case.editingAboutToEnd.connect(self._releaseEditor)

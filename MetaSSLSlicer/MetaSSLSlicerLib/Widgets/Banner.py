@@ -65,6 +65,11 @@ class Banner:
         self.message = None
         self.widget.setVisible(False)
 
+    def caseClosed(self) -> None:
+        """What was offered to do with the case that was open cannot be done any more."""
+        if self.message is not None and self.message.isOfCase:
+            self.hide()
+
     def _act(self) -> None:
         action = self.message.action if self.message is not None else None
         self.hide()

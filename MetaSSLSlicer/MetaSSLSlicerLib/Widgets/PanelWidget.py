@@ -61,6 +61,7 @@ class PanelWidget:
             }
         )
         session.said.connect(self.banner.show)
+        session.caseClosed.connect(self.banner.caseClosed)
         session.projectChanged.connect(self._onProjectChanged)
         session.tasks.started.connect(self._startPump)
         self.reviewWidget.nextCaseWanted.connect(self._goOn)
@@ -114,9 +115,10 @@ class PanelWidget:
             self.session.case.nodes.fillViews()
             self.reviewWidget.display.reapply()
 
-    def _goOn(self, _caseId: object = None) -> None:
-        """After a case is done: on to the next one, if the user wants that."""
-        if self.reviewWidget.goesOn:
+    def _goOn(self, caseId: str) -> None:
+        """After a case is done: on to the next one, if the user wants that and has not gone on already."""
+        case = self.session.case
+        if self.reviewWidget.goesOn and case is not None and case.id == caseId:
             self.casesWidget.openNext()
 
     def _startPump(self) -> None:

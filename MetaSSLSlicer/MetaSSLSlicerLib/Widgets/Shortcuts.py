@@ -24,7 +24,7 @@ KEYS = {
 }
 """What can be done with one key, of those that Slicer's segment editor (Draw: A, X) and slice views leave free."""
 
-_TYPED_INTO = ("QAbstractItemView", "QPlainTextEdit", "QTextEdit")
+_TYPED_INTO = ("QPlainTextEdit", "QTextEdit")
 
 
 class Shortcuts:
@@ -55,7 +55,7 @@ class Shortcuts:
 
 
 def _unlessTyped(action: Callable[[], None]) -> None:
-    """A letter may be meant for a list, which looks for it, or for a text."""
+    """A letter may be meant for a text. (A line of text takes it before any shortcut does.)"""
     focus = slicer.app.focusWidget()
     if focus is None or not any(focus.inherits(kind) for kind in _TYPED_INTO):
         action()

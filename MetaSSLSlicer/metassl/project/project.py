@@ -154,6 +154,14 @@ class Project:
             if case.state not in (*LABELLED_STATES, "in_progress"):
                 cases[case_id] = replace(case, state="in_progress", updated=now())
 
+    def leave_progress(self, case_id: str, is_predicted: bool) -> None:
+        """Take the state "in_progress" back: what was begun on the case was thrown away."""
+        with self._changing_cases() as cases:
+            case = _known(cases.get(case_id), case_id, self.path)
+            if case.state == "in_progress":
+                state = "predicted" if is_predicted else "unlabelled"
+                cases[case_id] = replace(case, state=state, updated=now())
+
     def mark_predicted(self, case_ids: Iterable[str]) -> list[str]:
         """Set the state "predicted" where nobody has begun to annotate; returns those ids.
 

@@ -77,7 +77,8 @@ def state_of(path: Path) -> dict[str, Any]:
             found[f"label {case.id}"] = _digest(project.read_label(case.id)[0])
             assert np.array_equal(project.read_label(case.id)[0], project.read_label(case.id, case.label_version)[0])
     for case_id in journals(project):
-        found[f"journal {case_id}"] = _digest(readJournal(journalPath(project, case_id), GRID, case_id))
+        journal = readJournal(journalPath(project, case_id), GRID, case_id, project.labels)
+        found[f"journal {case_id}"] = _digest(journal.array)
     for each in project.rounds():
         found |= {f"round {each.number} {name}": content for name, content in _state_of_round(each).items()}
     return found
