@@ -184,6 +184,25 @@ def test_dicom_series_are_cases_named_after_their_folder_and_never_the_patient(t
     ]
 
 
+def test_a_search_ends_when_whoever_asked_for_it_has_gone_on(tmp_path):
+    looked = []
+
+    def tick() -> None:
+        looked.append(1)
+        if len(looked) > 50:
+            raise ProjectError("enough")
+
+    for number in range(100):
+        (tmp_path / f"folder{number}").mkdir()
+    with pytest.raises(ProjectError, match="enough"):
+        find_cases(tmp_path, tick)
+    for file in range(100):
+        (tmp_path / f"file{file}").touch()
+    looked.clear()
+    with pytest.raises(ProjectError, match="enough"):
+        find_cases(tmp_path, tick)
+
+
 def test_a_folder_that_is_itself_a_series_is_one_case(tmp_path):
     save_series(tmp_path / "knee")
     found = find_cases(tmp_path / "knee")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 import qt
 import slicer
 import vtk
 from metassl.project import Project, read_image
+from MetaSSLSlicerLib.Logic.FolderPreview import FolderPreview
 from MetaSSLSlicerLib.Logic.NewProject import NewProject
 from MetaSSLSlicerLib.Widgets.LabelTable import NAME
 from MetaSSLSlicerLib.Widgets.NewProjectWidget import PARENT_SETTING
@@ -182,6 +185,41 @@ def test_closing_the_form_while_a_folder_is_looked_into_does_no_harm(harness, se
     section.newProject.ui.cancelButton.click()
     harness.wait(lambda: not session.tasks.busy)
     assert section.newProject.images.preview is None
+
+
+def endless(folder, tick):
+    """A search that goes on for ever, as through a share of millions of files."""
+    while True:
+        tick()
+        time.sleep(0.001)
+
+
+def test_a_search_is_given_up_when_another_folder_is_typed_or_the_form_or_slicer_closes(
+    harness, section, decathlon, session, monkeypatch
+):
+    read = FolderPreview.read
+    monkeypatch.setattr(FolderPreview, "read", endless)
+    form = section.newProject
+    section.ui.newButton.click()
+    form.ui.folderSource.setChecked(True)
+    for folder in (decathlon.parent.parent, decathlon.parent):
+        form.ui.imagesEdit.text = str(folder)
+        harness.wait(lambda: session.tasks.busy)
+    form.ui.cancelButton.click()
+    harness.wait(lambda: not session.tasks.busy)
+    section.ui.newButton.click()
+    form.ui.folderSource.setChecked(True)
+    form.ui.imagesEdit.text = str(decathlon.parent)
+    harness.wait(lambda: session.tasks.busy)
+    monkeypatch.setattr(FolderPreview, "read", read)
+    form.ui.imagesEdit.text = str(decathlon)
+    harness.wait(lambda: form.images.preview is not None)
+    monkeypatch.setattr(FolderPreview, "read", endless)
+    form.ui.imagesEdit.text = str(decathlon.parent)
+    harness.wait(lambda: session.tasks.busy)
+    begin = time.monotonic()
+    session.shutdown()
+    assert time.monotonic() - begin < 5
 
 
 # A new project of what is loaded

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-from metassl.project import Project
+from metassl.project import Project, ProjectError
 from metassl.project.export import Exported, export_project
 
 from ..Signal import Signal
@@ -41,6 +41,8 @@ class ExportTask:
 
     def _report(self, done: int, total: int, _case: str) -> None:
         """Called in the task: two numbers are all that is set here."""
+        if self._session.isEnding:
+            raise ProjectError(_("The export was given up, as Slicer is closing."))
         self._done, self._total = done, total
 
     def _over(self, result: Exported | None) -> None:

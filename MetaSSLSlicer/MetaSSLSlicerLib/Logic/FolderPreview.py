@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,9 +25,9 @@ class FolderPreview:
     measurable: int
 
     @staticmethod
-    def read(folder: Path) -> FolderPreview:
-        """Look into `folder`, for a thread: a large one takes a while. Raises MetaSSLError."""
-        found = find_cases(folder)
+    def read(folder: Path, tick: Callable[[], None] = lambda: None) -> FolderPreview:
+        """Look into `folder`, for a thread: a large one takes a while, unless `tick` raises. Raises MetaSSLError."""
+        found = find_cases(folder, tick)
         split = found.split or {}
         kept = {"validation": set(split.get("val", [])), "test": set(split.get("test", []))}
         withLabel = {case.id for case in found.cases if case.label is not None}

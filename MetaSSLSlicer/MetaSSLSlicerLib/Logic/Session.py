@@ -37,6 +37,8 @@ class Session:
         self.project: Project | None = None
         self.case: OpenCase | None = None
         self.loadingCase: str | None = None
+        self.isEnding = False
+        """True from `shutdown` on: long tasks give up."""
         self.projectChanged = Signal()
         """() another project is open, or none."""
         self.casesChanged = Signal()
@@ -118,6 +120,7 @@ class Session:
 
     def shutdown(self) -> None:
         """For the end of Slicer, or of the module: everything that is unsaved is written before this returns."""
+        self.isEnding = True
         self._closeNow()
         for tag in self._sceneTags:
             self.services.scene.RemoveObserver(tag)

@@ -125,6 +125,10 @@ class ImagesForm:
         folder = self._looking = Path(text).expanduser()
         self.ui.foundLabel.text = _("Looking into the folder...")
 
+        def goOn() -> None:
+            if folder is not self._looking or self._session.isEnding:
+                raise ProjectError(_("The search was given up."))
+
         def done(preview: FolderPreview) -> None:
             if folder is self._looking:
                 self._onFound(preview)
@@ -133,7 +137,7 @@ class ImagesForm:
             if folder is self._looking:
                 self.ui.foundLabel.text = sentence(error)
 
-        self._session.tasks.run(lambda: FolderPreview.read(folder), done, failed)
+        self._session.tasks.run(lambda: FolderPreview.read(folder, goOn), done, failed)
 
     def _onFound(self, preview: FolderPreview) -> None:
         self.preview = preview

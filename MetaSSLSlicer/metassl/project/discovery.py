@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,14 +40,15 @@ class Discovery:
     name: str = field(default="")
 
 
-def find_cases(folder: Path) -> Discovery:
+def find_cases(folder: Path, tick: Callable[[], None] = lambda: None) -> Discovery:
     """Look for cases in `folder`, without reading their voxels.
 
     With a dataset.json it is a Decathlon or nnU-Net folder (its optional splits.json is read,
     its test images are not); else the NIfTI, NRRD or MetaImage files in it are the cases; else
     each DICOM series below it is one, named after its folder and never after the patient.
-    Files that end in _0000, _0001, ... are channels. Raises ProjectError when the folder is
-    missing, unreadable or empty, or when two cases would get the same id.
+    Files that end in _0000, _0001, ... are channels. `tick` is called again and again during a long
+    search, which ends with what it raises. Raises ProjectError when the folder is missing, unreadable
+    or empty, or when two cases would get the same id.
     """
     folder = Path(folder).expanduser()
     names = _names(folder)
@@ -56,7 +57,7 @@ def find_cases(folder: Path) -> Discovery:
     else:
         cases = _group(folder, names)
         if not cases:
-            cases = _dicom_cases(folder)
+            cases = _dicom_cases(folder, tick)
         count = max((len(case.images) for case in cases), default=1)
         channels = ["image"] if count == 1 else [f"channel {n}" for n in range(count)]
         found = Discovery(cases, [], channels)
@@ -117,12 +118,17 @@ def _is_image(name: str) -> bool:
     return lower.endswith(IMAGE_SUFFIXES) and name[0] != "." and not lower.endswith(".seg.nrrd")
 
 
-def _dicom_cases(folder: Path) -> list[FoundCase]:
+def _dicom_cases(folder: Path, tick: Callable[[], None]) -> list[FoundCase]:
+    def is_slice(path: Path) -> bool:
+        tick()
+        return dicom.is_dicom_file(path)
+
     cases = []
     for root, folders, files in os.walk(folder):
+        tick()
         folders[:] = sorted(name for name in folders if name[0] != ".")
         here = Path(root)
-        if not any(dicom.is_dicom_file(here / name) for name in sorted(files)):
+        if not any(is_slice(here / name) for name in sorted(files)):
             continue
         with quiet():
             series = dicom.find_series(here)
