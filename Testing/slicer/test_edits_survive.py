@@ -109,6 +109,21 @@ def test_what_cannot_be_written_is_kept_and_written_when_it_can(session, tiny_pr
     assert np.array_equal(opened(session, CASE).currentArray(), drawn)
 
 
+def test_a_write_that_fails_just_before_slicer_closes_is_done_again(session, tiny_project):
+    case = opened(session, CASE)
+    write = case.journal.write
+
+    def failing(*content) -> None:
+        case.journal.write = write
+        raise ProjectError("the share is gone for a moment")
+
+    case.journal.write = failing
+    draw(case, slab(case, 2, 4))
+    case.autosave.flush()
+    session.shutdown()
+    assert CASE in journals(tiny_project)
+
+
 def test_undo_is_an_edit(session, tiny_project):
     case = opened(session, CASE)
     history = slicer.vtkSegmentationHistory()

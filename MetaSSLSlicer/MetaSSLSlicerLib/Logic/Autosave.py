@@ -80,9 +80,8 @@ class Autosave:
 
     def finishNow(self) -> None:
         """As `finish`, and return when it is on the disk, or raise what went wrong. For when the scene closes."""
-        if self.pending is not None:
-            self.pending.exception()
-        if self.isDirty:
+        hasFailed = self.pending is not None and self.pending.exception() is not None
+        if self.isDirty or hasFailed:
             revision = self.revision
             self._keepSnapshot()
             self._write(self.snapshot())
