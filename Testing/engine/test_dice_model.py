@@ -75,6 +75,23 @@ def test_a_line_in_the_expected_dice_keeps_its_slope_near_one_with_few_cases():
     assert predict_dice(model, {"Front": {"stability": 0.8, "agreement": 0.9}}) is None
 
 
+def test_the_interval_is_of_cases_taken_as_new_and_the_line_is_not():
+    random = np.random.default_rng(0)
+
+    def case(spread: float) -> MeasuredCase:
+        dice = random.uniform(0.7, 0.9)
+        own, new = ({"Front": {"expected": dice + random.normal(0, each)}} for each in (0.001, spread))
+        return MeasuredCase(own, {"Front": dice}, new)
+
+    measured = [case(0.05) for _ in range(30)]
+    model = fit_dice_model(measured, OF_P_ERROR)
+    pairs = [(predict_dice(model, new.features_as_new), new.dice["Front"]) for new in (case(0.05) for _ in range(300))]
+    assert dice_agreement(pairs)["coverage"] == pytest.approx(0.9, abs=0.08)
+    fitted = fit_dice_model([MeasuredCase(each.features, each.dice) for each in measured], OF_P_ERROR)
+    assert fitted["interval"]["mean"] < model["interval"]["mean"] / 10
+    assert {**fitted, "interval": None} == {**model, "interval": None}
+
+
 def test_a_structure_that_is_not_predicted_is_left_out():
     model = fit_dice_model(cases(8))
     features = {**cases(1)[0].features, "Back": {"stability": None, "agreement": None}}

@@ -81,16 +81,26 @@ def test_it_finds_the_errors_of_new_cases_that_the_entropy_does_not_see():
 
 
 def test_it_is_kept_only_where_it_beats_the_entropy_on_cases_left_out(plan):
-    assert checked_error_model(samples(2), plan) == (None, None)
-    model, figures = checked_error_model(samples(3), plan)
+    assert checked_error_model(samples(2), plan) == (None, None, [])
+    model, figures, _ = checked_error_model(samples(3), plan)
     assert model is not None and figures["kept"] and figures["cases"] == 3
     assert figures["error_probability"]["auroc"] > figures["uncertainty"]["auroc"] + 0.01
     shuffled = []
     for seed, each in enumerate(samples(3)):
         order = torch.randperm(len(each.wrong), generator=torch.Generator().manual_seed(seed))
         shuffled.append(replace(each, wrong=each.wrong[order]))
-    model, figures = checked_error_model(shuffled, plan)
+    model, figures, _ = checked_error_model(shuffled, plan)
     assert model is None and not figures["kept"]
+
+
+def test_the_dice_to_expect_of_a_case_comes_from_a_model_that_was_not_fitted_on_it(plan):
+    four = samples(4)
+    _, _, expected = checked_error_model(four, plan)
+    without_second = fit_error_model([four[0], *four[2:]], 2, 1)
+    assert expected[1] == without_second.expected_dice(four[1])
+    without_fold = fit_error_model(four[1:3], 2, 1)
+    assert [expected[0], expected[3]] == [without_fold.expected_dice(four[0]), without_fold.expected_dice(four[3])]
+    assert expected[1] != fit_error_model(four, 2, 1).expected_dice(four[1])
 
 
 def test_a_sample_is_bounded_and_not_annotated_voxels_are_not_in_it():

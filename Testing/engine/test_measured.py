@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from metassl.cli import main
 from metassl.evaluation import dice_model
 from metassl.evaluation.report import write_report
 from metassl.inference import error_fit, error_model
+from metassl.inference import measured as measured_module
 from metassl.inference.error_fit import checked_error_model
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import TrainedModel
@@ -41,8 +43,8 @@ def short_training(monkeypatch):
     monkeypatch.setattr(error_model, "ITERATIONS", 40)
 
 
-def new_round(project: Project, model: TrainedModel) -> Round:
-    found = project.new_round({"labels": {}, "config": {}, "versions": {}})
+def new_round(project: Project, model: TrainedModel, **record) -> Round:
+    found = project.new_round({"labels": {}, "config": {}, "versions": {}, **record})
     model.save(found.model_path)
     return found
 
@@ -80,6 +82,32 @@ def test_corrections_of_earlier_predictions_count_and_untouched_confident_parts_
     assert (measured["validation_cases"], measured["corrected_cases"]) == (3, 1)
 
 
+def test_a_prediction_of_a_model_that_was_trained_on_the_case_is_no_correction(project, model, decathlon):
+    first, second = [case.id for case in project.unlabelled_cases()]
+    known = {"labels": {first: "a" * 64}}
+    for record in ({}, known, {"parent": 2}):  # the third goes on from the second, which knows the first case
+        new_round(project, model, **record)
+        predict_project(project, device="cpu")
+    for case in (first, second):
+        assert main(["label", str(project.path), case, str(decathlon / "labelsTr" / f"{case}.nii.gz")]) == 0
+    last = new_round(project, model)
+    assert measured_error_rates(project, last, model)["corrected_cases"] == 2
+    shutil.rmtree(project.round(1).prediction(first).folder)
+    assert measured_error_rates(project, last, model)["corrected_cases"] == 1
+
+
+def test_the_interval_of_the_dice_is_of_cases_that_p_error_was_not_learnt_on(project, model, monkeypatch):
+    monkeypatch.setattr(error_fit, "LEAST_GAIN", -1.0)
+    taken = []
+    monkeypatch.setattr(measured_module, "fit_dice_model", lambda cases, recipe: taken.extend(cases))
+    found = new_round(project, model)
+    measured_error_rates(project, found, model)
+    assert len(taken) == 3
+    for case in taken:
+        own, new = (each["Front"]["expected"] for each in (case.features, case.features_as_new))
+        assert 0 < own < 1 and 0 < new < 1 and own != new
+
+
 def test_a_prediction_carries_what_was_measured(project, model, monkeypatch):
     found = new_round(project, model)
     measure(project, found, model)
@@ -113,7 +141,7 @@ def test_the_learnt_error_probability_is_kept_with_the_model_and_written_beside_
     monkeypatch.setattr(dice_model, "LEAST_CASES", 2)
     assert measure(project, found, model)["dice_model"]["slopes"].keys() == {"expected"}
     monkeypatch.setattr(error_fit, "LEAST_GAIN", 2.0)
-    assert checked_error_model([], model.plan) == (None, None)
+    assert checked_error_model([], model.plan) == (None, None, [])
 
 
 def test_rank_evaluate_and_report_show_the_expected_dice_once_there_is_a_model(project, model, decathlon, capsys):
@@ -139,6 +167,49 @@ def test_rank_evaluate_and_report_show_the_expected_dice_once_there_is_a_model(p
     result = json.loads(capsys.readouterr().out)
     assert result["predicted_dice"] is None, "two cases with a prediction of their Dice are too few"
     assert result["cases"]["case_4"]["predicted_dice"]["mean"] == 0.8
+
+
+def test_what_was_learnt_on_the_validation_cases_is_not_judged_there(project, model, decathlon, monkeypatch, capsys):
+    monkeypatch.setattr(error_fit, "LEAST_GAIN", -1.0)
+    monkeypatch.setattr(dice_model, "LEAST_CASES", 2)
+    found = new_round(project, model)
+    measure(project, found, model)
+    assert main(["evaluate", str(project.path), "--json"]) == 0
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    validation = [case.id for case in project.validation_cases()]
+    assert result["n_cases"] == 3 and result["fitted_on"] == validation
+    assert result["predicted_dice"] is None and result["band"]["error_probability"] is None
+    assert "not judged on 3 of these cases" in printed.err and "learnt P(error)" not in printed.err
+    assert "not judged on 3 of these cases" in evaluated_page(project, found, result)
+
+    everything = ["evaluate", str(project.path), "--truth", str(decathlon / "labelsTr"), "--cases", "all", "--json"]
+    assert main(everything) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["n_cases"] == 6 and result["fitted_on"] == validation
+    assert result["band"]["error_probability"] and result["predicted_dice"]["cases"] == 3
+
+
+def test_cases_that_the_round_was_trained_on_are_not_evaluated(project, model, decathlon, tmp_path, capsys):
+    known, new = project.labelled_cases()[0].id, project.unlabelled_cases()[0].id
+    found = new_round(project, model, labels={known: "a" * 64})
+    chosen = tmp_path / "chosen.txt"
+    chosen.write_text(f"{known}\n{new}\n")
+    words = ["evaluate", str(project.path), "--truth", str(decathlon / "labelsTr"), "--json", "--cases", str(chosen)]
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    assert list(result["cases"]) == [new] and result["trained_on"] == [known]
+    assert f"was trained on 1 of these cases, left out here: {known}" in printed.err
+    assert "Left out: 1 case that the model was trained on" in evaluated_page(project, found, result)
+    chosen.write_text(f"{known}\n")
+    assert main(words) == 2
+    assert "was trained on all of these cases" in capsys.readouterr().err
+
+
+def evaluated_page(project: Project, found: Round, evaluation: dict) -> str:
+    written = write_report(project, found, found.path / "report.html", evaluation, pictures=False)
+    return written.read_text(encoding="utf-8")
 
 
 def fitted() -> dict:

@@ -56,6 +56,61 @@ def test_the_figures_on_the_page_are_those_of_the_evaluation(project, found):
         assert case in page.text
 
 
+LEARNT = {
+    "predicted_dice": {
+        **{"cases": 2, "spearman": 0.95, "spearman_interval": [0.9, 1.0], "mean_error": 0.01},
+        **{"level": 0.9, "coverage": 1.0},
+    },
+    "error_probability": {
+        **{"auroc": 0.98, "auroc_interval": [0.97, 0.99], "auprc": 0.6, "ece": 0.001},
+        "errors_in_most_doubtful": {"1": 0.1, "5": 0.5, "10": 0.8, "15": 0.9},
+    },
+}
+JUDGED = ("Predicted before these annotations were seen", "Learnt P(error), there")
+
+
+def judged(project: Project, found: Round, **changes) -> dict:
+    """An evaluation that says how good the predicted Dice and P(error) are; "fitted_on": None as a former version."""
+    evaluation = {**build_evaluation(project, found), "predicted_dice": LEARNT["predicted_dice"], **changes}
+    evaluation["band"] = {**evaluation["band"], "error_probability": LEARNT["error_probability"]}
+    if evaluation["fitted_on"] is None:
+        del evaluation["fitted_on"]
+    return evaluation
+
+
+@pytest.mark.parametrize("fitted_on", [None, []])
+def test_what_was_learnt_of_the_errors_is_judged_on_cases_that_are_new(project, found, fitted_on):
+    _, page = written(project, found, judged(project, found, fitted_on=fitted_on))
+    assert all(words in page.text for words in JUDGED) and "not judged" not in page.text
+
+
+def test_an_evaluation_of_a_former_version_on_validation_cases_does_not_judge_what_was_learnt_there(project, found):
+    evaluation = judged(project, found, fitted_on=None)
+    _, page = written(project, found, {**evaluation, "group": "validation"})
+    assert not any(words in page.text for words in JUDGED) and "not judged on 2 of these cases" in page.text
+
+    project.update_case("case_06", split="validation", state="labelled", label_version="a" * 64)
+    _, page = written(project, found, {**evaluation, "group": "all"})
+    assert not any(words in page.text for words in JUDGED) and "not judged on 1 of these cases" in page.text
+    assert evaluation["predicted_dice"] and evaluation["band"]["error_probability"], "the caller's is as it was"
+
+
+def test_cases_that_were_trained_on_are_named_and_do_not_tell_how_often_a_region_is_wrong(project):
+    found = build_round(project)
+    evaluation = judged(project, found, fitted_on=None, group="all")
+    later = project.new_round({"config": {}, "labels": {"case_06": "a" * 64}})
+    rates = dict.fromkeys(("UC", "US", "DC", "DS"), 0.125)
+    write_json(later.error_rates_path, {"rates": rates, "validation_cases": 4})
+    _, page = written(project, later, evaluation)
+    assert "The model was trained on 1 of these cases" in page.text and "2 cases, 1 trained on" in page.text
+    assert not any(words in page.text for words in JUDGED)
+    assert page.text.count("12.5 % wrong") == 4 and "measured on 4 validation cases" in page.text
+    assert "of the evaluation" not in page.text and "US, DC and DS together hold" not in page.text
+
+    _, page = written(project, later, {**evaluation, "round": found.number})
+    assert "trained on 1 of these" not in page.text, "the round that was measured had not seen it"
+
+
 def test_without_an_evaluation_the_error_rates_are_not_yet_measured(project, found):
     _, page = written(project, found)
     assert page.text.count("not yet measured") >= 5  # the key figure and the four regions

@@ -3,7 +3,9 @@
 Dice, HD95 and ASSD in mm, how often each region of the map is wrong, and how
 well the uncertainty finds the errors, all with 95 % bootstrap intervals over
 the cases. The truth of CASE is DIR/CASE.nii.gz (or .nii, .nrrd, .mha, ...).
-Predictions that are missing are made first.
+Predictions that are missing are made first. What the model has learnt of its
+own errors on the validation cases (the error probability, the predicted Dice)
+is not judged on them.
 
   metassl evaluate hippocampus --truth Task04_Hippocampus/labelsTr
   metassl evaluate hippocampus --images other_hospital/images --truth other_hospital/labels
@@ -36,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cases",
         metavar="test|validation|unlabelled|all|FILE",
         help="which cases (default: the test cases if there are any, else all without a label); "
-        "FILE has one case name a line",
+        "FILE has one case name a line; cases that were trained on are left out",
     )
     parser.add_argument("--images", type=Path, metavar="DIR", help="measure on these images instead")
     parser.add_argument("--out", type=Path, metavar="DIR", help="with --images: keep the predictions")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metassl.evaluation.evaluate import EvaluationItem, evaluate
-from metassl.evaluation.pairs import truth_files
+from metassl.evaluation.pairs import fitted_on, trained_on, truth_files
 from metassl.evaluation.stored import read_evaluation
 from metassl.project import Project, ProjectError, Round, write_json
 
@@ -51,7 +51,8 @@ def choose(project: Project, truth: Path | None, group: str | None) -> Choice:
 def evaluate_project(project: Project, found: Round, choice: Choice, device: str, console: Console) -> dict[str, Any]:
     """Measure the chosen cases with the model of `found`; keep the result there and return it.
 
-    Predictions that are missing, or of an earlier state of the model, are made first.
+    Predictions that are missing, or of an earlier state of the model, are made first. Cases that the model was trained
+    on are left out, and what it has learnt of its errors is not judged on the cases where it has learnt it.
     """
     from metassl.inference.predict import predict_project, predicted_by
     from metassl.networks.checkpoint import load_checkpoint
@@ -62,23 +63,31 @@ def evaluate_project(project: Project, found: Round, choice: Choice, device: str
             "and are left out: "
             f"{listing(choice.without_truth)}"
         )
+    truths, trained = _new_to_the_model(choice, found, console)
     step = load_checkpoint(found.model_path).get("step")
-    missing = [case_id for case_id in choice.truths if not predicted_by(found.prediction(case_id), step)]
+    missing = [case_id for case_id in truths if not predicted_by(found.prediction(case_id), step)]
     failures = {}
     if missing:
         with PredictionProgress() as progress:
             predict_project(project, missing, device, progress, progress.failed, found)
         failures = progress.failures
+    fitted = fitted_on(project, found)
     items = [
-        EvaluationItem(case_id, found.prediction(case_id), truth)
-        for case_id, truth in choice.truths.items()
+        EvaluationItem(case_id, found.prediction(case_id), truth, case_id in fitted)
+        for case_id, truth in truths.items()
         if case_id not in failures
     ]
     result = measure(items, project, failures)
+    if result["fitted_on"]:
+        console.warn(
+            "the error probability and the predicted Dice were learnt on validation cases: they are not judged on "
+            f"{len(result['fitted_on'])} of these cases"
+        )
     result = {
         "round": found.number,
         "group": choice.group,
         "without_truth": choice.without_truth,
+        "trained_on": trained,
         **result,
     }
     write_json(stored_path(found), result)
@@ -109,6 +118,17 @@ def stored_evaluation(found: Round) -> dict[str, Any] | None:
     """The last evaluation of a round, or None when it was not measured yet."""
     path = stored_path(found)
     return read_evaluation(path) if path.is_file() else None
+
+
+def _new_to_the_model(choice: Choice, found: Round, console: Console) -> tuple[dict[str, Path], list[str]]:
+    """The truths of the cases that the model was not trained on, and the others. ProjectError when it knows all."""
+    known = trained_on(found)
+    trained = [case_id for case_id in choice.truths if case_id in known]
+    if len(trained) == len(choice.truths):
+        raise ProjectError(f"{found.title} was trained on all of these cases: there is nothing to measure it on")
+    if trained:
+        console.warn(f"{found.title} was trained on {len(trained)} of these cases, left out here: {listing(trained)}")
+    return {case_id: truth for case_id, truth in choice.truths.items() if case_id not in known}, trained
 
 
 def _own_validation(project: Project, group: str | None) -> Choice:

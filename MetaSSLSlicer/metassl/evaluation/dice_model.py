@@ -40,17 +40,21 @@ OF_P_ERROR = Recipe(("expected",), (1.0,), 100.0)
 
 @dataclass(frozen=True)
 class MeasuredCase:
-    """A case with an annotation: per class the figures of its prediction, and its true Dice (None: not defined)."""
+    """A case with an annotation: per class the figures of its prediction, and its true Dice (None: not defined).
+
+    features_as_new: the same figures where nothing was fitted on this case, None where nothing was anyway.
+    """
 
     features: Features
     dice: Mapping[str, float | None]
+    features_as_new: Features | None = None
 
 
 def fit_dice_model(cases: Sequence[MeasuredCase], recipe: Recipe = OF_THE_PAIR) -> dict[str, Any] | None:
     """The model as a JSON object for `predict_dice`; None with fewer than 5 cases of any class.
 
-    "interval": half widths that hold the residuals of the cases, each left out in turn, at "level": 90 %, or
-    n / (n + 1) with n < 9 cases (the conformal quantile).
+    "interval": half widths that hold the residuals of the cases, each left out in turn and taken as new, at "level":
+    90 %, or n / (n + 1) with n < 9 cases (the conformal quantile).
     """
     fitted = _fit(cases, recipe, LEAST_CASES)
     if fitted is None:
@@ -59,7 +63,7 @@ def fit_dice_model(cases: Sequence[MeasuredCase], recipe: Recipe = OF_THE_PAIR) 
     for place, case in enumerate(cases):
         others = _fit([*cases[:place], *cases[place + 1 :]], recipe, 2)
         residuals = {}
-        for name, value in _predicted(others, case.features).items() if others else ():
+        for name, value in _predicted(others, case.features_as_new or case.features).items() if others else ():
             if name in classes and case.dice.get(name) is not None:
                 residuals[name] = value - case.dice[name]
                 classes[name].append(abs(residuals[name]))

@@ -46,6 +46,7 @@ def evaluate(
       "errors_in_most_doubtful" {percent of the band: share of its errors}, and "error_probability",
       the same of the learnt P(error), None where the round has none
     - "predicted_dice": does the predicted Dice follow the true one (see `dice_agreement`), or None
+    - "fitted_on": the cases that "error_probability" and "predicted_dice" leave out (see `EvaluationItem`)
     - "cases": {case: {"dice", "labels", "missed", "invented", "voxels", "wrong_voxels", "auroc"}}
 
     `report(done, case)` is called after each case. Raises MetaSSLError when there is no item.
@@ -92,6 +93,7 @@ def _result(
         "uncertainty": {**_uncertainty(scores), "reliability": _merged(scores).reliability()},
         "band": _band(cases),
         "predicted_dice": dice_agreement([(c.predicted_dice, c.dice) for c in cases if c.predicted_dice]),
+        "fitted_on": [name for name, case in measured.items() if case.fitted],
         "cases": {name: _case(case) for name, case in measured.items()},
         "failed": failed,
     }

@@ -35,11 +35,16 @@ class PredictionFiles(Protocol):
 
 @dataclass(frozen=True)
 class EvaluationItem:
-    """A case to evaluate: its predicted files and its true annotation."""
+    """A case to evaluate: its predicted files and its true annotation.
+
+    fitted: what the round has learnt of its own errors it has learnt there, so that P(error) and the predicted Dice are
+    not judged on the case.
+    """
 
     case: str
     prediction: PredictionFiles
     truth: Path
+    fitted: bool = False
 
 
 class CaseMeasures:
@@ -77,10 +82,13 @@ class CaseMeasures:
             self.band_uncertainty.add(doubt, wrong, band)
         self.band_error_probability = UncertaintyScore()
         learnt = getattr(item.prediction, "error_probability", None)
-        if learnt is not None and Path(learnt).is_file():
+        has_learnt = learnt is not None and Path(learnt).is_file()
+        predicted_dice = _predicted_dice(getattr(item.prediction, "summary", None))
+        self.fitted = item.fitted and (has_learnt or predicted_dice is not None)
+        if has_learnt and not self.fitted:
             probability = _read_uncertainty(Path(learnt), case, grid, item.truth)
             self.band_error_probability.add(probability, wrong, band)
-        self.predicted_dice = _predicted_dice(getattr(item.prediction, "summary", None))
+        self.predicted_dice = None if self.fitted else predicted_dice
 
     @property
     def dice(self) -> float:

@@ -1,4 +1,4 @@
-"""Which true annotation belongs to which predicted case."""
+"""Which cases can be measured: which true annotation belongs to which, and what the model knows of it already."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 from metassl.project.errors import ProjectError
 from metassl.project.images import IMAGE_SUFFIXES
+from metassl.project.project import Project
+from metassl.project.rounds import Round, round_path
 
 from .measure import EvaluationItem, PredictionFiles
 
@@ -49,3 +51,20 @@ def truth_files(folder: Path) -> dict[str, Path]:
             )
         found[case] = path
     return found
+
+
+def trained_on(found: Round) -> set[str]:
+    """The cases whose annotation the model has seen: those of its round and of the rounds that it went on from."""
+    cases: set[str] = set()
+    while found.record_path.is_file():
+        cases |= set(found.record.get("labels") or {})
+        parent = found.record.get("parent")
+        if parent is None or parent >= found.number:
+            break
+        found = Round(round_path(found.path.parent, parent))
+    return cases
+
+
+def fitted_on(project: Project, found: Round) -> set[str]:
+    """The cases that P(error) and the prediction of the Dice were learnt from, where the round has learnt them."""
+    return {*(found.record.get("validation") or {}), *(case.id for case in project.validation_cases())}

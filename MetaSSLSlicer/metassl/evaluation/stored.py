@@ -1,4 +1,4 @@
-"""An evaluation that is read back from a file: what the report relies on is checked once, here."""
+"""An evaluation that is read back from a file: what the report relies on is checked, and told, here."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 from metassl.project.errors import ProjectError
 from metassl.project.files import read_json
 from metassl.project.kinds import Kind, by_name, list_of, maybe, number, share, text, texts, whole, whole_of
+from metassl.project.project import Project
+from metassl.project.rounds import Round
 
+from .pairs import fitted_on, trained_on
 from .region_errors import REGIONS
 
 _figure, _part = maybe(number), maybe(share)
@@ -42,6 +45,7 @@ _KINDS: dict[str, Kind] = {
 }
 _OPTIONAL: dict[str, Kind] = {
     "group": text,
+    **dict.fromkeys(("trained_on", "fitted_on"), texts),
     "predicted_dice": whole_of(
         **dict.fromkeys(("spearman", "mean_error"), _figure),
         **{"cases": whole, "spearman_interval": _interval, "level": share, "coverage": share},
@@ -63,3 +67,31 @@ def read_evaluation(path: Path) -> dict[str, Any]:
     if not all(names <= table.keys() for table in tables):
         raise ProjectError(f"the evaluation is damaged: {path} has no figures for some of its labels; {remedy}")
     return found
+
+
+def told(evaluation: dict[str, Any], project: Project, found: Round) -> tuple[dict[str, Any], list[str]]:
+    """The evaluation, and those of its cases that the model was trained on.
+
+    A former version of `evaluate` judged P(error) and the predicted Dice on such cases too, and on those that they were
+    learnt from ("fitted_on"): from its files these figures are left out.
+    """
+    if evaluation.get("group") == "images":
+        return evaluation, []  # not of the project, whatever they are called
+    measured = next((one for one in project.rounds() if one.number == evaluation.get("round")), found)
+    known = trained_on(measured)
+    trained = [case for case in evaluation["cases"] if case in known]
+    is_former = "fitted_on" not in evaluation
+    if is_former:
+        evaluation = {**evaluation, "fitted_on": _fitted(evaluation, project, measured)}
+    if trained or (is_former and evaluation["fitted_on"]):
+        band = {**evaluation["band"], "error_probability": None}
+        evaluation = {**evaluation, "predicted_dice": None, "band": band}
+    return evaluation, trained
+
+
+def _fitted(evaluation: dict[str, Any], project: Project, measured: Round) -> list[str]:
+    if not evaluation.get("predicted_dice") and not evaluation["band"].get("error_probability"):
+        return []  # nothing was learnt, or nothing judged
+    whole = evaluation.get("group") == "validation"
+    fitted = fitted_on(project, measured)
+    return [case for case in evaluation["cases"] if whole or case in fitted]

@@ -18,6 +18,7 @@ from torch import nn
 from metassl.evaluation.region_errors import BAND_VOXELS, foreground_band
 from metassl.inference.band import BAND_VOXELS as READER_VOXELS
 from metassl.inference.band import dilate
+from metassl.inference.dice_features import expected_dice
 from metassl.inference.error_features import feature_count, feature_slabs
 from metassl.project.images import IGNORE
 
@@ -57,6 +58,12 @@ class ErrorModel(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Logits (n,) of P(error) for features (n, F)."""
         return self.layers((features - self.centre) / self.spread)[:, 0]
+
+    def expected_dice(self, sample: Sample) -> float | None:
+        """The Dice of all structures together that P(error) lets expect of the case of the sample."""
+        probability = self(sample.features).sigmoid()
+        facts = (probability, sample.foreground, sample.near)
+        return expected_dice(*(fact[sample.in_band].numpy() for fact in facts))
 
     @torch.inference_mode()
     def probability(self, pair: np.ndarray, image: np.ndarray) -> np.ndarray:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any
 
 import numpy as np
 
 from metassl.data.preprocess import labels_to_grid, to_grid
-from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, MeasuredCase, fit_dice_model
+from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, Features, MeasuredCase, fit_dice_model
 from metassl.evaluation.map_errors import MapErrors
 from metassl.evaluation.metrics import dice
-from metassl.inference.dice_features import expected_dice
+from metassl.evaluation.pairs import trained_on
 from metassl.inference.error_fit import MOST_VOXELS, checked_error_model
 from metassl.inference.error_model import ErrorModel, Sample, take_sample
 from metassl.inference.model import TrainedModel, keep_error_model
@@ -41,12 +44,12 @@ def measured_error_rates(project: Project, found: Round, model: TrainedModel) ->
     corrected = [case for case in reviewed if measurement.add_correction(case.id, found.number)]
     if not validation and not corrected:
         return None
-    model.error_model, learnt = checked_error_model(measurement.samples, model.plan)
+    model.error_model, learnt, expected = checked_error_model(measurement.samples, model.plan)
     recipe = OF_THE_PAIR
     if model.error_model is not None:
         keep_error_model(found.model_path, model.error_model)
         recipe = OF_P_ERROR
-        measurement.expect_dice(model.error_model)
+        measurement.expect_dice(model.error_model, expected)
     return {
         **measurement.errors.to_json(),
         "dice_model": fit_dice_model(measurement.cases, recipe),
@@ -64,7 +67,8 @@ class _Measurement:
         self.errors = MapErrors({label.value: label.name for label in project.labels})
         self.cases: list[MeasuredCase] = []
         self.samples: list[Sample] = []
-        self._sampled: list[dict[str, dict]] = []  # the figures of the case of each sample
+        self._sampled: list[int] = []  # which of the cases each sample is of
+        self._rounds, self._trained_on = project.rounds(), cache(trained_on)
         self._most = min(MOST_VOXELS, 10 * MOST_VOXELS // max(len(project.validation_cases()), 1))
 
     def add_validation(self, case_id: str) -> bool:
@@ -82,31 +86,35 @@ class _Measurement:
         pair = with_smaller_windows(model, case_id, partial(_pair, image=prepared.array))
         prediction = predict_prepared(model, prepared, pair)
         self.errors.add(prediction.segmentation, prediction.regions, prediction.uncertainty, label)
-        figures = prediction.dice_features.summary(self.project.labels)
-        self._add_dice(figures, prediction.segmentation, label)
+        self._add_dice(prediction.dice_features.summary(self.project.labels), prediction.segmentation, label)
         truth = labels_to_grid(label, geometry, model.plan)
         sample = take_sample(pair, prepared.array, truth, model.values, len(self.samples), self._most)
         if sample is not None:
             self.samples.append(sample)
-            self._sampled.append(figures)
+            self._sampled.append(len(self.cases) - 1)
         return True
 
-    def expect_dice(self, error_model: ErrorModel) -> None:
-        """Add to the figures of the validation cases what P(error) lets expect of them."""
-        for sample, figures in zip(self.samples, self._sampled, strict=True):
-            probability = error_model(sample.features).sigmoid()
-            facts = (probability, sample.foreground, sample.near)
-            expected = expected_dice(*(fact[sample.in_band].numpy() for fact in facts))
-            for figure in figures.values():
-                figure["expected"] = expected
+    def expect_dice(self, error_model: ErrorModel, left_out: Sequence[float | None]) -> None:
+        """Add to the figures of the validation cases what P(error) lets expect of them.
+
+        left_out: the same by models that were not fitted on the case, as on a new one.
+        """
+        for place, sample, new in zip(self._sampled, self.samples, left_out, strict=True):
+            figures = self.cases[place].features
+            own = error_model.expected_dice(sample)
+            self.cases[place] = replace(
+                self.cases[place], features=_expecting(figures, own), features_as_new=_expecting(figures, new)
+            )
 
     def add_correction(self, case_id: str, before: int) -> bool:
-        """The last prediction that an earlier round made of a case that was then accepted or corrected."""
-        for earlier in reversed(self.project.rounds()):
+        """The last prediction of a case, then accepted or corrected, by an earlier round that was not trained on it."""
+        for earlier in reversed(self._rounds):
             paths = earlier.prediction(case_id)
             if earlier.number >= before or not paths.complete:
                 continue
             try:
+                if case_id in self._trained_on(earlier):
+                    continue
                 return self._add_earlier(case_id, paths)
             except (MetaSSLError, ValueError):  # a file that is gone, damaged, or on another grid
                 return False
@@ -134,6 +142,10 @@ class _Measurement:
             value = dice((segmentation == each.value) & known, label == each.value)
             true[each.name] = None if math.isnan(value) else value
         self.cases.append(MeasuredCase(features, true))
+
+
+def _expecting(features: Features, expected: float | None) -> dict[str, Mapping[str, Any]]:
+    return {name: {**figures, "expected": expected} for name, figures in features.items()}
 
 
 def _pair(model: TrainedModel, image: np.ndarray) -> np.ndarray:

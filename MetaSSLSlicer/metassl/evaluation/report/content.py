@@ -15,6 +15,7 @@ from metassl.project.round_files import read_error_rates, read_ranking, read_sum
 from metassl.project.rounds import Round
 
 from ..region_errors import REGIONS
+from ..stored import told
 from .words import count
 
 _MEASURED_ON = {"validation_cases": "validation case", "corrected_cases": "reviewed case"}
@@ -24,7 +25,8 @@ _MEASURED_ON = {"validation_cases": "validation case", "corrected_cases": "revie
 class Content:
     """All that the sections show. `rates` is P(error) per region, None until it is measured.
 
-    `measured` is the round's error_rates.json, and `measured_from` says on what.
+    `measured` is the round's error_rates.json, and `measured_from` says on what. `known_cases`: those of the evaluation
+    that the model was trained on.
     """
 
     project: Project
@@ -37,6 +39,7 @@ class Content:
     strategy: str
     summaries: dict[str, dict[str, Any]]
     evaluation: dict[str, Any] | None
+    known_cases: list[str] = field(default_factory=list)
     rates: dict[str, float | None] | None = None
     rates_from: str = ""
     measured: dict[str, Any] | None = None
@@ -53,6 +56,11 @@ class Content:
     def trained_on(self) -> dict[str, str]:
         """Version of the annotation of each labelled case of the round."""
         return self.record.get("labels") or {}
+
+    @property
+    def fair_evaluation(self) -> dict[str, Any] | None:
+        """The evaluation, where it can tell how often a region is wrong: not on cases that were trained on."""
+        return None if self.known_cases else self.evaluation
 
     def volume_shares(self) -> dict[str, float] | None:
         """Share of each region in all predicted voxels; None before anything is predicted."""
@@ -82,9 +90,11 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
         ranking=ranking["cases"],
         strategy=str(ranking.get("strategy", "")),
         summaries=_summaries(found),
-        evaluation=evaluation if evaluation and evaluation["n_cases"] else None,
+        evaluation=None,
         rounds=[(one, job_status(one)) for one in project.rounds() if one.number <= found.number],
     )
+    if evaluation and evaluation["n_cases"]:
+        content.evaluation, content.known_cases = told(evaluation, project, found)
     content.measured, content.measured_from = _measured(found)
     content.rates, content.rates_from = _rates(content)
     return content
@@ -112,7 +122,7 @@ def _measured(found: Round) -> tuple[dict[str, Any] | None, str]:
 
 
 def _rates(content: Content) -> tuple[dict[str, float | None] | None, str]:
-    evaluation = content.evaluation
+    evaluation = content.fair_evaluation
     if evaluation is not None and any(row["voxels"] for row in evaluation["regions"].values()):
         rates = {name: row["error_rate"] for name, row in evaluation["regions"].items()}
         return rates, f"measured on {count(evaluation['n_cases'], 'case')} of the evaluation"

@@ -66,14 +66,14 @@ def _cell(content: Content, name: str) -> Markup:
 
 
 def _rate_interval(content: Content, name: str) -> Markup | None:
-    if content.evaluation is None:
+    if content.fair_evaluation is None:
         return None
-    ends = percent_interval(content.evaluation["regions"][name].get("error_rate_interval"))
+    ends = percent_interval(content.fair_evaluation["regions"][name].get("error_rate_interval"))
     return tag("span", f" ({ends})", class_="muted") if ends else None
 
 
 def _bars(content: Content) -> Markup | None:
-    evaluation = content.evaluation
+    evaluation = content.fair_evaluation
     if evaluation is not None and any(row["errors"] for row in evaluation["regions"].values()):
         rows = evaluation["regions"]
         bars = [

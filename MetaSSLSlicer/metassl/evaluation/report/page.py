@@ -112,10 +112,11 @@ def _key_figures(content: Content) -> list[tuple[str, str, Any]]:
         dice = number(evaluation["dice"]["mean"])
         where = f"95 %: {ends}, " if ends else "on "
         where += count(evaluation["n_cases"], "case")
+        where += f", {len(content.known_cases)} trained on" if content.known_cases else ""
     elif validation is not None:
         dice, where = number(validation), "on the validation cases watched"
     found, flagged_where = unknown, "Share of the errors in US, DC, DS"
-    flagged = (evaluation or {}).get("flagged") or {}
+    flagged = (content.fair_evaluation or {}).get("flagged") or {}
     if flagged.get("share_of_errors") is not None:
         found = percent(flagged["share_of_errors"])
         flagged_where = f"of wrong voxels are flagged, in {percent(flagged['share_of_volume'])}"

@@ -12,7 +12,7 @@ from .words import NONE, count, interval, number, percent, words
 
 def quality_section(content: Content) -> Markup:
     """The evaluation, or how to get one."""
-    parts = _measured(content.evaluation) if content.evaluation else _not_measured(content)
+    parts = _measured(content.evaluation, content.known_cases) if content.evaluation else _not_measured(content)
     return tag("section", tag("h2", "How good it is"), parts, id="quality")
 
 
@@ -35,7 +35,7 @@ def _not_measured(content: Content) -> Markup:
     return join([tag("p", text), watched])
 
 
-def _measured(evaluation: dict[str, Any]) -> Markup:
+def _measured(evaluation: dict[str, Any], trained: list[str]) -> Markup:
     cases, missing = evaluation["n_cases"], len(evaluation["failed"])
     group = evaluation.get("group")
     which = f"{group} " if group in ("test", "validation", "unlabelled") else ""
@@ -47,13 +47,25 @@ def _measured(evaluation: dict[str, Any]) -> Markup:
     return join(
         [
             tag("p", lead, class_="lead"),
+            _trained(trained, evaluation.get("trained_on") or []),
             _structures(evaluation),
             _uncertainty(evaluation),
             _predicted_dice(evaluation.get("predicted_dice")),
+            _fitted(evaluation.get("fitted_on") or []),
             _cases(evaluation),
             _failed(evaluation["failed"]),
         ]
     )
+
+
+def _trained(measured: list[str], left_out: list[str]) -> Markup | None:
+    if measured:
+        text = f"The model was trained on {len(measured)} of these cases: there the figures look better than they are."
+    elif left_out:
+        text = f"Left out: {count(len(left_out), 'case')} that the model was trained on."
+    else:
+        return None
+    return tag("p", text, class_="note")
 
 
 def _structures(evaluation: dict[str, Any]) -> Markup:
@@ -179,6 +191,16 @@ def _predicted_dice(agreement: dict[str, Any] | None) -> Markup | None:
         f"{percent(agreement['coverage'])} of them."
     )
     return tag("p", text, class_="finding")
+
+
+def _fitted(cases: list[str]) -> Markup | None:
+    if not cases:
+        return None
+    text = (
+        "P(error) and the predicted Dice were learnt on validation cases, so they are not judged on "
+        f"{len(cases)} of these cases."
+    )
+    return tag("p", text, class_="source")
 
 
 def _meter(share: float | None) -> Markup:
