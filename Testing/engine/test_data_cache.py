@@ -215,20 +215,94 @@ def test_a_folder_that_cannot_be_made_is_a_project_error(tmp_path):
         PreprocessCache(tmp_path / "file" / "cache", MB)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on open files")
-def test_more_arrays_than_the_usual_limit_of_open_files(tmp_path):
+def with_open_files(limit, code, folder):
+    """What Python prints that may hold only so many files open; `cache` and `array(number)` are there."""
     code = f"""
-import resource, sys, numpy as np
-hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+import resource, numpy as np
+resource.setrlimit(resource.RLIMIT_NOFILE, ({limit}, {limit}))
 from metassl.data.cache import PreprocessCache
-cache = PreprocessCache({str(tmp_path)!r}, 1 << 30)
-held = [cache.get(f"k{{i}}", lambda: {{"a": np.zeros(9)}}) for i in range(120)]
-print(len(held))
+cache = PreprocessCache({str(folder)!r}, 1 << 30)
+def array(number):
+    return lambda: {{"a": np.full(9, number)}}
+{code}
 """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
-    assert run.stdout.strip() == "120", run.stderr
+    return run.stdout.strip() or run.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on open files")
+def test_more_arrays_are_at_hand_than_files_may_be_open(folder):
+    code = """
+held = [cache.on_demand(f"k{i}", array(i), "a") for i in range(400)]
+print(all((held[i]() == i).all() for i in range(399, -1, -1)))
+"""
+    assert with_open_files(256, code, folder) == "True"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no limit on open files")
+def test_too_many_open_files_are_not_blamed_on_the_cache(folder):
+    code = """
+try:
+    held = [cache.get(f"k{i}", array(i)) for i in range(80)]
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    message = with_open_files(64, code, folder)
+    assert message.startswith("ProjectError") and "limit on open files" in message and "delete" not in message
+
+
+def test_what_is_on_demand_is_never_evicted_though_it_is_not_mapped(folder, monkeypatch):
+    monkeypatch.setattr("metassl.data.cache.MAPPED_AT_ONCE", 2)
+    cache, makers = PreprocessCache(folder, 2 * MB), [Maker(megabytes(1, value)) for value in range(6)]
+    held = [cache.on_demand(f"k{value}", make, "image") for value, make in enumerate(makers)]
+    assert [each()[-1] for each in held] == list(range(6))
+    assert [make.calls for make in makers] == [1] * 6 and cache.size_bytes() > 6 * MB
+    assert not held[0]().flags.writeable
+
+
+def test_what_is_on_demand_is_made_again_when_the_cache_was_deleted_meanwhile(folder, monkeypatch):
+    monkeypatch.setattr("metassl.data.cache.MAPPED_AT_ONCE", 1)
+    cache, make = PreprocessCache(folder, 9 * MB), Maker(megabytes(1, 7))
+    held = cache.on_demand("a", make, "image")
+    cache.on_demand("b", Maker(megabytes(1)), "image")
+    shutil.rmtree(folder / "a")
+    assert held()[0] == 7 and make.calls == 2
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """How often the folder of a cache was listed."""
+    times, listed = [], PreprocessCache._entries
+    monkeypatch.setattr(PreprocessCache, "_entries", lambda cache: times.append(1) or listed(cache))
+    return times
+
+
+@pytest.mark.parametrize("kilobytes", [10, 1000])
+def test_the_folder_is_not_listed_for_every_entry_that_is_stored(kilobytes, folder, looks):
+    cache = PreprocessCache(folder, kilobytes << 10)  # 10: everything is in use, and does not fit
+    held = [cache.on_demand(f"k{number}", lambda: {"a": np.zeros(1000, np.uint8)}, "a") for number in range(100)]
+    assert len(held) == 100 and len(looks) <= (1 if kilobytes == 1000 else 35)
+
+
+def test_nor_is_it_when_every_new_entry_takes_the_place_of_an_old_one(folder, looks):
+    limit = 100 << 10
+    PreprocessCache(folder, limit).get("old", lambda: {"a": np.zeros(99 << 10, np.uint8)})
+    cache = PreprocessCache(folder, limit)
+    for number in range(200):
+        cache.get(f"k{number}", lambda: {"a": np.zeros(1000, np.uint8)})
+        assert cache.size_bytes() <= limit
+        looks.pop()
+    assert "old" not in cache and f"k{number}" in cache and len(looks) <= 15
+
+
+def test_what_another_process_stores_counts_as_soon_as_the_bound_seems_to_be_reached(folder):
+    ours, theirs = PreprocessCache(folder, 4 * MB), PreprocessCache(folder, 4 * MB)
+    for key in "abc":
+        theirs.get(key, lambda: megabytes(1))
+    for key in "defghi":
+        ours.get(key, lambda: megabytes(1))
+    assert ours.size_bytes() <= 4 * MB and "i" in ours and "a" not in ours
 
 
 def test_other_content_gives_another_key_and_another_name_does_not(tmp_path):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
+
 import numpy as np
 import pytest
 from metassl.selection import Candidate, Context, LabelledCase, get_strategy
@@ -61,6 +64,24 @@ def test_foreground_random_puts_cases_without_any_structure_last():
         ordered = scored("foreground_random", summaries, Context(seed=seed))
         assert ordered[-1].case == "empty" and "no structure" in ordered[-1].reason
         assert "show " in ordered[0].reason
+
+
+def test_foreground_random_places_every_case_once_and_draws_each_case_of_a_structure_alike():
+    summaries = [two(f"case_{n}", structure(), structure(voxels=n % 2)) for n in range(4)]
+    orders = [order("foreground_random", summaries, Context(seed=seed)) for seed in range(300)]
+    assert all(sorted(each) == [f"case_{n}" for n in range(4)] for each in orders)
+    firsts = Counter(each[0] for each in orders)
+    # the first structure is in all four, the second in the odd two
+    assert firsts["case_0"] + firsts["case_2"] == pytest.approx(75, abs=25)
+    assert firsts["case_1"] == pytest.approx(firsts["case_3"], abs=40)
+    assert order("foreground_random", summaries[::-1], Context(seed=3)) == orders[3]
+
+
+def test_foreground_random_takes_moments_with_thousands_of_cases():
+    summaries = [two(f"case_{n:05d}", structure(), structure(voxels=n % 3)) for n in range(8000)]
+    begin = time.process_time()
+    assert len(set(order("foreground_random", summaries))) == 8000
+    assert time.process_time() - begin < 1.5
 
 
 # ------------------------------------------------------------------ entropy

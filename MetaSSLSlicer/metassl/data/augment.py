@@ -13,7 +13,7 @@ from metassl.project.images import IGNORE
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Strengths; `in_plane` restricts rotation, scaling and bending to the slice plane (anisotropic stacks)."""
+    """Strengths; `in_plane` restricts rotation, scaling and bending to the slice plane (thick or few slices)."""
 
     rotation: float = 0.25
     scale: tuple[float, float] = (0.85, 1.2)
@@ -112,6 +112,14 @@ def random_view(
     return view, torch.where(target == 0, IGNORE, target - 1)
 
 
+def local_mean(image: torch.Tensor, in_plane: bool = False) -> torch.Tensor:
+    """Means over 3 x 3 x 3 voxels of (C, z, y, x), over one along z where `in_plane`, and along axes shorter than 3."""
+    size = [3 if length >= 3 else 1 for length in image.shape[1:]]
+    if in_plane:
+        size[0] = 1
+    return F.avg_pool3d(image[None], size, 1, [n // 2 for n in size], count_include_pad=False)[0]
+
+
 def _change_intensity(
     view: torch.Tensor, augmentation: Augmentation, rng: np.random.Generator
 ) -> torch.Tensor:
@@ -121,11 +129,7 @@ def _change_intensity(
             noise = rng.standard_normal(channel.shape, dtype=np.float32)
             channel += torch.from_numpy(noise) * float(rng.uniform(0, augmentation.noise))
         if rng.random() < 0.3:
-            size = (1, 3, 3) if augmentation.in_plane else 3
-            padding = (0, 1, 1) if augmentation.in_plane else 1
-            smooth = F.avg_pool3d(
-                channel[None, None], size, 1, padding, count_include_pad=False
-            )[0, 0]
+            smooth = local_mean(channel[None], augmentation.in_plane)[0]
             channel.lerp_(smooth, float(rng.uniform(0.2, 0.9)))
         channel *= float(rng.uniform(*augmentation.contrast))
         channel += float(rng.uniform(-augmentation.brightness, augmentation.brightness))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import shutil
@@ -9,6 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +30,14 @@ from metassl.project.errors import ProjectError
 from metassl.project.files import make_folder
 from metassl.project.image_hashes import channel_files, file_hash
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key; raised when preprocessing changes its results."""
 
 STALE_SECONDS = 3600
-OPEN_FILES = 10_240
+MAPPED_AT_ONCE = 100
+"""Arrays that `on_demand` keeps mapped. Each holds a file open, and some systems allow a process 256 in all."""
+
+Make = Callable[[], Mapping[str, np.ndarray]]
 
 
 def content_key(paths: Sequence[Path], **parts: Any) -> str:
@@ -59,22 +64,35 @@ def _hash(path: Path) -> str:
 class PreprocessCache:
     """Named arrays per key, in `folder`, using at most `max_bytes` on disk.
 
-    Entries that were used longest ago are evicted first, but none whose arrays are still alive in
-    this process (elsewhere a mapped file stays readable after it was deleted, or, on Windows,
-    cannot be deleted). So the bound is exceeded only by what is in use. Several processes and
-    threads may share a folder. It is safe to delete it.
+    Entries that were used longest ago are evicted first, but none that is in use in this process:
+    its arrays are still alive, or may be asked for on demand (elsewhere a mapped file stays
+    readable after it was deleted, or, on Windows, cannot be deleted). So the bound is exceeded only
+    by what is in use, and a tenth of that. Several processes and threads may share a folder. It is
+    safe to delete it.
     """
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = make_folder(Path(folder))
         self._max_bytes = int(max_bytes)
         self._alive: dict[str, list[weakref.ref]] = {}
+        self._kept: set[str] = set()
         self._verified: set[str] = set()
         self._lock = threading.RLock()
-        _allow_many_open_files()
+        self._mapped = lru_cache(MAPPED_AT_ONCE)(lambda key, make, name: self.get(key, make, name)[name])
         self._remove_leftovers()
+        self._bytes = self.size_bytes()  # as far as this process knows
+        self._look_above = self._max_bytes
 
-    def get(self, key: str, make: Callable[[], Mapping[str, np.ndarray]], *names: str) -> dict[str, np.memmap]:
+    def on_demand(self, key: str, make: Make, name: str) -> Callable[[], np.memmap]:
+        """A function that gives one array of `key`, as `get` does; made now, mapped when it is called.
+
+        As many as there are cases may be held. The entry is in use as long as this object lives.
+        """
+        self._kept.add(key)
+        self._mapped(key, make, name)
+        return partial(self._mapped, key, make, name)
+
+    def get(self, key: str, make: Make, *names: str) -> dict[str, np.memmap]:
         """The arrays of `key`, read-only; `make` is called when they are not there, lack one of `names` or are damaged.
 
         Raises ProjectError when the folder cannot be read or written, or the disk is full.
@@ -113,7 +131,10 @@ class PreprocessCache:
             return None
         except OSError as error:
             reason = error.strerror or error
-            raise ProjectError(f"cannot read the cache {folder}: {reason}; delete it") from error
+            remedy = "delete it"
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                remedy = "close other programs, or raise the limit on open files (ulimit -n)"
+            raise ProjectError(f"cannot read the cache {folder}: {reason}; {remedy}") from error
         self._verified.add(key)
         alive = [ref for ref in self._alive.get(key, []) if ref() is not None]
         # views of an array keep its mapping alive, not the array object itself
@@ -122,32 +143,35 @@ class PreprocessCache:
 
     def _store(self, key: str, arrays: Mapping[str, np.ndarray]) -> None:
         needed = sum(array.nbytes for array in arrays.values())
-        self._evict(self._max_bytes - needed)
+        if self._bytes + needed > self._look_above:
+            # a tenth is freed ahead, and looked for again after a tenth more: looking takes time with many entries
+            self._evict(self._max_bytes - self._max_bytes // 10 - needed)
+            self._look_above = max(self._max_bytes, self._bytes + self._bytes // 10)
         try:
             write_entry(self._folder / key, arrays)
         except ProjectError:
             if not self._evict(0):
                 raise
             write_entry(self._folder / key, arrays)  # our own old entries may have filled the disk
+        self._bytes += entry_bytes(self._folder / key)
 
     def _evict(self, limit: int) -> bool:
         """Delete entries, oldest first, until at most `limit` bytes are left; True if any was."""
-        total, evicted = self.size_bytes(), False
-        for entry in sorted(self._entries(), key=last_used) if total > limit else []:
-            if total <= limit:
+        sizes = {entry: entry_bytes(entry) for entry in self._entries()}  # other processes add and delete some, too
+        before = self._bytes = sum(sizes.values())
+        for entry in sorted(sizes, key=last_used) if before > limit else []:
+            if self._bytes <= limit:
                 break
             if self._in_use(entry.name):
                 continue
-            size = entry_bytes(entry)
             shutil.rmtree(entry, ignore_errors=True)
             if not entry.exists():
                 self._verified.discard(entry.name)
-                total -= size
-                evicted = True
-        return evicted
+                self._bytes -= sizes[entry]
+        return self._bytes < before
 
     def _in_use(self, key: str) -> bool:
-        return any(ref() is not None for ref in self._alive.get(key, []))
+        return key in self._kept or any(ref() is not None for ref in self._alive.get(key, []))
 
     def _entries(self) -> list[Path]:
         return [folder for folder in self._folder.iterdir() if is_entry(folder)]
@@ -161,18 +185,3 @@ class PreprocessCache:
                 continue
             if stale:
                 shutil.rmtree(entry, ignore_errors=True)
-
-
-def _allow_many_open_files() -> None:
-    """Every mapped array holds a file open; some systems allow only 256 unless asked."""
-    try:
-        import resource
-    except ImportError:  # Windows has no such limit
-        return
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        try:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        except (OSError, ValueError):
-            pass  # the limit that is left may well do

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from metassl.data.intensity import sample_of
-from metassl.data.orientation import axis_order, patient_order, thick_slices
+from metassl.data.orientation import across_slices, axis_order, patient_order, thick_slices
 from metassl.project.errors import ProjectError
 from metassl.project.images import IGNORE, CaseImage, Geometry
 
@@ -138,12 +138,11 @@ def _channel(index: int, entries: dict, pooled: list[np.ndarray], annotated: lis
 
 
 def _common_axes(geometries: list[Geometry]) -> str:
-    """Patient axes, unless the slices are thick and cut at an angle, or not axial, somewhere."""
+    """Patient axes, unless the slices are thick, or single, and cut at an angle, or not axial, somewhere."""
     orders = [patient_order(geometry) for geometry in geometries]
-    spacings = [o.reorder(g.spacing_zyx) for o, g in zip(orders, geometries, strict=True)]
-    stacks = [spacing for spacing in spacings if thick_slices(spacing)]
-    if len(stacks) * 2 <= len(spacings):
+    grids = [(o.reorder(g.shape_zyx), o.reorder(g.spacing_zyx)) for o, g in zip(orders, geometries, strict=True)]
+    across = [across_slices(shape, spacing) for shape, spacing in grids if 1 in shape or thick_slices(spacing)]
+    if len(across) * 2 <= len(grids):
         return "patient"
-    thick = {int(np.argmax(spacing)) for spacing in stacks}
     straight = np.mean([order.alignment >= STRAIGHT for order in orders]) >= 0.95
-    return "patient" if thick == {0} and straight else "stack"
+    return "patient" if set(across) == {0} and straight else "stack"

@@ -24,6 +24,12 @@ def thick_slices(spacing: Sequence[float]) -> bool:
     return high > STACK_RATIO * (low * middle) ** 0.5
 
 
+def across_slices(shape: Sequence[int], spacing: Sequence[float]) -> int:
+    """The axis across the slices: the one along which there is only one voxel, else the coarsest."""
+    single = [axis for axis in range(3) if shape[axis] == 1]
+    return max(single or range(3), key=lambda axis: spacing[axis])
+
+
 @dataclass(frozen=True)
 class AxisOrder:
     """Grid axis i is array axis `order[i]` of the image, reversed where `flips[i]`.
@@ -60,12 +66,12 @@ def stack_order(geometry: Geometry) -> AxisOrder:
     Brought to the nearest patient axes instead, such stacks would have their thick axis here in
     one patient and there in the next.
     """
-    spacing = geometry.spacing_zyx
-    thick = int(np.argmax(spacing))
-    if spacing[thick] <= COARSE * float(np.median(spacing)):
-        thick = 0
-    rest = [axis for axis in range(3) if axis != thick]
-    return AxisOrder((thick, *rest), (False, False, False))
+    shape, spacing = geometry.shape_zyx, geometry.spacing_zyx
+    across = across_slices(shape, spacing)
+    if 1 not in shape and spacing[across] <= COARSE * float(np.median(spacing)):
+        across = 0
+    rest = [axis for axis in range(3) if axis != across]
+    return AxisOrder((across, *rest), (False, False, False))
 
 
 ORDERS = {"patient": patient_order, "stack": stack_order}

@@ -17,7 +17,7 @@ from metassl.data.budget import (
 )
 from metassl.data.orientation import thick_slices
 from metassl.data.plan_rules import FEWEST_LEVELS, SCHEMES, problem_of
-from metassl.data.topology import Triple, plan_patch
+from metassl.data.topology import FEW_SLICES, Triple, plan_patch
 from metassl.project.errors import ProjectError
 
 _DAMAGED = "the plan is damaged: "
@@ -55,8 +55,8 @@ class Plan:
 
     @property
     def is_stack(self) -> bool:
-        """Slices (along z) much thicker than their pixels: turn and bend them in the plane only."""
-        return thick_slices(self.spacing_zyx)
+        """Slices (along z) much thicker than their pixels, or few: turn and bend them in the plane only."""
+        return thick_slices(self.spacing_zyx) or self.patch_zyx[0] < FEW_SLICES
 
     @property
     def total_stride(self) -> Triple:

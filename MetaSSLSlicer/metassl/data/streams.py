@@ -18,13 +18,28 @@ FOREGROUND_SHARE = 0.5  # of the labelled patches are centred on an annotated st
 REMEMBERED_VOXELS = 2000  # per class and case, as centres
 
 
-@dataclass
-class PreparedCase:
-    """A case on the plan's grid: image (C, z, y, x) and label (z, y, x) class numbers with IGNORE, or None."""
+Array = np.ndarray | Callable[[], np.ndarray]
 
-    id: str
-    image: np.ndarray
-    label: np.ndarray | None = None
+
+class PreparedCase:
+    """A case on the plan's grid: image (C, z, y, x) and label (z, y, x) class numbers with IGNORE, or None.
+
+    Either is an array, or a function that gives it: called whenever it is looked at, as thousands cannot all be open.
+    """
+
+    def __init__(self, id: str, image: Array, label: Array | None = None):
+        self.id, self._image, self._label = id, image, label
+
+    @property
+    def image(self) -> np.ndarray:
+        return self._image() if callable(self._image) else self._image
+
+    @property
+    def label(self) -> np.ndarray | None:
+        return self._label() if callable(self._label) else self._label
+
+    def without_label(self) -> PreparedCase:
+        return PreparedCase(self.id, self._image)
 
 
 @dataclass
@@ -65,7 +80,7 @@ class PatchSampler:
             raise ValueError("training needs at least one labelled case")
         self.plan, self.seed, self.augmentation = plan, seed, augmentation
         self.labelled = labelled
-        self.unlabelled = unlabelled or [PreparedCase(c.id, c.image) for c in labelled]
+        self.unlabelled = unlabelled or [case.without_label() for case in labelled]
         self._centres = [self._foreground_centres(case) for case in labelled]
 
     def batch(self, step: int) -> Batch:
@@ -83,12 +98,12 @@ class PatchSampler:
 
     def _foreground_centres(self, case: PreparedCase) -> list[np.ndarray]:
         rng = np.random.default_rng(self.seed)
-        centres = []
+        label, centres = case.label, []
         for value in range(1, self.plan.classes):
-            voxels = np.flatnonzero(case.label == value)
+            voxels = np.flatnonzero(label == value)
             if len(voxels):
                 chosen = rng.choice(voxels, min(len(voxels), REMEMBERED_VOXELS), replace=False)
-                centres.append(np.stack(np.unravel_index(chosen, case.label.shape), axis=1))
+                centres.append(np.stack(np.unravel_index(chosen, label.shape), axis=1))
         return centres
 
     def _labelled_view(self, rng: np.random.Generator) -> tuple[str, torch.Tensor, torch.Tensor]:
@@ -103,16 +118,17 @@ class PatchSampler:
 
     def _unlabelled_view(self, rng: np.random.Generator) -> tuple[str, torch.Tensor]:
         case = self.unlabelled[int(rng.integers(len(self.unlabelled)))]
-        view, _ = self._view(PreparedCase(case.id, case.image), rng, None)
+        view, _ = self._view(case.without_label(), rng, None)
         return case.id, view
 
     def _view(self, case: PreparedCase, rng: np.random.Generator, focus: np.ndarray | None):
-        shape, patch = np.asarray(case.image.shape[1:]), np.asarray(self.plan.patch_zyx)
+        image = case.image
+        shape, patch = np.asarray(image.shape[1:]), np.asarray(self.plan.patch_zyx)
         free = np.maximum(shape - patch, 0)
         start = rng.uniform(0, 1, 3) * free if focus is None else np.clip(focus - patch / 2, 0, free)
         centre = np.where(free > 0, start + (patch - 1) / 2, (shape - 1) / 2)
         return random_view(
-            case.image,
+            image,
             case.label,
             centre,
             tuple(self.plan.patch_zyx),

@@ -12,7 +12,10 @@ MIN_EDGE = 4
 """No axis is pooled below this many voxels."""
 
 MIN_PATCH = 16
-"""The two finer axes of a patch are at least this long, so that there are levels to pool."""
+"""The two axes of a patch in the plane of the slices, or the two finer ones, are at least this long: to be pooled."""
+
+FEW_SLICES = 2 * MIN_EDGE
+"""Fewer voxels along the first axis are slices, whatever the spacing: too few to be pooled, or turned out of."""
 
 MAX_LEVELS = 6
 
@@ -62,8 +65,8 @@ def plan_patch(
     Where the patch reaches the image's size it takes the whole image; every edge is a multiple of
     the total stride.
     """
-    coarse = max(range(3), key=lambda i: spacing[i])
-    least = [1 if i == coarse else MIN_PATCH for i in range(3)]
+    across = 0 if round(shape[0]) < FEW_SLICES else max(range(3), key=lambda i: spacing[i])
+    least = [1 if i == across else MIN_PATCH for i in range(3)]
     shape = [max(low, round(n)) for n, low in zip(shape, least, strict=True)]
     edge = max(n * s for n, s in zip(shape, spacing, strict=True))
     while True:

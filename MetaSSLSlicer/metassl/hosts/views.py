@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 import torch.nn.functional as F
 
+from metassl.data.augment import local_mean
 from metassl.hosts.pasted import random_boxes
 
 CHANGES = 2  # of every view, besides the cut-out box
@@ -36,11 +37,11 @@ def _noise(image: torch.Tensor, strength: float) -> torch.Tensor:
 
 
 def _smooth(image: torch.Tensor, strength: float) -> torch.Tensor:
-    return image.lerp(_average(image), strength)
+    return image.lerp(local_mean(image), strength)
 
 
 def _sharpen(image: torch.Tensor, strength: float) -> torch.Tensor:
-    return image + 2 * strength * (image - _average(image))
+    return image + 2 * strength * (image - local_mean(image))
 
 
 def _gamma(image: torch.Tensor, strength: float) -> torch.Tensor:
@@ -60,10 +61,6 @@ def _coarse(image: torch.Tensor, strength: float) -> torch.Tensor:
     size = [max(1, round(length * (1 - strength / 2))) for length in image.shape[1:]]
     smaller = F.interpolate(image[None], size=size, mode="trilinear")
     return F.interpolate(smaller, size=image.shape[1:], mode="trilinear")[0]
-
-
-def _average(image: torch.Tensor) -> torch.Tensor:
-    return F.avg_pool3d(image[None], 3, 1, 1, count_include_pad=False)[0]
 
 
 _ALL = (_noise, _smooth, _sharpen, _gamma, _bias_field, _coarse)

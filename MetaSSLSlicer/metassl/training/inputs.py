@@ -120,7 +120,7 @@ class InputReader:
         def make() -> dict[str, np.ndarray]:
             return {"image": to_grid(read_image(paths, case_id), plan, case_id).array}
 
-        image = self.cache.get(key, make, "image")["image"]
+        image = self.cache.on_demand(key, make, "image")
         if version is None:
             return PreparedCase(case_id, image)
 
@@ -134,7 +134,7 @@ class InputReader:
             return {"label": labels_to_grid(self._classes(array), geometry, plan)}
 
         label_key = content_key(paths, plan=plan.preprocessing(), label=version, values=self.values)
-        label = self.cache.get(label_key, make_label, "label")["label"]
+        label = self.cache.on_demand(label_key, make_label, "label")
         return PreparedCase(case_id, image, label)
 
     def _classes(self, array: np.ndarray) -> np.ndarray:

@@ -35,10 +35,11 @@ from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY
 from metassl.networks import memory
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.networks.device import choose_device, device_name, memory_bytes, usable_cores
+from metassl.project.cases import Case
 from metassl.project.errors import MetaSSLError, ProjectError
 from metassl.project.files import write_json
 from metassl.project.project import Project
-from metassl.project.round_files import read_ranking
+from metassl.project.round_files import read_ranking, read_summary
 from metassl.project.round_record import config_to_train
 from metassl.project.rounds import Round
 from metassl.selection import rank
@@ -51,6 +52,33 @@ from metassl.training.watch import ValidationWatch
 CALIBRATION_CASES = 16
 CALIBRATION_CASES_WHEN_STOPPED = 4
 RESERVED_SECONDS = 4.0  # of a time budget, for calibration
+MARKING_SHARE = 0.1  # of the time of predicting: every time, all cases are read and written
+LONGEST_UNMARKED_SECONDS = 10.0
+
+
+class PredictedMarks:
+    """Marks cases as predicted, and then tells so: the first at once, others some at a time where it takes long."""
+
+    def __init__(self, project: Project, emit: Callable[..., object]):
+        self.project, self.emit = project, emit
+        self._waiting: dict[str, dict | None] = {}
+        self._due = 0.0
+
+    def add(self, case_id: str, doubt: dict | None) -> None:
+        self._waiting[case_id] = doubt
+        if time.monotonic() >= self._due:
+            self.write()
+
+    def write(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        if not waiting:
+            return
+        begin = time.monotonic()
+        self.project.mark_predicted(waiting)
+        end = time.monotonic()
+        self._due = end + min((end - begin) / MARKING_SHARE, LONGEST_UNMARKED_SECONDS)
+        for case_id, doubt in waiting.items():
+            self.emit("predicted", case=case_id, doubt=doubt)
 
 
 class Job:
@@ -245,32 +273,49 @@ class Job:
         return measured
 
     def _predict(self, model: TrainedModel, measured: dict | None) -> None:
-        cases = [case for case in self._reading_order() if not self._is_predicted(case, model)]
-        self.emit("stage", stage="predicting", total=len(cases))
-        begin = time.monotonic()
-        for index, case_id in enumerate(cases):
-            if self.stop_requested():
-                raise Stopped
-            try:
-                summary = predict_into(
-                    model,
-                    case_id,
-                    self.project.image_paths(case_id),
-                    self.round.prediction(case_id),
-                    self.project.labels,
-                    self.round.number,
-                    measured,
-                    partial(self._tell_smaller_windows, case_id),
+        marks = PredictedMarks(self.project, self.emit)
+        try:
+            cases = self._to_predict(model, marks)
+            self.emit("stage", stage="predicting", total=len(cases))
+            begin = time.monotonic()
+            for index, case in enumerate(cases):
+                if self.stop_requested():
+                    raise Stopped
+                self._predict_case(case, model, measured, marks)
+                eta = (time.monotonic() - begin) / (index + 1) * (len(cases) - index - 1)
+                self.emit(
+                    "progress", stage="predicting", step=index + 1, total=len(cases), eta_s=round(eta, 1)
                 )
-            except MetaSSLError as error:
-                self.reader.report_failure(case_id, error)
-                continue
-            self.project.mark_predicted([case_id])
-            eta = (time.monotonic() - begin) / (index + 1) * (len(cases) - index - 1)
-            self.emit("predicted", case=case_id, doubt=summary["doubt"])
-            self.emit(
-                "progress", stage="predicting", step=index + 1, total=len(cases), eta_s=round(eta, 1)
+        finally:
+            marks.write()
+
+    def _to_predict(self, model: TrainedModel, marks: PredictedMarks) -> list[Case]:
+        """The cases without a prediction by this model. Of those with one, a killed run may have left some unmarked."""
+        cases = []
+        for case in self._reading_order():
+            if not self._is_predicted(case.id, model):
+                cases.append(case)
+            elif case.state == "unlabelled":  # a rejected one may have been rejected since
+                marks.add(case.id, read_summary(self.round.prediction(case.id).summary, case.id).get("doubt"))
+        marks.write()
+        return cases
+
+    def _predict_case(self, case: Case, model: TrainedModel, measured: dict | None, marks: PredictedMarks) -> None:
+        try:
+            summary = predict_into(
+                model,
+                case.id,
+                self.project.image_paths(case),
+                self.round.prediction(case.id),
+                self.project.labels,
+                self.round.number,
+                measured,
+                partial(self._tell_smaller_windows, case.id),
             )
+        except MetaSSLError as error:
+            self.reader.report_failure(case.id, error)
+        else:
+            marks.add(case.id, summary["doubt"])
 
     def _tell_smaller_windows(self, case_id: str, windows: str) -> None:
         message = f"out of memory: going on with case {case_id} in windows of {windows}"
@@ -280,7 +325,7 @@ class Job:
         """By this very model: a paused round may hold predictions of a half-trained one."""
         return predicted_by(self.round.prediction(case_id), model.step)
 
-    def _reading_order(self) -> list[str]:
+    def _reading_order(self) -> list[Case]:
         """Unlabelled cases, those likely to be opened next first: open ones, then the former ranking's order."""
         cases = self.project.unlabelled_cases()
         former = {}
@@ -290,7 +335,7 @@ class Job:
                 entries = read_ranking(Round(self.round.path.with_name(f"{parent:04d}")))["cases"]
                 former = {entry["case"]: place for place, entry in enumerate(entries)}
         cases.sort(key=lambda c: (c.state != "in_progress", former.get(c.id, len(former)), c.id))
-        return [case.id for case in cases]
+        return cases
 
     def _rank(self) -> None:
         self.emit("stage", stage="ranking", total=None)
