@@ -18,7 +18,7 @@ from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case
 from metassl.project.errors import BusyError, ProjectError
-from metassl.project.files import read_json
+from metassl.project.files import read_json, write_json
 from metassl.training.start import start_training
 
 
@@ -232,3 +232,15 @@ def test_a_python_that_only_starts_the_real_one_trains_as_well(project, tmp_path
     status = wait(found)
     assert status.state == "finished", found.log_path.read_text()
     assert read_events(found.events_path)[0]["pid"] != JobRecord.read(found.job_path).pid
+
+
+def test_a_round_is_not_gone_on_with_when_a_structure_has_left_the_project(project):
+    found = start_training(project, iterations=400, device="cpu")
+    wait(found, until=lambda status: trained(status) >= 1)
+    found.stop_path.touch()
+    assert wait(found).state == "paused"
+    document = read_json(project.path / "project.json", "the project")
+    document["labels"].append({"value": 4, "name": "Shell"})
+    write_json(project.path / "project.json", document)
+    assert wait(start_training(project)).state == "failed"
+    assert "plan.json is for 1 structures, and the project has 2 now" in job_status(found).message

@@ -61,9 +61,15 @@ class InputReader:
     def _written_plan(self) -> Plan:
         content = read_json(self.round.plan_path, "the plan", remedy="train a new round")
         try:
-            return Plan.from_json(content)
+            plan = Plan.from_json(content)
         except MetaSSLError as error:
             raise ProjectError(f"{self.round.plan_path}: {error}") from error
+        if plan.classes != len(self.values):
+            raise ProjectError(
+                f"{self.round.plan_path} is for {plan.classes - 1} structures, and the project has "
+                f"{len(self.values) - 1} now: train a new round"
+            )
+        return plan
 
     def write_plan(self, plan: Plan) -> None:
         write_json(self.round.plan_path, plan.to_json())
