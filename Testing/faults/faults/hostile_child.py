@@ -86,6 +86,7 @@ class Child:
 def _serve(pipe: Connection, core: int | None) -> None:
     if core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {core})
+    os.environ["OMP_NUM_THREADS"] = "1"  # threads that wait for each other take processor time
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(nowhere, descriptor)  # ITK and zlib speak for themselves
