@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch._dynamo  # noqa: F401  # else the first training loads it, in seconds of processor time
 from metassl.data.augment import Augmentation
 from metassl.data.streams import PatchSampler, PreparedCase
 from metassl.hosts import build_host

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from random import Random
 
+import torch._dynamo  # noqa: F401  # else the first training loads it, in seconds of processor time
 from metassl import cli
 from metassl.jobs import EventWriter, JobRecord, TrainingLock, job_status, read_events
 from metassl.jobs.round_summary import round_summaries
