@@ -27,6 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     0 done, 1 failed, 2 wrong use, 70 a fault of ours, 130 Ctrl-C, 141 nobody reads the output.
     """
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal knows every letter
     try:
         arguments = build_parser().parse_args(argv)
         if "run" not in arguments:

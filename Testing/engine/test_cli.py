@@ -396,3 +396,12 @@ def test_stop_now_kills_the_job(start_worker, tiny_project, capsys):
 
 def test_stopping_nothing_is_fine(tiny_project, capsys):
     assert run_json(capsys, "stop", tiny_project.path) == {"stopped": False, "round": None}
+
+
+def test_a_terminal_that_knows_only_ascii_is_shown_the_rest_in_escapes():
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    program = "import sys; from metassl.cli import main; from metassl.commands import doctor\n"
+    program += "doctor.run = lambda arguments, console: console.say('1 \\xb7 2') or 0\n"
+    program += "sys.exit(main(['doctor']))"
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True)
+    assert done.returncode == 0 and done.stdout.strip() == b"1 \\xb7 2", done

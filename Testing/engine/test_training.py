@@ -244,3 +244,13 @@ def test_a_round_is_not_gone_on_with_when_a_structure_has_left_the_project(proje
     write_json(project.path / "project.json", document)
     assert wait(start_training(project)).state == "failed"
     assert "plan.json is for 1 structures, and the project has 2 now" in job_status(found).message
+
+
+def test_a_project_whose_images_are_all_gone_names_the_cases_and_files(project):
+    for case in project.cases:
+        project.image_paths(case)[0].unlink()
+    found = start_training(project, iterations=5, device="cpu")
+    status = wait(found)
+    assert status.state == "failed" and "no image could be read; case ball0: there is no file" in status.message
+    failed = [event["case"] for event in read_events(found.events_path) if event["event"] == "case_failed"]
+    assert "ball0" in failed and "ball2" in failed

@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         choice = choose(project, arguments.truth, arguments.cases)
         result = evaluate_project(project, model_round(project), choice, arguments.device, console)
     console.say(format_table(result))
-    if arguments.images is None:
+    if arguments.images is None and result["n_cases"]:
         console.say(f"\nnext: {command_line('report', arguments.project)}")
     console.result(result)
     return 0 if result["n_cases"] and not result["failed"] else 1

@@ -90,7 +90,8 @@ def evaluate_project(project: Project, found: Round, choice: Choice, device: str
         "trained_on": trained,
         **result,
     }
-    write_json(stored_path(found), result)
+    if result["n_cases"]:  # one that failed does not take the place of a former one
+        write_json(stored_path(found), result)
     return result
 
 

@@ -110,13 +110,20 @@ class InputReader:
         self.emit("case_failed", case=case_id, file=str(files[0]) if files else "", reason=str(error))
 
     def _readable(self, cases):
+        """The cases that can be read; those that cannot are reported by `prepare`, or here if there is no other."""
+        failed: dict[str, MetaSSLError] = {}
         for case_id, version in cases:
             try:
                 image = read_image(self.project.image_paths(case_id), case_id)
                 label = self._classes(self.project.read_label(case_id, version)[0]) if version else None
-            except MetaSSLError:
-                continue  # prepare() reports it
+            except MetaSSLError as error:
+                failed[case_id] = error
+                continue
             yield case_id, image, label
+        if len(failed) == len(cases):
+            for case_id, error in failed.items():
+                self.report_failure(case_id, error)
+            raise MetaSSLError(f"no image could be read; {next(iter(failed.values()), 'add cases to the project')}")
 
     def _prepared(self, case_id: str, version: str | None, plan: Plan, known: ImageRecord) -> PreparedCase:
         paths = self.project.image_paths(case_id)
