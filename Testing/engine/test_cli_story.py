@@ -62,6 +62,10 @@ def test_the_whole_loop_from_a_folder_of_images_to_the_second_round(call, decath
     chosen = tmp_path / "chosen.txt"
     chosen.write_text("case_4\n")
     assert list(call("evaluate", path, "--truth", truth, "--cases", chosen)["cases"]) == ["case_4"]
+    kept = path / "rounds" / "0001" / "evaluation.json"
+    before = kept.read_bytes()
+    assert main(["evaluate", str(path), "--truth", str(decathlon / "imagesTr")]) == 1, "images are no annotations"
+    assert kept.read_bytes() == before, "an evaluation of nothing has replaced it"
 
     outside = call("predict", path, "--images", decathlon / "imagesTr", "--out", tmp_path / "out")
     assert len(outside["predicted"]) == 6
