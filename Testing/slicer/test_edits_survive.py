@@ -8,38 +8,13 @@ import numpy as np
 import pytest
 import slicer
 from metassl.project import ProjectError
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Logic.Journal import journals
 from MetaSSLSlicerLib.Logic.ReviewActions import ReviewActions
-from MetaSSLSlicerLib.Logic.Session import Session
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
+from opening import opened
 from painting import paintSegment
 from predicting import predict
 
 CASE, OTHER = "case_4", "case_5"
-
-
-@pytest.fixture(scope="module")
-def services():
-    return OffscreenSlicer(64)
-
-
-@pytest.fixture
-def session(services, tiny_project):
-    made = Session(services, BackgroundTasks())
-    made.messages = []
-    made.said.connect(made.messages.append)
-    made.openProject(tiny_project.path)
-    yield made
-    made.shutdown()
-    services.scene.Clear(0)
-
-
-def opened(session: Session, caseId: str):
-    session.openCase(caseId)
-    session.tasks.finish()
-    assert session.case is not None and session.case.id == caseId, session.messages
-    return session.case
 
 
 def slab(case, first: int, last: int) -> np.ndarray:
@@ -53,7 +28,7 @@ def draw(case, mask: np.ndarray, segment: str = "Label_1") -> np.ndarray:
     return mask
 
 
-def autosaved(session: Session) -> None:
+def autosaved(session) -> None:
     session.case.autosave.flush()
     session.tasks.finish()
     assert not session.case.autosave.isDirty
@@ -105,7 +80,7 @@ def test_what_cannot_be_written_is_kept_and_written_when_it_can(session, tiny_pr
     session.tick()
     session.tasks.finish()
     session.tick()
-    assert CASE in journals(tiny_project) and session._leaving == []
+    assert CASE in journals(tiny_project) and session._writes._closed == []
     assert np.array_equal(opened(session, CASE).currentArray(), drawn)
 
 

@@ -13,36 +13,11 @@ import numpy as np
 import pytest
 import slicer.util
 from metassl.project import Project, ProjectError
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Logic.Journal import journalPath, journals
-from MetaSSLSlicerLib.Logic.Session import Session
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
+from opening import opened
 from painting import paintSegment
 
 MODULE = Path(__file__).parents[2] / "MetaSSLSlicer"
-
-
-@pytest.fixture(scope="module")
-def services():
-    return OffscreenSlicer(64)
-
-
-@pytest.fixture
-def session(services, tiny_project):
-    made = Session(services, BackgroundTasks())
-    made.messages = []
-    made.said.connect(made.messages.append)
-    made.openProject(tiny_project.path)
-    yield made
-    made.shutdown()
-    services.scene.Clear(0)
-
-
-def opened(session: Session, caseId: str):
-    session.openCase(caseId)
-    session.tasks.finish()
-    assert session.case is not None and session.case.id == caseId, session.messages
-    return session.case
 
 
 def paint(case, value: int, place=np.s_[3:6, 4:8, 4:8]) -> np.ndarray:

@@ -104,6 +104,22 @@ def openModule(harness: Harness, settings, tmp_path, monkeypatch):
         widget.cleanup()
 
 
+@pytest.fixture
+def panel(harness, openModule, tiny_project, make_case, make_grid):
+    """The panel with a project whose case_3 is predicted."""
+    import numpy as np
+    from predicting import predict
+
+    labels = make_case(3)[1]
+    regions = np.ones_like(labels)
+    regions[4:6, 5:8, 5:8] = 4
+    predict(tiny_project, "case_3", make_grid(), segmentation=labels, regions=regions)
+    panel = openModule().panel
+    panel.projectWidget.openProject(tiny_project.path)
+    panel.reviewWidget.ui.goOnCheck.checked = False
+    return panel
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item):
     """An error in a slot fails the test that caused it."""

@@ -9,30 +9,10 @@ import slicer.util
 import vtk
 from MetaSSLSlicerLib.Logic.Journal import journals
 from MetaSSLSlicerLib.Widgets.Shortcuts import KEYS
+from opening import openedInPanel
 from painting import paintSegment
-from predicting import predict
 from PySide6 import QtCore, QtGui
 from PySide6.QtTest import QTest
-
-
-@pytest.fixture
-def panel(harness, openModule, tiny_project, make_case, make_grid):
-    """The panel with a project whose case_3 is predicted."""
-    labels = make_case(3)[1]
-    regions = np.ones_like(labels)
-    regions[4:6, 5:8, 5:8] = 4
-    predict(tiny_project, "case_3", make_grid(), segmentation=labels, regions=regions)
-    panel = openModule().panel
-    panel.projectWidget.openProject(tiny_project.path)
-    panel.reviewWidget.ui.goOnCheck.checked = False
-    return panel
-
-
-def opened(harness, panel, caseId: str):
-    panel.session.openCase(caseId)
-    harness.wait(lambda: panel.session.case is not None and panel.session.case.id == caseId)
-    harness.wait(lambda: not panel.session.tasks.busy)
-    return panel.session.case
 
 
 def labelLayers() -> set:
@@ -40,7 +20,7 @@ def labelLayers() -> set:
 
 
 def test_the_region_map_stays_when_the_editor_takes_the_label_layer_away(harness, panel):
-    case = opened(harness, panel, "case_3")
+    case = openedInPanel(harness, panel, "case_3")
     assert labelLayers() == {case.nodes.regionsNode.GetID()}
     panel.reviewWidget.ui.correctButton.click()
     assert case.isEditing and labelLayers() == {case.nodes.regionsNode.GetID()}
@@ -50,7 +30,7 @@ def test_the_region_map_stays_when_the_editor_takes_the_label_layer_away(harness
 
 
 def test_a_new_box_begins_in_the_middle_of_the_image_and_keeps_what_is_inside(harness, panel):
-    case = opened(harness, panel, "case_4")
+    case = openedInPanel(harness, panel, "case_4")
     annotate = panel.annotateWidget
     mask = np.ones(case.data.geometry.shape_zyx, bool)
     paintSegment(case.nodes.annotationNode, "Label_1", mask, case.data.geometry)
@@ -69,10 +49,10 @@ def test_a_new_box_begins_in_the_middle_of_the_image_and_keeps_what_is_inside(ha
 
 
 def test_unsaved_work_can_be_thrown_away_with_one_click(harness, panel, tiny_project):
-    case = opened(harness, panel, "case_4")
+    case = openedInPanel(harness, panel, "case_4")
     paintSegment(case.nodes.annotationNode, "Label_1", np.ones(case.data.geometry.shape_zyx), case.data.geometry)
-    opened(harness, panel, "case_5")
-    case = opened(harness, panel, "case_4")
+    openedInPanel(harness, panel, "case_5")
+    case = openedInPanel(harness, panel, "case_4")
     annotate = panel.annotateWidget.ui
     assert annotate.restoredFrame.isVisible() and "unsaved work of" in annotate.restoredLabel.text
     annotate.discardButton.click()
@@ -81,13 +61,13 @@ def test_unsaved_work_can_be_thrown_away_with_one_click(harness, panel, tiny_pro
 
 
 def test_a_node_that_is_deleted_elsewhere_closes_the_case_and_keeps_its_edits(harness, panel, tiny_project):
-    case = opened(harness, panel, "case_4")
+    case = openedInPanel(harness, panel, "case_4")
     paintSegment(case.nodes.annotationNode, "Label_1", np.ones(case.data.geometry.shape_zyx), case.data.geometry)
     slicer.mrmlScene.RemoveNode(case.nodes.annotationNode)
     harness.wait(lambda: panel.session.case is None)
     assert "deleted" in panel.banner.message.text
     harness.wait(lambda: "case_4" in journals(tiny_project))
-    assert (opened(harness, panel, "case_4").currentArray() == 1).all()
+    assert (openedInPanel(harness, panel, "case_4").currentArray() == 1).all()
 
 
 @vtk.calldata_type(vtk.VTK_OBJECT)
@@ -109,7 +89,7 @@ def test_a_saved_scene_brings_none_of_our_nodes_and_no_empty_line_in_the_data_tr
 ):
     tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     tag = slicer.mrmlScene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, _lineFor)  # as Slicer's plugins do
-    opened(harness, panel, "case_3")
+    openedInPanel(harness, panel, "case_3")
     slicer.mrmlScene.RemoveObserver(tag)
     assert [name for name in lines(tree) if name.startswith("case_3")]
     path = tmp_path / "scene.mrml"
@@ -145,7 +125,7 @@ def test_the_keys_exist_only_while_the_module_is_shown_and_do_not_repeat(harness
 
 
 def test_keys_jump_correct_and_accept(harness, panel, tiny_project):
-    case = opened(harness, panel, "case_3")
+    case = openedInPanel(harness, panel, "case_3")
     window = slicer.util.mainWindow()
     window.show()
     window.activateWindow()

@@ -7,32 +7,13 @@ import time
 import numpy as np
 import pytest
 import slicer.util
+from opening import openedInPanel
 from painting import paintSegment
-from predicting import predict
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 FIRST, SECOND, PREDICTED = "case_4", "case_5", "case_3"
-
-
-@pytest.fixture
-def panel(harness, openModule, tiny_project, make_case, make_grid):
-    labels = make_case(3)[1]
-    regions = np.ones_like(labels)
-    regions[4:6, 5:8, 5:8] = 4
-    predict(tiny_project, PREDICTED, make_grid(), segmentation=labels, regions=regions)
-    panel = openModule().panel
-    panel.projectWidget.openProject(tiny_project.path)
-    panel.reviewWidget.ui.goOnCheck.checked = False
-    return panel
-
-
-def opened(harness, panel, caseId: str):
-    panel.session.openCase(caseId)
-    harness.wait(lambda: panel.session.case is not None and panel.session.case.id == caseId)
-    harness.wait(lambda: not panel.session.tasks.busy)
-    return panel.session.case
 
 
 def draw(case) -> None:
@@ -42,12 +23,12 @@ def draw(case) -> None:
 
 
 def test_what_was_offered_for_a_case_goes_when_it_is_closed(harness, panel, tiny_project):
-    opened(harness, panel, FIRST)
+    openedInPanel(harness, panel, FIRST)
     panel.annotateWidget.ui.saveButton.click()
     harness.wait(lambda: panel.banner.message is not None and "no structure" in panel.banner.message.text)
     offered = panel.banner.message.action
     assert panel.banner.message.actionText == "Save it as empty"
-    draw(opened(harness, panel, SECOND))
+    draw(openedInPanel(harness, panel, SECOND))
     assert panel.banner.message is None
     offered()  # even if it were still there
     harness.wait(lambda: not panel.session.tasks.busy)
@@ -55,7 +36,7 @@ def test_what_was_offered_for_a_case_goes_when_it_is_closed(harness, panel, tiny
 
 
 def test_an_empty_label_is_saved_when_the_user_says_so(harness, panel, tiny_project):
-    opened(harness, panel, FIRST)
+    openedInPanel(harness, panel, FIRST)
     panel.annotateWidget.ui.saveButton.click()
     harness.wait(lambda: panel.banner.message is not None and "no structure" in panel.banner.message.text)
     panel.banner.actionButton.click()
@@ -64,11 +45,11 @@ def test_an_empty_label_is_saved_when_the_user_says_so(harness, panel, tiny_proj
 
 def test_the_end_of_saving_one_case_does_not_close_the_next(harness, panel):
     panel.reviewWidget.ui.goOnCheck.checked = True
-    case, store = opened(harness, panel, FIRST), panel.session.project.add_label
+    case, store = openedInPanel(harness, panel, FIRST), panel.session.project.add_label
     panel.session.project.add_label = lambda *label, **options: (time.sleep(0.5), store(*label, **options))[1]
     draw(case)
     panel.annotateWidget.ui.saveButton.click()
-    opened(harness, panel, SECOND)
+    openedInPanel(harness, panel, SECOND)
     harness.wait(lambda: not panel.session.tasks.busy)
     harness.process(100)
     assert panel.session.case.id == SECOND and panel.session.loadingCase is None
@@ -76,7 +57,7 @@ def test_the_end_of_saving_one_case_does_not_close_the_next(harness, panel):
 
 @pytest.mark.parametrize("place", ["table", "spots"])
 def test_keys_work_when_a_list_has_the_focus(harness, panel, place):
-    opened(harness, panel, PREDICTED)
+    openedInPanel(harness, panel, PREDICTED)
     window = slicer.util.mainWindow()
     QMainWindow.setCentralWidget(window, panel.widget)
     window.show()

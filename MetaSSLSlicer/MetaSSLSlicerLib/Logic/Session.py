@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +17,7 @@ from .Agreement import meanDice
 from .BackgroundTasks import BackgroundTasks
 from .CaseFiles import CaseData, readCase
 from .CaseNodes import removeGhosts
+from .CaseWrites import CaseWrites
 from .Message import Message
 from .OpenCase import OpenCase
 from .SceneMemory import SceneMemory
@@ -57,11 +56,9 @@ class Session:
         """(Message)"""
         self._memory = SceneMemory(services.scene)
         self._isJustLoaded = False
-        self._writing: dict[str, list[Future]] = {}
+        self._writes = CaseWrites()
         self._ours: set[str] = set()
         """The versions of the labels that were saved here."""
-        self._leaving: list[OpenCase] = []
-        """Cases that are closed, with edits that are not in their journals yet."""
         self._sceneTags = [
             services.scene.AddObserver(getattr(slicer.vtkMRMLScene, event), callback)
             for event, callback in (
@@ -95,13 +92,12 @@ class Session:
         if self.project is None or caseId == self.loadingCase:
             return
         self.closeCase()
-        project, writing = self.project, list(self._writing.get(caseId, []))
+        project, waitForWrites = self.project, self._writes.waiter(caseId)
         self.loadingCase = caseId
         self.caseChanged.emit()
 
         def read() -> CaseData:
-            for each in writing:
-                each.exception()  # its label and its journal must be whole before they are read
+            waitForWrites()  # its label and its journal must be whole before they are read
             return readCase(project, caseId, self._ours)
 
         self.tasks.run(read, lambda data: self._show(project, data), lambda error: self._notRead(caseId, error))
@@ -114,8 +110,7 @@ class Session:
         case = self.case
         self.caseAboutToClose.emit(case)
         self._spend(case)
-        self._leaving.append(case)
-        self._keepWriting(case.id, case.close())
+        self._writes.close(case)
         self._forgetCase()
 
     def shutdown(self) -> None:
@@ -126,8 +121,7 @@ class Session:
             self.services.scene.RemoveObserver(tag)
         self._sceneTags = []
         self.tasks.finish(_PATIENCE_S)
-        for case in self._leaving:
-            self._closed(case)
+        self._writes.finish(self.fail)
         self.project = None
         self.tasks.shutdown()
 
@@ -136,7 +130,7 @@ class Session:
         if self._isJustLoaded:  # not while it is loaded: the data tree is completed after everything else
             self._isJustLoaded = False
             removeGhosts(self.services.scene)
-        self._tickLeaving()
+        self._writes.tick(self.loadingCase)
         if self.case is None:
             return
         self.case.autosave.tick()
@@ -212,7 +206,7 @@ class Session:
         opened, the user is asked first, unless `overOthers`; that label stays in the history.
         """
         project, case, seconds, hashes, data = self.project, None, 0.0, [], None
-        before = list(self._writing.get(caseId, []))
+        waitForWrites = self._writes.waiter(caseId)
         if self.case is not None and self.case.id == caseId:
             case = self.case
             case.clock.tick()
@@ -225,8 +219,7 @@ class Session:
             if empty and not allowEmpty:
                 raise EmptyLabel
             chosen = state(labels) if callable(state) else state
-            for each in before:
-                each.exception()  # a label that was saved just before is ours
+            waitForWrites()  # a label that was saved just before is ours
             former = ANY_VERSION if data is None or overOthers else data.begunOn
             version = project.add_label(
                 caseId, (labels, geometry), state=chosen, allow_empty=allowEmpty, drawn_on=hashes, former=former
@@ -259,7 +252,7 @@ class Session:
                 options = {"allowEmpty": allowEmpty, "prediction": prediction, "done": done}
                 self.storeLabel(caseId, array, geometry, state, overOthers=True, **options)
 
-        self._keepWriting(caseId, self.tasks.run(store, stored, failed))
+        self._writes.add(caseId, self.tasks.run(store, stored, failed))
 
     def discardEdits(self) -> None:
         """Throw the unsaved edits of the open case away; it waits for a label, or for a review, as before."""
@@ -309,7 +302,7 @@ class Session:
         if project is not self.project or data.caseId != self.loadingCase:
             return  # the user has gone on
         self.loadingCase = None
-        unwritten = self._takeUnwritten(project, data)
+        unwritten = self._writes.takeUnwritten(project, data)
         self.case = OpenCase(self.services, self.tasks, project, data, self.fail)
         if unwritten:
             self.case.autosave.touch()
@@ -331,37 +324,11 @@ class Session:
         if self.case is not None:
             case = self.case
             self.caseAboutToClose.emit(case)
-            self._leaving.append(case)
             try:
-                case.close(wait=True)
+                self._writes.close(case, wait=True)
             except Exception as error:
                 self.fail(error)
             self._forgetCase()
-
-    def _tickLeaving(self) -> None:
-        """What a closed case has not written yet is tried again, until it is."""
-        for case in self._leaving:
-            if case.id != self.loadingCase:
-                case.autosave.tick()
-                self._keepWriting(case.id, case.autosave.pending)
-        self._leaving = [case for case in self._leaving if case.autosave.isDirty or case.autosave.pending is not None]
-
-    def _takeUnwritten(self, project: Project, data: CaseData) -> bool:
-        """Whether the case was closed with edits that could not be written since; they are `data.journal` then."""
-        left = [case for case in self._leaving if case.id == data.caseId and case.project.path == project.path]
-        self._leaving = [case for case in self._leaving if case not in left]
-        unwritten = [case for case in left if case.autosave.isDirty]
-        for case in unwritten:
-            data.journal, data.strangers = case.autosave.snapshot().withStrangers(project.labels)
-            data.journalTime, data.begunOn = time.time(), case.data.begunOn
-        return bool(unwritten)
-
-    def _closed(self, case: OpenCase) -> None:
-        """The last try to write what a closed case holds."""
-        try:
-            case.autosave.finishNow()
-        except Exception as error:
-            self.fail(error)
 
     def _forgetCase(self) -> None:
         self.case = None
@@ -380,12 +347,6 @@ class Session:
             project.update_case(caseId, more_seconds=seconds)
 
         self.tasks.run(spend, lambda _: self.casesChanged.emit([caseId]), self.fail)
-
-    def _keepWriting(self, caseId: str, future: Future | None) -> None:
-        if future is None:
-            return
-        futures = {**self._writing, caseId: [*self._writing.get(caseId, []), future]}
-        self._writing = {key: [other for other in others if not other.done()] for key, others in futures.items()}
 
     def _remember(self) -> None:
         path = None if self.project is None else self.project.path
