@@ -23,8 +23,15 @@ from .SegmentIds import NOT_ANNOTATED_COLOR, segmentId
 from .SlicerServices import SlicerServices
 
 __all__ = [
-    *("Snapshot", "addSegmentation", "ijkToRasMatrix", "labelmapTime", "labelmapTimes", "release", "segmentId"),
-    *("setArray", "takeSnapshot"),
+    "Snapshot",
+    "addSegmentation",
+    "ijkToRasMatrix",
+    "labelmapTime",
+    "labelmapTimes",
+    "release",
+    "segmentId",
+    "setArray",
+    "takeSnapshot",
 ]
 
 BINARY_LABELMAP = "Binary labelmap"
