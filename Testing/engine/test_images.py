@@ -165,6 +165,29 @@ def test_an_image_with_a_voxel_that_is_not_finite_is_refused(tmp_path, make_case
     assert "1 voxels that are NaN" in complaint(write(tmp_path / "a.nrrd", image))
 
 
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_nan_in_nifti_is_refused_although_itk_reads_it_as_0(tmp_path, make_case, name, kind):
+    image = make_case()[0].astype(kind)
+    image[1, 2, 3:5] = -1234.5
+    path = write(tmp_path / name, image)
+    unpack, pack = (gzip.decompress, gzip.compress) if name.endswith("gz") else (bytes, bytes)
+    path.write_bytes(pack(unpack(path.read_bytes()).replace(kind(-1234.5).tobytes(), kind(np.nan).tobytes())))
+    assert np.count_nonzero(read_volume(path, "a")[0][0] == 0) == 2
+    assert "2 voxels that are NaN" in complaint(path)
+    with pytest.raises(LabelError, match="2 voxels that are NaN"):
+        read_labels(path, "case 7")
+
+
+def test_nan_in_a_nifti_file_larger_than_one_chunk_is_counted(tmp_path):
+    image = np.ones((80, 80, 80), np.float32)
+    image[7, 7, 7] = image[79, 79, 79] = -1234.5
+    path = write(tmp_path / "a.nii", image)
+    swapped = path.read_bytes().replace(np.float32(-1234.5).tobytes(), np.float32(np.inf).tobytes())
+    path.write_bytes(swapped)
+    assert "2 voxels that are NaN" in complaint(path)
+
+
 def test_a_number_too_large_for_float32_counts_as_infinite(tmp_path, make_case):
     image = make_case()[0].astype(np.float64)
     image[1, 2, 3] = 1e300

@@ -5,9 +5,6 @@ It is an ordinary Slicer segmentation (.seg.nrrd) that Slicer, and any NRRD read
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +23,7 @@ from metassl.project import (
 )
 from metassl.project.files import make_folder, writing
 from metassl.project.inside import refuse_link_out
+from metassl.project.writer import write_image
 
 from ..RegionColors import rgbOf
 from ..Translation import _
@@ -76,7 +74,7 @@ def writeJournal(
         image.SetMetaData(key, value)
     make_folder(path.parent, parents=False)
     refuse_link_out(path.parent, path.parent.parent)
-    atomic_write(path, lambda temporary: _write(temporary, image))
+    atomic_write(path, lambda temporary: write_image(temporary, image, _LEVEL))
 
 
 @dataclass(frozen=True)
@@ -142,13 +140,3 @@ def _header(geometry: Geometry, labels: Sequence[LabelDefinition], withUnknown: 
             )
         }
     return header
-
-
-def _write(path: Path, image: sitk.Image) -> None:
-    open(path, "wb").close()  # a missing folder or permission is met with its own errno
-    try:
-        sitk.WriteImage(image, str(path), useCompression=True, compressor="gzip", compressionLevel=_LEVEL)
-    except RuntimeError as error:
-        full = shutil.disk_usage(path.parent).free < image.GetNumberOfPixels()
-        code = errno.ENOSPC if full else errno.EIO
-        raise OSError(code, os.strerror(code)) from error

@@ -14,8 +14,9 @@ import SimpleITK as sitk
 from metassl.project.errors import ImageError, LabelError
 from metassl.project.files import read_json
 from metassl.project.geometry import Geometry
-from metassl.project.images import IGNORE, quiet, read_labels
+from metassl.project.images import IGNORE, read_labels
 from metassl.project.labels import LabelDefinition
+from metassl.project.reader import quiet
 
 from .metrics import case_metrics
 from .region_errors import BAND_VOXELS, RegionErrors, foreground_band

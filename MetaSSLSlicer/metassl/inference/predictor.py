@@ -17,10 +17,11 @@ from metassl.inference.sliding_window import predict_pair
 from metassl.inference.summary_fields import measured_fields
 from metassl.project.errors import MetaSSLError
 from metassl.project.files import make_folder, remove_file, write_json
-from metassl.project.images import CaseImage, Geometry, write_array
+from metassl.project.images import CaseImage, Geometry
 from metassl.project.inside import refuse_link_out
 from metassl.project.labels import LabelDefinition
 from metassl.project.rounds import PredictionPaths
+from metassl.project.writer import write_array
 
 
 @dataclass

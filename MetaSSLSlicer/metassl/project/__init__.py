@@ -7,10 +7,11 @@ from .errors import BusyError, ChangedError, ImageError, LabelError, MetaSSLErro
 from .filelock import file_lock
 from .files import atomic_write, read_json, sha256_of, write_json, write_text
 from .geometry import Geometry
-from .images import IGNORE, CaseImage, read_geometry, read_image, read_labels, read_volume, write_array
+from .images import IGNORE, CaseImage, read_geometry, read_image, read_labels, read_volume
 from .labels import LabelDefinition, parse_labels
 from .project import Project
 from .rounds import PredictionPaths, Round
+from .writer import write_array
 
 __all__ = [
     "IGNORE",

@@ -13,8 +13,9 @@ from . import dicom
 from .cases import key_of, make_case_id
 from .errors import ProjectError
 from .files import read_json
-from .images import IMAGE_SUFFIXES, quiet
+from .images import IMAGE_SUFFIXES
 from .labels import LabelDefinition, check_labels
+from .reader import quiet
 
 SPLIT_KEYS = ("train_order", "val", "test")
 _CHANNEL = re.compile(r"(.+)_([0-9]{4})")

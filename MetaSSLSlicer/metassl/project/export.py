@@ -16,10 +16,11 @@ from .cases import Case
 from .errors import MetaSSLError, ProjectError
 from .files import make_folder, write_text
 from .geometry import Geometry
-from .images import IGNORE, read_labels, write_array
+from .images import IGNORE, read_labels
 from .project import Project
 from .round_files import read_summary
 from .rounds import PredictionPaths, Round
+from .writer import write_array
 
 WHAT = ("labels", "predictions")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -1,14 +1,11 @@
-"""Reading and writing images and annotations, with every check that training relies on.
+"""Reading images and annotations, with every check that training relies on.
 
 Arrays are in the order (z, y, x), with channels first where there are several.
 """
 
 from __future__ import annotations
 
-import errno
-import os
 import re
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,9 +19,8 @@ from . import dicom, nifti
 from .cases import is_unicode
 from .claims import impossible
 from .errors import ImageError, LabelError, MetaSSLError
-from .files import atomic_write
 from .geometry import Geometry as Geometry
-from .reader import reader_of
+from .reader import quiet, reader_of
 
 IGNORE = 255
 """The value of voxels that nobody annotated; they count nowhere."""
@@ -67,7 +63,7 @@ def read_volume(path: Path, case: str) -> tuple[list[np.ndarray], Geometry]:
 
     For showing: the values are not checked. Raises ImageError when it cannot be read or is not 3-D.
     """
-    image, geometry = _read(Path(path), case, ImageError)
+    image, geometry = _read(Path(path), case, ImageError, finite=False)
     return [np.array(channel, order="C") for channel in _components(image, geometry)], geometry
 
 
@@ -109,51 +105,14 @@ def read_labels(path: Path, case: str) -> tuple[np.ndarray, Geometry]:
     return array.astype(np.uint8), geometry
 
 
-def write_array(path: Path, array: np.ndarray, geometry: Geometry) -> None:
-    """Write an array (z, y, x) of numbers on `geometry`, atomically and compressed.
-
-    Raises ProjectError when it cannot be written, ValueError for another type or shape.
-    """
-    if array.dtype.kind not in "iuf" or array.dtype == np.float16:
-        raise ValueError(f"arrays are written as whole or floating numbers, not {array.dtype}")
-    if array.shape != geometry.shape_zyx:
-        raise ValueError(f"array of shape {array.shape} on a grid of {geometry.shape_zyx}")
-    image = geometry.apply(sitk.GetImageFromArray(array))
-    atomic_write(path, lambda temporary: write_image(temporary, image))
-
-
-def write_image(path: Path, image: sitk.Image) -> None:
-    """Write `image` compressed; unlike SimpleITK's own writer, always OSError when that fails."""
-    open(path, "wb").close()  # so that a missing folder or permission is met with its own errno
-    try:
-        with quiet():
-            sitk.WriteImage(image, str(path), useCompression=True)
-        whole = not nifti.is_nifti(path) or not nifti.problem(path)
-    except RuntimeError as error:
-        raise _write_error(path, image, "the writer failed") from error
-    if not whole:
-        raise _write_error(path, image, "the file was not written to its end")
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep ITK's warnings off the terminal inside the block."""
-    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
-    sitk.ProcessObject.SetGlobalWarningDisplay(False)
-    try:
-        yield
-    finally:
-        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
-
-
-def _read(path: Path, case: str, kind: type[MetaSSLError]) -> tuple[sitk.Image, Geometry]:
+def _read(path: Path, case: str, kind: type[MetaSSLError], finite: bool = True) -> tuple[sitk.Image, Geometry]:
     with _reading(path, case, kind):
         if _is_dicom(path):
             image = dicom.read_series(dicom.series_of(path))
         else:
             reader = _header_of(path)
             _usable(Geometry.of(reader))
-            image = _execute_nifti(reader, path) if nifti.is_nifti(path) else reader.Execute()
+            image = _execute_nifti(reader, path, finite) if nifti.is_nifti(path) else reader.Execute()
         if image.GetDimension() not in (2, 3):
             raise ValueError(_many_axes(image.GetSize()))
         return image, _usable(Geometry.of(image))
@@ -167,10 +126,10 @@ def _header_of(path: Path) -> sitk.ImageFileReader:
     return reader
 
 
-def _execute_nifti(reader: sitk.ImageFileReader, path: Path) -> sitk.Image:
+def _execute_nifti(reader: sitk.ImageFileReader, path: Path, finite: bool) -> sitk.Image:
     """Read and examine at once: both decompress the whole file."""
     with ThreadPoolExecutor(1) as pool:
-        problem = pool.submit(nifti.problem, path)
+        problem = pool.submit(nifti.problem, path, finite=finite)
         try:
             return reader.Execute()
         finally:
@@ -242,13 +201,6 @@ def _checked(channel: np.ndarray, path: Path, case: str) -> np.ndarray:
     if low == high:
         raise ImageError(f"case {case}: {path} is empty: every voxel has the value {low:g}; repair or remove it")
     return array
-
-
-def _write_error(path: Path, image: sitk.Image, reason: str) -> OSError:
-    size = image.GetSizeOfPixelComponent() * image.GetNumberOfPixels()
-    if shutil.disk_usage(path.parent).free < max(size, 1 << 16):
-        return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    return OSError(errno.EIO, reason)
 
 
 def _short(error: Exception) -> str:

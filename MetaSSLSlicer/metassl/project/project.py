@@ -20,13 +20,14 @@ from .errors import ImageError, LabelError, ProjectError
 from .filelock import file_lock
 from .files import copy_file, make_folder, read_json, write_json
 from .image_hashes import image_hashes, replaced_image
-from .images import Geometry, read_geometry, read_labels, write_array
+from .images import Geometry, read_geometry, read_labels
 from .inside import refuse_links_out
 from .labels import LabelDefinition
 from .making import making_project
 from .outside_edits import is_outside_edit, keep_outside_edit
 from .rounds import PredictionPaths, Round, list_rounds, make_round, round_path
 from .settings import checked_settings
+from .writer import write_array
 
 _HISTORY = Path("labels", ".history")
 _WAITING = ("unlabelled", "predicted", "rejected")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -15,6 +17,17 @@ _READERS = {
     (".nrrd", ".nhdr"): "NrrdImageIO",
     (".mha", ".mhd"): "MetaImageIO",
 }
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep ITK's warnings off the terminal inside the block."""
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
 
 
 def reader_of(path: Path) -> sitk.ImageFileReader:

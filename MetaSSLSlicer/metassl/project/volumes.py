@@ -9,8 +9,8 @@ import SimpleITK as sitk
 from . import nifti
 from .errors import ImageError
 from .files import atomic_write, make_folder
-from .images import quiet, write_image
-from .reader import reader_of
+from .reader import quiet, reader_of
+from .writer import write_image
 
 _KEEP_DIRECTION = sitk.ExtractImageFilter.DIRECTIONCOLLAPSETOSUBMATRIX
 
@@ -35,8 +35,8 @@ def split_volumes(path: Path, folder: Path, case: str) -> list[Path]:
     try:
         with quiet():
             reader = reader_of(path)
-            if nifti.is_nifti(path) and (reason := nifti.problem(path)):
-                raise ImageError(f"case {case}: cannot use {path}: {reason}; copy it again")
+            if nifti.is_nifti(path) and (reason := nifti.problem(path, finite=True)):
+                raise ImageError(f"case {case}: cannot use {path}: {reason}; copy it again or repair it")
             image = reader.Execute()
     except (OSError, RuntimeError, ValueError, MemoryError) as error:
         raise ImageError(f"case {case}: cannot read {path}; is the file whole?") from error

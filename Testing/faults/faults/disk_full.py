@@ -82,6 +82,7 @@ class DiskFull:
         except Exception as error:
             said = f"{type(error).__name__}: {error}"
         if said is None and (failing is None or not failing.was_hit):
+            state_of(project)  # what is said to be written can be read
             return True
         self.times += 1
         if said is None:

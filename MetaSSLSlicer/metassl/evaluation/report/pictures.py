@@ -14,9 +14,10 @@ from typing import Any
 
 import metassl
 from metassl.project.errors import MetaSSLError
-from metassl.project.images import read_image, write_array
+from metassl.project.images import read_image
 from metassl.project.project import Project
 from metassl.project.rounds import Round
+from metassl.project.writer import write_array
 
 MODULE = "MetaSSLSlicerLib.Pictures.CasePicture"
 SIZE = 480
