@@ -11,7 +11,7 @@ import pytest
 from in_process import InThisProcess, trainings_in_this_process
 from metassl.experiments.experiment import Experiment
 from metassl.jobs import EventWriter, JobRecord, read_events
-from metassl.jobs.status import JobFollower
+from metassl.jobs.follower import JobFollower
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import MetaSSLError, Project, ProjectError, read_json
 

@@ -12,7 +12,7 @@ from metassl.data.streams import PatchSampler, PreparedCase
 from metassl.data.topology import plan_patch
 from metassl.hosts import HOSTS
 from metassl.hosts.views import strong_view
-from metassl.jobs.status import job_status
+from metassl.jobs.follower import job_status
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case
 from metassl.project.images import IGNORE

@@ -25,7 +25,7 @@ def a_round(tmp_path):
 def frequent(monkeypatch):
     """Recaps after every 3 KB, and what is read at once is as little."""
     monkeypatch.setattr("metassl.jobs.recap.RECAP_BYTES", 3000)
-    for name in ("status._HEAD_BYTES", "status._TAIL_BYTES", "events._BLOCK_BYTES"):
+    for name in ("follower._HEAD_BYTES", "follower._TAIL_BYTES", "events._BLOCK_BYTES"):
         monkeypatch.setattr(f"metassl.jobs.{name}", 700)
 
 

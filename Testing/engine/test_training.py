@@ -12,8 +12,8 @@ import SimpleITK as sitk
 import torch
 from metassl.inference.predict import predict_project
 from metassl.jobs.events import read_events
+from metassl.jobs.follower import job_status
 from metassl.jobs.record import JobRecord
-from metassl.jobs.status import job_status
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case

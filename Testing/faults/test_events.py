@@ -54,7 +54,21 @@ def test_a_file_that_lost_its_end_and_grew_past_it_is_read_on(tmp_path):
     reader = EventReader(path)
     reader.read_new()
     path.write_bytes(lines((1, "a"), (2, "started"), (3, "x"), (4, "y"), (5, "z")))
-    assert numbers(reader) == [2, 3, 4, 5] and reader.began_anew
+    assert numbers(reader) == [2, 3, 4, 5] and reader.disordered
+
+
+def test_a_job_that_was_seen_finished_stays_so_when_its_end_is_out_of_sight_for_a_moment(tmp_path):
+    found = make_round(tmp_path / "rounds")
+    writer = EventWriter(found.events_path)
+    for word in ("started", "progress", "progress", "finished"):
+        writer.write(word)
+    parts = found.events_path.read_bytes().splitlines(keepends=True)
+    whole, hole = b"".join(parts), bytes(len(parts[1]))
+    follower = JobFollower(found)
+    for seen in (parts[0] + hole + parts[2] + parts[3], b"".join(parts[:3]), whole):
+        found.events_path.write_bytes(seen)
+        status = follower.poll()[1]
+    assert status.state == "finished"
 
 
 def test_a_late_event_does_not_bring_a_finished_job_back_to_work():

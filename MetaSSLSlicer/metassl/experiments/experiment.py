@@ -11,8 +11,9 @@ from pathlib import Path
 
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import CasePrediction, predict_image
+from metassl.jobs.follower import JobFollower, job_status
 from metassl.jobs.record import JobRecord
-from metassl.jobs.status import JobFollower, JobStatus, job_status
+from metassl.jobs.status import JobStatus
 from metassl.networks.device import choose_device, memory_bytes
 from metassl.project.errors import MetaSSLError
 from metassl.project.images import read_image

@@ -1,10 +1,11 @@
 """Jobs that outlive the program that started them: launch, follow, stop."""
 
 from .events import EventReader, EventWriter, read_events
+from .follower import JobFollower, job_status
 from .launcher import LAUNCHERS, Launcher, LocalLauncher, get_launcher
 from .lock import LockHolder, TrainingLock
 from .record import JobRecord
-from .status import JobFollower, JobStatus, StatusFold, job_status
+from .status import JobStatus, StatusFold
 
 __all__ = [
     "LAUNCHERS",

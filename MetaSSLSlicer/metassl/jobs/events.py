@@ -53,9 +53,10 @@ class EventReader:
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self.began_anew = False
-        """True when the last call found that what was read before it is not, or no longer all, in the file."""
-        self._offset = 0
+        self.disordered = False
+        """True when the last call found more than new lines at the end: a line late or again, or the end gone."""
+        self.offset = 0
+        """Up to where the file was read."""
         self._past = Past()
 
     def read_new(self, limit_bytes: int | None = None) -> list[dict[str, Any]]:
@@ -64,13 +65,14 @@ class EventReader:
         A last line without its newline is left for the next call. `limit_bytes` bounds the work of
         one call (a longer line is still read whole). They come in the order of their numbers.
         """
+        self.disordered = False
         try:
             with open(self.path, "rb") as stream:
-                self.began_anew = not self._past.is_still_there(stream, self._offset)
-                if self.began_anew:
-                    self._offset = self._past.go_back(stream.seek(0, os.SEEK_END))
+                began_anew = not self._past.is_still_there(stream, self.offset)
+                if began_anew:
+                    self.offset = self._past.go_back(stream.seek(0, os.SEEK_END))
                 late = self._past.came_late(stream)
-                stream.seek(self._offset)
+                stream.seek(self.offset)
                 data = stream.read(-1 if limit_bytes is None else limit_bytes)
                 if limit_bytes is not None and not data.endswith(b"\n"):
                     data += stream.readline()
@@ -78,9 +80,12 @@ class EventReader:
             return []
         whole = data[: data.rfind(b"\n") + 1]
         if whole:
-            self._past.note(whole, self._offset)
-            self._offset += len(whole)
-        events = map(parse_event, self._past.not_given(late + whole))
+            self._past.note(whole, self.offset)
+            self.offset += len(whole)
+        lines = [line for line in (late + whole).split(b"\n") if line]
+        new = list(self._past.not_given(lines))
+        self.disordered = began_anew or bool(late) or len(new) < len(lines)
+        events = map(parse_event, new)
         return sorted((event for event in events if event is not None), key=lambda event: event["seq"])
 
     def skip_middle(self, tail_bytes: int) -> bool:
@@ -111,19 +116,19 @@ class EventReader:
         """The event on the last line when that lacks nothing but its newline."""
         try:
             with open(self.path, "rb") as stream:
-                stream.seek(self._offset)
+                stream.seek(self.offset)
                 return parse_event(stream.read())
         except OSError:
             return None
 
     def _skip(self, stream: IO[bytes], start: int) -> bool:
         """Go on with the first line that begins at `start` or later, if that is ahead."""
-        if start <= self._offset:
+        if start <= self.offset:
             return False
         stream.seek(start - 1)
         stream.readline()  # the rest of a line, or just the newline before `start`
-        self._offset = stream.tell()
-        self._past.go_to(self._offset)
+        self.offset = stream.tell()
+        self._past.go_to(self.offset)
         return True
 
     def _last_place(self, stream: IO[bytes], end: int, kind: str) -> int | None:
@@ -131,7 +136,7 @@ class EventReader:
         mark = f'"event": "{kind}"'.encode()
         while (found := self._find_back(stream, mark, end)) is not None:
             line_end = self._find_back(stream, b"\n", found)
-            end = self._offset if line_end is None else line_end + 1
+            end = self.offset if line_end is None else line_end + 1
             stream.seek(end)
             event = parse_event(stream.readline())
             if event is not None and event["event"] == kind:
@@ -140,8 +145,8 @@ class EventReader:
 
     def _find_back(self, stream: IO[bytes], mark: bytes, end: int) -> int | None:
         """The last place before `end` where `mark` begins, or None."""
-        while end > self._offset:
-            start = max(end - _BLOCK_BYTES, self._offset)
+        while end > self.offset:
+            start = max(end - _BLOCK_BYTES, self.offset)
             stream.seek(start)
             found = stream.read(end - start + len(mark) - 1).rfind(mark)
             if found >= 0:

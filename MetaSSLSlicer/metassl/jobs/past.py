@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO
 
 _TAIL_BYTES = 256
@@ -68,10 +68,10 @@ class Past:
         self._holes = waiting
         return lines
 
-    def not_given(self, lines: bytes) -> Iterator[bytes]:
+    def not_given(self, lines: Iterable[bytes]) -> Iterator[bytes]:
         """The lines that were never given before."""
-        for line in lines.split(b"\n"):
+        for line in lines:
             mark = hash(line)
-            if line and mark not in self._given and mark not in self._given_earlier:
+            if mark not in self._given and mark not in self._given_earlier:
                 self._given.add(mark)
                 yield line

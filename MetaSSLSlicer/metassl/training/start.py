@@ -7,10 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from metassl import __version__
+from metassl.jobs.follower import job_status
 from metassl.jobs.launcher import get_launcher
 from metassl.jobs.lock import TrainingLock
 from metassl.jobs.record import JobRecord
-from metassl.jobs.status import job_status
 from metassl.project.errors import ProjectError
 from metassl.project.project import Project
 from metassl.project.rounds import Round

@@ -12,9 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from unittest import mock
 
-from metassl.jobs import EventWriter, JobFollower, JobRecord, job_status, read_events
+from metassl.jobs import EventWriter, JobFollower, JobRecord, follower, job_status, read_events
 from metassl.jobs import launcher as launcher_module
-from metassl.jobs import status as status_module
 from metassl.project import Project, Round
 from metassl.project import cases as cases_module
 
@@ -37,7 +36,7 @@ class SetClock(datetime):
 @contextmanager
 def clock() -> Iterator[type[SetClock]]:
     """Everything that the project and its jobs take the time from."""
-    with mock.patch.object(cases_module, "datetime", SetClock), mock.patch.object(status_module, "datetime", SetClock):
+    with mock.patch.object(cases_module, "datetime", SetClock), mock.patch.object(follower, "datetime", SetClock):
         yield SetClock
 
 

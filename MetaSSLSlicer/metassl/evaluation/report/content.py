@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from metassl.jobs.events import read_events
-from metassl.jobs.status import JobStatus, job_status
+from metassl.jobs.follower import job_status
+from metassl.jobs.status import JobStatus
 from metassl.project.cases import Case
 from metassl.project.errors import MetaSSLError
 from metassl.project.project import Project
