@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from metassl.cli import main
+from metassl.inference.predict import model_round
 from metassl.jobs import EventWriter, JobRecord, read_events
 from metassl.jobs.round_summary import find_events, round_summaries, summarise_round
 from metassl.project import MetaSSLError, write_json
@@ -141,6 +142,33 @@ def test_an_older_round_is_chosen_and_the_choice_taken_back(tiny_project, capsys
     told = run(capsys, "rounds", tiny_project.path, "--newest")
     assert (told["shown"], told["start"]) == (None, 2)
     assert second.model_path.exists()
+
+
+def test_the_chosen_round_is_the_one_that_is_measured_and_told(tiny_project, capsys):
+    first, second = finish(tiny_project), finish(tiny_project, parent=1)
+    predict(first, "case_3")
+    predict(second, "case_3")
+    assert model_round(tiny_project).number == 2
+    for found, case in ((first, "case_4"), (second, "case_5")):
+        write_json(found.ranking_path, {"strategy": "random", "cases": [{"case": case, "score": 1.0, "reason": "x"}]})
+    run(capsys, "rounds", tiny_project.path, "--use", 1)
+    assert model_round(tiny_project).number == 1
+    told = run(capsys, "status", tiny_project.path)
+    assert (told["next_case"]["case"], told["round"]["number"]) == ("case_4", 2)
+    assert main(["status", str(tiny_project.path)]) == 0
+    assert "round 0001, as chosen" in capsys.readouterr().out
+    first.model_path.unlink()
+    assert model_round(tiny_project).number == 2
+
+
+def test_the_cases_are_listed_by_name(tiny_project, capsys):
+    told = run(capsys, "status", tiny_project.path, "--cases")
+    assert [entry["case"] for entry in told["case_list"]] == list(tiny_project.cases)
+    assert main(["status", str(tiny_project.path), "--cases"]) == 0
+    text = capsys.readouterr().out
+    assert all(case in text for case in tiny_project.cases)
+    with pytest.raises(MetaSSLError, match=r"no case 'cse_3'; is it case_3"):
+        tiny_project.case("cse_3")
 
 
 @pytest.mark.parametrize("option", ["--use", "--from"])

@@ -50,7 +50,7 @@ def test_progress_says_where_the_training_stands():
         event("stage", 2, stage="training", total=200),
         event("progress", 3, stage="training", step=10, total=200, eta_s=95.0, loss={"total": 1.5},
               regions={"UC": 0.9}, data_wait_share=0.02, memory_mb=512),
-        event("validation", 4, step=10, dice={"mean": 0.8, "per_class": {"Front": 0.8}}),
+        event("validation", 4, step=10, dice={"mean": 0.8, "per_class": {"Front": 0.8}}, cases=4),
     )  # fmt: skip
     assert (status.state, status.stage, status.step, status.total) == (
         "running",
@@ -61,7 +61,7 @@ def test_progress_says_where_the_training_stands():
     assert (status.device, status.device_name, status.precision) == ("cuda", "A GPU", "bfloat16")
     assert (status.eta_s, status.data_wait_share, status.memory_mb) == (95.0, 0.02, 512)
     assert status.loss == {"total": 1.5} and status.regions == {"UC": 0.9}
-    assert status.validation == {"step": 10, "dice": {"mean": 0.8, "per_class": {"Front": 0.8}}}
+    assert status.validation == {"step": 10, "dice": {"mean": 0.8, "per_class": {"Front": 0.8}}, "cases": 4}
     assert status.plan == {"patch": [32, 32, 32], "classes": 3} and status.elapsed_s == 4.0
     assert not status.is_over and json.loads(json.dumps(status.to_json()))["step"] == 10
 

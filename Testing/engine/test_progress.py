@@ -123,7 +123,7 @@ def test_a_job_tells_its_device_plan_troubles_and_validation(clock):
             {"event": "plan", "summary": "1 mm"},
             {"event": "memory", "message": "out of memory: going on with batch 1 + 1"},
             {"event": "case_failed", "case": "a", "reason": "case a: x.nii is torn"},
-            {"event": "validation", "step": 9, "dice": {"mean": 0.5, "per_class": {"L": None}}},
+            {"event": "validation", "step": 9, "dice": {"mean": 0.5, "per_class": {"L": None}}, "cases": 4},
             {"event": "checkpoint", "step": 9},
             {"event": "something new"},
         ]
@@ -133,7 +133,7 @@ def test_a_job_tells_its_device_plan_troubles_and_validation(clock):
         "plan: 1 mm",
         "note: out of memory: going on with batch 1 + 1",
         "left out: case a: x.nii is torn",
-        "step 9: validation Dice 0.500",
+        "step 9: validation Dice 0.500 on 4 cases",
     ]
 
 

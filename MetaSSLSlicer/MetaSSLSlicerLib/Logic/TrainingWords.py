@@ -67,6 +67,7 @@ def _stages() -> dict[str, str]:
         "preparing": _("Preparing the images"),
         "training": _("Training"),
         "calibrating": _("Measuring how sure the model is"),
+        "measuring": _("Measuring how often the map is right"),
         "predicting": _("Predicting the other cases"),
         "ranking": _("Ranking what to look at next"),
     }

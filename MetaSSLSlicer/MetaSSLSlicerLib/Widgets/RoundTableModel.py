@@ -22,7 +22,7 @@ class RoundTableModel:
         hints = {
             NUMBER: _("In bold: the round whose predictions are shown"),
             LABELS: _("How many labels it learnt from"),
-            DICE: _("Mean Dice on the validation cases at its end"),
+            DICE: _("Mean Dice at its end on the validation cases that were watched, up to four"),
             TIME: _("How long it trained and predicted, in minutes and seconds; pauses are left out"),
         }
         for column, text in hints.items():

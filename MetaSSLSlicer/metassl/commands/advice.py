@@ -49,7 +49,8 @@ def next_steps(
 
 
 def next_case(project: Project, found: Round) -> dict[str, Any] | None:
-    """The first entry of the ranking whose case still has no label, or None."""
+    """The first entry of the ranking whose case still has no label, or None. Of the chosen round, if there is one."""
+    found = project.shown_round() or found
     waiting = {case.id for case in project.unlabelled_cases()}
     try:
         return next((entry for entry in read_ranking(found)["cases"] if entry["case"] in waiting), None)

@@ -1,4 +1,4 @@
-"""Measure the newest model against true annotations.
+"""Measure the model against true annotations: the newest, or that of the round that `metassl rounds --use` chose.
 
 Dice, HD95 and ASSD in mm, how often each region of the map is wrong, and how
 well the uncertainty finds the errors, all with 95 % bootstrap intervals over

@@ -66,13 +66,18 @@ class JobDisplay:
             self.bar.show(status.stage, status.step, status.total, status.eta_s, _details(status))
 
 
-def describe_dice(dice: dict[str, Any] | None) -> str:
-    """ "Dice 0.83 (Head 0.80, Body 0.86)", or "" when nothing was measured."""
-    if not dice or dice.get("mean") is None:
+def describe_validation(validation: dict[str, Any] | None) -> str:
+    """ "Dice 0.830 on 4 cases (Head 0.800, Body 0.860)", or "" when nothing was measured.
+
+    validation: "dice" and "cases", as in the status and in the event; only some of the validation cases are watched.
+    """
+    dice = (validation or {}).get("dice") or {}
+    if dice.get("mean") is None:
         return ""
-    per_class = dice.get("per_class") or {}
+    cases, per_class = validation.get("cases"), dice.get("per_class") or {}
     parts = [f"{name} {value:.3f}" for name, value in per_class.items() if value is not None]
-    return f"Dice {dice['mean']:.3f}" + (f" ({', '.join(parts)})" if parts else "")
+    watched = f" on {cases} case{'s' if cases > 1 else ''}" if isinstance(cases, int) else ""
+    return f"Dice {dice['mean']:.3f}{watched}" + (f" ({', '.join(parts)})" if parts else "")
 
 
 def describe_device(status: JobStatus) -> str:
@@ -99,6 +104,6 @@ def _sentence(event: dict[str, Any]) -> str:
         return f"note: {event.get('message', '')}"
     if kind == "case_failed":
         return f"left out: {event.get('reason') or event.get('case', '')}"
-    if kind == "validation" and (words := describe_dice(event.get("dice"))):
+    if kind == "validation" and (words := describe_validation(event)):
         return f"step {event.get('step')}: validation {words}"
     return ""

@@ -21,7 +21,7 @@ SUMMARY = "take an annotation file as the label of a case"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
-    parser.add_argument("case", metavar="CASE", help="the case, as `metassl status` names it")
+    parser.add_argument("case", metavar="CASE", help="the case, as `metassl status --cases` names it")
     parser.add_argument("file", type=Path, metavar="FILE", help="NIfTI, NRRD or MHA, whole numbers")
     parser.add_argument(
         "--allow-empty",

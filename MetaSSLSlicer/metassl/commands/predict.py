@@ -1,4 +1,4 @@
-"""Predict with the newest model: segmentation, region map and uncertainty.
+"""Predict with the newest model, or the chosen one: segmentation, region map and uncertainty.
 
 Training does this by itself for every case without a label. Predict again
 after adding cases, or predict images that do not belong to the project:

@@ -1,7 +1,8 @@
 """List the rounds, or choose one.
 
---use N reviews the predictions of round N; --from N also lets the next training
-start from its model (roll back); --newest takes both choices back. Nothing is
+--use N reviews the predictions of round N, and evaluate, report, predict and
+uncertainty take its model; --from N also lets the next training start from it
+(roll back); --newest takes both choices back. Nothing is
 deleted: every round stays where it is, and the next training is a new round.
 """
 
@@ -75,6 +76,8 @@ def _show(project: Project, typed: Path, rounds: list[RoundSummary], console: Co
             )
         )
     console.table(table)
+    if any(found.dice is not None for found in rounds):
+        console.say("Dice: on the up to 4 validation cases watched while training; `metassl evaluate` measures all")
     reviewed = "the newest predictions are" if shown is None else f"the predictions of {shown.title} are"
     console.say(f"{reviewed} reviewed")
     if start is not None:

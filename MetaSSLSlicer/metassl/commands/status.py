@@ -34,6 +34,7 @@ _STATE_WORDS = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
     parser.add_argument("--follow", action="store_true", help="watch the running training until it ends")
+    parser.add_argument("--cases", action="store_true", help="list every case by name")
     add_json_option(parser)
 
 
@@ -52,11 +53,18 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         except KeyboardInterrupt:
             console.say("no longer following; the training goes on")
             return 130
-    show(project, arguments.project, found, status, console)
+    show(project, arguments.project, found, status, console, arguments.cases)
     return 1 if arguments.follow and status is not None and status.state == "failed" else 0
 
 
-def show(project: Project, shown: Path, found: Round | None, status: JobStatus | None, console: Console) -> None:
+def show(
+    project: Project,
+    shown: Path,
+    found: Round | None,
+    status: JobStatus | None,
+    console: Console,
+    each_case: bool = False,
+) -> None:
     """Print the state of a project, for people or as JSON."""
     from .advice import labels_since, next_case, next_steps
 
@@ -66,16 +74,24 @@ def show(project: Project, shown: Path, found: Round | None, status: JobStatus |
     console.say(f"{project.name} ({shown})")
     console.say(f"  structures  {', '.join(f'{label.value} {label.name}' for label in project.labels)}")
     _show_cases(cases, console)
+    if each_case:
+        console.table([("case", "group", "state"), *((c.id, c.split, _STATE_WORDS[c.state]) for c in cases)], indent=14)
     if found is not None and status is not None:
         _show_round(found, status, console)
         new = labels_since(project, found)
         if new and status.state == "finished":
             console.say(f"  new labels  {len(new)} since that round ({listing(new)})")
+    reviewed = project.shown_round()
+    if reviewed is not None and found is not None and reviewed.number != found.number:
+        console.say(f"  reviewed    {reviewed.title}, as chosen; `metassl rounds --newest` takes that back")
     if first is not None:
         console.say(f"  next case   {first['case']}: {first.get('reason', '')}")
     console.say("next:")
     console.commands([(step.command, step.why) for step in steps])
-    console.result(_as_json(project, cases, found, status, first, steps))
+    content = _as_json(project, cases, found, status, first, steps)
+    if each_case:
+        content["case_list"] = [{"case": case.id, "split": case.split, "state": case.state} for case in cases]
+    console.result(content)
 
 
 def _show_cases(cases: list, console: Console) -> None:
@@ -90,7 +106,7 @@ def _show_cases(cases: list, console: Console) -> None:
 
 
 def _show_round(found: Round, status: JobStatus, console: Console) -> None:
-    from .follow import describe_device, describe_dice
+    from .follow import describe_device, describe_validation
 
     words = [status.state]
     if status.state in ("running", "paused", "interrupted", "failed") and status.stage:
@@ -104,7 +120,7 @@ def _show_round(found: Round, status: JobStatus, console: Console) -> None:
     console.say(f"  {found.title}  {', '.join(filter(None, words))}")
     if status.plan.get("summary"):
         console.say(f"  plan        {status.plan['summary']}")
-    if status.validation and (dice := describe_dice(status.validation.get("dice"))):
+    if dice := describe_validation(status.validation):
         console.say(f"  validation  {dice}")
     if status.predicted:
         console.say(f"  predicted   {status.predicted} cases")

@@ -79,11 +79,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 def conclude(project, shown: Path, found, status, console: Console) -> int:
     """Say how the training ended and what to type next; the exit code."""
     from .advice import next_case, next_steps
-    from .follow import describe_dice
+    from .follow import describe_validation
 
     took = f" after {duration(status.elapsed_s)}"
     console.say(f"{found.title} {status.state}{took}: {status.predicted} cases predicted")
-    if status.validation and (dice := describe_dice(status.validation.get("dice"))):
+    if dice := describe_validation(status.validation):
         console.say(f"validation {dice}")
     if status.state == "paused":
         console.say("it was stopped, and nothing is lost")

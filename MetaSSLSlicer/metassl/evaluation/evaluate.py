@@ -22,7 +22,6 @@ from .uncertainty import BINS, UncertaintyScore, auroc
 __all__ = ["EvaluationItem", "evaluate", "format_table", "pair_with_truth"]
 
 _METRICS = ("dice", "hd95_mm", "assd_mm")
-_INTERVAL_BINS = 512  # of the histograms that are drawn again: enough for an interval
 
 
 def evaluate(
@@ -122,11 +121,8 @@ def _regions(each: list[RegionErrors]) -> dict[str, dict[str, Any]]:
 
 
 def _uncertainty(scores: list[UncertaintyScore]) -> dict[str, Any]:
-    coarse = [
-        score.counts.reshape(2, _INTERVAL_BINS, BINS // _INTERVAL_BINS).sum(axis=2)
-        for score in scores
-    ]
-    interval = bootstrap_pooled(np.array(coarse), _auroc_or_nan)
+    counts = np.array([score.counts for score in scores]).reshape(-1, 2, BINS)
+    interval = bootstrap_pooled(counts, _auroc_or_nan)
     return {**_merged(scores).summary(), "auroc_interval": interval}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from metassl.data.plan import Plan
@@ -17,13 +17,14 @@ MOST_VOXELS = 60_000  # of one case
 
 
 def checked_error_model(
-    samples: Sequence[Sample], plan: Plan
+    samples: Sequence[Sample], plan: Plan, fitted: Callable[[], object] = lambda: None
 ) -> tuple[ErrorModel | None, dict[str, Any] | None, list[float | None]]:
     """(model, figures, expected): no model unless it beats the entropy by 0.01 AUROC, nothing with under 3 cases.
 
     The figures are of voxels in the band of cases that the model was not fitted on (3-fold): {"cases", "kept",
     "error_probability" and "uncertainty": {"auroc", "auprc", "ece", "voxels", "errors", "errors_in_most_doubtful"}}.
-    expected: the Dice of each sample that such a model lets expect, see `ErrorModel.expected_dice`.
+    expected: the Dice of each sample that such a model lets expect, see `ErrorModel.expected_dice`. fitted() is called
+    FOLDS times, after each of those models.
     """
     if len(samples) < LEAST_CASES:
         return None, None, []
@@ -32,6 +33,7 @@ def checked_error_model(
     for fold in range(FOLDS):
         others = [sample for place, sample in enumerate(samples) if place % FOLDS != fold]
         model = fit_error_model(others, plan.classes, plan.in_channels)
+        fitted()
         for place in range(fold, len(samples), FOLDS):
             sample = samples[place]
             expected[place] = model.expected_dice(sample)

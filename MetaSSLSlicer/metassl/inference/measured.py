@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, Features, Mea
 from metassl.evaluation.map_errors import MapErrors
 from metassl.evaluation.metrics import dice
 from metassl.evaluation.pairs import trained_on
-from metassl.inference.error_fit import MOST_VOXELS, checked_error_model
+from metassl.inference.error_fit import FOLDS, MOST_VOXELS, checked_error_model
 from metassl.inference.error_model import ErrorModel, Sample, take_sample
 from metassl.inference.model import TrainedModel, keep_error_model
 from metassl.inference.predictor import predict_prepared
@@ -32,19 +33,32 @@ from metassl.project.rounds import PredictionPaths, Round
 REVIEWED = ("accepted", "corrected")
 
 
-def measured_error_rates(project: Project, found: Round, model: TrainedModel) -> dict | None:
+Report = Callable[[int, int], object]
+
+
+def measured_error_rates(
+    project: Project, found: Round, model: TrainedModel, report: Report = lambda done, total: None
+) -> dict | None:
     """What error_rates.json holds, or None when there is neither a validation case nor a correction.
 
     `MapErrors.to_json()` and "dice_model" (see `fit_dice_model`), "error_model" (how well P(error) was learnt, see
     `checked_error_model`), "validation_cases", "corrected_cases". Gives `model` its error model and keeps it there.
+    report(done, total) is called between the steps; what it raises ends the work.
     """
     measurement = _Measurement(project, model)
-    validation = [case for case in project.validation_cases() if measurement.add_validation(case.id)]
-    reviewed = [case for case in project.labelled_cases() if case.state in REVIEWED]
-    corrected = [case for case in reviewed if measurement.add_correction(case.id, found.number)]
+    validation, reviewed = project.validation_cases(), [c for c in project.labelled_cases() if c.state in REVIEWED]
+    steps = count(1)
+    total = len(validation) + len(reviewed) + FOLDS
+
+    def done(value: Any = None) -> Any:
+        report(next(steps), total)
+        return value
+
+    validation = [case for case in validation if done(measurement.add_validation(case.id))]
+    corrected = [case for case in reviewed if done(measurement.add_correction(case.id, found.number))]
     if not validation and not corrected:
         return None
-    model.error_model, learnt, expected = checked_error_model(measurement.samples, model.plan)
+    model.error_model, learnt, expected = checked_error_model(measurement.samples, model.plan, done)
     recipe = OF_THE_PAIR
     if model.error_model is not None:
         keep_error_model(found.model_path, model.error_model)

@@ -23,8 +23,10 @@ Failed = Callable[[str, str], None]
 
 
 def model_round(project: Project) -> Round:
-    """The round with a finished model that was chosen, or the newest one."""
-    found = project.start_round()
+    """The round that is reviewed, where one was chosen and has a model; else the one that training goes on from."""
+    found = project.shown_round()
+    if found is None or not found.model_path.exists():
+        found = project.start_round()
     if found is not None:
         return found
     raise ProjectError(f"project {project.path} has no trained model yet: run `metassl train {project.path}`")
@@ -72,7 +74,7 @@ def predict_project(
     failed: Failed | None = None,
     found: Round | None = None,
 ) -> list[tuple[str, PredictionPaths]]:
-    """Predict cases of the project (default: every unlabelled case) with the model of `found`, or the newest one.
+    """Predict cases of the project (default: every unlabelled case) with the model of `found`, or `model_round`.
 
     An image that fails is handed to failed(case, reason) and the rest go on; without `failed` it is raised.
     """
@@ -101,7 +103,7 @@ def predict_folder(
     report: Report | None = None,
     failed: Failed | None = None,
 ) -> list[tuple[str, PredictionPaths]]:
-    """Predict every image of a folder into out/CASE/ with the project's newest model."""
+    """Predict every image of a folder into out/CASE/ with the project's model, see `model_round`."""
     found = model_round(project)
     cases = {case.id: case.images for case in find_cases(images).cases}
     model = TrainedModel.load(found.model_path, choose_device(device))

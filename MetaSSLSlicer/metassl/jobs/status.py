@@ -149,7 +149,7 @@ class StatusFold:
 
     def _on_validation(self, status: JobStatus, event: dict[str, Any]) -> None:
         dice = event.get("dice")
-        status.validation = {"step": event.get("step"), "dice": dice}
+        status.validation = {"step": event.get("step"), "dice": dice, "cases": event.get("cases")}
 
     def _on_warning(self, status: JobStatus, event: dict[str, Any]) -> None:
         message = str(event.get("message", ""))

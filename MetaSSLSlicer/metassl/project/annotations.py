@@ -40,7 +40,10 @@ def refuse_empty(array: np.ndarray, where: str, allow_background: bool) -> None:
     if (array == IGNORE).all():
         raise LabelError(f"{where} annotates nothing: every voxel is 255")
     if not allow_background and not ((array != 0) & (array != IGNORE)).any():
-        raise LabelError(f"{where} is empty: it holds no structure; say so explicitly if that is right")
+        raise LabelError(
+            f"{where} is empty: it holds no structure; say so explicitly if that is right "
+            "(on the command line with --allow-empty)"
+        )
 
 
 def refuse_changed(case: Case, former: str | None) -> None:

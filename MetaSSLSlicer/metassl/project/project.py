@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ class Project:
 
     def case(self, case_id: str) -> Case:
         """The case `case_id`; ProjectError when the project has none of that name."""
-        return _known(self._case_list.get(case_id), case_id, self.path)
+        return self._case_list.get(case_id) or _known(self.cases, case_id, self.path)
 
     def image_paths(self, case: Case | str) -> list[Path]:
         """The absolute image paths of a case, one per channel file."""
@@ -134,7 +135,7 @@ class Project:
         `more_seconds` were spent on it. `former`: as in `add_label`.
         """
         with self._changing_cases() as cases:
-            case = _known(cases.get(case_id), case_id, self.path)
+            case = _known(cases, case_id, self.path)
             annotations.refuse_changed(case, former)
             if more_seconds:
                 changes["seconds_spent"] = round(case.seconds_spent + more_seconds, 1)
@@ -151,14 +152,14 @@ class Project:
     def mark_in_progress(self, case_id: str) -> None:
         """Set the state "in_progress", unless the case has been labelled, maybe a moment ago."""
         with self._changing_cases() as cases:
-            case = _known(cases.get(case_id), case_id, self.path)
+            case = _known(cases, case_id, self.path)
             if case.state not in (*LABELLED_STATES, "in_progress"):
                 cases[case_id] = replace(case, state="in_progress", updated=now())
 
     def leave_progress(self, case_id: str, is_predicted: bool) -> None:
         """Take the state "in_progress" back: what was begun on the case was thrown away."""
         with self._changing_cases() as cases:
-            case = _known(cases.get(case_id), case_id, self.path)
+            case = _known(cases, case_id, self.path)
             if case.state == "in_progress":
                 state = "predicted" if is_predicted else "unlabelled"
                 cases[case_id] = replace(case, state=state, updated=now())
@@ -171,7 +172,7 @@ class Project:
         marked = []
         with self._changing_cases() as cases:
             for case_id in case_ids:
-                case = _known(cases.get(case_id), case_id, self.path)
+                case = _known(cases, case_id, self.path)
                 if case.state in _WAITING:
                     cases[case_id] = replace(case, state="predicted", updated=now())
                     marked.append(case_id)
@@ -242,7 +243,7 @@ class Project:
         if not kept.exists():
             write_array(make_folder(kept.parent, parents=False) / kept.name, array, grid)
         with self._changing_cases() as cases:
-            case = _known(cases.get(case_id), case_id, self.path)
+            case = _known(cases, case_id, self.path)
             if version != case.label_version:
                 annotations.refuse_changed(case, former)
             copy = self.label_path(case_id)
@@ -374,7 +375,9 @@ def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))
 
 
-def _known(case: Case | None, case_id: str, path: Path) -> Case:
-    if case is None:
-        raise ProjectError(f"project {path} has no case {case_id!r}")
-    return case
+def _known(cases: Mapping[str, Case], case_id: str, path: Path) -> Case:
+    if case_id in cases:
+        return cases[case_id]
+    like = get_close_matches(case_id, cases)
+    meant = f"; is it {' or '.join(like)}?" if like else ""
+    raise ProjectError(f"project {path} has no case {case_id!r}{meant}")

@@ -83,16 +83,20 @@ class InputReader:
             + [(case_id, version, inputs.validation) for case_id, version in record["validation"].items()]
             + [(case_id, None, inputs.unlabelled) for case_id in record["unlabelled"]]
         )
+        reasons: list[str] = []
         for index, (case_id, version, into) in enumerate(wanted):
             try:
                 into.append(self._prepared(case_id, version, plan, known))
                 self._tell_of_outside_edit(case_id, version)
             except MetaSSLError as error:
                 self.report_failure(case_id, error)
+                reasons += [str(error)] if into is inputs.labelled else []
             progress(index + 1, len(wanted))
         known.write()
+        if not inputs.labelled and not reasons:
+            raise MetaSSLError(f"{self.round.record_path} names no case to learn from: train a new round")
         if not inputs.labelled:
-            raise MetaSSLError("no labelled case could be read; see the failed cases above")
+            raise MetaSSLError(f"none of the labels that {self.round.record_path} names could be used: {reasons[0]}")
         return inputs
 
     def _tell_of_outside_edit(self, case_id: str, version: str | None) -> None:

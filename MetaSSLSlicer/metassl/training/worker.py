@@ -11,10 +11,11 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from metassl.data.augment import Augmentation
@@ -251,11 +252,11 @@ class Job:
         plan = trainer.sampler.plan
         if trainer.validate is not None and trainer.finished:
             trainer.validate(trainer.step)
-        self.emit("stage", stage="calibrating", total=cases)
+        self.emit("stage", stage="calibrating", total=None)
         networks = tuple(network.eval() for network in trainer.host.inference_pair())
         pool = inputs.unlabelled or inputs.labelled
         chosen = pool[:: max(1, len(pool) // cases)][:cases]
-        softmaxes = (predict_pair(networks, case.image, plan, self.device) for case in chosen)
+        softmaxes = self._calibrating(networks, chosen, plan)
         thresholds = calibrate_thresholds(softmaxes, plan.classes, self.definition)
         host = self.config["host"]
         values = self.project.values
@@ -265,8 +266,27 @@ class Job:
         model.save(self.round.model_path)
         return model
 
+    def _calibrating(self, networks: tuple, cases: list, plan: Plan) -> Iterator[np.ndarray]:
+        """Of one case after the other; who asks for a stop waits for a few only."""
+        for done, case in enumerate(cases):
+            if done >= CALIBRATION_CASES_WHEN_STOPPED and self.stop_requested():
+                return
+            yield predict_pair(networks, case.image, plan, self.device)
+            self.emit("progress", stage="calibrating", step=done + 1, total=len(cases), eta_s=None)
+
     def _measure(self, model: TrainedModel) -> dict | None:
-        measured = measured_error_rates(self.project, self.round, model)
+        begun = False
+
+        def report(done: int, total: int) -> None:
+            nonlocal begun
+            if self.stop_requested():
+                raise Stopped
+            if not begun:
+                self.emit("stage", stage="measuring", total=total)
+            begun = True
+            self.emit("progress", stage="measuring", step=done, total=total, eta_s=None)
+
+        measured = measured_error_rates(self.project, self.round, model, report)
         if measured is None:
             return None
         write_json(self.round.error_rates_path, measured)

@@ -15,15 +15,13 @@ from metassl.evaluation.isotonic import calibration_error_on_unseen
 from metassl.evaluation.map_errors import MapErrors
 from metassl.evaluation.metrics import dice
 from metassl.evaluation.region_errors import BAND_VOXELS, foreground_band
-from metassl.evaluation.uncertainty import BINS, UncertaintyScore, auroc
+from metassl.evaluation.uncertainty import UncertaintyScore, auroc
 from metassl.inference.model import TrainedModel
 from metassl.project.errors import LabelError, MetaSSLError
 from metassl.project.images import IGNORE, read_image, read_labels
 from metassl.project.labels import LabelDefinition
 
 from .methods import Method, Score, score_case
-
-_INTERVAL_BINS = 512
 
 
 class Comparison:
@@ -69,7 +67,7 @@ class Comparison:
         scores, total = self.scores[method], UncertaintyScore()
         for score in scores:
             total.merge(score)
-        coarse = [s.counts.reshape(2, _INTERVAL_BINS, BINS // _INTERVAL_BINS).sum(axis=2) for s in scores]
+        counts = np.array([score.counts for score in scores])
         table = np.array(self.dice[method], float)
         known = [column[~np.isnan(column)] for column in table.T]
         per_class = {
@@ -82,9 +80,9 @@ class Comparison:
             "passes": method.passes,
             "seconds": self.seconds[method] / len(scores),
             **total.summary(),
-            "auroc_interval": bootstrap_pooled(np.array(coarse), lambda counts: auroc(counts) or math.nan),
+            "auroc_interval": bootstrap_pooled(counts, lambda pooled: auroc(pooled) or math.nan),
             "ece": total.ece if method.is_share else None,
-            "ece_calibrated": calibration_error_on_unseen([score.counts for score in scores]),
+            "ece_calibrated": calibration_error_on_unseen(list(counts)),
             "errors_in_most_doubtful": total.errors_in_most_doubtful(),
             "dice": {"mean": float(np.mean(means)) if means else math.nan, "per_class": per_class},
         }
