@@ -17,7 +17,7 @@ from metassl.inference.model import TrainedModel
 from metassl.jobs import read_events
 from metassl.jobs.hosts_catalog import HOST_CATALOG, HOSTS, LOSSES
 from metassl.networks.checkpoint import load_checkpoint
-from metassl.training import start
+from metassl.training.defaults import DEFAULTS
 from MetaSSLSlicerLib.Logic import TrainingOptions
 
 ENGINE = Path(metassl.__file__).parents[1]
@@ -49,7 +49,7 @@ def test_a_round_of_every_host_ends_with_a_calibrated_model_and_predictions(host
 def test_the_panel_offers_what_the_command_line_does():
     assert TrainingOptions.HOSTS == HOSTS and TrainingOptions.LOSSES == LOSSES
     chosen = TrainingOptions.TrainingOptions()
-    assert (chosen.host, chosen.loss) == (start.DEFAULTS["host"], start.DEFAULTS["loss"])
+    assert (chosen.host, chosen.loss) == (DEFAULTS["host"], DEFAULTS["loss"])
 
 
 @pytest.mark.parametrize("host", HOST_CATALOG, ids=HOSTS)

@@ -70,6 +70,18 @@ def test_validation_cases_give_rates_per_region_and_class_and_the_uncertainty(pr
     assert measured["dice_model"] is None
 
 
+def test_measuring_tells_how_far_it_is_and_ends_when_it_is_told_to(project, model):
+    found, told = new_round(project, model), []
+    measured_error_rates(project, found, model, lambda done, total: told.append((done, total)))
+    assert told == [(step, 6) for step in range(1, 7)]
+
+    def stop(done: int, total: int) -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        measured_error_rates(project, found, model, stop)
+
+
 def test_corrections_of_earlier_predictions_count_and_untouched_confident_parts_do_not(project, model, decathlon):
     found = new_round(project, model)
     measure(project, found, model)

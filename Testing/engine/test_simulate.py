@@ -72,11 +72,13 @@ def test_a_killed_simulation_goes_on_and_ends_with_table_and_plot(data, tmp_path
         record = project.round(point["round"]).record
         assert list(record["labels"]) == point["labelled"]
         assert not set(record["labels"]) & set(content["cases"]["test"])
-    assert "discrepancy" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "discrepancy" in told and "2 trainings to go" in told
     assert out.with_suffix(".md").exists() and out.with_suffix(".svg").exists()
 
     written = out.read_text("utf-8")
     assert main(words(data, out, 2)) == 0 and len(project.rounds()) == 3
+    assert "0 trainings to go" in capsys.readouterr().out
     assert json.loads(out.read_text("utf-8")) == json.loads(written)
     assert main([*words(data, out, 2), "--host", "mt"]) == 2
     assert "--host mt (it has cps)" in capsys.readouterr().err

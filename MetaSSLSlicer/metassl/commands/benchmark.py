@@ -32,6 +32,7 @@ from .options import (
     count,
     results_file,
     training_minutes,
+    trainings_left,
 )
 
 SUMMARY = "compare the hosts, with and without MetaSSL"
@@ -96,7 +97,9 @@ def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str
     }
     results = Results.open(arguments.out, settings, data)
     try:
-        failed = Benchmark(experiment, settings, results, _report).run()
+        benchmark = Benchmark(experiment, settings, results, _report)
+        console.say(trainings_left(len(benchmark.left()), settings.minutes))
+        failed = benchmark.run()
     except KeyboardInterrupt:
         again = command_line("benchmark", "--data", arguments.data, "--out", arguments.out, "...")
         console.say(f"stopped; the same command goes on: {again}")

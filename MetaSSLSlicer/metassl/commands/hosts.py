@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import argparse
 
+from metassl.training.defaults import DEFAULTS
+
 from .console import Console
 from .options import add_json_option
 
@@ -21,7 +23,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.jobs.hosts_catalog import HOST_CATALOG, LOSSES
-    from metassl.training.start import DEFAULTS
 
     console.table([(host.name, f"{host.title}: {host.summary}") for host in HOST_CATALOG])
     console.say()

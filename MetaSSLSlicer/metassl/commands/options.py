@@ -7,6 +7,9 @@ from pathlib import Path
 
 from metassl.project.errors import ProjectError
 from metassl.training.clock import CLOCKS
+from metassl.training.defaults import DEFAULTS
+
+from .console import duration
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -24,7 +27,8 @@ def add_device_option(parser: argparse.ArgumentParser, default: str | None = "au
 def add_length_options(parser: argparse.ArgumentParser) -> None:
     """--minutes or --iterations of every training of a comparison, and --clock."""
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=minutes, metavar="M", help="of each training")
+    usual = f"of each training (default: {DEFAULTS['minutes']:g})"
+    length.add_argument("--minutes", type=minutes, metavar="M", help=usual)
     length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
     parser.add_argument(
         "--clock",
@@ -36,11 +40,16 @@ def add_length_options(parser: argparse.ArgumentParser) -> None:
 
 def training_minutes(arguments: argparse.Namespace) -> float | None:
     """What --minutes says, or the usual; None where iterations are counted."""
-    from metassl.training.start import DEFAULTS
-
     if arguments.minutes is None and arguments.iterations is None:
         return DEFAULTS["minutes"]
     return arguments.minutes
+
+
+def trainings_left(count: int, minutes: float | None) -> str:
+    """ "63 trainings to go, of 4 min each: at least 4:12 h"; `minutes` as in `training_minutes`."""
+    if minutes is None or not count:
+        return f"{count} trainings to go"
+    return f"{count} trainings to go, of {minutes:g} min each: at least {duration(60 * minutes * count)}"
 
 
 def add_results_options(parser: argparse.ArgumentParser, default: str) -> None:

@@ -22,6 +22,7 @@ from pathlib import Path
 from metassl.jobs.hosts_catalog import HOSTS, LOSSES
 from metassl.jobs.strategies_catalog import STRATEGY_NAMES
 from metassl.project.errors import ProjectError
+from metassl.training.defaults import DEFAULTS
 
 from .console import Console, command_line
 from .options import (
@@ -32,6 +33,7 @@ from .options import (
     count,
     results_file,
     training_minutes,
+    trainings_left,
 )
 
 SUMMARY = "simulate an annotator who labels by each strategy"
@@ -87,7 +89,9 @@ def _simulate(arguments: argparse.Namespace, console: Console) -> None:
     results = Results.open(arguments.out, settings, cases)
     annotator = Annotator(experiment.truth, learner.labels)
     try:
-        Simulation(learner, annotator, settings, results, console.say).run()
+        simulation = Simulation(learner, annotator, settings, results, console.say)
+        console.say(trainings_left(simulation.left(), settings.minutes))
+        simulation.run()
     except KeyboardInterrupt:
         again = command_line("simulate", "--data", arguments.data, "--out", arguments.out, "...")
         console.say(f"stopped; the same command goes on: {again}")
@@ -96,7 +100,6 @@ def _simulate(arguments: argparse.Namespace, console: Console) -> None:
 
 def _settings(arguments: argparse.Namespace):
     from metassl.experiments.simulation.settings import Settings, chosen_strategies
-    from metassl.training.start import DEFAULTS
 
     return Settings(
         data=arguments.data.name or str(arguments.data),

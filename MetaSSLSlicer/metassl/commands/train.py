@@ -14,6 +14,7 @@ import argparse
 from pathlib import Path
 
 from metassl.jobs.hosts_catalog import HOSTS, LOSSES
+from metassl.training.defaults import DEFAULTS
 
 from .console import Console, command_line, duration
 from .options import add_device_option, add_json_option, count, minutes
@@ -25,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
     parser.add_argument("--detach", action="store_true", help="do not watch; see `metassl status`")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=minutes, metavar="M", help="how long to train")
+    usual = f"{DEFAULTS['minutes']:g}"
+    length.add_argument("--minutes", type=minutes, metavar="M", help=f"how long to train (default: {usual})")
     length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
     add_device_option(parser, default=None)
     parser.add_argument("--host", choices=HOSTS, help="the framework; see `metassl hosts`")

@@ -14,8 +14,8 @@ from metassl.jobs.record import JobRecord
 from metassl.project.errors import ProjectError
 from metassl.project.project import Project
 from metassl.project.rounds import Round
+from metassl.training.defaults import DEFAULTS
 
-DEFAULTS = {"host": "cps", "loss": "metassl", "device": "auto", "seed": 0, "minutes": 4.0}
 LARGEST_SEED = 2**31
 LEAVING_SECONDS = 30.0
 RESUMABLE = ("created", "paused", "interrupted")

@@ -26,8 +26,7 @@ class Benchmark:
 
     def run(self) -> dict[str, str]:
         """Do all runs that are not in the results yet. Returns {run: reason} of those that failed; the rest go on."""
-        runs = planned(self._settings, len(self._experiment.train_order))
-        waiting = [run for run in runs if run not in self._results]
+        total, waiting = len(self._planned()), self.left()
         failed: dict[str, str] = {}
         begin = time.monotonic()
         for done, run in enumerate(waiting, start=1):
@@ -40,9 +39,16 @@ class Benchmark:
             else:
                 self._results.add(run, found)
                 words = f"Dice {found['last']['dice']['mean'] or 0.0:.3f}"
-            left = (time.monotonic() - begin) / done * (len(waiting) - done)
-            self._report(len(runs) - len(waiting) + done, len(runs), f"{run.key}: {words}", left)
+            seconds = (time.monotonic() - begin) / done * (len(waiting) - done)
+            self._report(total - len(waiting) + done, total, f"{run.key}: {words}", seconds)
         return failed
+
+    def left(self) -> list[Run]:
+        """The runs that are not in the results yet."""
+        return [run for run in self._planned() if run not in self._results]
+
+    def _planned(self) -> list[Run]:
+        return planned(self._settings, len(self._experiment.train_order))
 
     def _one(self, run: Run) -> dict[str, Any]:
         labelled = self._experiment.train_order[: run.labelled]

@@ -72,6 +72,15 @@ class Simulation:
             for strategy in self._settings.strategies:
                 self._play(number, entry, strategy)
 
+    def left(self) -> int:
+        """How many trainings are not in the results yet."""
+        played = 0
+        for number in range(self._settings.seeds):
+            entry = self._results.seed(number)
+            known = [entry["strategies"].get(strategy, []) for strategy in self._settings.strategies]
+            played += (entry["first"] is not None) + sum(min(len(points), self._settings.rounds) for points in known)
+        return self._settings.seeds * (1 + len(self._settings.strategies) * self._settings.rounds) - played
+
     def _first(self, seed: int, labelled: list[str]) -> Point:
         minutes = [self._annotator.minutes_from_scratch(case) for case in labelled]
         chosen = [
