@@ -82,6 +82,15 @@ def test_measuring_tells_how_far_it_is_and_ends_when_it_is_told_to(project, mode
         measured_error_rates(project, found, model, stop)
 
 
+def test_figures_that_cannot_be_kept_are_shown_all_the_same(project, model, decathlon, capsys):
+    found = new_round(project, model)
+    (found.path / "evaluation.json").mkdir()
+    words = ["evaluate", project.path, "--truth", decathlon / "labelsTr", "--device", "cpu", "--json"]
+    assert main([str(word) for word in words]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["n_cases"] == 2 and "shown here only: cannot write" in printed.err
+
+
 def test_corrections_of_earlier_predictions_count_and_untouched_confident_parts_do_not(project, model, decathlon):
     found = new_round(project, model)
     measure(project, found, model)

@@ -52,10 +52,18 @@ def test_the_command_compares_all_methods_and_keeps_the_figures(trained, tiny_pl
     assert [row["passes"] for row in result["methods"]] == [2, 2, 2, 1, 10, 8, 2]
     assert len({(row["voxels"], row["errors"]) for row in result["methods"]}) == 1, "all see the same errors"
     assert rows["mutual information of the pair"]["ece"] is None
+    assert all(row["auroc_interval"][0] <= row["auroc"] <= row["auroc_interval"][1] for row in result["methods"])
     assert all(0 <= row["auroc"] <= 1 and row["ece_calibrated"] is not None for row in result["methods"])
     assert rows[NAMES[0]]["dice"] == rows[NAMES[1]]["dice"] and len(result["cases"]) == 3
     assert json.loads(out.read_text("utf-8"))["methods"] == result["methods"]
     assert "errors in top 1/5/10/15 %" in printed.err and "P(error)" in printed.err
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_work(trained, decathlon, tmp_path, capsys):
+    out = tmp_path / "gone" / "doubt.json"
+    assert main(["uncertainty", str(trained.path), "--truth", str(decathlon / "labelsTr"), "--out", str(out)]) == 2
+    printed = capsys.readouterr()
+    assert f"there is no folder {out.parent}" in printed.err and "comparing" not in printed.err
 
 
 def test_without_a_second_model_there_is_no_ensemble(trained, decathlon, capsys):

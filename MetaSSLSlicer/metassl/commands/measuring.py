@@ -91,7 +91,10 @@ def evaluate_project(project: Project, found: Round, choice: Choice, device: str
         **result,
     }
     if result["n_cases"]:  # one that failed does not take the place of a former one
-        write_json(stored_path(found), result)
+        try:
+            write_json(stored_path(found), result)
+        except ProjectError as error:
+            console.warn(f"the figures are shown here only: {error}")
     return result
 
 

@@ -55,6 +55,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from .bar import ProgressBar
     from .measuring import choose
 
+    if arguments.out is not None and not arguments.out.parent.is_dir():
+        raise ProjectError(f"--out {arguments.out}: there is no folder {arguments.out.parent}")
     project = Project.open(arguments.project)
     found = model_round(project)
     choice = choose(project, arguments.truth, arguments.cases)
@@ -75,11 +77,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     finally:
         bar.close()
     result = {"round": found.number, "group": choice.group, "second": second_path and str(second_path), **result}
-    if arguments.out is not None:
-        write_json(arguments.out, result)
     if "validation" == choice.group and model.error_model is not None:
         console.warn("the error probability was learnt on the validation cases: it looks better on them than it is")
     console.say(format_comparison(result))
+    if arguments.out is not None:
+        write_json(arguments.out, result)
     console.result(result)
     return 0 if result["cases"] and not result["failed"] else 1
 
