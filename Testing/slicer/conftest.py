@@ -11,15 +11,28 @@ def services():
 
 
 @pytest.fixture
-def session(services, tiny_project):
-    """A session with the tiny project; what it says is in `messages`."""
+def make_session(services, tiny_project):
+    """Makes sessions with the tiny project, as if Slicer were started again; what each says is in its `messages`."""
     from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
     from MetaSSLSlicerLib.Logic.Session import Session
 
-    made = Session(services, BackgroundTasks())
-    made.messages = []
-    made.said.connect(made.messages.append)
-    made.openProject(tiny_project.path)
-    yield made
-    made.shutdown()
+    made = []
+
+    def make() -> Session:
+        session = Session(services, BackgroundTasks())
+        session.messages = []
+        session.said.connect(session.messages.append)
+        session.openProject(tiny_project.path)
+        made.append(session)
+        return session
+
+    yield make
+    for session in made:
+        session.shutdown()
     services.scene.Clear(0)
+
+
+@pytest.fixture
+def session(make_session):
+    """A session with the tiny project; what it says is in `messages`."""
+    return make_session()

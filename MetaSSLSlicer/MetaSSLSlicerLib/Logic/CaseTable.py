@@ -16,6 +16,7 @@ from metassl.project.kinds import share, whole_of
 from metassl.project.round_files import read_ranking
 
 from .Journal import journals
+from .RescuedJournals import rescuedJournals
 
 DOUBTFUL = ("US", "DC", "DS")
 _SHARES = whole_of(**dict.fromkeys(DOUBTFUL, share))
@@ -62,7 +63,7 @@ def readRows(project: Project, caseIds: Iterable[str] | None = None) -> list[Cas
     doubts = _doubts(rounds, cases)
     gains = _gains(rounds)
     failures = _failures(project.latest_round(), doubts)
-    unsaved = journals(project)
+    unsaved = {*journals(project), *rescuedJournals(project.path).values()}
     return [
         _row(case, doubts.get(case.id), gains.get(case.id), case.id in unsaved, failures.get(case.id, ""))
         for case in cases.values()

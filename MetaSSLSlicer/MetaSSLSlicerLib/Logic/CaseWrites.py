@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
 from metassl.project import Project
 
+from ..Translation import _
 from .CaseFiles import CaseData
 from .OpenCase import OpenCase
 
@@ -60,9 +62,20 @@ class CaseWrites:
         return bool(unwritten)
 
     def finish(self, failed: Callable[[Exception], None]) -> None:
-        """The last try to write what closed cases hold, before this returns."""
+        """The last try to write what closed cases hold, in their project or else outside it, before this returns."""
         for case in self._closed:
             try:
                 case.autosave.finishNow()
             except Exception as error:
                 failed(error)
+                self._rescue(case, failed)
+
+    @staticmethod
+    def _rescue(case: OpenCase, failed: Callable[[Exception], None]) -> None:
+        try:
+            path = case.rescue()
+        except Exception as error:
+            failed(error)
+        else:
+            text = _("The unsaved work on case {case} is kept in {path}: it comes back when the case is opened.")
+            logging.warning(text.format(case=case.id, path=path))

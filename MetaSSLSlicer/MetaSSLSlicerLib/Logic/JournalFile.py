@@ -10,13 +10,16 @@ from metassl.project import Geometry, Project, file_lock
 from metassl.project.files import make_folder, remove_file
 
 from .Journal import NUMBER, SUFFIX, journalPath, writeJournal
+from .RescuedJournals import continues, rescuedJournals, rescueJournal
 
 
 def journalPaths(project: Project, caseId: str) -> list[Path]:
     """The journals of a case, the newest first; where there is none, the place for one."""
     usual = journalPath(project, caseId)
-    found = [usual, *usual.parent.glob(f"{_escaped(caseId)}{NUMBER}*{SUFFIX}")]
-    marks = {path: mark for path in found if (mark := journalMark(path)) is not None}
+    marks = {path: mark for path in _inProject(project, caseId) if (mark := journalMark(path)) is not None}
+    rescued = [path for path, case in rescuedJournals(project.path).items() if case == caseId]
+    marks = {path: mark for path, mark in marks.items() if not any(continues(each, mark) for each in rescued)}
+    marks |= {path: mark for path in rescued if (mark := journalMark(path)) is not None}
     return sorted(marks, key=lambda path: timeOf(marks[path]), reverse=True) or [usual]
 
 
@@ -39,7 +42,20 @@ class JournalFile:
 
     def __init__(self, path: Path, mark: tuple | None) -> None:
         self.path, self._mark = path, mark
+        self._rescued: Path | None = None
         self._companyFound = False
+
+    @classmethod
+    def opened(cls, project: Project, caseId: str, path: Path, mark: tuple | None) -> JournalFile:
+        """For the journal in `path`, see `journalPaths`. Of a rescued one: for its place in the project."""
+        usual = journalPath(project, caseId)
+        if path.parent == usual.parent:
+            return cls(path, mark)
+        marks = {each: journalMark(each) for each in _inProject(project, caseId)}
+        place = next((each for each, mark in marks.items() if continues(path, mark)), None)
+        file = cls(place or usual, marks.get(place))
+        file._rescued = path
+        return file
 
     def isNewCompany(self) -> bool:
         """True, once, after another Slicer was found to work on the same case."""
@@ -54,12 +70,23 @@ class JournalFile:
                 self.path = self._freePlace()
             writeJournal(self.path, array, geometry, labels, label)
             self._mark = journalMark(self.path)
+        self._removeRescued()
+
+    def rescue(self, array: np.ndarray, geometry: Geometry, labels, label: str | None) -> Path:
+        """Write it where there is room outside the project; returns where. Raises ProjectError when there is none."""
+        return rescueJournal(self.path, self._mark, lambda path: writeJournal(path, array, geometry, labels, label))
 
     def remove(self) -> None:
         """Remove it: its edits are saved, or were thrown away. What another Slicer wrote stays."""
         with self._guard():
             if journalMark(self.path) == self._mark:
                 remove_file(self.path)
+        self._removeRescued()
+
+    def _removeRescued(self) -> None:
+        if self._rescued is not None:
+            remove_file(self._rescued)
+            self._rescued = None
 
     def _freePlace(self) -> Path:
         case = self.path.name[: -len(SUFFIX)].partition(NUMBER)[0]
@@ -68,6 +95,11 @@ class JournalFile:
 
     def _guard(self):
         return file_lock(make_folder(self.path.parent, parents=False) / ".lock")
+
+
+def _inProject(project: Project, caseId: str) -> list[Path]:
+    usual = journalPath(project, caseId)
+    return [usual, *usual.parent.glob(f"{_escaped(caseId)}{NUMBER}*{SUFFIX}")]
 
 
 def _escaped(text: str) -> str:

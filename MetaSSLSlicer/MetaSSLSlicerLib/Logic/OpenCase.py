@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future
+from pathlib import Path
 
 import numpy as np
 import slicer
@@ -45,7 +46,7 @@ class OpenCase:
         self.clock = ActivityClock()
         self._scene, self._observed = services.scene, []
         self._seen: set[int] = set()
-        self.journal = JournalFile(data.journalPath, data.journalMark)
+        self.journal = JournalFile.opened(project, data.caseId, data.journalPath, data.journalMark)
         self.autosave = Autosave(tasks, self.takeSnapshot, self._writeJournal, self.journal.remove, failed)
         self.nodes.show()
         self._observeViews()
@@ -175,11 +176,17 @@ class OpenCase:
             self.isModified = True
             self.changed.emit()
 
+    def rescue(self) -> Path:
+        """Write unsaved edits outside the project, where they could not be written in it; returns where."""
+        return self.journal.rescue(*self._journalContent(self.autosave.snapshot()))
+
     def _writeJournal(self, snapshot: Snapshot) -> None:
-        array, strangers = snapshot.withStrangers(self.project.labels)
-        labels = [*self.project.labels, *strangers]
-        self.journal.write(array, self.data.geometry, labels, self.data.begunOn)
+        self.journal.write(*self._journalContent(snapshot))
         self.project.mark_in_progress(self.id)
+
+    def _journalContent(self, snapshot: Snapshot) -> tuple:
+        array, strangers = snapshot.withStrangers(self.project.labels)
+        return array, self.data.geometry, [*self.project.labels, *strangers], self.data.begunOn
 
     def _observeViews(self) -> None:
         """Scrolling through slices is work, too."""
