@@ -71,7 +71,8 @@ def test_the_whole_loop_from_a_folder_of_images_to_the_second_round(call, decath
     assert len(outside["predicted"]) == 6
     assert (tmp_path / "out" / "case_0" / "segmentation.nrrd").is_file()
     elsewhere = call("evaluate", path, "--images", decathlon / "imagesTr", "--truth", truth)
-    assert (elsewhere["group"], elsewhere["n_cases"]) == ("images", 6)
+    assert (elsewhere["group"], elsewhere["n_cases"]) == ("images", 4)
+    assert elsewhere["trained_on"] == ["case_0", "case_1"], "copies of images that were learnt from are known again"
 
     case = status["next_case"]["case"]
     assert call("label", path, case, truth / f"{case}.nii.gz")["state"] == "corrected"

@@ -59,6 +59,18 @@ def test_the_command_compares_all_methods_and_keeps_the_figures(trained, tiny_pl
     assert "errors in top 1/5/10/15 %" in printed.err and "P(error)" in printed.err
 
 
+def test_cases_that_were_trained_on_are_left_out(trained, tiny_plan, decathlon, capsys):
+    known = list(trained.cases)[1:]
+    found = trained.new_round({"labels": dict.fromkeys(known, "a" * 64), "config": {}, "versions": {}})
+    random_model(tiny_plan(), 0).save(found.model_path)
+    words = ["uncertainty", str(trained.path), "--truth", str(decathlon / "labelsTr"), "--cases", "all"]
+    assert main([*words, "--device", "cpu", "--json"]) == 0
+    printed = capsys.readouterr()
+    result = json.loads(printed.out)
+    assert (result["cases"], result["trained_on"]) == ([list(trained.cases)[0]], known)
+    assert "left out here" in printed.err
+
+
 def test_a_folder_that_is_not_there_is_told_before_the_work(trained, decathlon, tmp_path, capsys):
     out = tmp_path / "gone" / "doubt.json"
     assert main(["uncertainty", str(trained.path), "--truth", str(decathlon / "labelsTr"), "--out", str(out)]) == 2

@@ -20,7 +20,7 @@ from typing import Any
 
 from metassl.project.errors import ProjectError
 
-from .console import Console, command_line
+from .console import Console, command_line, listing
 from .options import add_device_option, add_json_option
 
 SUMMARY = "measure the predictions against true annotations"
@@ -79,20 +79,26 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _evaluate_images(project, arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
-    from metassl.evaluation.pairs import pair_with_truth, truth_files
+    from metassl.evaluation.pairs import pair_with_truth, trained_on_images, truth_files
     from metassl.inference.predict import model_round, predict_folder
+    from metassl.project.round_files import read_summary
 
     from .measuring import measure
     from .predict import PredictionProgress
 
-    number = model_round(project).number
+    found = model_round(project)
     truth_files(arguments.truth)  # a wrong folder is told before the long work, not after it
     with tempfile.TemporaryDirectory(prefix="metassl-") as temporary:
         out = arguments.out or Path(temporary)
         with PredictionProgress() as progress:
             done = predict_folder(project, arguments.images, out, arguments.device, progress, progress.failed)
-        items, without = pair_with_truth(dict(done), arguments.truth)
+        seen = trained_on_images(project, found)
+        known = [case for case, paths in done if seen.keys() & read_summary(paths.summary, case)["image_hashes"]]
+        if known:
+            console.warn(f"{found.title} was trained on {len(known)} of these images, left out here: {listing(known)}")
+        new = {case: paths for case, paths in done if case not in known}
+        items, without = pair_with_truth(new, arguments.truth)
         if without:
             console.warn(f"{len(without)} images have no true annotation in {arguments.truth}")
         result = measure(items, project, progress.failures)
-    return {"round": number, "group": "images", "without_truth": without, **result}
+    return {"round": found.number, "group": "images", "without_truth": without, "trained_on": known, **result}

@@ -63,7 +63,7 @@ def evaluate_project(project: Project, found: Round, choice: Choice, device: str
             "and are left out: "
             f"{listing(choice.without_truth)}"
         )
-    truths, trained = _new_to_the_model(choice, found, console)
+    truths, trained = new_to_the_model(choice, found, console)
     step = load_checkpoint(found.model_path).get("step")
     missing = [case_id for case_id in truths if not predicted_by(found.prediction(case_id), step)]
     failures = {}
@@ -124,8 +124,11 @@ def stored_evaluation(found: Round) -> dict[str, Any] | None:
     return read_evaluation(path) if path.is_file() else None
 
 
-def _new_to_the_model(choice: Choice, found: Round, console: Console) -> tuple[dict[str, Path], list[str]]:
-    """The truths of the cases that the model was not trained on, and the others. ProjectError when it knows all."""
+def new_to_the_model(choice: Choice, found: Round, console: Console) -> tuple[dict[str, Path], list[str]]:
+    """The truths of the cases that the model was not trained on, and the others, with a warning of these.
+
+    ProjectError when it knows all.
+    """
     known = trained_on(found)
     trained = [case_id for case_id in choice.truths if case_id in known]
     if len(trained) == len(choice.truths):

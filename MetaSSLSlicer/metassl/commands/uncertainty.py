@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cases",
         metavar="test|validation|unlabelled|all|FILE",
         help="which cases (default: the test cases if there are any, else all without a label); "
-        "FILE has one case name a line",
+        "FILE has one case name a line; cases that were trained on are left out",
     )
     parser.add_argument("--second", metavar="ROUND|FILE", help="another round, or a model.pt, for the deep ensemble")
     parser.add_argument("--out", type=Path, metavar="FILE", help="keep the figures as JSON")
@@ -53,18 +53,19 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.project import Project, write_json
 
     from .bar import ProgressBar
-    from .measuring import choose
+    from .measuring import choose, new_to_the_model
 
     if arguments.out is not None and not arguments.out.parent.is_dir():
         raise ProjectError(f"--out {arguments.out}: there is no folder {arguments.out.parent}")
     project = Project.open(arguments.project)
     found = model_round(project)
     choice = choose(project, arguments.truth, arguments.cases)
+    truths, trained = new_to_the_model(choice, found, console)
     device = choose_device(arguments.device)
     second_path = _second(project, arguments.second)
     model = TrainedModel.load(found.model_path, device)
     second = TrainedModel.load(second_path, device) if second_path is not None else None
-    cases = {case_id: (project.image_paths(case_id), truth) for case_id, truth in choice.truths.items()}
+    cases = {case_id: (project.image_paths(case_id), truth) for case_id, truth in truths.items()}
     bar = ProgressBar(sys.stderr)
     try:
         result = compare(
@@ -76,7 +77,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         )
     finally:
         bar.close()
-    result = {"round": found.number, "group": choice.group, "second": second_path and str(second_path), **result}
+    result = {
+        "round": found.number,
+        "group": choice.group,
+        "second": second_path and str(second_path),
+        "trained_on": trained,
+        **result,
+    }
     if "validation" == choice.group and model.error_model is not None:
         console.warn("the error probability was learnt on the validation cases: it looks better on them than it is")
     console.say(format_comparison(result))
