@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from in_process import trainings_in_this_process
 from metassl.inference.predict import predict_project
 from metassl.jobs.events import read_events
 from metassl.jobs.follower import job_status
@@ -41,6 +42,13 @@ def project(tmp_path) -> Project:
             sitk.WriteImage(label, str(tmp_path / "label.nrrd"))
             made.add_label(f"ball{index}", tmp_path / "label.nrrd")
     return made
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """For what does not depend on the process: torch is loaded once."""
+    with trainings_in_this_process(monkeypatch):
+        yield
 
 
 def wait(found, seconds=120, until=lambda status: status.is_over):
@@ -140,7 +148,7 @@ def test_two_trainings_at_once_are_refused_with_the_holder(project):
     wait(found)
 
 
-def test_the_next_round_starts_from_the_former_model_and_knows_its_labels(project):
+def test_the_next_round_starts_from_the_former_model_and_knows_its_labels(project, in_this_process):
     first = start_training(project, iterations=10, device="cpu")
     assert wait(first).state == "finished", first.log_path.read_text()
     second = start_training(project, iterations=5, device="cpu")
@@ -157,7 +165,7 @@ def test_the_next_round_starts_from_the_former_model_and_knows_its_labels(projec
     assert any(word.startswith("starting afresh: ") and str(fresh.model_path) in word for word in warnings)
 
 
-def test_an_image_that_fails_stops_its_case_and_the_rest_go_on(project):
+def test_an_image_that_fails_stops_its_case_and_the_rest_go_on(project, in_this_process):
     broken = project.image_paths("ball3")[0]
     broken.write_bytes(broken.read_bytes()[:200])
     found = start_training(project, iterations=5, device="cpu")
@@ -167,7 +175,7 @@ def test_an_image_that_fails_stops_its_case_and_the_rest_go_on(project):
     assert found.predicted_cases() == ["ball2", "ball4"]
 
 
-def test_a_case_with_one_slice_is_trained_on_and_predicted_like_any_other(project, tmp_path):
+def test_a_case_with_one_slice_is_trained_on_and_predicted_like_any_other(project, in_this_process, tmp_path):
     noise = np.random.default_rng(0).normal(0, 0.3, (1, 24, 24)).astype(np.float32)
     sitk.WriteImage(sitk.GetImageFromArray(noise), str(tmp_path / "slice.nii.gz"))
     project.add_cases([Case("slice", [str(tmp_path / "slice.nii.gz")])])
@@ -206,8 +214,9 @@ lock.release()
 """
 
 
-def test_a_job_that_has_said_its_last_word_is_waited_for_by_the_next(project):
-    assert wait(start_training(project, iterations=3, device="cpu")).state == "finished"
+def test_a_job_that_has_said_its_last_word_is_waited_for_by_the_next(project, monkeypatch):
+    with trainings_in_this_process(monkeypatch):
+        assert wait(start_training(project, iterations=3, device="cpu")).state == "finished"
     argv = [sys.executable, "-c", LEAVES_SLOWLY, str(project.path)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as leaving:
         assert leaving.stdout.readline() == "held\n"
