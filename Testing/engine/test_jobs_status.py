@@ -43,6 +43,19 @@ def test_a_round_without_events_or_process_is_created(a_round):
     assert job_status(a_round).state == "created"
 
 
+def test_a_stop_after_the_training_does_not_mix_its_steps_with_those_of_another_stage():
+    fold = StatusFold()
+    status = fold.update(
+        [
+            event("started", 1),
+            event("stage", 2, stage="measuring", total=6),
+            event("progress", 3, stage="measuring", step=2, total=6),
+            event("paused", 4, step=1000),
+        ]
+    )
+    assert (status.state, status.stage, status.total) == ("paused", "measuring", 0)
+
+
 def test_progress_says_where_the_training_stands():
     status = folded(
         event("started", 0, device="cuda", device_name="A GPU", precision="bfloat16", pid=5),

@@ -19,6 +19,7 @@ from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.networks.unet import build_network
 from metassl.project import Project, Round, new_project, read_json, write_json
+from metassl.training.worker import Job
 
 REGIONS = ["UC", "US", "DC", "DS"]
 
@@ -115,6 +116,23 @@ def test_a_prediction_of_a_model_that_was_trained_on_the_case_is_no_correction(p
     assert measured_error_rates(project, last, model)["corrected_cases"] == 2
     shutil.rmtree(project.round(1).prediction(first).folder)
     assert measured_error_rates(project, last, model)["corrected_cases"] == 1
+
+
+def test_a_model_that_is_calibrated_again_keeps_what_the_same_steps_had_learnt_of_its_errors(
+    project, model, monkeypatch
+):
+    monkeypatch.setattr(error_fit, "LEAST_GAIN", -1.0)
+    found = new_round(project, model)
+    measured_error_rates(project, found, model)
+    job = object.__new__(Job)
+    job.round, job.device = found, torch.device("cpu")
+    learnt = job._learnt_before(model.step)
+    kept = model.error_model.state_dict()
+    assert all(torch.equal(value, kept[name]) for name, value in learnt.state_dict().items())
+    assert job._learnt_before(model.step + 1) is None
+    monkeypatch.setattr(error_fit, "LEAST_GAIN", 1.0)  # now it is worth nothing
+    measured_error_rates(project, found, model)
+    assert job._learnt_before(model.step) is None
 
 
 def test_the_interval_of_the_dice_is_of_cases_that_p_error_was_not_learnt_on(project, model, monkeypatch):

@@ -71,6 +71,36 @@ def test_a_job_that_was_seen_finished_stays_so_when_its_end_is_out_of_sight_for_
     assert status.state == "finished"
 
 
+@pytest.mark.parametrize("seen", [None, b"", b"first"])
+def test_a_follower_that_cannot_look_again_at_once_does_so_later(tmp_path, monkeypatch, seen):
+    found = make_round(tmp_path / "rounds")
+    writer = EventWriter(found.events_path)
+    for word in ("started", "progress", "progress", "finished"):
+        writer.write(word)
+    whole = found.events_path.read_bytes()
+    first, second, *rest = whole.splitlines(keepends=True)
+    follower = JobFollower(found)
+    found.events_path.write_bytes(first + bytes(len(second)) + rest[0])
+    follower.poll()
+    found.events_path.write_bytes(whole)
+    folded_anew = follower._folded_anew
+
+    def out_of_sight():
+        found.events_path.unlink()
+        if seen is not None:
+            found.events_path.write_bytes(first if seen else b"")
+        try:
+            return folded_anew()
+        finally:
+            found.events_path.write_bytes(whole)
+
+    monkeypatch.setattr(follower, "_folded_anew", out_of_sight)
+    follower.poll()
+    monkeypatch.undo()
+    status = follower.poll()[1]
+    assert (status.state, status.is_over) == ("finished", True) and not follower._outdated
+
+
 def test_a_late_event_does_not_bring_a_finished_job_back_to_work():
     fold = StatusFold()
     fold.update([{"seq": 1, "event": "started"}, {"seq": 5, "event": "finished"}])

@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 import slicer
 from metassl.project import ProjectError
-from MetaSSLSlicerLib.Logic.CaseTable import readRows
 from MetaSSLSlicerLib.Logic.Journal import journals
-from MetaSSLSlicerLib.Logic.RescuedJournals import rescuedJournals
 from MetaSSLSlicerLib.Logic.ReviewActions import ReviewActions
 from opening import opened
 from painting import paintSegment
@@ -99,60 +97,6 @@ def test_a_write_that_fails_just_before_slicer_closes_is_done_again(session, tin
     case.autosave.flush()
     session.shutdown()
     assert CASE in journals(tiny_project)
-
-
-@pytest.mark.parametrize("autosavedBefore", [False, True])
-def test_what_found_no_room_until_slicer_closed_comes_back_from_elsewhere(
-    session, make_session, tiny_project, tmp_path, monkeypatch, autosavedBefore
-):
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
-
-    def full(*_content) -> None:
-        raise ProjectError("the disk is full")
-
-    case = opened(session, CASE)
-    if autosavedBefore:
-        draw(case, slab(case, 2, 3))
-        autosaved(session)
-    case.journal.write = full
-    drawn = draw(case, slab(case, 2, 6))
-    session.shutdown()
-    (rescued,) = rescuedJournals(tiny_project.path)
-    assert rescued.is_relative_to(tmp_path / "home")
-    assert [row.id for row in readRows(tiny_project) if row.journal] == [CASE]
-
-    later = make_session()
-    again = opened(later, CASE)
-    assert again.isRestored and np.array_equal(again.currentArray(), drawn)
-    assert not any("more unsaved work" in message.text for message in later.messages)
-    more = draw(again, slab(again, 1, 6))
-    opened(later, OTHER)
-    later.tasks.finish()
-    assert rescuedJournals(tiny_project.path) == {} and CASE in journals(tiny_project)
-    assert [path.name for path in (tiny_project.path / "journal").glob("*.nrrd")] == [f"{CASE}.seg.nrrd"]
-    assert np.array_equal(opened(later, CASE).currentArray(), more)
-
-
-def test_rescued_work_is_gone_once_it_is_saved_as_the_label(
-    session, make_session, tiny_project, tmp_path, monkeypatch
-):
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("USERPROFILE", str(tmp_path / "home"))
-
-    def full(*_content) -> None:
-        raise ProjectError("the share is gone")
-
-    case = opened(session, CASE)
-    case.journal.write = full
-    drawn = draw(case, slab(case, 2, 6))
-    session.shutdown()
-    later = make_session()
-    assert np.array_equal(opened(later, CASE).currentArray(), drawn)
-    later.saveLabel()
-    later.tasks.finish()
-    assert rescuedJournals(tiny_project.path) == {}
-    assert np.array_equal(tiny_project.read_label(CASE)[0], drawn)
 
 
 def test_undo_is_an_edit(session, tiny_project):

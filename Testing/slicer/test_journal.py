@@ -7,8 +7,6 @@ import pytest
 from metassl.project import Geometry, LabelDefinition, LabelError, Project, ProjectError
 from MetaSSLSlicerLib.Logic.CaseSegmentation import addSegmentation, takeSnapshot
 from MetaSSLSlicerLib.Logic.Journal import journalPath, journals, readJournal, removeJournal, writeJournal
-from MetaSSLSlicerLib.Logic.JournalFile import JournalFile
-from MetaSSLSlicerLib.Logic.RescuedJournals import rescuedJournals
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 
 SHAPE = (10, 14, 12)
@@ -126,20 +124,6 @@ def test_a_write_that_fails_leaves_the_former_journal_and_no_rest(project, array
         writeJournal(path, np.zeros_like(array), gridOf(), LABELS)
     assert np.array_equal(readJournal(path, gridOf(), "a", LABELS).array, array)
     assert [each.name for each in path.parent.iterdir()] == [path.name]
-
-
-def test_work_without_room_in_the_project_or_at_home_goes_to_the_temporary_files(project, array, monkeypatch, tmp_path):
-    (tmp_path / "home").write_text("not a folder")
-    (tmp_path / "temporary").mkdir()
-    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path / "home")
-    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / "temporary"))
-    rescued = JournalFile(journalPath(project, "a"), None).rescue(array, gridOf(), LABELS, None)
-    assert rescued.is_relative_to(tmp_path / "temporary") and rescuedJournals(project.path) == {rescued: "a"}
-    assert np.array_equal(readJournal(rescued, gridOf(), "a", LABELS).array, array)
-    (tmp_path / "temporary").rename(tmp_path / "gone")
-    (tmp_path / "temporary").write_text("not a folder")
-    with pytest.raises(ProjectError, match="cannot write"):
-        JournalFile(journalPath(project, "a"), None).rescue(array, gridOf(), LABELS, None)
 
 
 def _failing(image, path, *_, **__):

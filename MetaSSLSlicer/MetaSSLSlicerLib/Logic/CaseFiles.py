@@ -25,8 +25,9 @@ from metassl.project.image_hashes import image_hashes, refuse_replaced, replaced
 from metassl.project.round_files import read_summary
 
 from ..Translation import _
-from .Journal import JournalContent, readJournal
+from .Journal import JournalContent, journalPath, readJournal
 from .JournalFile import journalMark, journalPaths, timeOf
+from .RescuedJournals import continues
 
 _PERCENTILES = (0.5, 99.5)
 _SAMPLE = 100_000
@@ -90,8 +91,7 @@ def readCase(project: Project, caseId: str, ours: Container[str] = ()) -> CaseDa
     case = project.case(caseId)
     paths = project.image_paths(case)
     found = project.prediction(caseId)
-    journal, *others = journalPaths(project, caseId)
-    mark = journalMark(journal)
+    journals = {path: mark for path in journalPaths(project, caseId) if (mark := journalMark(path)) is not None}
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="metassl-read")
     with pool:
         images = [pool.submit(read_volume, path, caseId) for path in paths]
@@ -101,7 +101,6 @@ def readCase(project: Project, caseId: str, ours: Container[str] = ()) -> CaseDa
         channels, geometry = _channels(project, caseId, paths, [image.result() for image in images])
     data = CaseData(caseId, case.state, geometry, channels, imageHashes=hashes.result())
     data.labelVersion = data.begunOn = case.label_version
-    data.journalPath, data.journalMark = journal, mark
     if label is not None:
         data.label = _tried(data, lambda: onGrid(label.result(), geometry, project.accepted_label(caseId), caseId))
         try:
@@ -115,14 +114,27 @@ def readCase(project: Project, caseId: str, ours: Container[str] = ()) -> CaseDa
         data.prediction = _tried(data, lambda: _prediction(found, [each.result() for each in maps], geometry, caseId))
         if data.prediction is not None:
             _warnOfOtherImage(data, paths)
-    if mark is not None:
-        content = _tried(data, lambda: readJournal(journal, geometry, caseId, project.labels))
-        if content is not None:
-            _takeJournal(data, content, timeOf(mark), ours)
-    for other in others:
-        text = _("case {case}: there is more unsaved work in {path}; it comes back when this is saved or thrown away")
-        data.warnings.append(text.format(case=caseId, path=other))
+    _readJournals(project, data, journals, ours)
     return data
+
+
+def _readJournals(project: Project, data: CaseData, journals: dict[Path, tuple], ours: Container[str]) -> None:
+    """Take the newest journal that can be read; others come later. `journals`: their marks, the newest first."""
+    data.journalPath = journalPath(project, data.caseId)
+    data.journalMark = journals.get(data.journalPath)
+    waiting = dict(journals)
+    while waiting:
+        path, mark = next(iter(waiting.items()))
+        del waiting[path]
+        content = _tried(data, lambda path=path: readJournal(path, data.geometry, data.caseId, project.labels))
+        if content is not None:
+            data.journalPath, data.journalMark = path, mark
+            _takeJournal(data, content, timeOf(mark), ours)
+            break
+    text = _("case {case}: there is more unsaved work in {path}; it comes back when this is saved or thrown away")
+    for other, mark in waiting.items():
+        if not continues(data.journalPath, mark):
+            data.warnings.append(text.format(case=data.caseId, path=other))
 
 
 def _takeJournal(data: CaseData, content: JournalContent, time: float, ours: Container[str]) -> None:

@@ -63,7 +63,7 @@ def readRows(project: Project, caseIds: Iterable[str] | None = None) -> list[Cas
     doubts = _doubts(rounds, cases)
     gains = _gains(rounds)
     failures = _failures(project.latest_round(), doubts)
-    unsaved = {*journals(project), *rescuedJournals(project.path).values()}
+    unsaved = {*journals(project), *rescuedJournals(project).values()}
     return [
         _row(case, doubts.get(case.id), gains.get(case.id), case.id in unsaved, failures.get(case.id, ""))
         for case in cases.values()

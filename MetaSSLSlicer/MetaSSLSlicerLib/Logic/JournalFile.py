@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from itertools import count
 from pathlib import Path
 
 import numpy as np
-from metassl.project import Geometry, Project, file_lock
+from metassl.project import Geometry, Project, ProjectError, file_lock
 from metassl.project.files import make_folder, remove_file
 
 from .Journal import NUMBER, SUFFIX, journalPath, writeJournal
@@ -14,13 +15,11 @@ from .RescuedJournals import continues, rescuedJournals, rescueJournal
 
 
 def journalPaths(project: Project, caseId: str) -> list[Path]:
-    """The journals of a case, the newest first; where there is none, the place for one."""
-    usual = journalPath(project, caseId)
-    marks = {path: mark for path in _inProject(project, caseId) if (mark := journalMark(path)) is not None}
-    rescued = [path for path, case in rescuedJournals(project.path).items() if case == caseId]
-    marks = {path: mark for path, mark in marks.items() if not any(continues(each, mark) for each in rescued)}
-    marks |= {path: mark for path in rescued if (mark := journalMark(path)) is not None}
-    return sorted(marks, key=lambda path: timeOf(marks[path]), reverse=True) or [usual]
+    """The journals of a case, the newest first, also those that were rescued."""
+    rescued = [path for path, case in rescuedJournals(project).items() if case == caseId]
+    found = [*_inProject(project, caseId), *rescued]
+    marks = {path: mark for path in found if (mark := journalMark(path)) is not None}
+    return sorted(marks, key=lambda path: timeOf(marks[path]), reverse=True)
 
 
 def journalMark(path: Path) -> tuple | None:
@@ -72,9 +71,15 @@ class JournalFile:
             self._mark = journalMark(self.path)
         self._removeRescued()
 
-    def rescue(self, array: np.ndarray, geometry: Geometry, labels, label: str | None) -> Path:
-        """Write it where there is room outside the project; returns where. Raises ProjectError when there is none."""
-        return rescueJournal(self.path, self._mark, lambda path: writeJournal(path, array, geometry, labels, label))
+    def rescue(self, project: Project, array: np.ndarray, geometry: Geometry, labels, label: str | None) -> Path:
+        """Write it outside the project; returns where. Raises ProjectError when that fails as well."""
+        case = self.path.name[: -len(SUFFIX)].partition(NUMBER)[0]
+        path = rescueJournal(
+            project, case, self._mark, lambda path: writeJournal(path, array, geometry, labels, label)
+        )
+        self._removeRescued()  # the former one, which this one goes on from
+        self._rescued = path
+        return path
 
     def remove(self) -> None:
         """Remove it: its edits are saved, or were thrown away. What another Slicer wrote stays."""
@@ -84,9 +89,13 @@ class JournalFile:
         self._removeRescued()
 
     def _removeRescued(self) -> None:
-        if self._rescued is not None:
-            remove_file(self._rescued)
-            self._rescued = None
+        """Afterwards what it held is in the project. If it cannot be removed, it comes back as older work."""
+        rescued, self._rescued = self._rescued, None
+        try:
+            if rescued is not None:
+                remove_file(rescued)
+        except ProjectError as error:
+            logging.warning(str(error))
 
     def _freePlace(self) -> Path:
         case = self.path.name[: -len(SUFFIX)].partition(NUMBER)[0]

@@ -178,7 +178,7 @@ class OpenCase:
 
     def rescue(self) -> Path:
         """Write unsaved edits outside the project, where they could not be written in it; returns where."""
-        return self.journal.rescue(*self._journalContent(self.autosave.snapshot()))
+        return self.journal.rescue(self.project, *self._journalContent(self.autosave.snapshot()))
 
     def _writeJournal(self, snapshot: Snapshot) -> None:
         self.journal.write(*self._journalContent(snapshot))

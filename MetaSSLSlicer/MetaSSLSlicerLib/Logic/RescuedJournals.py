@@ -6,12 +6,13 @@ what is in it.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import tempfile
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
-from metassl.project import ProjectError
+from metassl.project import Project, ProjectError
 from metassl.project.files import make_folder
 
 from .Journal import NUMBER, SUFFIX
@@ -19,44 +20,44 @@ from .Journal import NUMBER, SUFFIX
 FOLDER = "MetaSSL unsaved work"
 
 
-def rescueJournal(journal: Path, continued: tuple | None, write: Callable[[Path], None]) -> Path:
-    """Have `write` write, elsewhere, what could not be written as `journal`; returns where.
+def rescueJournal(project: Project, caseId: str, continued: tuple | None, write: Callable[[Path], None]) -> Path:
+    """Have `write` write, in a file of its own, what could not be written in the project; returns where.
 
-    `continued`: the mark of the journal that is in the project, see `journalMark`. Raises ProjectError when there is no
-    room anywhere.
+    `continued`: the mark of the journal that is in the project, see `journalMark`. Raises ProjectError when that cannot
+    be written either.
     """
-    case = journal.name[: -len(SUFFIX)].partition(NUMBER)[0]
-    name = f"{case}{NUMBER}{continued[0] if continued else 0}{SUFFIX}"
-    folders = _folders(journal.parent.parent)
-    for folder in folders:
-        try:
-            make_folder(folder)
-            write(folder / name)
-        except ProjectError:
-            if folder == folders[-1]:
-                raise
-        else:
-            return folder / name
-    raise AssertionError
+    folder = _folder(project)
+    if folder is None:
+        raise ProjectError(f"case {caseId}: there is no home folder to keep the unsaved work in")
+    make_folder(folder.parent)
+    with contextlib.suppress(OSError):
+        folder.parent.chmod(0o700)
+    make_folder(folder)
+    path = folder / f"{caseId}{NUMBER}{continued[0] if continued else 0}-{secrets.token_hex(4)}{SUFFIX}"
+    write(path)
+    return path
 
 
-def rescuedJournals(project: Path) -> dict[Path, str]:
-    """What waits for the project in the folder `project`: {file: its case}."""
-    found = [path for folder in _folders(project) for path in folder.glob(f"[!.]*{NUMBER}*{SUFFIX}")]
+def rescuedJournals(project: Project) -> dict[Path, str]:
+    """What waits for the project: {file: its case}."""
+    folder = _folder(project)
+    try:
+        found = [] if folder is None else list(folder.glob(f"[!.]*{NUMBER}*{SUFFIX}"))
+    except OSError:  # a home that may not be looked into
+        found = []
     return {path: path.name.partition(NUMBER)[0] for path in found}
 
 
 def continues(rescued: Path, mark: tuple | None) -> bool:
     """Whether a rescued file goes on where the journal with this mark ended."""
-    return mark is not None and rescued.name.partition(NUMBER)[2] == f"{mark[0]}{SUFFIX}"
+    return mark is not None and rescued.name.partition(NUMBER)[2].startswith(f"{mark[0]}-")
 
 
-def _folders(project: Path) -> list[Path]:
-    """The folders for work of one project, the best first."""
-    name = hashlib.sha256(str(project).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-    roots = [Path(tempfile.gettempdir())]
+def _folder(project: Project) -> Path | None:
+    """A project is known again by when it was made: it may be moved, and another may be made in its place."""
+    key = project.created or str(project.path)
+    name = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
     try:
-        roots.insert(0, Path.home())
+        return Path.home() / FOLDER / name
     except RuntimeError:  # nobody knows where it is
-        pass
-    return [root / FOLDER / name for root in roots]
+        return None

@@ -49,13 +49,15 @@ def next_steps(
 
 
 def next_case(project: Project, found: Round) -> dict[str, Any] | None:
-    """The first entry of the ranking whose case still has no label, or None. Of the chosen round, if there is one."""
-    found = project.shown_round() or found
+    """The first entry of the ranking whose case still has no label, or None. Of the chosen round, if it has one."""
     waiting = {case.id for case in project.unlabelled_cases()}
-    try:
-        return next((entry for entry in read_ranking(found)["cases"] if entry["case"] in waiting), None)
-    except MetaSSLError:
-        return None
+    for ranked in (project.shown_round(), found):
+        try:
+            if ranked is not None:
+                return next((entry for entry in read_ranking(ranked)["cases"] if entry["case"] in waiting), None)
+        except MetaSSLError:
+            continue  # it was stopped before it ranked
+    return None
 
 
 def labels_since(project: Project, found: Round) -> list[str]:

@@ -94,6 +94,8 @@ def _evaluate_images(project, arguments: argparse.Namespace, console: Console) -
             done = predict_folder(project, arguments.images, out, arguments.device, progress, progress.failed)
         seen = trained_on_images(project, found)
         known = [case for case, paths in done if seen.keys() & read_summary(paths.summary, case)["image_hashes"]]
+        if done and len(known) == len(done):
+            raise ProjectError(f"{found.title} was trained on all of these images: there is nothing to measure it on")
         if known:
             console.warn(f"{found.title} was trained on {len(known)} of these images, left out here: {listing(known)}")
         new = {case: paths for case, paths in done if case not in known}

@@ -58,10 +58,12 @@ def measured_error_rates(
     corrected = [case for case in reviewed if done(measurement.add_correction(case.id, found.number))]
     if not validation and not corrected:
         return None
+    before = model.error_model
     model.error_model, learnt, expected = checked_error_model(measurement.samples, model.plan, done)
     recipe = OF_THE_PAIR
-    if model.error_model is not None:
+    if before is not None or model.error_model is not None:
         keep_error_model(found.model_path, model.error_model)
+    if model.error_model is not None:
         recipe = OF_P_ERROR
         measurement.expect_dice(model.error_model, expected)
     return {

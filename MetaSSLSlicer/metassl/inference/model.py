@@ -94,9 +94,10 @@ class TrainedModel:
         return ""
 
 
-def keep_error_model(path: Path, error_model: ErrorModel) -> None:
-    """Add it to the model file of a round."""
-    save_checkpoint(path, {**load_checkpoint(path), "error_model": error_model.state_dict()})
+def keep_error_model(path: Path, error_model: ErrorModel | None) -> None:
+    """Put it into the model file of a round, in place of a former one."""
+    state = None if error_model is None else error_model.state_dict()
+    save_checkpoint(path, {**load_checkpoint(path), "error_model": state})
 
 
 def _network(plan: Plan, state: dict) -> torch.nn.Module:

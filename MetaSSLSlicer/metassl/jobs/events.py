@@ -59,6 +59,11 @@ class EventReader:
         """Up to where the file was read."""
         self._past = Past()
 
+    @property
+    def holes(self) -> set[tuple[int, int]]:
+        """Where zeros stand that may become lines: (start, end)."""
+        return set(self._past.holes)
+
     def read_new(self, limit_bytes: int | None = None) -> list[dict[str, Any]]:
         """The events since the last call. Blank, torn and invalid lines are left out.
 

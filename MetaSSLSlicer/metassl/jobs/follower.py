@@ -26,6 +26,7 @@ class JobFollower:
         self.round = round
         self._reader = EventReader(round.events_path)
         self._fold = StatusFold()
+        self._outdated = False
 
     def poll(self, limit_bytes: int | None = None) -> tuple[list[dict[str, Any]], JobStatus]:
         """The events since the last call, and the status now. Returns at once."""
@@ -48,10 +49,10 @@ class JobFollower:
         return record, record is not None and record.alive()
 
     def _told(self, events: list[dict[str, Any]], record: JobRecord | None, alive: bool) -> JobStatus:
-        if self._reader.disordered:
-            self._fold = StatusFold()
-            events = _first_and_last(EventReader(self.round.events_path), self._reader.offset)
+        self._outdated |= self._reader.disordered
         folded = self._fold.update(events)
+        if self._outdated and (anew := self._folded_anew()) is not None:
+            self._fold, self._outdated, folded = anew, False, anew.status
         status = replace(
             folded, warnings=list(folded.warnings), failed_cases=dict(folded.failed_cases)
         )
@@ -62,6 +63,13 @@ class JobFollower:
         elif status.state == "running" and process_started(status.pid or 0) is None:
             self._interrupted(status)
         return status
+
+    def _folded_anew(self) -> StatusFold | None:
+        """All that was read so far, in order; None while less of it can be seen, as on a share for a moment."""
+        reader, fold = EventReader(self.round.events_path), StatusFold()
+        fold.update(_first_and_last(reader, self._reader.offset))
+        whole = reader.offset >= self._reader.offset and reader.holes <= self._reader.holes
+        return fold if whole else None
 
     def _judge(self, status: JobStatus, record: JobRecord, alive: bool) -> None:
         """Set the state by what the process does."""
@@ -106,6 +114,8 @@ class JobFollower:
 
 def _first_and_last(reader: EventReader, end: int | None = None) -> list[dict[str, Any]]:
     """The events at the beginning of a file and from the last recap on, up to the place `end`, which ends a line."""
+    if end == 0:
+        return []
     events = reader.read_new(_HEAD_BYTES if end is None else min(end, _HEAD_BYTES))
     reader.skip_to_last(RECAP, _TAIL_BYTES)
     if end is None:

@@ -21,7 +21,8 @@ class Past:
         self.begin = 0
         """Where to read from when the file is not what it was; of lines before it nothing is known any more."""
         self._tail = b""
-        self._holes: list[tuple[int, int]] = []
+        self.holes: list[tuple[int, int]] = []
+        """Where zeros stand in the place of lines: (start, end)."""
         self._given: set[int] = set()
         self._given_earlier: set[int] = set()
         self._later = 0
@@ -36,7 +37,7 @@ class Past:
     def go_to(self, place: int) -> None:
         """Reading goes on at `place`, and never before it."""
         self.begin = self._later = place
-        self._tail, self._holes = b"", []
+        self._tail, self.holes = b"", []
 
     def go_back(self, size: int) -> int:
         """Reading begins anew in a file of `size` bytes; returns where."""
@@ -51,21 +52,21 @@ class Past:
         zero = lines.find(0)
         while zero >= 0:
             start, end = lines.rfind(b"\n", 0, zero) + 1, lines.find(b"\n", zero) + 1
-            self._holes.append((place + start, place + end))
+            self.holes.append((place + start, place + end))
             zero = lines.find(0, end)
         self._tail = lines[-_TAIL_BYTES:]
 
     def came_late(self, stream: IO[bytes]) -> bytes:
         """The lines that are there now where zeros were."""
         lines, waiting = b"", []
-        for start, end in self._holes:
+        for start, end in self.holes:
             stream.seek(start)
             found = stream.read(end - start)
             if 0 in found:
                 waiting.append((start, end))
             else:
                 lines += found
-        self._holes = waiting
+        self.holes = waiting
         return lines
 
     def not_given(self, lines: Iterable[bytes]) -> Iterator[bytes]:

@@ -175,6 +175,8 @@ class StatusFold:
 
     def _on_paused(self, status: JobStatus, event: dict[str, Any]) -> None:
         status.state, status.eta_s = "paused", None
+        if status.stage != "training":  # the step is one of training
+            status.total = 0
         _take(status, event, "step")
 
     def _on_finished(self, status: JobStatus, event: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from metassl.data.plan import Plan
 from metassl.data.streams import PatchSampler
 from metassl.hosts import Host, build_host
 from metassl.inference.calibration import calibrate_thresholds
+from metassl.inference.error_model import ErrorModel
 from metassl.inference.labelled_cases import write_labelled_cases
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import TrainedModel
@@ -263,8 +264,17 @@ class Job:
         model = TrainedModel(
             networks, plan, thresholds, values, host, trainer.step, self.device, definition=self.definition
         )
+        model.error_model = self._learnt_before(trainer.step)
         model.save(self.round.model_path)
         return model
+
+    def _learnt_before(self, step: int) -> ErrorModel | None:
+        """What this very model knew of its errors when it was stopped later on; error_rates.json goes with it."""
+        try:
+            former = TrainedModel.load(self.round.model_path, self.device)
+        except ProjectError:
+            return None
+        return former.error_model if former.step == step else None
 
     def _calibrating(self, networks: tuple, cases: list, plan: Plan) -> Iterator[np.ndarray]:
         """Of one case after the other; who asks for a stop waits for a few only."""
