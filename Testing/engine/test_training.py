@@ -76,7 +76,7 @@ def kill(found) -> None:
 
 
 def test_a_round_ends_with_maps_of_every_unlabelled_case_and_a_ranking(project):
-    found = start_training(project, iterations=30, device="cpu", seed=1)
+    found = start_training(project, iterations=12, device="cpu", seed=1)
     status = wait(found)
     assert status.state == "finished", found.log_path.read_text()
     assert found.predicted_cases() == ["ball2", "ball3", "ball4"]
@@ -94,12 +94,12 @@ def test_a_round_ends_with_maps_of_every_unlabelled_case_and_a_ranking(project):
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
 def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(project, tmp_path):
-    found = start_training(project, iterations=24, device="cpu", seed=3)
+    found = start_training(project, iterations=16, device="cpu", seed=3)
     assert wait(found).state == "finished", found.log_path.read_text()
     whole = weights(found)
 
-    second = start_training(project, iterations=24, device="cpu", seed=3, fresh=True, new_round=True)
-    random_step = int(np.random.default_rng().integers(2, 20))
+    second = start_training(project, iterations=16, device="cpu", seed=3, fresh=True, new_round=True)
+    random_step = int(np.random.default_rng().integers(2, 12))
     wait(second, until=lambda status: (status.step or 0) >= random_step and status.stage == "training")
     kill(second)
     assert wait(second).state == "interrupted"

@@ -111,12 +111,12 @@ def test_a_training_is_started_followed_to_its_end_and_tells_the_session(tiny_pr
     job.predicted.connect(predicted.extend)
     job.ended.connect(lambda found, status: ended.append((found.number, status.state)))
     job.statusChanged.connect(lambda status: states.append("" if status is None else status.state))
-    job.start(TrainingOptions(iterations=20, device="cpu"))
+    job.start(TrainingOptions(iterations=8, device="cpu"))
     assert job.isStarting and job.isRunning
     longest = run(job, until=lambda: bool(ended))
     assert ended == [(1, "finished")], job.lastLog()
     assert sorted(predicted) == [case.id for case in tiny_project.unlabelled_cases()]
-    assert len(job.curve) >= 1 and job.curve[-1][0] == 20 and job.dice[-1][0] == 20
+    assert len(job.curve) >= 1 and job.curve[-1][0] == 8 and job.dice[-1][0] == 8
     assert "running" in states and not job.isRunning and not job.canGoOn
     assert None in session.changed and session.rounds >= 2 and session.errors == []
     assert longest < LONGEST_TICK_S
