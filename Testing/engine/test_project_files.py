@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from metassl.project import ProjectError, atomic_write, read_json, sha256_of, write_json, write_text
 from metassl.project import files as files_module
-from metassl.project.images import write_array
+from metassl.project.writer import write_array
 
 
 @pytest.fixture
