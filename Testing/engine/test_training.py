@@ -214,9 +214,8 @@ lock.release()
 """
 
 
-def test_a_job_that_has_said_its_last_word_is_waited_for_by_the_next(project, monkeypatch):
-    with trainings_in_this_process(monkeypatch):
-        assert wait(start_training(project, iterations=3, device="cpu")).state == "finished"
+def test_a_job_that_has_said_its_last_word_is_waited_for_by_the_next(project):
+    assert wait(start_training(project, iterations=3, device="cpu")).state == "finished"
     argv = [sys.executable, "-c", LEAVES_SLOWLY, str(project.path)]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as leaving:
         assert leaving.stdout.readline() == "held\n"
