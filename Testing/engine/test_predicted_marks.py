@@ -7,9 +7,10 @@ from in_process import trainings_in_this_process
 from metassl.jobs.events import read_events
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case
-from metassl.training import worker
+from metassl.training import predicted_marks, worker
+from metassl.training.predicted_marks import PredictedMarks
 from metassl.training.start import start_training
-from metassl.training.worker import Job, PredictedMarks
+from metassl.training.worker import Job
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_what_was_predicted_before_an_error_is_marked(tiny_project, in_this_proc
         return predict(model, case_id, *others)
 
     monkeypatch.setattr(worker, "predict_into", breaks_at_the_third)
-    monkeypatch.setattr(worker, "MARKING_SHARE", 1e-9)  # the second one waits for the third
+    monkeypatch.setattr(predicted_marks, "MARKING_SHARE", 1e-9)  # the second one waits for the third
     with pytest.raises(RuntimeError, match="cable"):
         start_training(tiny_project, iterations=2, device="cpu")
     assert states(tiny_project) == {first: "predicted", second: "predicted", third: "unlabelled"}

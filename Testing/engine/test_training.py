@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from file_limit import files_end_at
 from in_process import trainings_in_this_process
 from metassl.inference.predict import predict_project
 from metassl.jobs.events import read_events
@@ -187,14 +188,8 @@ def test_a_case_with_one_slice_is_trained_on_and_predicted_like_any_other(projec
 @pytest.mark.skipif(os.name == "nt", reason="file size limits are POSIX")
 def test_a_checkpoint_that_does_not_fit_on_the_disk_fails_in_the_users_words(project):
     """A limit on the size of files stands for the full disk; with room again, training goes on."""
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (150_000, hard))  # the child inherits it
-    try:
+    with files_end_at(150_000):
         found = start_training(project, iterations=5, device="cpu")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     status = wait(found)
     assert status.state == "failed" and "File too large" in status.message and "checkpoints" in status.message
     assert not found.last_checkpoint_path.exists(), "no torn checkpoint is left"

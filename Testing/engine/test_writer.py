@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from file_limit import files_end_at
 from metassl.project import Geometry, ProjectError, write_array
 
-resource = pytest.importorskip("resource", reason="files are limited on Unix only")
+pytest.importorskip("resource", reason="files are limited on Unix only")
 
 SHAPE = (6, 9, 8)
 GRID = Geometry(SHAPE[::-1], (1.0, 1.0, 2.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
-
-
-@contextmanager
-def files_end_at(size: int) -> Iterator[None]:
-    """No file can become longer than `size` bytes inside the block, as on a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.parametrize("suffix", [".nrrd", ".nii.gz", ".nii", ".mha"])

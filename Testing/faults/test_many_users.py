@@ -10,7 +10,7 @@ from faults.many_users import run
 from metassl.project import ChangedError
 from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Logic.Journal import journals
-from MetaSSLSlicerLib.Logic.JournalFile import journalPaths
+from MetaSSLSlicerLib.Logic.JournalFile import journalMarks
 from MetaSSLSlicerLib.Logic.ReviewActions import ReviewActions
 from MetaSSLSlicerLib.Logic.Session import Session
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
@@ -113,7 +113,7 @@ def test_two_with_the_same_case_keep_a_journal_each(project):
         ours, theirs = draw(first, 1), draw(second, 2)
         autosave(first)
         autosave(second)
-        assert list(journals(project)) == [CASE] and len(journalPaths(project, CASE)) == 2
+        assert list(journals(project)) == [CASE] and len(journalMarks(project, CASE)) == 2
         assert "another Slicer" in second.messages[-1].text and first.messages == []
         ours = draw(first, 3)
         autosave(first)

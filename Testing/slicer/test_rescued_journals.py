@@ -9,7 +9,7 @@ import pytest
 from metassl.project import ProjectError
 from MetaSSLSlicerLib.Logic.CaseTable import readRows
 from MetaSSLSlicerLib.Logic.Journal import journalPath, journals
-from MetaSSLSlicerLib.Logic.JournalFile import journalPaths
+from MetaSSLSlicerLib.Logic.JournalFile import journalMarks
 from MetaSSLSlicerLib.Logic.RescuedJournals import FOLDER, rescuedJournals
 from opening import opened
 from painting import paintSegment
@@ -68,7 +68,7 @@ def test_it_comes_back_and_goes_on_in_the_project(session, make_session, tiny_pr
     opened(later, OTHER)
     later.tasks.finish()
     assert rescuedJournals(tiny_project) == {} and CASE in journals(tiny_project)
-    assert journalPaths(tiny_project, CASE) == [journalPath(tiny_project, CASE)]
+    assert list(journalMarks(tiny_project, CASE)) == [journalPath(tiny_project, CASE)]
     assert np.array_equal(opened(later, CASE).currentArray(), more)
 
 

@@ -26,7 +26,7 @@ from metassl.project.round_files import read_summary
 
 from ..Translation import _
 from .Journal import JournalContent, journalPath, readJournal
-from .JournalFile import journalMark, journalPaths, timeOf
+from .JournalFile import journalMarks, timeOf
 from .RescuedJournals import continues
 
 _PERCENTILES = (0.5, 99.5)
@@ -91,7 +91,7 @@ def readCase(project: Project, caseId: str, ours: Container[str] = ()) -> CaseDa
     case = project.case(caseId)
     paths = project.image_paths(case)
     found = project.prediction(caseId)
-    journals = {path: mark for path in journalPaths(project, caseId) if (mark := journalMark(path)) is not None}
+    journals = journalMarks(project, caseId)
     pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="metassl-read")
     with pool:
         images = [pool.submit(read_volume, path, caseId) for path in paths]
@@ -122,17 +122,15 @@ def _readJournals(project: Project, data: CaseData, journals: dict[Path, tuple],
     """Take the newest journal that can be read; others come later. `journals`: their marks, the newest first."""
     data.journalPath = journalPath(project, data.caseId)
     data.journalMark = journals.get(data.journalPath)
-    waiting = dict(journals)
-    while waiting:
-        path, mark = next(iter(waiting.items()))
-        del waiting[path]
+    waiting = iter(journals.items())
+    for path, mark in waiting:
         content = _tried(data, lambda path=path: readJournal(path, data.geometry, data.caseId, project.labels))
         if content is not None:
             data.journalPath, data.journalMark = path, mark
             _takeJournal(data, content, timeOf(mark), ours)
             break
     text = _("case {case}: there is more unsaved work in {path}; it comes back when this is saved or thrown away")
-    for other, mark in waiting.items():
+    for other, mark in waiting:
         if not continues(data.journalPath, mark):
             data.warnings.append(text.format(case=data.caseId, path=other))
 

@@ -42,12 +42,17 @@ def journalPath(project: Project, caseId: str) -> Path:
     return project.path / "journal" / f"{check_case_id(caseId)}{SUFFIX}"
 
 
+def caseOf(path: Path) -> str:
+    """The case of a journal, by the name of its file."""
+    return path.name[: -len(SUFFIX)].partition(NUMBER)[0]
+
+
 def journals(project: Project) -> dict[str, float]:
     """The cases with edits that were never saved, and when each was last written (seconds since 1970)."""
     found = {}
     for path in (project.path / "journal").glob(f"[!.]*{SUFFIX}"):
         try:
-            caseId = path.name[: -len(SUFFIX)].partition(NUMBER)[0]
+            caseId = caseOf(path)
             found[caseId] = max(path.stat().st_mtime, found.get(caseId, 0.0))
         except OSError:  # gone meanwhile
             continue

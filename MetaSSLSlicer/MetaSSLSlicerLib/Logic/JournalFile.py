@@ -10,16 +10,16 @@ import numpy as np
 from metassl.project import Geometry, Project, ProjectError, file_lock
 from metassl.project.files import make_folder, remove_file
 
-from .Journal import NUMBER, SUFFIX, journalPath, writeJournal
+from .Journal import NUMBER, SUFFIX, caseOf, journalPath, writeJournal
 from .RescuedJournals import continues, rescuedJournals, rescueJournal
 
 
-def journalPaths(project: Project, caseId: str) -> list[Path]:
-    """The journals of a case, the newest first, also those that were rescued."""
+def journalMarks(project: Project, caseId: str) -> dict[Path, tuple]:
+    """The journals of a case and their marks, the newest first, also those that were rescued."""
     rescued = [path for path, case in rescuedJournals(project).items() if case == caseId]
     found = [*_inProject(project, caseId), *rescued]
     marks = {path: mark for path in found if (mark := journalMark(path)) is not None}
-    return sorted(marks, key=lambda path: timeOf(marks[path]), reverse=True)
+    return dict(sorted(marks.items(), key=lambda entry: timeOf(entry[1]), reverse=True))
 
 
 def journalMark(path: Path) -> tuple | None:
@@ -46,7 +46,7 @@ class JournalFile:
 
     @classmethod
     def opened(cls, project: Project, caseId: str, path: Path, mark: tuple | None) -> JournalFile:
-        """For the journal in `path`, see `journalPaths`. Of a rescued one: for its place in the project."""
+        """For the journal in `path`, see `journalMarks`. Of a rescued one: for its place in the project."""
         usual = journalPath(project, caseId)
         if path.parent == usual.parent:
             return cls(path, mark)
@@ -73,9 +73,8 @@ class JournalFile:
 
     def rescue(self, project: Project, array: np.ndarray, geometry: Geometry, labels, label: str | None) -> Path:
         """Write it outside the project; returns where. Raises ProjectError when that fails as well."""
-        case = self.path.name[: -len(SUFFIX)].partition(NUMBER)[0]
         path = rescueJournal(
-            project, case, self._mark, lambda path: writeJournal(path, array, geometry, labels, label)
+            project, caseOf(self.path), self._mark, lambda path: writeJournal(path, array, geometry, labels, label)
         )
         self._removeRescued()  # the former one, which this one goes on from
         self._rescued = path
@@ -98,8 +97,7 @@ class JournalFile:
             logging.warning(str(error))
 
     def _freePlace(self) -> Path:
-        case = self.path.name[: -len(SUFFIX)].partition(NUMBER)[0]
-        names = (f"{case}{NUMBER}{number}{SUFFIX}" for number in count(2))
+        names = (f"{caseOf(self.path)}{NUMBER}{number}{SUFFIX}" for number in count(2))
         return next(path for name in names if not (path := self.path.with_name(name)).exists())
 
     def _guard(self):

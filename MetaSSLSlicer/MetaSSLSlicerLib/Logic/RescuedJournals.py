@@ -15,7 +15,7 @@ from pathlib import Path
 from metassl.project import Project, ProjectError
 from metassl.project.files import make_folder
 
-from .Journal import NUMBER, SUFFIX
+from .Journal import NUMBER, SUFFIX, caseOf
 
 FOLDER = "MetaSSL unsaved work"
 
@@ -45,7 +45,7 @@ def rescuedJournals(project: Project) -> dict[Path, str]:
         found = [] if folder is None else list(folder.glob(f"[!.]*{NUMBER}*{SUFFIX}"))
     except OSError:  # a home that may not be looked into
         found = []
-    return {path: path.name.partition(NUMBER)[0] for path in found}
+    return {path: caseOf(path) for path in found}
 
 
 def continues(rescued: Path, mark: tuple | None) -> bool:

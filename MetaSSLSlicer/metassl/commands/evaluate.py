@@ -20,7 +20,7 @@ from typing import Any
 
 from metassl.project.errors import ProjectError
 
-from .console import Console, command_line, listing
+from .console import Console, command_line
 from .options import add_device_option, add_json_option
 
 SUMMARY = "measure the predictions against true annotations"
@@ -83,7 +83,7 @@ def _evaluate_images(project, arguments: argparse.Namespace, console: Console) -
     from metassl.inference.predict import model_round, predict_folder
     from metassl.project.round_files import read_summary
 
-    from .measuring import measure
+    from .measuring import measure, new_to_the_model
     from .predict import PredictionProgress
 
     found = model_round(project)
@@ -93,14 +93,10 @@ def _evaluate_images(project, arguments: argparse.Namespace, console: Console) -
         with PredictionProgress() as progress:
             done = predict_folder(project, arguments.images, out, arguments.device, progress, progress.failed)
         seen = trained_on_images(project, found)
-        known = [case for case, paths in done if seen.keys() & read_summary(paths.summary, case)["image_hashes"]]
-        if done and len(known) == len(done):
-            raise ProjectError(f"{found.title} was trained on all of these images: there is nothing to measure it on")
-        if known:
-            console.warn(f"{found.title} was trained on {len(known)} of these images, left out here: {listing(known)}")
-        new = {case: paths for case, paths in done if case not in known}
+        known = {case for case, paths in done if seen.intersection(read_summary(paths.summary, case)["image_hashes"])}
+        new, trained = new_to_the_model(dict(done), known, found, console)
         items, without = pair_with_truth(new, arguments.truth)
         if without:
             console.warn(f"{len(without)} images have no true annotation in {arguments.truth}")
         result = measure(items, project, progress.failures)
-    return {"round": found.number, "group": "images", "without_truth": without, "trained_on": known, **result}
+    return {"round": found.number, "group": "images", "without_truth": without, "trained_on": trained, **result}

@@ -63,7 +63,7 @@ def evaluate_project(project: Project, found: Round, choice: Choice, device: str
             "and are left out: "
             f"{listing(choice.without_truth)}"
         )
-    truths, trained = new_to_the_model(choice, found, console)
+    truths, trained = new_to_the_model(choice.truths, trained_on(found), found, console)
     step = load_checkpoint(found.model_path).get("step")
     missing = [case_id for case_id in truths if not predicted_by(found.prediction(case_id), step)]
     failures = {}
@@ -124,18 +124,19 @@ def stored_evaluation(found: Round) -> dict[str, Any] | None:
     return read_evaluation(path) if path.is_file() else None
 
 
-def new_to_the_model(choice: Choice, found: Round, console: Console) -> tuple[dict[str, Path], list[str]]:
-    """The truths of the cases that the model was not trained on, and the others, with a warning of these.
+def new_to_the_model(
+    cases: dict[str, Any], known: set[str], found: Round, console: Console
+) -> tuple[dict[str, Any], list[str]]:
+    """Those of `cases` that are not `known` to the model of `found`, and the others, with a warning of these.
 
     ProjectError when it knows all.
     """
-    known = trained_on(found)
-    trained = [case_id for case_id in choice.truths if case_id in known]
-    if len(trained) == len(choice.truths):
+    trained = [case_id for case_id in cases if case_id in known]
+    if trained and len(trained) == len(cases):
         raise ProjectError(f"{found.title} was trained on all of these cases: there is nothing to measure it on")
     if trained:
         console.warn(f"{found.title} was trained on {len(trained)} of these cases, left out here: {listing(trained)}")
-    return {case_id: truth for case_id, truth in choice.truths.items() if case_id not in known}, trained
+    return {case_id: value for case_id, value in cases.items() if case_id not in known}, trained
 
 
 def _own_validation(project: Project, group: str | None) -> Choice:

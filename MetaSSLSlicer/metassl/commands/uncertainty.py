@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.evaluation.pairs import trained_on
     from metassl.experiments.doubt.compare import compare
     from metassl.experiments.doubt.table import format_comparison
     from metassl.inference.model import TrainedModel
@@ -60,7 +61,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     project = Project.open(arguments.project)
     found = model_round(project)
     choice = choose(project, arguments.truth, arguments.cases)
-    truths, trained = new_to_the_model(choice, found, console)
+    truths, trained = new_to_the_model(choice.truths, trained_on(found), found, console)
     device = choose_device(arguments.device)
     second_path = _second(project, arguments.second)
     model = TrainedModel.load(found.model_path, device)

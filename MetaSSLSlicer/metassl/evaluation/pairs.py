@@ -65,10 +65,10 @@ def trained_on(found: Round) -> set[str]:
     return cases
 
 
-def trained_on_images(project: Project, found: Round) -> dict[str, str]:
-    """{hash of an image file: its case} of the cases whose annotation the model has seen, see `image_hashes`."""
+def trained_on_images(project: Project, found: Round) -> set[str]:
+    """The hashes of the image files of the cases whose annotation the model has seen, see `image_hashes`."""
     known = trained_on(found)
-    return {each: case.id for case in project.cases.values() if case.id in known for each in case.image_hashes}
+    return {each for case in project.cases.values() if case.id in known for each in case.image_hashes}
 
 
 def fitted_on(project: Project, found: Round) -> set[str]:

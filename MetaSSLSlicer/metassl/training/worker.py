@@ -48,39 +48,13 @@ from metassl.selection import rank
 from metassl.training.clock import clock
 from metassl.training.inputs import InputReader, Inputs
 from metassl.training.loop import Stopped, Trainer
+from metassl.training.predicted_marks import PredictedMarks
 from metassl.training.schedule import Budget
 from metassl.training.watch import ValidationWatch
 
 CALIBRATION_CASES = 16
 CALIBRATION_CASES_WHEN_STOPPED = 4
 RESERVED_SECONDS = 4.0  # of a time budget, for calibration
-MARKING_SHARE = 0.1  # of the time of predicting: every time, all cases are read and written
-LONGEST_UNMARKED_SECONDS = 10.0
-
-
-class PredictedMarks:
-    """Marks cases as predicted, and then tells so: the first at once, others some at a time where it takes long."""
-
-    def __init__(self, project: Project, emit: Callable[..., object]):
-        self.project, self.emit = project, emit
-        self._waiting: dict[str, dict | None] = {}
-        self._due = 0.0
-
-    def add(self, case_id: str, doubt: dict | None) -> None:
-        self._waiting[case_id] = doubt
-        if time.monotonic() >= self._due:
-            self.write()
-
-    def write(self) -> None:
-        waiting, self._waiting = self._waiting, {}
-        if not waiting:
-            return
-        begin = time.monotonic()
-        self.project.mark_predicted(waiting)
-        end = time.monotonic()
-        self._due = end + min((end - begin) / MARKING_SHARE, LONGEST_UNMARKED_SECONDS)
-        for case_id, doubt in waiting.items():
-            self.emit("predicted", case=case_id, doubt=doubt)
 
 
 class Job:
