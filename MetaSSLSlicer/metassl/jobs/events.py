@@ -75,7 +75,7 @@ class EventReader:
             with open(self.path, "rb") as stream:
                 began_anew = not self._past.is_still_there(stream, self.offset)
                 if began_anew:
-                    self.offset = self._past.go_back(stream.seek(0, os.SEEK_END))
+                    self.offset = self._past.go_back(stream)
                 late = self._past.came_late(stream)
                 stream.seek(self.offset)
                 data = stream.read(-1 if limit_bytes is None else limit_bytes)
@@ -133,7 +133,7 @@ class EventReader:
         stream.seek(start - 1)
         stream.readline()  # the rest of a line, or just the newline before `start`
         self.offset = stream.tell()
-        self._past.go_to(self.offset)
+        self._past.go_to(stream, self.offset)
         return True
 
     def _last_place(self, stream: IO[bytes], end: int, kind: str) -> int | None:

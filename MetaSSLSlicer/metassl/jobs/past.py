@@ -4,10 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import IO
 
 _TAIL_BYTES = 256
 _REMEMBERED = 50_000
+
+
+@dataclass(frozen=True)
+class _Mark:
+    """A place in a file, and the bytes that stand before it."""
+
+    place: int
+    before: bytes
+
+    def stands(self, stream: IO[bytes]) -> bool:
+        if stream.seek(0, os.SEEK_END) < self.place:
+            return False
+        stream.seek(self.place - len(self.before))
+        return stream.read(len(self.before)) == self.before
 
 
 class Past:
@@ -18,37 +33,39 @@ class Past:
     """
 
     def __init__(self) -> None:
-        self.begin = 0
+        self._begin = _Mark(0, b"")
         """Where to read from when the file is not what it was; of lines before it nothing is known any more."""
+        self._later = self._begin
         self._tail = b""
         self.holes: list[tuple[int, int]] = []
         """Where zeros stand in the place of lines: (start, end)."""
         self._given: set[int] = set()
         self._given_earlier: set[int] = set()
-        self._later = 0
 
     def is_still_there(self, stream: IO[bytes], end: int) -> bool:
         """Whether the file is what it was up to the place `end`, where reading stopped."""
-        if stream.seek(0, os.SEEK_END) < end:
-            return False
-        stream.seek(end - len(self._tail))
-        return stream.read(len(self._tail)) == self._tail
+        return _Mark(end, self._tail).stands(stream)
 
-    def go_to(self, place: int) -> None:
+    def go_to(self, stream: IO[bytes], place: int) -> None:
         """Reading goes on at `place`, and never before it."""
-        self.begin = self._later = place
-        self._tail, self.holes = b"", []
+        start = max(place - _TAIL_BYTES, 0)
+        stream.seek(start)
+        self._start_from(_Mark(place, stream.read(place - start)))
 
-    def go_back(self, size: int) -> int:
-        """Reading begins anew in a file of `size` bytes; returns where."""
-        self.go_to(self.begin if size > self.begin else 0)
-        return self.begin
+    def go_back(self, stream: IO[bytes]) -> int:
+        """Reading begins anew; returns where."""
+        self._start_from(self._begin if self._begin.stands(stream) else _Mark(0, b""))
+        return self._begin.place
+
+    def _start_from(self, mark: _Mark) -> None:
+        self._begin = self._later = mark
+        self._tail, self.holes = mark.before, []
 
     def note(self, lines: bytes, place: int) -> None:
         """Whole lines were read at `place`."""
         if len(self._given) > _REMEMBERED:
             self._given_earlier, self._given = self._given, set()
-            self.begin, self._later = self._later, place
+            self._begin, self._later = self._later, _Mark(place, self._tail)
         zero = lines.find(0)
         while zero >= 0:
             start, end = lines.rfind(b"\n", 0, zero) + 1, lines.find(b"\n", zero) + 1
