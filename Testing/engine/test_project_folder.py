@@ -89,6 +89,7 @@ def test_opening_what_is_no_project_is_explained(tmp_path):
         {"name": "p", "channels": ["a"], "labels": [{"value": 300, "name": "a"}]},
         {"name": "p", "channels": ["a"], "labels": {"1": "a"}},
         {"name": 3, "channels": ["a"], "labels": [{"value": 1, "name": "a"}]},
+        {"name": "p", "channels": ["a"], "labels": [{"value": 1, "name": "a"}], "created": 7},
     ],
 )
 def test_a_damaged_project_file_is_refused(tmp_path, content):

@@ -9,13 +9,14 @@ from typing import Any
 from .cases import Case, key_of
 from .errors import LabelError, ProjectError
 from .files import read_json, write_json
+from .kinds import text
 from .labels import LabelDefinition, check_labels
 from .settings import checked_settings
 
 
 def read_project(file: Path) -> dict[str, Any]:
     """project.json with its labels as definitions. Raises ProjectError or LabelError."""
-    document = read_json(file, "the project")
+    document = read_json(file, "the project", {"created": text})
     try:
         labels = [
             LabelDefinition(entry["value"], entry["name"], entry.get("color", ""), entry.get("terminology", ""))

@@ -45,7 +45,7 @@ class Project:
         self.name: str = document["name"]
         self.channels: list[str] = document["channels"]
         self.labels: list[LabelDefinition] = document["labels"]
-        self.created: str = document.get("created", "")
+        self.created: str = document.get("created") or ""
         self._case_list = CaseList(path / "cases.json")
 
     def __repr__(self) -> str:
