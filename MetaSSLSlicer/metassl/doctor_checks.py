@@ -86,7 +86,9 @@ def check_simpleitk() -> tuple[str, ...]:
 def check_torch() -> tuple[str, ...]:
     import torch
 
-    _train_a_step("cpu")
+    from metassl.networks.device import train_a_step
+
+    train_a_step("cpu")
     bf16 = torch.ones(8, 8, dtype=torch.bfloat16)
     if float((bf16 @ bf16)[0, 0]) != 8.0:
         return "failed", f"{torch.__version__} computes wrongly in bf16", "reinstall torch"
@@ -96,16 +98,18 @@ def check_torch() -> tuple[str, ...]:
 def check_gpu() -> tuple[str, ...]:
     import torch
 
+    from metassl.data.budget import choose_precision
+    from metassl.networks.device import gpu_problem, train_a_step
+
     if torch.cuda.is_available():
-        found = []
-        for index in range(torch.cuda.device_count()):
-            _train_a_step(f"cuda:{index}")
-            gpu = torch.cuda.get_device_properties(index)
-            found.append(f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB")
-        bf16 = "with bf16" if torch.cuda.is_bf16_supported() else "without bf16: fp16 is used"
-        return "ok", f"CUDA {torch.version.cuda}: {'; '.join(found)}; {bf16}"
+        gpus = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+        found = "; ".join(f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB" for gpu in gpus)
+        text = f"CUDA {torch.version.cuda}: {found}"
+        if problem := gpu_problem():
+            return "note", f"{text}; it cannot be used, training runs on the CPU: {problem}", CRASH_ADVICE["GPU"]
+        return "ok", f"{text}; a training step works, {choose_precision('cuda')} is used"
     if torch.backends.mps.is_available():
-        _train_a_step("mps")
+        train_a_step("mps")
         return "ok", "Apple MPS, a training step works"
     if shutil.which("nvidia-smi") or Path("/proc/driver/nvidia/version").exists():
         advice = "update the NVIDIA driver, or install a CUDA build of torch (see pytorch.org)"
@@ -155,7 +159,7 @@ CRASH_ADVICE = {
     "numpy": "reinstall numpy",
     "SimpleITK": "reinstall SimpleITK",
     "torch": "reinstall torch: pip install --force-reinstall torch",
-    "GPU": "update the driver of the GPU, or train with --device cpu",
+    "GPU": "update the driver of the GPU, or install a torch that supports it (see pytorch.org)",
     "monai": "reinstall monai",
 }
 
@@ -185,15 +189,3 @@ def _memory_windows() -> int:
     status = Status(length=ctypes.sizeof(Status))
     ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
     return status.total
-
-
-def _train_a_step(device: str) -> None:
-    """One step of a small 3-D convolution; raises when the loss is not finite."""
-    import torch
-
-    torch.manual_seed(0)
-    layer = torch.nn.Conv3d(1, 2, 3, padding=1).to(device)
-    loss = layer(torch.randn(1, 1, 8, 8, 8, device=device)).square().mean()
-    loss.backward()
-    if not torch.isfinite(loss) or not torch.isfinite(layer.weight.grad).all():
-        raise RuntimeError(f"a training step on {device} gave a loss that is not finite")

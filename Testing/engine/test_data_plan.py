@@ -217,6 +217,15 @@ def test_a_damaged_plan_is_refused_by_name(field, value):
     assert "\n" not in str(refused.value)
 
 
+def test_a_network_suits_devices_of_the_kind_that_it_was_sized_for():
+    small, large = make(HEAD), make(HEAD, "cuda:1")
+    assert (small.device, large.device) == ("cpu", "cuda")
+    assert small.suits("cpu") and large.suits("cuda") and large.suits("mps")
+    assert not small.suits("cuda") and not small.suits("mps") and not large.suits("cpu")
+    early = Plan.from_json({name: value for name, value in large.to_json().items() if name != "device"})
+    assert early == replace(large, device="") and early.suits("cpu") and early.suits("cuda")
+
+
 def test_a_plan_that_lacks_a_field_says_which():
     content = make(BRAIN_CROP).to_json()
     del content["strides"]

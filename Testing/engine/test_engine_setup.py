@@ -139,8 +139,9 @@ def test_a_real_check_finds_the_device_and_torch():
 @pytest.mark.parametrize(
     ("gpu", "device", "name"),
     [
-        (("ok", "CUDA 12.8: NVIDIA RTX A4000, 16 GiB; with bf16"), "cuda", "NVIDIA RTX A4000, 16 GiB"),
-        (("ok", "CUDA 12.8: A, 8 GiB; B, 9 GiB; without bf16: fp16 is used"), "cuda", "A, 8 GiB"),
+        (("ok", "CUDA 12.8: RTX A4000, 16 GiB; a training step works, bf16 is used"), "cuda", "RTX A4000, 16 GiB"),
+        (("ok", "CUDA 12.8: A, 8 GiB; B, 9 GiB; a training step works, fp16 is used"), "cuda", "A, 8 GiB"),
+        (("note", "CUDA 12.8: A, 8 GiB; it cannot be used, training runs on the CPU: too old"), "cpu", "CPU (8 cores)"),
         (("ok", "Apple MPS, a training step works"), "mps", "Apple GPU"),
         (("note", "none: training runs on the CPU"), "cpu", "CPU (8 cores)"),
     ],

@@ -8,6 +8,7 @@ from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image, summarise
 from metassl.inference.region_map import DC, DS, OFFICIAL, UC, US, entropy, region_map
 from metassl.inference.sliding_window import predict_pair, window_starts
+from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.networks.unet import build_network
 from metassl.project.errors import ProjectError
 from metassl.project.images import CaseImage, Geometry
@@ -21,6 +22,28 @@ class PerVoxel(torch.nn.Module):
 
     def forward(self, images):
         return torch.cat([-images, images, images * 0.5], 1)
+
+
+def test_a_gpu_without_memory_for_the_smallest_windows_leaves_the_image_to_the_cpu(tiny_plan, monkeypatch):
+    """The GPU is one in name only: what is computed there raises what torch raises."""
+    places = []
+
+    class Network(PerVoxel):
+        def to(self, device):
+            places.append(str(device))
+            return self
+
+    def work(model):
+        if model.device.type == "cuda":
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return model.plan.patch_zyx
+
+    monkeypatch.setattr("torch.cuda.empty_cache", lambda: None)
+    plan, told = tiny_plan(), []
+    model = TrainedModel((Network(), Network()), plan, None, [0, 1, 2], "cps", 1, torch.device("cuda"))
+    patch = with_smaller_windows(model, "a", work, lambda case, how: told.append(f"{case} {how}"))
+    assert patch == plan.patch_zyx and places == ["cpu", "cpu", "cuda", "cuda"]
+    assert told[-1] == "a on the CPU" and all(words.startswith("a in windows of ") for words in told[:-1])
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 16), (1, 40, 17), (37, 29, 70), (5, 5, 5)])

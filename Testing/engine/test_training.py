@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ import SimpleITK as sitk
 import torch
 from file_limit import files_end_at
 from in_process import trainings_in_this_process
+from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.jobs.events import read_events
 from metassl.jobs.follower import job_status
@@ -164,6 +166,19 @@ def test_the_next_round_starts_from_the_former_model_and_knows_its_labels(projec
     assert wait(last).state == "finished", last.log_path.read_text()
     warnings = [event["message"] for event in read_events(last.events_path) if event["event"] == "warning"]
     assert any(word.startswith("starting afresh: ") and str(fresh.model_path) in word for word in warnings)
+
+
+def test_a_round_after_one_on_a_gpu_starts_afresh_on_a_cpu(project, in_this_process):
+    first = start_training(project, iterations=5, device="cpu")
+    assert wait(first).state == "finished", first.log_path.read_text()
+    model = TrainedModel.load(first.model_path, torch.device("cpu"))
+    assert model.plan.device == "cpu"
+    replace(model, plan=replace(model.plan, device="cuda")).save(first.model_path)
+    second = start_training(project, iterations=5, device="cpu")
+    assert wait(second).state == "finished", second.log_path.read_text()
+    warnings = [event["message"] for event in read_events(second.events_path) if event["event"] == "warning"]
+    assert any("of a size for a GPU: starting afresh with one for the CPU" in word for word in warnings)
+    assert TrainedModel.load(second.model_path, torch.device("cpu")).plan.device == "cpu"
 
 
 def test_an_image_that_fails_stops_its_case_and_the_rest_go_on(project, in_this_process):

@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import threading
 import time
 
 import numpy as np
@@ -92,6 +93,20 @@ def test_batches_made_ahead_and_on_demand_are_the_same_from_the_asked_step_on():
         assert [ahead.get() for _ in expected] == [on_demand.get() for _ in expected] == expected
         ahead.close()
         on_demand.close()
+
+
+def test_batches_that_are_made_at_once_come_in_their_order():
+    waiting = threading.Barrier(4, timeout=30)
+
+    def make(step):
+        waiting.wait()  # passes when four are made at the same time
+        time.sleep(0.002 * (step % 3))
+        return step
+
+    batches = Prefetcher(make, 0, ahead=7)
+    assert [batches.get() for _ in range(8)] == list(range(8))
+    waiting.abort()
+    batches.close()
 
 
 def test_an_error_while_making_a_batch_reaches_the_training_thread():

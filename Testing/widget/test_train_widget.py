@@ -30,7 +30,8 @@ GPU = EngineCheck(
     True, "cuda", "NVIDIA RTX A4000, 16 GiB", "2.9.1+cu128",
     (("ok", "python", "3.12.10 on Linux x86_64, metassl 0.1.0"), ("ok", "memory", "31.1 GiB"),
      ("ok", "torch", "2.9.1+cu128, a training step and bf16 work on the CPU"),
-     ("ok", "GPU", "CUDA 12.8: NVIDIA RTX A4000, 16 GiB; with bf16"), ("ok", "monai", "1.5.1, a small network runs"),
+     ("ok", "GPU", "CUDA 12.8: NVIDIA RTX A4000, 16 GiB; a training step works, bf16 is used"),
+     ("ok", "monai", "1.5.1, a small network runs"),
      ("note", "pictures", "slicer-core is not installed: reports have no pictures")),
 )  # fmt: skip
 

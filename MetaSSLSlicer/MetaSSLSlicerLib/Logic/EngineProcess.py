@@ -91,7 +91,8 @@ def _killAll(pid: int) -> None:
     """End a process and what it started in its group: PythonSlicer only starts the real Python."""
     try:
         if os.name == "nt":
-            subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], capture_output=True)
+            quietly = {"capture_output": True, "creationflags": subprocess.CREATE_NO_WINDOW}
+            subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], **quietly)
         else:
             os.killpg(pid, signal.SIGKILL)
     except OSError:

@@ -21,7 +21,7 @@ from metassl.project import (
     check_case_id,
     read_labels,
 )
-from metassl.project.files import make_folder, writing
+from metassl.project.files import make_folder, remove_file
 from metassl.project.inside import refuse_link_out
 from metassl.project.writer import write_image
 
@@ -61,8 +61,7 @@ def journals(project: Project) -> dict[str, float]:
 
 def removeJournal(project: Project, caseId: str) -> None:
     """Remove the journal of a case, if there is one: its edits are saved, or were thrown away."""
-    with writing(path := journalPath(project, caseId)):
-        path.unlink(missing_ok=True)
+    remove_file(journalPath(project, caseId))
 
 
 def writeJournal(

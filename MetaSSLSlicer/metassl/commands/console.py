@@ -91,9 +91,18 @@ def _program() -> list[str]:
     if called.parts[-2:] == ("metassl", "__main__.py"):
         return [sys.executable, "-m", "metassl"]
     on_path = shutil.which("metassl")
-    if called.stem != "metassl" or (on_path and Path(on_path).samefile(called)):
+    if called.stem != "metassl" or (on_path and _are_the_same(Path(on_path), called)):
         return ["metassl"]
     return [sys.argv[0]]
+
+
+def _are_the_same(program: Path, called: Path) -> bool:
+    if os.name == "nt" and not called.suffix:
+        called = called.with_suffix(".exe")  # pip's wrapper leaves it out
+    try:
+        return program.samefile(called)
+    except OSError:
+        return False
 
 
 def duration(seconds: float) -> str:

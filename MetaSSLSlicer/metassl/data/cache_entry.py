@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from metassl.project.files import writing
+from metassl.project.files import retry_on_windows, writing
 from metassl.project.json_text import parse_json
 
 INDEX = "entry.json"
@@ -45,7 +45,7 @@ def write_entry(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
             }
             (temporary / INDEX).write_text(json.dumps({"arrays": index}), "utf-8")
             try:
-                os.rename(temporary, folder)
+                retry_on_windows(lambda: os.rename(temporary, folder))
             except OSError:
                 if not is_entry(folder):
                     raise

@@ -47,6 +47,8 @@ class Plan:
     classes: int
     """Network outputs, background included."""
     precision: str
+    device: str = ""
+    """The kind of device that the network was sized for; "" in plans of early versions."""
 
     def __post_init__(self) -> None:
         problem = problem_of(self)
@@ -79,10 +81,14 @@ class Plan:
     def from_json(content: Mapping[str, Any]) -> Plan:
         """Rebuild a plan. Raises ProjectError, naming the field, when something is not right."""
         fields = Plan.__dataclass_fields__
-        missing = [name for name in fields if name not in content]
+        missing = [name for name in fields if name not in content and name != "device"]
         if missing:
             raise ProjectError(f"{_DAMAGED}it lacks {', '.join(missing)}; train a new round")
-        return Plan(**{name: _frozen(content[name]) for name in fields})
+        return Plan(**{name: _frozen(content[name]) for name in fields if name in content})
+
+    def suits(self, device: str) -> bool:
+        """Whether the network is of a size for that kind of device: on a CPU it is far smaller than on a GPU."""
+        return not self.device or (self.device == "cpu") == (device == "cpu")
 
     def describe(self) -> str:
         """One line for people; sizes are given as x by y by z, as viewers show them."""
@@ -142,6 +148,7 @@ def make_plan(
         in_channels=len(channels),
         classes=int(num_classes),
         precision=precision,
+        device=device_type(device),
     )
 
 

@@ -22,6 +22,7 @@ MAX_CHANNELS, MAX_CLASSES = 256, 255
 """Annotations are uint8, and 255 means not annotated."""
 
 PRECISIONS = ("bf16", "fp16", "fp32")
+DEVICES = ("", "cpu", "cuda", "mps")
 AXES = ("patient", "stack")
 SCHEMES = {"robust_zscore": (), "ct_window": ("low", "high", "mean", "std")}
 """The intensity schemes, and the numbers that each needs."""
@@ -58,6 +59,7 @@ def problem_of(plan: Plan) -> str:
             and all(_scheme_is_right(scheme) for scheme in plan.intensity),
             "classes": _number(plan.classes, int) and 2 <= plan.classes <= MAX_CLASSES,
             "precision": plan.precision in PRECISIONS,
+            "device": plan.device in DEVICES,
         }
     except (TypeError, KeyError, AttributeError) as error:
         return f"a field has the wrong form ({error})"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import queue
-import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,13 +53,10 @@ class Batch:
     unlabelled_cases: list[str]
 
     def to(self, device: torch.device) -> Batch:
-        def move(tensor: torch.Tensor) -> torch.Tensor:
-            return tensor.to(device, non_blocking=True)
-
         return Batch(
-            move(self.labelled),
-            move(self.annotation),
-            move(self.unlabelled),
+            self.labelled.to(device),
+            self.annotation.to(device),
+            self.unlabelled.to(device),
             self.labelled_cases,
             self.unlabelled_cases,
         )
@@ -139,43 +136,31 @@ class PatchSampler:
 
 
 class Prefetcher:
-    """Makes batches ahead in one thread and measures how long the training step waits for them."""
+    """Makes batches ahead, several at once in threads, and measures how long the training step waits for them."""
 
-    def __init__(self, make: Callable[[int], Batch], start: int, ahead: int = 4):
+    def __init__(self, make: Callable[[int], Batch], start: int, ahead: int = 4, threads: int = 4):
         self._make, self._next = make, start
-        self._queue: queue.Queue = queue.Queue(maxsize=ahead)
-        self._stop = threading.Event()
+        self._pool = ThreadPoolExecutor(threads, "metassl-batches")
+        self._coming: deque[Future] = deque()
         self.waited = 0.0
-        self._thread = threading.Thread(target=self._run, daemon=True, name="metassl-batches")
-        self._thread.start()
+        for _ in range(ahead):
+            self._begin_one()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            try:
-                item: object = self._make(self._next)
-            except BaseException as error:  # handed to the training thread, which reports it
-                item = error
-            while not self._stop.is_set():
-                try:
-                    self._queue.put(item, timeout=0.2)
-                    break
-                except queue.Full:
-                    continue
-            if isinstance(item, BaseException):
-                return
-            self._next += 1
+    def _begin_one(self) -> None:
+        self._coming.append(self._pool.submit(self._make, self._next))
+        self._next += 1
 
     def get(self) -> Batch:
+        """The batch of the next step; raises what making it raised."""
+        self._begin_one()
         begin = time.perf_counter()
-        item = self._queue.get()
-        self.waited += time.perf_counter() - begin
-        if isinstance(item, BaseException):
-            raise item
-        return item
+        try:
+            return self._coming.popleft().result()
+        finally:
+            self.waited += time.perf_counter() - begin
 
     def close(self) -> None:
-        self._stop.set()
-        self._thread.join(timeout=30)
+        self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 class OnDemand:

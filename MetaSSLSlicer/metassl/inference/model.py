@@ -70,6 +70,8 @@ class TrainedModel:
                 _error_model(content.get("error_model"), plan),
                 content.get("definition", SYMMETRIC),
             )
+        except torch.OutOfMemoryError as error:
+            raise ProjectError(f"the GPU has no memory left for the model {path}: see what else uses it") from error
         except Exception as error:
             raise ProjectError(f"{path} is not a MetaSSL model: {error}") from error
         if problem := model.problem():

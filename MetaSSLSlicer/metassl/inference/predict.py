@@ -7,7 +7,7 @@ from pathlib import Path
 
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image, summarise, write_prediction
-from metassl.inference.smaller_windows import with_smaller_windows
+from metassl.inference.smaller_windows import Told, with_smaller_windows
 from metassl.networks.device import choose_device
 from metassl.project.discovery import find_cases
 from metassl.project.errors import MetaSSLError, ProjectError
@@ -53,9 +53,9 @@ def predict_into(
     labels: list,
     round_number: int | None,
     measured: dict | None,
-    told: Callable[[str], object] = lambda windows: None,
+    told: Told = lambda case, how: None,
 ) -> dict:
-    """Predict one case, write its files, return its summary. told(windows) when the memory takes smaller windows."""
+    """Predict one case, write its files, return its summary. told(case, how): see `Told`."""
     hashes = image_hashes(images, case_id)
     prediction = with_smaller_windows(
         model, case_id, lambda model: predict_image(model, read_image(images, case_id), case_id), told

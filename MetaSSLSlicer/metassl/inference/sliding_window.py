@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from metassl.data.plan import Plan
-from metassl.networks.device import autocast
+from metassl.networks.device import autocast, free_gpu_bytes
 
 IN_MEMORY_BYTES = 1 << 30
 ON_DEVICE_BYTES = 2 << 30
@@ -69,7 +69,7 @@ def predict_pair(
     )
     result = _allocate((len(networks), plan.classes, depth, height, width))
     row_bytes = 4 * len(networks) * plan.classes * patch[0] * height * width
-    home = device if row_bytes <= ON_DEVICE_BYTES else torch.device("cpu")
+    home = device if row_bytes <= ON_DEVICE_BYTES and _has_room(device, 3 * row_bytes) else torch.device("cpu")
     total = torch.zeros((len(networks), plan.classes, patch[0], height, width), device=home)
     weight = torch.zeros((patch[0], height, width), device=home)
     importance = gaussian_weights(patch).to(home)
@@ -92,13 +92,16 @@ def predict_pair(
             for y, x in chosen:
                 weight[:, y : y + patch[1], x : x + patch[2]] += importance
         done = (rows[row + 1] if row + 1 < len(rows) else depth) - z
-        finished = total[:, :, :done] / weight[:done]
-        result[:, :, z : z + done] = finished.half().cpu().numpy()
+        result[:, :, z : z + done] = total[:, :, :done].div_(weight[:done]).half().cpu().numpy()
         if done < patch[0]:
             total = torch.cat([total[:, :, done:], torch.zeros_like(total[:, :, :done])], dim=2)
             weight = torch.cat([weight[done:], torch.zeros_like(weight[:done])])
     inside = tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
     return result[(slice(None), slice(None), *inside)]
+
+
+def _has_room(device: torch.device, needed: int) -> bool:
+    return device.type != "cuda" or needed <= free_gpu_bytes(device)
 
 
 def _allocate(shape: tuple[int, ...]) -> np.ndarray:

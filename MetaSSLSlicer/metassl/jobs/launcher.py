@@ -11,7 +11,7 @@ from typing import IO, Any, Protocol
 
 from ..project.cases import now
 from ..project.errors import ProjectError
-from ..project.files import write_text, writing
+from ..project.files import remove_file, write_text, writing
 from ..project.rounds import Round
 from .events import last_number
 from .process import UNKNOWN, kill, process_started
@@ -58,8 +58,8 @@ class LocalLauncher:
                 f"(pid {former.pid})"
             )
         command = [python, "-m", self.module, str(round.project_path), str(round.number)]
+        remove_file(round.stop_path)
         with writing(round.log_path):
-            round.stop_path.unlink(missing_ok=True)
             log = open(round.log_path, "ab")  # noqa: SIM115
         launched, after = now(), last_number(round.events_path)  # before the start: events of this run are later
         with log:
@@ -131,7 +131,8 @@ def _start(command: list[str], log: IO[bytes]) -> subprocess.Popen:
     }
     if os.name != "nt":
         return subprocess.Popen(command, start_new_session=True, **options)
-    flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+    # Not DETACHED_PROCESS: in a venv python.exe starts another one, which would open a window that ends it when closed.
+    flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     try:
         away = flags | subprocess.CREATE_BREAKAWAY_FROM_JOB
         return subprocess.Popen(command, creationflags=away, **options)

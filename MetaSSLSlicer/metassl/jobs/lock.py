@@ -12,7 +12,7 @@ from typing import Any
 from ..project.cases import now
 from ..project.errors import BusyError, ProjectError
 from ..project.filelock import file_lock
-from ..project.files import read_json, write_json, writing
+from ..project.files import read_json, remove_file, write_json
 from .process import UNKNOWN, host_name, process_started, same_process
 
 
@@ -116,8 +116,7 @@ class TrainingLock:
         return True
 
     def _remove(self) -> None:
-        with writing(self.path):
-            self.path.unlink(missing_ok=True)
+        remove_file(self.path)
 
     def _guard(self) -> Any:
         if not self.project_path.is_dir():

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 UNKNOWN = "unknown"
@@ -19,7 +20,17 @@ _LARGEST_PID = 2**31
 
 def host_name() -> str:
     """The name of this machine."""
+    if sys.platform == "darwin":  # whose gethostname changes with the network
+        return _local_name_of_a_mac() or socket.gethostname()
     return socket.gethostname()
+
+
+@cache
+def _local_name_of_a_mac() -> str:
+    try:
+        return subprocess.run(["scutil", "--get", "LocalHostName"], capture_output=True, text=True).stdout.strip()
+    except OSError:
+        return ""
 
 
 def process_started(pid: int) -> str | None:

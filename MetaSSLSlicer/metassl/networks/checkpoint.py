@@ -22,15 +22,15 @@ def save_checkpoint(path: Path, state: dict) -> None:
     atomic_write(path, lambda temporary: temporary.write_bytes(buffer.getbuffer()))
 
 
-def load_checkpoint(path: Path, device: torch.device | str = "cpu", **wanted: type | tuple[type, ...]) -> dict:
-    """Tensors and plain values only (weights_only): a file from elsewhere can run no code.
+def load_checkpoint(path: Path, **wanted: type | tuple[type, ...]) -> dict:
+    """Tensors, on the CPU, and plain values only (weights_only): a file from elsewhere can run no code.
 
     `wanted`: entries that must be there, and their types. Raises ProjectError when the file is missing or damaged,
     claims more memory than it has bytes, or lacks what is wanted.
     """
     try:
         _refuse_compressed(path)
-        content = torch.load(path, map_location=device, weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
         _refuse_claims(content, path.stat().st_size)
     except FileNotFoundError as error:
         raise ProjectError(f"{path} is missing: train a round first") from error

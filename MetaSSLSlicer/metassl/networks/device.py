@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from functools import cache
 
 import torch
 
@@ -13,10 +14,10 @@ from metassl.project.errors import MetaSSLError
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """`auto` takes CUDA, then MPS, then the CPU; a device that is asked for but missing is a MetaSSLError."""
+    """`auto` takes CUDA if it works, then MPS, then the CPU; one that is asked for but missing is a MetaSSLError."""
     cuda, mps = torch.cuda.is_available(), torch.backends.mps.is_available()
     if name == "auto":
-        name = "cuda" if cuda else "mps" if mps else "cpu"
+        name = "cuda" if cuda and not gpu_problem() else "mps" if mps else "cpu"
     if name.startswith("cuda") and not cuda:
         raise MetaSSLError("no CUDA device was found: use --device cpu, or see `metassl doctor`")
     if name == "mps" and not mps:
@@ -25,6 +26,27 @@ def choose_device(name: str = "auto") -> torch.device:
         return torch.device(name)
     except RuntimeError as error:
         raise MetaSSLError(f"{name} is not a device: use auto, cpu, cuda or mps") from error
+
+
+@cache
+def gpu_problem() -> str:
+    """Why the CUDA device that is there cannot train, as when it is too old for this torch; else ""."""
+    try:
+        if torch.cuda.is_available():
+            train_a_step("cuda")
+    except RuntimeError as error:
+        return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return ""
+
+
+def train_a_step(device: str) -> None:
+    """One step of a small 3-D convolution. RuntimeError when the device cannot, or computes no number."""
+    torch.manual_seed(0)
+    layer = torch.nn.Conv3d(1, 2, 3, padding=1).to(device)
+    loss = layer(torch.randn(1, 1, 8, 8, 8, device=device)).square().mean()
+    loss.backward()
+    if not torch.isfinite(loss) or not torch.isfinite(layer.weight.grad).all():
+        raise RuntimeError(f"a training step on {device} gave a loss that is not finite")
 
 
 def device_name(device: torch.device) -> str:
@@ -44,12 +66,18 @@ def usable_cores() -> int:
 
 
 def memory_bytes(device: torch.device) -> int:
-    """Memory that the plan may count on: all of a GPU, or the machine's for the CPU."""
+    """Memory that the plan may count on: what is free of a GPU's, or the machine's for the CPU."""
     if device.type == "cuda":
-        return torch.cuda.get_device_properties(device).total_memory
+        return free_gpu_bytes(device)
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return 8 << 30
+
+
+def free_gpu_bytes(device: torch.device) -> int:
+    """What other programs and this one have left of a CUDA device's memory."""
+    cached = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return torch.cuda.mem_get_info(device)[0] + cached
 
 
 def memory_in_use_mb(device: torch.device) -> int:
@@ -69,10 +97,10 @@ AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 def autocast(device: torch.device, precision: str):
     """Context of the forward pass; the losses leave it by themselves.
 
-    A model that was planned for a GPU runs in full precision on a CPU.
+    A model that was planned for an NVIDIA GPU runs in full precision elsewhere.
     """
     if device.type == "cpu":
         return fast_convolutions(device)
-    if precision not in AUTOCAST:
+    if device.type != "cuda" or precision not in AUTOCAST:
         return contextlib.nullcontext()
     return torch.autocast(device.type, dtype=AUTOCAST[precision])

@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 from torch.utils.checkpoint import checkpoint
 
+from metassl.data.budget import choose_precision
 from metassl.data.plan import Plan
 from metassl.networks.onednn import fast_convolutions
 
@@ -20,6 +21,10 @@ _SIGNS = (
     "not enough memory",
     "bad_alloc",
     "alloc_failed",  # cuDNN, cuBLAS
+    "cublas_status_not_initialized",
+    "cudnn_status_not_initialized",
+    "unable to find an engine",  # cuDNN, when none of its algorithms got the memory that it needs
+    "unable to find a valid cudnn algorithm",
     "could not create a primitive",  # oneDNN, which does not say why
     "could not create a memory",
     "could not execute a primitive",
@@ -39,7 +44,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def next_rung(plan: Plan, device: torch.device, checkpointing: bool):
     """The next rung down: (plan, device, checkpointing, message), or None at the bottom."""
     if device.type == "cuda" and plan.precision == "fp32":
-        precision = "bf16" if torch.cuda.is_bf16_supported() else "fp16"
+        precision = choose_precision(str(device))
         return replace(plan, precision=precision), device, checkpointing, f"mixed precision ({precision})"
     if plan.batch[0] > 1:
         smaller = (plan.batch[0] // 2, max(plan.batch[1] // 2, 1))

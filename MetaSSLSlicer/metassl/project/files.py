@@ -101,7 +101,7 @@ def atomic_write(path: Path, write: Callable[[Path], None]) -> None:
         with writing(path):
             write(temporary)
             _flush_to_disk(temporary)
-            _retry_on_windows(lambda: os.replace(temporary, path))
+            retry_on_windows(lambda: os.replace(temporary, path))
     except BaseException:
         _remove_quietly(temporary)
         raise
@@ -112,7 +112,7 @@ def remove_file(path: Path) -> None:
     """Remove a file, if it is there, before anything that is written next. Raises ProjectError."""
     path = Path(path)
     with writing(path):
-        path.unlink(missing_ok=True)
+        retry_on_windows(lambda: path.unlink(missing_ok=True))
     flush_folder(path.parent)
 
 
@@ -147,7 +147,7 @@ def read_json(
     """
     path = Path(path)
     try:
-        document = parse_json(_retry_on_windows(lambda: _read_bytes(path)))
+        document = parse_json(retry_on_windows(lambda: _read_bytes(path)))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ProjectError(f"{what} is missing: there is no file {path}") from error
     except OSError as error:
@@ -228,7 +228,7 @@ def _remove_quietly(path: Path) -> None:
         pass
 
 
-def _retry_on_windows(action: Callable[[], Any]) -> Any:
+def retry_on_windows(action: Callable[[], Any]) -> Any:
     """On Windows a reader (or a virus scanner) blocks replacing a file for a moment."""
     for _ in range(_WINDOWS_TRIES if os.name == "nt" else 0):
         try:

@@ -43,10 +43,10 @@ class InputReader:
         self.values = project.values
 
     def plan(self, device_type: str, memory: int, parent: Plan | None) -> Plan:
-        """The round's plan: as written, else the parent round's (same network), else from the fingerprint."""
+        """The round's plan: as written, else the parent's if it suits the device (same network), else a new one."""
         if self.round.plan_path.exists():
             return self._written_plan()
-        if parent is not None:
+        if parent is not None and parent.suits(device_type):
             plan = replace(parent, precision=choose_precision(device_type))
         else:
             labelled = list(self.round.record["labels"].items())

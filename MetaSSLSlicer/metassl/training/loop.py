@@ -13,12 +13,14 @@ from metassl.data.streams import Batch, OnDemand, PatchSampler, Prefetcher
 from metassl.hosts.base import Host, StepOutput
 from metassl.networks.checkpoint import damaged, load_checkpoint, save_checkpoint
 from metassl.networks.device import memory_in_use_mb
+from metassl.networks.memory import is_out_of_memory
 from metassl.project.errors import MetaSSLError
 from metassl.training.schedule import Budget, learning_rate
 
 BETAS = (0.9, 0.98)  # a memory of 50 steps, not of 1000: a few minutes have not many more
 PROGRESS_SECONDS = 1.0
 CHECKPOINT_SECONDS = 30.0
+CHECKPOINT_SHARE = 0.05  # of the time that writing them may take
 FIRST_PLANNED_STEP = 12
 LAST_REPLANNED_FRACTION = 0.9  # so that the learning rate ends where it should
 BAD_STEPS_IN_A_ROW = 5
@@ -65,7 +67,7 @@ class Trainer:
         self.parameters = list(host.trained_parameters())
         fused = device.type in ("cpu", "cuda")
         self.optimizer = torch.optim.AdamW(self.parameters, base_lr, BETAS, weight_decay=weight_decay, fused=fused)
-        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16")
+        self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16" and device.type == "cuda")
         self.step = 0
         self.clock = clock
         self.started = clock() if started is None else started
@@ -73,7 +75,7 @@ class Trainer:
         self.step_times: deque[float] = deque(maxlen=200)
         self.waits: deque[float] = deque(maxlen=200)
         self.bad_steps = 0
-        self._validated_s = 0.0
+        self._validated_s = self._saving_s = 0.0
         self._reported = self._saved = time.monotonic()
 
     # ------------------------------------------------------------------ the loop
@@ -97,7 +99,7 @@ class Trainer:
                 if self.stop_requested():
                     self.save()
                     raise Stopped
-                if time.monotonic() - self._saved > CHECKPOINT_SECONDS:
+                if time.monotonic() - self._saved > max(CHECKPOINT_SECONDS, self._saving_s / CHECKPOINT_SHARE):
                     self._replan()
                     self.save()
             self.save()
@@ -216,19 +218,24 @@ class Trainer:
             "elapsed": self.elapsed,
             "seed": self.seed,
         }
+        begin = time.monotonic()
         save_checkpoint(self.checkpoint_path, state)
         self._saved = time.monotonic()
+        self._saving_s = self._saved - begin
         self.emit("checkpoint", step=self.step)
 
     def resume(self) -> None:
         wanted = {"host": dict, "optimizer": dict, "scaler": dict, "step": int, "total": int, "elapsed": (int, float)}
-        state = load_checkpoint(self.checkpoint_path, self.device, **wanted)
+        state = load_checkpoint(self.checkpoint_path, **wanted)
         settings = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
         try:
             self.host.load_state_dict(state["host"])
             self.optimizer.load_state_dict(state["optimizer"])
-            self.scaler.load_state_dict(state["scaler"])
+            if state["scaler"]:  # else it was not trained in fp16
+                self.scaler.load_state_dict(state["scaler"])
         except Exception as error:
+            if is_out_of_memory(error):
+                raise
             raise damaged(self.checkpoint_path, "it is of another model") from error
         for group, ours in zip(self.optimizer.param_groups, settings, strict=True):
             group.update(ours)  # they are this program's; the file holds its averages

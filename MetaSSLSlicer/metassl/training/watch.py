@@ -15,7 +15,7 @@ from metassl.evaluation.metrics import dice
 from metassl.hosts.base import Host
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
-from metassl.inference.sliding_window import predict_pair
+from metassl.inference.smaller_windows import Told, predict_case
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project.images import IGNORE
 from metassl.project.labels import LabelDefinition
@@ -39,10 +39,11 @@ class ValidationWatch:
         device: torch.device,
         best_path: Path,
         emit: Callable[..., object],
+        told: Told = lambda case, how: None,
     ) -> None:
         self.host, self.plan, self.labels, self.device = host, plan, labels, device
         self.cases = cases[:WATCHED_CASES]
-        self.best_path, self.emit = best_path, emit
+        self.best_path, self.emit, self.told = best_path, emit, told
         self.best = load_checkpoint(best_path, dice=(int, float))["dice"] if best_path.exists() else -1.0
 
     def __call__(self, step: int) -> None:
@@ -62,7 +63,7 @@ class ValidationWatch:
     def _softmaxes(self, pair: tuple, scores: np.ndarray) -> Iterator[np.ndarray]:
         """Of one case after the other, float16 (2, K, z, y, x); fills in `scores`, Dice (cases, classes)."""
         for case, row in zip(self.cases, scores, strict=True):
-            softmax = predict_pair(pair, case.image, self.plan, self.device, overlap=OVERLAP)
+            softmax = predict_case(pair, case, self.plan, self.device, self.told, OVERLAP)
             found, valid = softmax.mean(0).argmax(0), case.label != IGNORE
             for value in range(1, self.plan.classes):
                 row[value - 1] = dice((found == value) & valid, case.label == value)

@@ -12,7 +12,6 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,14 +28,14 @@ from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_into, predicted_by
 from metassl.inference.region_map import SYMMETRIC
-from metassl.inference.sliding_window import predict_pair
+from metassl.inference.smaller_windows import predict_case
 from metassl.jobs.handover import launcher_between, take_over
 from metassl.jobs.lock import TrainingLock
 from metassl.jobs.recap import RecapWriter
 from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY
 from metassl.networks import memory
 from metassl.networks.checkpoint import load_checkpoint
-from metassl.networks.device import choose_device, device_name, memory_bytes, usable_cores
+from metassl.networks.device import choose_device, device_name, gpu_problem, memory_bytes, usable_cores
 from metassl.project.cases import Case
 from metassl.project.errors import MetaSSLError, ProjectError
 from metassl.project.files import write_json
@@ -104,8 +103,8 @@ class Job:
             versions=self.round.record["versions"],
         )
         if self.device.type == "cpu" and self.config["device"] == "auto" and self.config["minutes"]:
-            minutes = self.config["minutes"]
-            self.emit("warning", message=f"no GPU was found: training on the CPU for {minutes:g} minutes")
+            why = f"the GPU cannot be used ({problem})" if (problem := gpu_problem()) else "no GPU was found"
+            self.emit("warning", message=f"{why}: training on the CPU for {self.config['minutes']:g} minutes")
 
     def resumed_step(self) -> int | None:
         path = self.round.last_checkpoint_path
@@ -129,6 +128,11 @@ class Job:
                 "warning",
                 message=f"round {number:04d} has other labels or another host: starting afresh",
             )
+            return None
+        if not model.plan.suits(self.device.type):
+            was, now = ("GPU", "CPU") if self.device.type == "cpu" else ("CPU", "GPU")
+            message = f"round {number:04d} has a network of a size for a {was}: starting afresh with one for the {now}"
+            self.emit("warning", message=message)
             return None
         return model
 
@@ -220,7 +224,7 @@ class Job:
 
     def _watch(self, host: Host, plan: Plan, inputs: Inputs) -> ValidationWatch:
         path, labels = self.round.best_path, self.project.labels
-        return ValidationWatch(host, plan, inputs.validation, labels, self.device, path, self.emit)
+        return ValidationWatch(host, plan, inputs.validation, labels, self.device, path, self.emit, self._tell_how)
 
     def _calibrated(self, trainer: Trainer, inputs: Inputs, cases: int) -> TrainedModel:
         """Thresholds from one pass over unlabelled cases, kept with the model."""
@@ -255,7 +259,7 @@ class Job:
         for done, case in enumerate(cases):
             if done >= CALIBRATION_CASES_WHEN_STOPPED and self.stop_requested():
                 return
-            yield predict_pair(networks, case.image, plan, self.device)
+            yield predict_case(networks, case, plan, self.device, self._tell_how)
             self.emit("progress", stage="calibrating", step=done + 1, total=len(cases), eta_s=None)
 
     def _measure(self, model: TrainedModel) -> dict | None:
@@ -314,16 +318,15 @@ class Job:
                 self.project.labels,
                 self.round.number,
                 measured,
-                partial(self._tell_smaller_windows, case.id),
+                self._tell_how,
             )
         except MetaSSLError as error:
             self.reader.report_failure(case.id, error)
         else:
             marks.add(case.id, summary["doubt"])
 
-    def _tell_smaller_windows(self, case_id: str, windows: str) -> None:
-        message = f"out of memory: going on with case {case_id} in windows of {windows}"
-        self.emit("memory", rung=f"windows {windows}", message=message)
+    def _tell_how(self, case_id: str, how: str) -> None:
+        self.emit("memory", rung=how, message=f"out of memory: going on with case {case_id} {how}")
 
     def _is_predicted(self, case_id: str, model: TrainedModel) -> bool:
         """By this very model: a paused round may hold predictions of a half-trained one."""

@@ -138,7 +138,7 @@ def windows_problems(project: Project, times: int, rng: random.Random) -> Iterat
         found = new_round(project, plan=plan)
         limit = rng.randrange(24**3, 2 * 24**3)  # a window of 24³ voxels is taken, one of the whole patch is not
         name = "predict_into" if number % 2 else "calibrate_thresholds"
-        rungs = ["windows 24 x 24 x 24"] * len(found.record["unlabelled"]) if number % 2 else ["patch 24 x 24 x 24"]
+        rungs = ["in windows of 24 x 24 x 24"] * len(found.record["unlabelled"])
         whole = getattr(worker, name)
         setattr(worker, name, _limited(whole, limit))
         try:
