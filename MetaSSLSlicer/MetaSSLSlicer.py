@@ -66,12 +66,15 @@ class MetaSSLSlicerWidget(ScriptedLoadableModuleWidget):
         self.logic = MetaSSLSlicerLogic()
         self.panel = PanelWidget(self.logic.makeSession())
         self.layout.addWidget(self.panel.widget)
+        # Slicer unloads its modules after the main window is gone, and half of the application with it
+        slicer.app.connect("aboutToQuit()", self.cleanup)
 
     def cleanup(self):
         """The module is closed or reloaded, or Slicer ends: save what is unsaved. A training goes on."""
         if self.panel is not None:
-            self.panel.cleanup()
-            self.panel = None
+            slicer.app.disconnect("aboutToQuit()", self.cleanup)
+            panel, self.panel = self.panel, None
+            panel.cleanup()
 
     def enter(self):
         """The module is shown."""

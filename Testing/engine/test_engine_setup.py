@@ -153,6 +153,14 @@ def test_a_check_names_the_device_for_people(gpu, device, name):
     assert (check.ready, check.device, check.deviceName, check.torchVersion) == (True, device, name, "2.9.1+cpu")
 
 
+def test_slicers_python_on_a_mac_is_known_to_have_no_recent_torch(monkeypatch):
+    monkeypatch.setattr("sys.platform", "darwin")
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    shelf = Shelf()
+    with pytest.raises(MetaSSLError, match=r"no torch >=2.8 .* on a Mac.* torch>=2.8, .* Setup"):
+        Dependencies(shelf, lambda question: pytest.fail("nothing is to be agreed to")).install()
+
+
 def test_a_check_that_failed_says_what_to_do():
     failed = {"name": "monai", "state": "failed", "text": "it crashed", "advice": "reinstall monai"}
     check = EngineCheck.of(Result(1, {"ok": False, "checks": [failed]}, ""))

@@ -124,6 +124,20 @@ def test_the_keys_exist_only_while_the_module_is_shown_and_do_not_repeat(harness
     assert keysOf(window) == sorted(KEYS.values())
 
 
+def test_the_editor_has_its_keys_only_while_it_has_something_to_edit(harness, panel):
+    window = slicer.util.mainWindow()
+    openedInPanel(harness, panel, "case_3")  # to be reviewed
+    assert "Space" not in keysOf(window)
+    openedInPanel(harness, panel, "case_4")
+    assert keysOf(window).count("Space") == 1
+    panel.exit()
+    assert "Space" not in keysOf(window)
+    panel.enter()
+    assert keysOf(window).count("Space") == 1
+    panel.session.closeCase()
+    assert "Space" not in keysOf(window)
+
+
 def test_keys_jump_correct_and_accept(harness, panel, tiny_project):
     case = openedInPanel(harness, panel, "case_3")
     window = slicer.util.mainWindow()

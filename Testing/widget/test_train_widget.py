@@ -24,6 +24,7 @@ from MetaSSLSlicerLib.Logic.TrainingJob import TrainingJob
 from MetaSSLSlicerLib.Logic.TrainingOptions import TrainingOptions
 from MetaSSLSlicerLib.Widgets.EngineWidget import PYTHON_KEY, EngineWidget
 from MetaSSLSlicerLib.Widgets.TrainWidget import TrainWidget
+from PySide6.QtWidgets import QApplication
 
 LONGEST_MS = 50.0
 GPU = EngineCheck(
@@ -305,6 +306,28 @@ def test_after_the_installation_the_training_starts(makePanel, tiny_project):
     panel.job.python = SimpleNamespace(start=lambda arguments: started.append(arguments))
     panel.ui.trainButton.click()
     assert panel.engine.setup.missing == [] and started[0][0] == "train"
+
+
+def test_clicks_while_it_installs_do_not_begin_a_second_installation(makePanel, monkeypatch):
+    class Slow(EmptyShelf):
+        installed = 0
+
+        def install(self, requirements):  # pip's output lets Slicer answer in between
+            self.installed += 1
+            seen.append((engine.ui.installButton.enabled, engine.ui.summaryLabel.text, engine.install()))
+            super().install(requirements)
+
+    seen, shelf, questions = [], Slow(), []
+    panel = makePanel(shelf)
+    engine = panel.engine
+    monkeypatch.setattr("slicer.util.confirmOkCancelDisplay", lambda question: questions.append(question) or True)
+    engine.setup.dependencies = Dependencies(shelf, engine._confirm)
+    engine.setup.lookAgain()
+    engine.open()
+    engine.ui.installButton.click()
+    assert seen == [(False, "Installing ... this takes some minutes", False)]
+    assert shelf.installed == len(questions) == 1 and "Installing" not in engine.ui.summaryLabel.text
+    assert QApplication.overrideCursor() is None
 
 
 def test_without_the_pytorch_extension_the_extensions_manager_is_offered(makePanel, tiny_project):

@@ -106,6 +106,14 @@ class CaseNodes:
         for composite in nodesOfClass(self._scene, "vtkMRMLSliceCompositeNode"):
             if composite.GetBackgroundVolumeID() is None:
                 composite.SetBackgroundVolumeID(self.volumeNode.GetID())
+                self._fit(composite.GetLayoutName())
+
+    def _fit(self, layoutName: str) -> None:
+        for view in nodesOfClass(self._scene, "vtkMRMLSliceNode"):
+            if view.GetLayoutName() == layoutName:
+                view.RotateToVolumePlane(self.volumeNode)
+                if (logic := self._services.applicationLogic.GetSliceLogic(view)) is not None:
+                    logic.FitSliceToAll()
 
     def remove(self) -> None:
         """Take our nodes, with their display and storage nodes, out of the scene."""

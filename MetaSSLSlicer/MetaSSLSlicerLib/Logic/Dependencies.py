@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +16,7 @@ from ..Translation import _
 
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "Resources" / "requirements.txt"
 _LINE = re.compile(r"([A-Za-z0-9._-]+)\s*(?:>=\s*([0-9.]+))?\s*$")
+_INTEL_MAC = ("darwin", "x86_64")
 _SIZES_MB = {"torch": (200, 3000), "monai": (2, 2), "SimpleITK": (50, 50), "numpy": (20, 20)}
 
 
@@ -90,17 +93,19 @@ class Dependencies:
     def install(self) -> bool:
         """Ask, then install what is missing; False when the user says no.
 
-        Takes minutes; Slicer shows its own progress meanwhile. MetaSSLError when it cannot be done or fails.
+        Takes minutes, in which Slicer hardly answers. MetaSSLError when it cannot be done or fails.
         """
         missing = self.missing()
         if not missing:
             return True
         torch = next((entry for entry in missing if entry.name == "torch"), None)
+        if torch is not None and (sys.platform, platform.machine()) == _INTEL_MAC:
+            raise MetaSSLError(noTorchForSlicer(torch.versions))
         if torch is not None and not self._packages.hasPyTorchExtension():
             raise MetaSSLError(noPyTorchExtension())
         question = _(
             "Training needs {packages} in Slicer's Python. Slicer downloads and installs this now, "
-            "which takes some minutes. Go on?"
+            "which takes some minutes. It does not answer meanwhile. Go on?"
         )
         if not self._confirm(question.format(packages=self.describe(missing))):
             return False
@@ -125,6 +130,14 @@ class Dependencies:
                 _("After the installation {names} is still missing. Restart Slicer and try again.").format(names=names)
             )
         return True
+
+
+def noTorchForSlicer(versions: str) -> str:
+    """What to do on a Mac: Slicer is a program for Intel's there, and the last torch for those is 2.2."""
+    return _(
+        "There is no torch {versions} for the Python inside Slicer on a Mac. Install Python for this Mac, with the "
+        "packages {packages}, and choose it in the section Setup."
+    ).format(versions=versions, packages=", ".join(entry.text for entry in readRequirements()))
 
 
 def noPyTorchExtension() -> str:

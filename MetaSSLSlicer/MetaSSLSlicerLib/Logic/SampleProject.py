@@ -7,10 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from metassl.project import Project, ProjectError, new_project
-
 from ..Translation import _
-from .ProjectFolders import isFree
 
 SAMPLE_NAME = "MetaSSL sample"
 CATEGORY = "MetaSSL"
@@ -30,6 +27,8 @@ def makeSampleProject(folder: Path, start: Callable[[list[str]], Any] = startEng
 
     One that is there already is returned as it is. `start(arguments)` starts the engine. Raises MetaSSLError.
     """
+    from metassl.project import Project, ProjectError, new_project  # not at the start of every Slicer
+
     project = folder / "project"
     if (project / "project.json").is_file():
         return Project.open(project).path
@@ -65,6 +64,8 @@ def registerSampleData(make: Callable[[], None], thumbnail: str | None = None) -
 
 def _free(folder: Path) -> Path:
     """`folder`, or one beside it when something half-made is in the way."""
+    from .ProjectFolders import isFree
+
     candidate, number = folder, 1
     while not isFree(candidate) and not (candidate / "dataset.json").is_file():
         number += 1

@@ -359,7 +359,10 @@ class Session:
         self._remember()
 
     def _onSceneLoaded(self, *_: object) -> None:
-        """A scene that names a project opens it again, and the case that was open."""
+        self.resume()
+
+    def resume(self) -> None:
+        """Open the project that the scene names, and the case that was open, if it names any."""
         self._isJustLoaded = True
         path, caseId = self._memory.recall()
         if path is None:

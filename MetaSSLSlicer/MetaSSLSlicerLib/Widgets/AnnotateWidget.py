@@ -29,7 +29,7 @@ class AnnotateWidget:
         self.editorBound = Signal()
         """() the editor shows another segmentation; it then takes the label layer out of all slice views."""
         self._session = session
-        self._isEntered = False
+        self._isEntered = self._hasKeys = False
         self.widget, self.ui = loadUi("AnnotateWidget")
         self.editor = slicer.qMRMLSegmentEditorWidget()
         self.editor.setMaximumNumberOfUndoStates(_UNDO_STATES)
@@ -67,10 +67,10 @@ class AnnotateWidget:
         self.editor.setMRMLScene(None)
 
     def enter(self) -> None:
-        """The module is shown: the editor's keys and effects work."""
+        """The module is shown: the editor's effects work, and its keys while it has something to edit."""
         self._isEntered = True
         self.editor.setupViewObservations()
-        self.editor.installKeyboardShortcuts()
+        self._giveKeys(self._bound() is not None)
 
     def exit(self) -> None:
         """Another module is shown: no effect stays active, and no key is ours."""
@@ -78,7 +78,7 @@ class AnnotateWidget:
             return
         self._isEntered = False
         self._stopEffect()
-        self.editor.uninstallKeyboardShortcuts()
+        self._giveKeys(False)
         self.editor.removeViewObservations()
 
     def save(self) -> None:
@@ -169,14 +169,22 @@ class AnnotateWidget:
             self.editor.setMRMLSegmentEditorNode(self._editorNode())
             self.editor.setSegmentationNode(nodes.annotationNode)
             self.editor.setSourceVolumeNode(nodes.volumeNode)
+            self._giveKeys(self._isEntered)
             self.editorBound.emit()
 
     def _releaseEditor(self) -> None:
+        self._giveKeys(False)
         if self._bound() is None:
             return
         self._stopEffect()
         self.editor.setSourceVolumeNode(None)
         self.editor.setSegmentationNode(None)
+
+    def _giveKeys(self, wanted: bool) -> None:
+        """Without a segmentation the editor's keys (space, digits, Esc, ...) would do nothing but complain."""
+        if wanted != self._hasKeys:
+            self._hasKeys = wanted
+            self.editor.installKeyboardShortcuts() if wanted else self.editor.uninstallKeyboardShortcuts()
 
     def _bound(self):
         """The segmentation that the editor's own node names; its combo box may show another one."""

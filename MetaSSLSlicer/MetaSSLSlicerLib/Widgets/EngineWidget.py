@@ -24,7 +24,8 @@ class EngineWidget:
 
     def __init__(self, session, python: EnginePython, dependencies: Dependencies | None = None) -> None:
         self._session = session
-        dependencies = dependencies or Dependencies(SlicerPackages(), slicer.util.confirmOkCancelDisplay)
+        self._isInstalling = False
+        dependencies = dependencies or Dependencies(SlicerPackages(), self._confirm)
         self.setup = EngineSetup(python, dependencies)
         self.widget, self.ui = loadUi("EngineWidget")
         self._timer = qt.QTimer()
@@ -49,7 +50,13 @@ class EngineWidget:
         self.setup.close()
 
     def install(self) -> bool:
-        """Ask, install what is missing, and return whether everything is there now. Errors are told."""
+        """Ask, install what is missing, and return whether everything is there now. Errors are told.
+
+        Slicer answers between two lines of pip's output: False when it was asked for again meanwhile.
+        """
+        if self._isInstalling:
+            return False
+        self._isInstalling = True
         try:
             return self.setup.install()
         except MetaSSLError as error:
@@ -59,6 +66,18 @@ class EngineWidget:
             else:
                 self._session.fail(error)
             return False
+        finally:
+            self._isInstalling = False
+            qt.QApplication.restoreOverrideCursor()
+            self._refresh()
+
+    def _confirm(self, question: str) -> bool:
+        agreed = slicer.util.confirmOkCancelDisplay(question)
+        if agreed:
+            qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
+            self._refresh()
+            slicer.app.processEvents()
+        return agreed
 
     def open(self) -> None:
         """Show the section's contents."""
@@ -114,8 +133,9 @@ class EngineWidget:
         ui.detailLabel.text = detail
         ui.detailLabel.setVisible(bool(detail))
         ui.installButton.setVisible(setup.state == "missing")
-        ui.checkButton.setEnabled(not checking)
-        ui.ownButton.setEnabled(not setup.python.isOwn)
+        ui.installButton.setEnabled(not self._isInstalling)
+        ui.checkButton.setEnabled(not checking and not self._isInstalling)
+        ui.ownButton.setEnabled(not setup.python.isOwn and not self._isInstalling)
         findings = setup.check.findings if setup.check is not None else ()
         ui.findingsGroup.setVisible(bool(findings))
         ui.findingsLabel.text = "\n".join(f"{_MARKS.get(state, '•')} {name}: {text}" for state, name, text in findings)
@@ -124,6 +144,8 @@ class EngineWidget:
 
     def _summary(self) -> str:
         state = self.setup.state
+        if self._isInstalling:
+            return _("Installing ... this takes some minutes")
         if state == "ready":
             return _("Ready: trains on {device}").format(device=self.setup.check.deviceName)
         if state == "missing":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import qt
 import slicer
 
@@ -76,16 +78,18 @@ class PanelWidget:
         if session.tasks.busy:
             self._startPump()
         self._onProjectChanged()
+        session.resume()
 
     def cleanup(self) -> None:
         """Save what is unsaved, stop the timers and let go of the scene. A training goes on by itself."""
         self._tickTimer.stop()
+        self.session.shutdown()  # before all else: nothing that goes wrong below may cost unsaved work
+        self._pumpTimer.stop()
         self.shortcuts.remove()
         if self._layoutManager is not None:
-            self._layoutManager.disconnect("layoutChanged(int)", self._onLayoutChanged)
+            with suppress(ValueError):  # it went with the main window
+                self._layoutManager.disconnect("layoutChanged(int)", self._onLayoutChanged)
             self._layoutManager = None
-        self.session.shutdown()
-        self._pumpTimer.stop()
         for section in self.sections:
             section.cleanup()
         self.banner.cleanup()

@@ -28,6 +28,7 @@ def chooseTerminology(current: str, parent) -> tuple[str, str] | None:
     row.addStretch(1)
     cancelButton, chooseButton = qt.QPushButton(_("Cancel")), qt.QPushButton(_("Choose"))
     chooseButton.setDefault(True)
+    chooseButton.setEnabled(False)
     row.addWidget(cancelButton)
     row.addWidget(chooseButton)
     layout.addLayout(row)

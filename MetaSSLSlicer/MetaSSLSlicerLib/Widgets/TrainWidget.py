@@ -28,6 +28,7 @@ class TrainWidget:
         self._session, self.job, self._engine = session, job, engine
         self.widget, self.ui = loadUi("TrainWidget")
         self._curve = CurvePicture(self.ui.curveLabel)
+        self._shownLog = ""
         self._fillCombos()
         ui = self.ui
         ui.trainButton.connect("clicked(bool)", userAction(self._onTrain))
@@ -179,10 +180,12 @@ class TrainWidget:
         if ui.logGroup.collapsed or not ui.logGroup.isVisible():
             return
         text = self.job.lastLog(_LOG_BYTES)
-        if text != ui.logEdit.plainText:
-            ui.logEdit.setPlainText(text)
+        if text != self._shownLog:
+            self._shownLog = text
             bar = ui.logEdit.verticalScrollBar()
-            bar.value = bar.maximum
+            place = bar.value if bar.value < bar.maximum else None
+            ui.logEdit.setPlainText(text)
+            bar.value = bar.maximum if place is None else place
 
     def _fillCombos(self) -> None:
         ui = self.ui

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import locale
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -17,6 +19,10 @@ _READERS = {
     (".nrrd", ".nhdr"): "NrrdImageIO",
     (".mha", ".mhd"): "MetaImageIO",
 }
+
+if os.name == "nt":  # ITK opens a file by its UTF-8 name, which Windows' C library reads in the encoding of the locale
+    with suppress(locale.Error):
+        locale.setlocale(locale.LC_CTYPE, ".UTF8")
 
 
 @contextmanager

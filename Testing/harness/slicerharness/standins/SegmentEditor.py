@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import slicer
+import slicer.util
 import vtk
-from PySide6 import QtCore
+from PySide6 import QtCore, QtGui
 
 from .Base import standIn
 from .MrmlWidgets import qMRMLWidget
@@ -50,7 +51,7 @@ class qMRMLSegmentEditorWidget(standIn("slicer.qMRMLSegmentEditorWidget", qMRMLW
 
     def __init__(self, parent=None):
         super().__init__(parent)
-        self._node, self._tag = None, None
+        self._node, self._tag, self._keys = None, None, []
         self._seen = {"segmentation": None, "volume": None, "segment": ""}
         self._order = list(EFFECTS)
         self._effects = {name: Effect(self, name) for name in EFFECTS}
@@ -182,10 +183,12 @@ class qMRMLSegmentEditorWidget(standIn("slicer.qMRMLSegmentEditorWidget", qMRMLW
     updateEffectList = setupViewObservations
 
     def installKeyboardShortcuts(self, parent=None):
-        pass
+        """One of many keys, in the main window, as the real one does; a second call would make it ambiguous."""
+        self._keys.append(QtGui.QShortcut(QtGui.QKeySequence("Space"), parent or slicer.util.mainWindow()))
 
     def uninstallKeyboardShortcuts(self):
-        pass
+        while self._keys:
+            self._keys.pop().setParent(None)
 
     def setInteractionNode(self, node):
         pass

@@ -1,0 +1,72 @@
+"""The module from its first opening to the end of Slicer."""
+
+from __future__ import annotations
+
+import numpy as np
+import slicer
+from MetaSSLSlicerLib.Logic.Journal import journals
+from MetaSSLSlicerLib.Logic.SceneMemory import SceneMemory
+from opening import openedInPanel
+from painting import paintSegment
+from PySide6.QtCore import QCoreApplication, QTimer
+
+CASE = "case_4"
+
+
+class LayoutManager:
+    """One whose widgets go away, as Slicer's main window does before the modules are unloaded."""
+
+    isGone = False
+
+    def connect(self, _signal, _slot):
+        return True
+
+    def disconnect(self, _signal, _slot):
+        if self.isGone:
+            raise ValueError("Trying to call 'disconnect' on a destroyed qSlicerLayoutManager object")
+
+
+def draw(case) -> None:
+    mask = np.zeros(case.data.geometry.shape_zyx, np.uint8)
+    mask[2:4] = 1
+    paintSegment(case.nodes.annotationNode, "Label_1", mask, case.data.geometry)
+
+
+def endOfSlicer(harness) -> None:
+    """Have the application's loop end, as the user's Quit does, and begin it anew."""
+    QTimer.singleShot(0, QCoreApplication.quit)
+    QCoreApplication.instance().exec()
+    harness.process(20)
+
+
+def test_when_slicer_quits_unsaved_work_is_written_while_everything_is_still_there(
+    harness, openModule, tiny_project, monkeypatch
+):
+    layouts = LayoutManager()
+    monkeypatch.setattr(type(slicer.app), "layoutManager", lambda _app: layouts)
+    widget = openModule()
+    session = widget.panel.session
+    session.openProject(tiny_project.path)
+    draw(openedInPanel(harness, widget.panel, CASE))
+    endOfSlicer(harness)
+    assert widget.panel is None and session.isEnding and CASE in journals(tiny_project)
+    layouts.isGone = True
+    widget.cleanup()  # as Slicer does when it unloads the module
+
+
+def test_a_panel_that_is_cleaned_up_after_its_window_saves_all_the_same(harness, openModule, tiny_project, monkeypatch):
+    layouts = LayoutManager()
+    monkeypatch.setattr(type(slicer.app), "layoutManager", lambda _app: layouts)
+    widget = openModule()
+    widget.panel.session.openProject(tiny_project.path)
+    draw(openedInPanel(harness, widget.panel, CASE))
+    layouts.isGone = True
+    widget.cleanup()
+    assert CASE in journals(tiny_project)
+
+
+def test_a_scene_that_was_loaded_before_the_module_was_opened_brings_its_case(harness, openModule, tiny_project):
+    SceneMemory(slicer.mrmlScene).remember(tiny_project.path, CASE)
+    panel = openModule().panel
+    assert panel.session.project.path == tiny_project.path
+    harness.wait(lambda: panel.session.case is not None and panel.session.case.id == CASE)
