@@ -48,7 +48,7 @@ def test_the_ranking_is_written_with_score_parts_and_reason(tiny_project, predic
     assert [entry["case"] for entry in ranking["cases"]] == [b, c, a]
     assert all(set(entry) == {"case", "score", "parts", "reason"} for entry in ranking["cases"])
     written = json.loads(made.ranking_path.read_text())
-    assert written["strategy"] == "discrepancy" and written["cases"] == ranking["cases"] and written["skipped"] == {}
+    assert written["strategy"] == "combined" and written["cases"] == ranking["cases"] and written["skipped"] == {}
 
 
 @pytest.mark.parametrize("make", [old_summary, new_summary], ids=["old", "new"])

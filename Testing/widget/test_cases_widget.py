@@ -242,7 +242,7 @@ def test_another_strategy_is_kept_and_ranks_again_in_its_own_process(harness, se
         write_json(path, {"mean_uncertainty": entropy, "mutual_information": 0.1, "structure_voxels": 9,
                           "doubt": {"US": 0.1, "DC": 0.1, "DS": 0.1}})
     open_(harness, session, section, tiny_project)
-    assert section.ui.strategyCombo.currentText == "where the two networks differ"
+    assert section.ui.strategyCombo.currentText == "where the networks differ, unlike the others"
     section.ui.strategyCombo.setCurrentIndex(1)
     assert section.ui.nextLabel.text == "The cases are being ranked again ..."
     assert not section.ui.strategyCombo.enabled

@@ -15,10 +15,10 @@ from .Session import Session
 def STRATEGIES() -> list[tuple[str, str]]:
     """The ways of ranking, and what to call them."""
     return [
-        ("discrepancy", _("where the two networks differ")),
+        ("combined", _("where the networks differ, unlike the others")),
         ("entropy", _("where the model is unsure")),
         ("random", _("at random")),
-        ("combined", _("where they differ, and unlike the others")),
+        ("discrepancy", _("where the two networks differ")),
         ("diversity", _("unlike the labelled cases")),
         ("clasp_pe", _("one structure after the other")),
         ("foreground_random", _("at random, each structure alike")),

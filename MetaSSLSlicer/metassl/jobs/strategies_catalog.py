@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
-DEFAULT_STRATEGY = "discrepancy"
+DEFAULT_STRATEGY = "combined"
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class StrategyDescription:
 
 
 STRATEGY_CATALOG = (
-    StrategyDescription("discrepancy", "most errors to be expected per minute of annotation, every structure alike"),
     StrategyDescription("combined", "discrepancy, but cases that differ from each other and from the labelled ones"),
+    StrategyDescription("discrepancy", "most errors to be expected per minute of annotation, every structure alike"),
     StrategyDescription(
         "diversity",
         "least like the cases that are labelled",
