@@ -26,14 +26,14 @@ from .campaigns import Outcome
 from .killed_worker_checks import kept_state, problems_after_kill, problems_at_end
 from .killed_worker_cohort import ball_project, child_launcher, on_one_core
 
-STAGES = ("starting", "training", "checkpoint writing", "calibrating", "predicting", "ranking")
+STAGES = ("starting", "training", "checkpoint writing", "calibrating", "measuring", "predicting", "ranking")
 ITERATIONS = 24
 SEED = 3
 PROGRESSING = ("training", "predicting")  # what was done there before a kill is not done again
 KILLS_PER_ROUND = 12
 MISSES = 4  # so many kills in a row may hit another stage than the one that was meant
 SLOW = "slow disk"
-SPANS = dict(zip(STAGES, (1.0, 2.0, 0.1, 0.3, 0.5, 0.05), strict=True))
+SPANS = dict(zip(STAGES, (1.0, 2.0, 0.1, 0.3, 0.2, 0.5, 0.05), strict=True))
 """Seconds after the beginning of a stage within which a kill shall fall, on a machine that is not known yet."""
 ENGINE = Path(__file__).parents[3] / "MetaSSLSlicer"
 
@@ -187,7 +187,7 @@ def durations(reference: Round) -> dict[str, float]:
     moments = [(e["stage"], e["time"]) for e in events if e["event"] == "stage"] + [("finished", events[-1]["time"])]
     begun = {stage: datetime.fromisoformat(moment) for stage, moment in moments}
     launched = datetime.fromisoformat(JobRecord.read(reference.job_path).launched)
-    order = ["training", "calibrating", "predicting", "ranking", "finished"]
+    order = ["training", "calibrating", "measuring", "predicting", "ranking", "finished"]
     spans = {a: (begun[b] - begun[a]).total_seconds() for a, b in zip(order, order[1:], strict=False)}
     spans["checkpoint writing"] = 0.1
     return {**spans, "starting": (begun["training"] - launched).total_seconds()}
