@@ -72,9 +72,9 @@ class MetaSSLSlicerWidget(ScriptedLoadableModuleWidget):
     def cleanup(self):
         """The module is closed or reloaded, or Slicer ends: save what is unsaved. A training goes on."""
         if self.panel is not None:
-            slicer.app.disconnect("aboutToQuit()", self.cleanup)
             panel, self.panel = self.panel, None
             panel.cleanup()
+            slicer.app.disconnect("aboutToQuit()", self.cleanup)
 
     def enter(self):
         """The module is shown."""

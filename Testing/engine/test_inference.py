@@ -1,5 +1,7 @@
 """The sliding window, the region map, the calibration and what is written per case."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -22,6 +24,15 @@ class PerVoxel(torch.nn.Module):
 
     def forward(self, images):
         return torch.cat([-images, images, images * 0.5], 1)
+
+
+def test_windows_of_one_slice_give_each_slice_its_own(tiny_plan):
+    plan = tiny_plan()
+    plan = replace(plan, patch_zyx=(1, 16, 16), strides=tuple((1, *stride[1:]) for stride in plan.strides))
+    image = np.random.default_rng(0).normal(size=(1, 3, 40, 40)).astype(np.float32)
+    found = predict_pair((PerVoxel(),), image, plan, CPU)
+    whole = PerVoxel()(torch.from_numpy(image)[None]).softmax(1)[0].numpy()
+    assert np.allclose(found[0], whole, atol=2e-3)
 
 
 def test_a_gpu_without_memory_for_the_smallest_windows_leaves_the_image_to_the_cpu(tiny_plan, monkeypatch):

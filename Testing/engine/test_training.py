@@ -19,6 +19,7 @@ from metassl.jobs.events import read_events
 from metassl.jobs.follower import job_status
 from metassl.jobs.record import JobRecord
 from metassl.networks.checkpoint import load_checkpoint
+from metassl.networks.unet import build_network
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case
 from metassl.project.errors import BusyError, ProjectError
@@ -173,11 +174,12 @@ def test_a_round_after_one_on_a_gpu_starts_afresh_on_a_cpu(project, in_this_proc
     assert wait(first).state == "finished", first.log_path.read_text()
     model = TrainedModel.load(first.model_path, torch.device("cpu"))
     assert model.plan.device == "cpu"
-    replace(model, plan=replace(model.plan, device="cuda")).save(first.model_path)
+    plan = replace(model.plan, device="cuda", filters=tuple(2 * number for number in model.plan.filters))
+    replace(model, plan=plan, networks=(build_network(plan), build_network(plan))).save(first.model_path)
     second = start_training(project, iterations=5, device="cpu")
     assert wait(second).state == "finished", second.log_path.read_text()
     warnings = [event["message"] for event in read_events(second.events_path) if event["event"] == "warning"]
-    assert any("of a size for a GPU: starting afresh with one for the CPU" in word for word in warnings)
+    assert any("is of a size for another device: starting afresh" in word for word in warnings)
     assert TrainedModel.load(second.model_path, torch.device("cpu")).plan.device == "cpu"
 
 

@@ -1,5 +1,6 @@
 """Whatever became of the file of events, each event that is whole counts once."""
 
+import errno
 import json
 
 import pytest
@@ -46,6 +47,48 @@ def test_bytes_that_come_after_those_behind_them_are_read_when_they_come(tmp_pat
     assert numbers(reader) in ([1], [1, 3])
     path.write_bytes(first + second + third)
     assert 2 in numbers(reader) and numbers(reader) == []
+
+
+def test_lines_that_came_late_are_told_also_when_the_reading_after_them_failed_once(tmp_path, monkeypatch):
+    path, first, second = tmp_path / "events.jsonl", lines((1, "a")), lines((2, "b"))
+    third = lines(*((number, "many") for number in range(3, 40)))
+    path.write_bytes(first + bytes(len(second) - 1) + b"\n" + third)
+    reader = EventReader(path)
+    assert numbers(reader) == [1, *range(3, 40)]
+    path.write_bytes(first + second + third)
+    monkeypatch.setattr("builtins.open", _FailingOnce(path).open)
+    assert numbers(reader) == []
+    assert numbers(reader) == [2]
+
+
+class _FailingOnce:
+    """Opens files of which one, the first time, fails as on a share: when what is new at its end is read."""
+
+    def __init__(self, path):
+        self.path, self.whole, self.failed, self.size = path, open, False, path.stat().st_size
+
+    def open(self, path, *mode, **options):
+        stream = self.whole(path, *mode, **options)
+        if path != self.path or self.failed:
+            return stream
+        self.failed, read = True, stream.read
+
+        class Share:
+            def __enter__(share):
+                return share
+
+            def __exit__(share, *_):
+                stream.close()
+
+            def read(share, size=-1):
+                if stream.tell() == self.size:
+                    raise OSError(errno.ESTALE, "Stale file handle")
+                return read(size)
+
+            def __getattr__(share, name):
+                return getattr(stream, name)
+
+        return Share()
 
 
 def test_a_file_that_lost_its_end_and_grew_past_it_is_read_on(tmp_path):

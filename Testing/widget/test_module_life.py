@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+
 import numpy as np
 import slicer
 from MetaSSLSlicerLib.Logic.Journal import journals
@@ -63,6 +65,19 @@ def test_a_panel_that_is_cleaned_up_after_its_window_saves_all_the_same(harness,
     layouts.isGone = True
     widget.cleanup()
     assert CASE in journals(tiny_project)
+
+
+def test_a_scene_that_names_what_cannot_be_reached_leaves_a_panel_that_says_so(
+    harness, openModule, tiny_project, monkeypatch
+):
+    def unreachable(self, **_options):
+        raise OSError(errno.ENOTCONN, "Transport endpoint is not connected")
+
+    SceneMemory(slicer.mrmlScene).remember(tiny_project.path, CASE)
+    with monkeypatch.context() as patch:
+        patch.setattr("pathlib.Path.is_dir", unreachable)
+        panel = openModule().panel
+    assert "cannot be reached: Transport endpoint" in panel.banner.message.text and panel.session.project is None
 
 
 def test_a_scene_that_was_loaded_before_the_module_was_opened_brings_its_case(harness, openModule, tiny_project):

@@ -201,7 +201,7 @@ def test_idle_the_device_and_the_time_are_shown(panel):
     panel.grab("train_idle")
     panel.ui.presetComboBox.setCurrentIndex(0)
     panel.ready(EngineCheck(True, "cpu", "CPU (8 cores)", "2.9.1"))
-    assert panel.ui.deviceLabel.text == "No GPU was found. Will train on the CPU (8 cores): about 4 minutes"
+    assert panel.ui.deviceLabel.text == "No GPU can be used. Will train on the CPU (8 cores): about 4 minutes"
     panel.ui.advancedGroup.collapsed = False
     panel.engine.open()
     panel.grab("train_idle_cpu_advanced")

@@ -80,7 +80,7 @@ class EngineSetup:
         if self.state != "ready":
             return _("Looking for a GPU ...") if self.state == "checking" else ""
         if self.check.device == "cpu":
-            return _("No GPU was found. Will train on the {name}: about {minutes:g} minutes").format(
+            return _("No GPU can be used. Will train on the {name}: about {minutes:g} minutes").format(
                 name=self.check.deviceName, minutes=minutes
             )
         return _("Will train on {name}: about {minutes:g} minutes").format(name=self.check.deviceName, minutes=minutes)

@@ -78,16 +78,20 @@ class PanelWidget:
         if session.tasks.busy:
             self._startPump()
         self._onProjectChanged()
-        session.resume()
+        try:
+            session.resume()
+        except Exception as error:  # a scene can name anything; the panel is there all the same
+            session.fail(error)
 
     def cleanup(self) -> None:
         """Save what is unsaved, stop the timers and let go of the scene. A training goes on by itself."""
         self._tickTimer.stop()
         self.session.shutdown()  # before all else: nothing that goes wrong below may cost unsaved work
         self._pumpTimer.stop()
-        self.shortcuts.remove()
+        with suppress(ValueError):  # they went with the main window
+            self.shortcuts.remove()
         if self._layoutManager is not None:
-            with suppress(ValueError):  # it went with the main window
+            with suppress(ValueError):
                 self._layoutManager.disconnect("layoutChanged(int)", self._onLayoutChanged)
             self._layoutManager = None
         for section in self.sections:

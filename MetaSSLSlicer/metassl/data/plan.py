@@ -86,6 +86,11 @@ class Plan:
             raise ProjectError(f"{_DAMAGED}it lacks {', '.join(missing)}; train a new round")
         return Plan(**{name: _frozen(content[name]) for name in fields if name in content})
 
+    def has_network_of(self, other: Plan) -> bool:
+        """Whether the weights of one fit into the network of the other."""
+        names = ("filters", "kernels", "strides", "in_channels", "classes")
+        return all(getattr(self, name) == getattr(other, name) for name in names)
+
     def suits(self, device: str) -> bool:
         """Whether the network is of a size for that kind of device: on a CPU it is far smaller than on a GPU."""
         return not self.device or (self.device == "cpu") == (device == "cpu")

@@ -11,6 +11,7 @@ from metassl.data.plan import Plan
 from metassl.inference.error_model import ErrorModel
 from metassl.inference.region_map import SYMMETRIC
 from metassl.networks.checkpoint import load_checkpoint, save_checkpoint
+from metassl.networks.memory import is_out_of_memory
 from metassl.networks.unet import build_network
 from metassl.project.errors import ProjectError
 from metassl.project.images import IGNORE
@@ -70,9 +71,9 @@ class TrainedModel:
                 _error_model(content.get("error_model"), plan),
                 content.get("definition", SYMMETRIC),
             )
-        except torch.OutOfMemoryError as error:
-            raise ProjectError(f"the GPU has no memory left for the model {path}: see what else uses it") from error
         except Exception as error:
+            if device.type != "cpu" and is_out_of_memory(error):
+                raise ProjectError(f"the GPU has no memory left for the model {path}: see what else uses it") from error
             raise ProjectError(f"{path} is not a MetaSSL model: {error}") from error
         if problem := model.problem():
             raise ProjectError(f"{path} is not a MetaSSL model: {problem}; train a new round")

@@ -93,9 +93,8 @@ def predict_pair(
                 weight[:, y : y + patch[1], x : x + patch[2]] += importance
         done = (rows[row + 1] if row + 1 < len(rows) else depth) - z
         result[:, :, z : z + done] = total[:, :, :done].div_(weight[:done]).half().cpu().numpy()
-        if done < patch[0]:
-            total = torch.cat([total[:, :, done:], torch.zeros_like(total[:, :, :done])], dim=2)
-            weight = torch.cat([weight[done:], torch.zeros_like(weight[:done])])
+        total = torch.cat([total[:, :, done:], torch.zeros_like(total[:, :, :done])], dim=2)
+        weight = torch.cat([weight[done:], torch.zeros_like(weight[:done])])
     inside = tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
     return result[(slice(None), slice(None), *inside)]
 

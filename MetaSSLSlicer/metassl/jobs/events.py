@@ -76,11 +76,11 @@ class EventReader:
                 began_anew = not self._past.is_still_there(stream, self.offset)
                 if began_anew:
                     self.offset = self._past.go_back(stream)
-                late = self._past.came_late(stream)
                 stream.seek(self.offset)
                 data = stream.read(-1 if limit_bytes is None else limit_bytes)
                 if limit_bytes is not None and not data.endswith(b"\n"):
                     data += stream.readline()
+                late = self._past.came_late(stream)  # last: once they are told of, no reading may fail
         except OSError:
             return []
         whole = data[: data.rfind(b"\n") + 1]

@@ -9,6 +9,7 @@ from functools import cache
 
 import torch
 
+from metassl.networks.memory import is_out_of_memory
 from metassl.networks.onednn import fast_convolutions
 from metassl.project.errors import MetaSSLError
 
@@ -30,11 +31,13 @@ def choose_device(name: str = "auto") -> torch.device:
 
 @cache
 def gpu_problem() -> str:
-    """Why the CUDA device that is there cannot train, as when it is too old for this torch; else ""."""
+    """Why the CUDA device that is there cannot train, as when it is too old for this torch; else "". It may be full."""
     try:
         if torch.cuda.is_available():
             train_a_step("cuda")
     except RuntimeError as error:
+        if is_out_of_memory(error):
+            return ""
         return (str(error).strip().splitlines() or [type(error).__name__])[0]
     return ""
 
@@ -66,12 +69,19 @@ def usable_cores() -> int:
 
 
 def memory_bytes(device: torch.device) -> int:
-    """Memory that the plan may count on: what is free of a GPU's, or the machine's for the CPU."""
+    """Memory that the plan may count on: all of a GPU, or the machine's for the CPU."""
     if device.type == "cuda":
-        return free_gpu_bytes(device)
+        return torch.cuda.get_device_properties(device).total_memory
     if hasattr(os, "sysconf") and "SC_PHYS_PAGES" in os.sysconf_names:
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return 8 << 30
+
+
+def keep_to_gpu_memory(device: torch.device) -> None:
+    """On Windows: have the driver say that its memory is full, where it would go on in the computer's, far slower."""
+    if os.name == "nt" and device.type == "cuda":
+        share = free_gpu_bytes(device) / torch.cuda.get_device_properties(device).total_memory
+        torch.cuda.set_per_process_memory_fraction(min(share, 1.0), device)
 
 
 def free_gpu_bytes(device: torch.device) -> int:

@@ -71,9 +71,13 @@ class Project:
     def open(path: Path) -> Project:
         """Open the project in `path`. ProjectError when it is none, damaged, or of the future."""
         path = _absolute(path)
-        if not path.is_dir():
+        try:
+            there, made = path.is_dir(), (path / "project.json").is_file()
+        except OSError as error:  # a share that is down
+            raise ProjectError(f"the project folder {path} cannot be reached: {error.strerror or error}") from error
+        if not there:
             raise ProjectError(f"there is no project folder {path}")
-        if not (path / "project.json").is_file():
+        if not made:
             raise ProjectError(f"{path} is not a MetaSSL project: it has no project.json; make one with `metassl new`")
         document = read_project(path / "project.json")
         refuse_links_out(path, list_rounds(path / "rounds"))

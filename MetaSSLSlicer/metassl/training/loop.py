@@ -19,7 +19,7 @@ from metassl.training.schedule import Budget, learning_rate
 
 BETAS = (0.9, 0.98)  # a memory of 50 steps, not of 1000: a few minutes have not many more
 PROGRESS_SECONDS = 1.0
-CHECKPOINT_SECONDS = 30.0
+CHECKPOINT_SECONDS = REPLAN_SECONDS = 30.0
 CHECKPOINT_SHARE = 0.05  # of the time that writing them may take
 FIRST_PLANNED_STEP = 12
 LAST_REPLANNED_FRACTION = 0.9  # so that the learning rate ends where it should
@@ -76,7 +76,7 @@ class Trainer:
         self.waits: deque[float] = deque(maxlen=200)
         self.bad_steps = 0
         self._validated_s = self._saving_s = 0.0
-        self._reported = self._saved = time.monotonic()
+        self._reported = self._saved = self._replanned = time.monotonic()
 
     # ------------------------------------------------------------------ the loop
 
@@ -99,8 +99,11 @@ class Trainer:
                 if self.stop_requested():
                     self.save()
                     raise Stopped
-                if time.monotonic() - self._saved > max(CHECKPOINT_SECONDS, self._saving_s / CHECKPOINT_SHARE):
+                now = time.monotonic()
+                if now - self._replanned > REPLAN_SECONDS:
+                    self._replanned = now
                     self._replan()
+                if now - self._saved > max(CHECKPOINT_SECONDS, self._saving_s / CHECKPOINT_SHARE):
                     self.save()
             self.save()
         finally:
@@ -230,6 +233,8 @@ class Trainer:
         settings = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
         try:
             self.host.load_state_dict(state["host"])
+            for group, ours in zip(state["optimizer"]["param_groups"], settings, strict=True):
+                group.update(ours)  # they are this program's and device's; the file holds its averages
             self.optimizer.load_state_dict(state["optimizer"])
             if state["scaler"]:  # else it was not trained in fp16
                 self.scaler.load_state_dict(state["scaler"])
@@ -237,8 +242,6 @@ class Trainer:
             if is_out_of_memory(error):
                 raise
             raise damaged(self.checkpoint_path, "it is of another model") from error
-        for group, ours in zip(self.optimizer.param_groups, settings, strict=True):
-            group.update(ours)  # they are this program's; the file holds its averages
         if not all(_are_averages(kept, weights) for weights, kept in self.optimizer.state.items()):
             raise damaged(self.checkpoint_path, "its optimiser is of another model")
         self.step, self.budget.total = state["step"], state["total"]

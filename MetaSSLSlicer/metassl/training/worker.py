@@ -35,7 +35,14 @@ from metassl.jobs.recap import RecapWriter
 from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY
 from metassl.networks import memory
 from metassl.networks.checkpoint import load_checkpoint
-from metassl.networks.device import choose_device, device_name, gpu_problem, memory_bytes, usable_cores
+from metassl.networks.device import (
+    choose_device,
+    device_name,
+    gpu_problem,
+    keep_to_gpu_memory,
+    memory_bytes,
+    usable_cores,
+)
 from metassl.project.cases import Case
 from metassl.project.errors import MetaSSLError, ProjectError
 from metassl.project.files import write_json
@@ -65,6 +72,7 @@ class Job:
         self.terminated = False
         self.definition = project.settings.get("region_map", SYMMETRIC)
         self.device = choose_device(self.config["device"])
+        keep_to_gpu_memory(self.device)
         torch.set_num_threads(usable_cores())
         self.clock = clock(self.config.get("clock", "wall"), usable_cores())
         self.started = self.clock()
@@ -77,6 +85,11 @@ class Job:
             self.device.type, memory_bytes(self.device), parent.plan if parent else None
         )
         self.emit("plan", summary=plan.describe(), **plan.to_json())
+        if parent is not None and not plan.has_network_of(parent.plan):
+            number = self.round.record["parent"]
+            message = f"the network of round {number:04d} is of a size for another device: starting afresh"
+            self.emit("warning", message=message)
+            parent = None
         inputs = self._prepare(plan)
         if self.round.model_path.exists() and not self.round.last_checkpoint_path.exists():
             raise ProjectError(f"{self.round.path} has a model but no checkpoint to go on from")
@@ -102,9 +115,12 @@ class Job:
             resumed_from=self.resumed_step(),
             versions=self.round.record["versions"],
         )
-        if self.device.type == "cpu" and self.config["device"] == "auto" and self.config["minutes"]:
-            why = f"the GPU cannot be used ({problem})" if (problem := gpu_problem()) else "no GPU was found"
-            self.emit("warning", message=f"{why}: training on the CPU for {self.config['minutes']:g} minutes")
+        if self.device.type == "cpu" and self.config["device"] == "auto":
+            minutes = f" for {self.config['minutes']:g} minutes" if self.config["minutes"] else ""
+            if problem := gpu_problem():
+                self.emit("warning", message=f"the GPU cannot be used ({problem}): training on the CPU{minutes}")
+            elif minutes:
+                self.emit("warning", message=f"no GPU was found: training on the CPU{minutes}")
 
     def resumed_step(self) -> int | None:
         path = self.round.last_checkpoint_path
@@ -128,11 +144,6 @@ class Job:
                 "warning",
                 message=f"round {number:04d} has other labels or another host: starting afresh",
             )
-            return None
-        if not model.plan.suits(self.device.type):
-            was, now = ("GPU", "CPU") if self.device.type == "cpu" else ("CPU", "GPU")
-            message = f"round {number:04d} has a network of a size for a {was}: starting afresh with one for the {now}"
-            self.emit("warning", message=message)
             return None
         return model
 
