@@ -28,7 +28,6 @@ def chooseTerminology(current: str, parent) -> tuple[str, str] | None:
     row.addStretch(1)
     cancelButton, chooseButton = qt.QPushButton(_("Cancel")), qt.QPushButton(_("Choose"))
     chooseButton.setDefault(True)
-    chooseButton.setEnabled(False)
     row.addWidget(cancelButton)
     row.addWidget(chooseButton)
     layout.addLayout(row)
@@ -39,6 +38,7 @@ def chooseTerminology(current: str, parent) -> tuple[str, str] | None:
     logic, entry = slicer.vtkSlicerTerminologiesModuleLogic, slicer.vtkSlicerTerminologyEntry()
     if current and logic.DeserializeTerminologyEntry(current, entry):
         navigator.setTerminologyEntry(entry)
+    chooseButton.setEnabled(bool(navigator.terminologyEntry(entry)))
     accepted = dialog.exec_()
     chosen = None
     if accepted and navigator.terminologyEntry(entry):
