@@ -93,7 +93,7 @@ def test_without_the_slicer_core_the_report_says_so_and_goes_on(
     renderer(tmp_path, monkeypatch, body)
     _, page = written(project, found, with_pictures=True)
     assert "pip install 'metassl[report]'" in page.text
-    assert "img" not in page.tags and "Ranking by discrepancy" in page.text
+    assert "img" not in page.tags and "Ranking by combined" in page.text
 
 
 def test_a_renderer_that_dies_is_reported_with_its_last_words(
