@@ -27,8 +27,8 @@ def review_section(content: Content, pictures: Pictures | None) -> Markup:
         )
         return tag("section", tag("h2", "Where to look first"), tag("p", text), id="review")
     lead = (
-        f"{count(len(content.ranking), 'predicted case')}, the most doubtful first. Reviewing the "
-        "top of this list and training again teaches the model most."
+        f"{count(len(content.ranking), 'predicted case')}. Those at the top of this list are expected to need most "
+        "correction; the next training learns from what was reviewed."
     )
     return tag(
         "section",
