@@ -100,29 +100,32 @@ def test_a_file_that_lost_its_end_and_grew_past_it_is_read_on(tmp_path):
     assert numbers(reader) == [2, 3, 4, 5] and reader.disordered
 
 
-def test_a_file_of_which_the_middle_was_left_out_that_lost_its_end_is_read_anew(tmp_path):
-    path = tmp_path / "events.jsonl"
-    written = [(number, "progress") for number in range(1, 101)]
-    path.write_bytes(lines(*written))
+WRITTEN = [(number, "progress") for number in range(1, 101)]
+
+
+def left_out_middle(folder):
+    """A file with the events WRITTEN, and a reader that read its beginning and left out what is before its end."""
+    path = folder / "events.jsonl"
+    path.write_bytes(lines(*WRITTEN))
     reader = EventReader(path)
     reader.read_new(200)
     reader.skip_middle(300)
+    return path, reader
+
+
+def test_a_file_of_which_the_middle_was_left_out_that_lost_its_end_is_read_anew(tmp_path):
+    path, reader = left_out_middle(tmp_path)
     assert reader.read_new()[-1]["seq"] == 100
-    path.write_bytes(lines(*written[:80]))  # the end is gone, also what was left out last
+    path.write_bytes(lines(*WRITTEN[:80]))  # the end is gone, also what was left out last
     assert numbers(reader)[-1] == 80 and reader.disordered
-    again = [*written[:80], (81, "started"), *((number, "validation") for number in range(82, 121))]
+    again = [*WRITTEN[:80], (81, "started"), *((number, "validation") for number in range(82, 121))]
     path.write_bytes(lines(*again))
     assert numbers(reader) == list(range(81, 121))
 
 
 def test_a_file_that_lost_its_end_before_anything_behind_the_middle_was_read_is_read_anew(tmp_path):
-    path = tmp_path / "events.jsonl"
-    written = [(number, "progress") for number in range(1, 101)]
-    path.write_bytes(lines(*written))
-    reader = EventReader(path)
-    reader.read_new(200)
-    reader.skip_middle(300)
-    path.write_bytes(lines(*written[:50], *((number, "a longer name") for number in range(51, 121))))
+    path, reader = left_out_middle(tmp_path)
+    path.write_bytes(lines(*WRITTEN[:50], *((number, "a longer name") for number in range(51, 121))))
     assert set(numbers(reader)) >= set(range(51, 121)) and reader.disordered
 
 

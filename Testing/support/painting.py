@@ -19,3 +19,10 @@ def paintSegment(node, segmentId: str, mask: np.ndarray, geometry) -> None:
     others = [name for name in names if name != segmentId]
     extent = image.GetExtent()
     assert logic.SetBinaryLabelmapToSegment(image, node, segmentId, logic.MODE_REPLACE, extent, False, others)
+
+
+def paintTwoSlices(case) -> None:
+    """The first structure of an open case on two slices."""
+    mask = np.zeros(case.data.geometry.shape_zyx, np.uint8)
+    mask[2:4] = 1
+    paintSegment(case.nodes.annotationNode, "Label_1", mask, case.data.geometry)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import errno
 
-import numpy as np
 import slicer
 from MetaSSLSlicerLib.Logic.Journal import journals
 from MetaSSLSlicerLib.Logic.SceneMemory import SceneMemory
 from opening import openedInPanel
-from painting import paintSegment
+from painting import paintTwoSlices
 from PySide6.QtCore import QCoreApplication, QTimer
 
 CASE = "case_4"
@@ -28,12 +27,6 @@ class LayoutManager:
             raise ValueError("Trying to call 'disconnect' on a destroyed qSlicerLayoutManager object")
 
 
-def draw(case) -> None:
-    mask = np.zeros(case.data.geometry.shape_zyx, np.uint8)
-    mask[2:4] = 1
-    paintSegment(case.nodes.annotationNode, "Label_1", mask, case.data.geometry)
-
-
 def endOfSlicer(harness) -> None:
     """Have the application's loop end, as the user's Quit does, and begin it anew."""
     QTimer.singleShot(0, QCoreApplication.quit)
@@ -49,7 +42,7 @@ def test_when_slicer_quits_unsaved_work_is_written_while_everything_is_still_the
     widget = openModule()
     session = widget.panel.session
     session.openProject(tiny_project.path)
-    draw(openedInPanel(harness, widget.panel, CASE))
+    paintTwoSlices(openedInPanel(harness, widget.panel, CASE))
     endOfSlicer(harness)
     assert widget.panel is None and session.isEnding and CASE in journals(tiny_project)
     layouts.isGone = True
@@ -61,7 +54,7 @@ def test_a_panel_that_is_cleaned_up_after_its_window_saves_all_the_same(harness,
     monkeypatch.setattr(type(slicer.app), "layoutManager", lambda _app: layouts)
     widget = openModule()
     widget.panel.session.openProject(tiny_project.path)
-    draw(openedInPanel(harness, widget.panel, CASE))
+    paintTwoSlices(openedInPanel(harness, widget.panel, CASE))
     layouts.isGone = True
     widget.cleanup()
     assert CASE in journals(tiny_project)

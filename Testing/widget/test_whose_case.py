@@ -4,22 +4,15 @@ from __future__ import annotations
 
 import time
 
-import numpy as np
 import pytest
 import slicer.util
 from opening import openedInPanel
-from painting import paintSegment
+from painting import paintTwoSlices
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 FIRST, SECOND, PREDICTED = "case_4", "case_5", "case_3"
-
-
-def draw(case) -> None:
-    mask = np.zeros(case.data.geometry.shape_zyx, np.uint8)
-    mask[2:4] = 1
-    paintSegment(case.nodes.annotationNode, "Label_1", mask, case.data.geometry)
 
 
 def test_what_was_offered_for_a_case_goes_when_it_is_closed(harness, panel, tiny_project):
@@ -28,7 +21,7 @@ def test_what_was_offered_for_a_case_goes_when_it_is_closed(harness, panel, tiny
     harness.wait(lambda: panel.banner.message is not None and "no structure" in panel.banner.message.text)
     offered = panel.banner.message.action
     assert panel.banner.message.actionText == "Save it as empty"
-    draw(openedInPanel(harness, panel, SECOND))
+    paintTwoSlices(openedInPanel(harness, panel, SECOND))
     assert panel.banner.message is None
     offered()  # even if it were still there
     harness.wait(lambda: not panel.session.tasks.busy)
@@ -47,7 +40,7 @@ def test_the_end_of_saving_one_case_does_not_close_the_next(harness, panel):
     panel.reviewWidget.ui.goOnCheck.checked = True
     case, store = openedInPanel(harness, panel, FIRST), panel.session.project.add_label
     panel.session.project.add_label = lambda *label, **options: (time.sleep(0.5), store(*label, **options))[1]
-    draw(case)
+    paintTwoSlices(case)
     panel.annotateWidget.ui.saveButton.click()
     openedInPanel(harness, panel, SECOND)
     harness.wait(lambda: not panel.session.tasks.busy)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass
 from typing import Any
 
 from metassl.data.budget import (
@@ -81,7 +81,7 @@ class Plan:
     def from_json(content: Mapping[str, Any]) -> Plan:
         """Rebuild a plan. Raises ProjectError, naming the field, when something is not right."""
         fields = Plan.__dataclass_fields__
-        missing = [name for name in fields if name not in content and name != "device"]
+        missing = [name for name, field in fields.items() if name not in content and field.default is MISSING]
         if missing:
             raise ProjectError(f"{_DAMAGED}it lacks {', '.join(missing)}; train a new round")
         return Plan(**{name: _frozen(content[name]) for name in fields if name in content})
