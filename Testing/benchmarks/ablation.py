@@ -2,9 +2,9 @@
 
     python Testing/benchmarks/ablation.py --data Task04_Hippocampus --minutes 2 --out ablation.json
 
-Three cases are labelled. Measured are the validation cases and the last 27 of the training order, whose labels no
-variant sees and whose images none trains on. docs/ABLATION.md holds the table. Variants that are in the file already
-are not trained again.
+Three cases are labelled (--labelled). Measured are the validation cases and the last 27 of the training order, whose
+labels no variant sees and whose images none trains on. docs/ABLATION.md holds the table. Variants that are in the file
+already are not trained again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from metassl.data.streams import Batch, PatchSampler, PreparedCase
 from metassl.evaluation.metrics import dice
 from metassl.evaluation.region_errors import BAND_VOXELS, RegionErrors, foreground_band
 from metassl.evaluation.uncertainty import UncertaintyScore
-from metassl.hosts import HOSTS, cps, pasted, pasting
+from metassl.hosts import HOSTS, pasted
 from metassl.hosts.base import Host, StepOutput
 from metassl.hosts.cps import CrossPseudoSupervision
 from metassl.hosts.pasted import Pasted
@@ -45,7 +45,6 @@ from metassl.training.schedule import Budget
 
 CPU = torch.device("cpu")
 MEASURED_OF_TRAINING = 27
-LABELLED = 3
 
 
 class OneNetwork(CrossPseudoSupervision):
@@ -55,14 +54,14 @@ class OneNetwork(CrossPseudoSupervision):
         super(CrossPseudoSupervision, self).__init__(plan, loss, networks=1)
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
-        if fraction < pasted.WARM_UP:
+        if fraction < self.warm_up:
             return self.supervised_step(batch)
         with torch.no_grad():
             reference = self.softmax(self.averages[0], batch.unlabelled)
         taught, regions = self.weighting.unlabelled([reference, reference])
         patches = Pasted.of(batch)
         log_softmax = self.log_softmax(self.networks[0], patches.images)
-        strength = pasted.unlabelled_strength(fraction)
+        strength = pasted.unlabelled_strength(fraction - self.warm_up)
         total = self.pasted_loss(0, patches, log_softmax, batch.annotation, *taught[0], strength)
         return StepOutput(total, {"total": total.detach()}, regions)
 
@@ -94,7 +93,7 @@ LABELLED_ALIKE = HalfWeights(unlabelled=GENTLE.unlabelled, labelled=ALIKE)
 VARIANTS = {
     "default": Variant(),
     "default, plain loss": Variant(loss="plain"),
-    "supervised, 3 labels": Variant(HOSTS["supervised"], "plain"),
+    "supervised, the few labels": Variant(HOSTS["supervised"], "plain"),
     "supervised, all labels": Variant(HOSTS["supervised"], "plain", all_labels=True),
     "one network": Variant(OneNetwork),
     "one network, plain loss": Variant(OneNetwork, "plain"),
@@ -102,7 +101,8 @@ VARIANTS = {
     "half the patch": Variant(patch_share=0.8),
     "unlabelled voxels count 1": Variant(constants={(pasted, "UNLABELLED_WEIGHT"): 1.0}),
     "unlabelled voxels count 0": Variant(constants={(pasted, "UNLABELLED_WEIGHT"): 0.0}),
-    "warm-up 40 %": Variant(constants={(module, "WARM_UP"): 0.4 for module in (pasted, pasting, cps)}),
+    "warm-up 20 %": Variant(constants={(pasted, "WARM_UP_STEPS"): 0}),
+    "warm-up 60 %": Variant(constants={(pasted, "WARM_UP"): 0.6}),
     "mirrored left-right": Variant(augmentation={"mirror_axes": (2,)}),
     "stronger augmentation": Variant(augmentation=STRONG),
     "weaker augmentation": Variant(augmentation=WEAK),
@@ -122,13 +122,13 @@ VARIANTS = {
 }
 
 
-def read(data: Path) -> tuple[Plan, dict[str, PreparedCase], dict[str, list[str]]]:
+def read(data: Path, labelled: int) -> tuple[Plan, dict[str, PreparedCase], dict[str, list[str]]]:
     split = json.loads((data / "splits.json").read_text("utf-8"))
     raw = {}
     for case_id in split["train_order"] + split["val"]:
         label = read_labels(data / "labelsTr" / f"{case_id}.nii.gz", case_id)
         raw[case_id] = (read_image([data / "imagesTr" / f"{case_id}.nii.gz"], case_id), *label)
-    known = set(split["train_order"][:LABELLED])
+    known = set(split["train_order"][:labelled])
     seen = [(c, image, label if c in known else None) for c, (image, label, _) in list(raw.items())[:48]]
     classes = 1 + max(int(label[label < 255].max()) for _, label, _ in raw.values())
     plan = make_plan(fingerprint(seen), classes, "cpu", 8 << 30)
@@ -140,11 +140,11 @@ def read(data: Path) -> tuple[Plan, dict[str, PreparedCase], dict[str, list[str]
 
 
 def train(
-    variant: Variant, plan: Plan, cases: dict, split: dict, minutes: float, seed: int, counted: str = "wall"
+    variant: Variant, plan: Plan, cases: dict, split: dict, few: int, minutes: float, seed: int, counted: str
 ) -> dict[str, Any]:
     order = split["train_order"][: -MEASURED_OF_TRAINING]
     measured = split["val"] + split["train_order"][-MEASURED_OF_TRAINING:]
-    labelled = order if variant.all_labels else order[:LABELLED]
+    labelled = order if variant.all_labels else order[:few]
     others = [PreparedCase(c, cases[c].image) for c in order if c not in labelled]
     plan = replace(plan, patch_zyx=smaller(plan, variant.patch_share))
     if variant.full_resolution:
@@ -157,7 +157,8 @@ def train(
         mock.patch.dict(presets.PRESETS, metassl=preset).start()
         host = variant.host(plan, variant.loss)
         host.run_on(CPU, plan.precision)
-        sampler = PatchSampler(plan, [cases[c] for c in labelled], others, seed, Augmentation(**variant.augmentation))
+        views = Augmentation(in_plane=plan.is_stack, **variant.augmentation)
+        sampler = PatchSampler(plan, [cases[c] for c in labelled], others, seed, views)
         trainer = Trainer(
             host,
             sampler,
@@ -223,19 +224,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--labelled", type=int, default=3)
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--only", help="variants, separated by ;")
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="what the minutes are counted on")
     arguments = parser.parse_args()
-    plan, cases, split = read(arguments.data)
+    plan, cases, split = read(arguments.data, arguments.labelled)
     results = json.loads(arguments.out.read_text("utf-8")) if arguments.out.exists() else {}
     for seed in range(arguments.seeds):
         for name in arguments.only.split(";") if arguments.only else VARIANTS:
             key = f"{name} / seed {seed} / {arguments.minutes:g} min"
             if key in results:
                 continue
-            results[key] = train(VARIANTS[name], plan, cases, split, arguments.minutes, seed, arguments.clock)
+            few, minutes = arguments.labelled, arguments.minutes
+            results[key] = train(VARIANTS[name], plan, cases, split, few, minutes, seed, arguments.clock)
             arguments.out.write_text(json.dumps(results, indent=1), "utf-8")
             print(f"{key}: Dice {results[key]['dice']:.4f}, {results[key]['steps']} steps", flush=True)
 

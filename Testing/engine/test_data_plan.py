@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 from metassl.data import budget
-from metassl.data.plan import Plan, make_plan
+from metassl.data.plan import MOST_COARSENED, Plan, make_plan
 from metassl.networks.unet import build_network
 from metassl.project.errors import ProjectError
 
@@ -93,16 +93,23 @@ def test_a_small_image_is_taken_whole():
 
 
 def test_a_stack_of_thick_slices_is_pooled_in_the_plane_first():
-    plan = make(HEART_STACK)
+    plan = make(HEART_STACK, "cuda")
     assert plan.is_stack
     assert plan.spacing_zyx == (10, 1.5625, 1.5625)
     # 10 / 1.5625 = 6.4: two halvings of the plane bring it to 6.25 mm, within twice 10 mm
-    assert plan.kernels[:2] == ((1, 3, 3), (3, 3, 3))
-    assert plan.strides[:2] == ((1, 2, 2), (1, 2, 2))
-    gpu = make(HEART_STACK, "cuda")
-    assert gpu.kernels[:3] == ((1, 3, 3), (1, 3, 3), (3, 3, 3))
-    assert gpu.strides[:3] == ((1, 1, 1), (1, 2, 2), (1, 2, 2))
-    assert plan.patch_zyx[0] in (8, 10) and min(plan.patch_zyx[1:]) >= 96
+    assert plan.kernels[:3] == ((1, 3, 3), (1, 3, 3), (3, 3, 3))
+    assert plan.strides[:3] == ((1, 1, 1), (1, 2, 2), (1, 2, 2))
+
+
+def test_a_cpu_sees_a_stack_on_a_coarser_plane_that_is_still_one():
+    for kind in (HEART_STACK, PROSTATE):
+        plan, fine = make(kind), make(kind, "cuda")
+        assert plan.is_stack and plan.spacing_zyx[0] == fine.spacing_zyx[0]
+        assert 1.5 < plan.spacing_zyx[1] / fine.spacing_zyx[1] <= MOST_COARSENED
+    small = make(((9, 100, 100), (10, 1.5625, 1.5625)))
+    assert small.spacing_zyx == small.source_spacing_zyx == (10, 1.5625, 1.5625)
+    hearts = make(HEART_STACK)
+    assert hearts.patch_zyx[1] * hearts.spacing_zyx[1] > HEART_STACK[0][1] * HEART_STACK[1][1]  # the whole image
 
 
 def test_a_network_for_single_slices_never_looks_across_them():
@@ -234,7 +241,7 @@ def test_a_plan_that_lacks_a_field_says_which():
 
 
 def test_the_description_is_one_line_in_the_order_that_viewers_show():
-    line = make(HEART_STACK, channels=(CT,)).describe()
+    line = make(HEART_STACK, "cuda", channels=(CT,)).describe()
     assert "1.56 x 1.56 x 10 mm" in line
     assert "CT window -160 to 240" in line
     assert "flat" in line

@@ -1,5 +1,9 @@
 """Cross Pseudo Supervision: two networks teach each other."""
 
+import copy
+from dataclasses import replace
+
+import pytest
 import torch
 from host_checks import HostChecks
 from host_parts import LATE, fresh_host, gradients
@@ -23,3 +27,18 @@ class TestCrossPseudoSupervision(HostChecks):
             network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
         host.training_loss(batch, LATE)
         assert len(seen) == 2 and not torch.equal(*seen)
+
+    @pytest.mark.parametrize(("planned", "share"), [(0, 0.2), (100, 0.6), (1000, 0.3), (10_000, 0.2)])
+    def test_until_it_has_warmed_up_the_unlabelled_patches_count_nothing(self, plan, batch, planned, share):
+        host = fresh_host(self.name, plan)
+        host.planned_steps = planned
+        assert not depends_on_unlabelled(host, batch, share - 0.01)
+        assert depends_on_unlabelled(host, batch, share + 0.01)
+
+
+def depends_on_unlabelled(host, batch, fraction):
+    def loss(unlabelled):
+        torch.manual_seed(0)
+        return copy.deepcopy(host).training_loss(replace(batch, unlabelled=unlabelled), fraction).total
+
+    return not torch.equal(loss(batch.unlabelled), loss(batch.unlabelled + 1))

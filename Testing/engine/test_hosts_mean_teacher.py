@@ -59,7 +59,8 @@ class TestMeanTeacher(HostChecks):
         with torch.no_grad():
             for parameter in host.networks.parameters():
                 parameter.add_(1.0)
-        host.after_step(150, total=200)  # its memory: a twentieth of 200 steps
+        host.planned_steps = 200
+        host.after_step(150)  # its memory: a twentieth of them
         for before, after in zip(start, host.averages.parameters(), strict=True):
             torch.testing.assert_close(after, before + 0.1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +23,7 @@ class Budget:
 
     pools_first: the network pools before its first level and has no layers at full resolution, where most of the
     time goes; `first_filters` is then of the level that is left out.
+    stack_image: the planes of a stack are coarsened, within limits, until the median image has at most so many voxels.
     """
 
     voxels: int
@@ -30,13 +32,14 @@ class Budget:
     max_filters: int
     max_images: int
     pools_first: bool = False
+    stack_image: float = math.inf
 
 
 # Measured on two CPU cores: 90 000 voxels with (3, 3, 3) kernels and 210 000 voxels of a stack,
 # whose upper levels have (1, 3, 3) kernels and pool in the plane only, take similar time (1 : 1.5).
 # A step without the finest level takes a third of the time, and in the few minutes that people wait
 # for a CPU, steps are what is missing (docs/ABLATION.md).
-CPU = Budget(90_000, 210_000, 8, 64, 1, pools_first=True)
+CPU = Budget(90_000, 210_000, 8, 64, 1, pools_first=True, stack_image=120_000)
 CUDA = Budget(128**3, 128**3, 32, 320, 8)
 MPS = Budget(96**3, 96**3, 32, 256, 2)
 BUDGETS = {"cpu": CPU, "cuda": CUDA, "mps": MPS}

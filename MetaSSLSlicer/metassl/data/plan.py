@@ -15,10 +15,13 @@ from metassl.data.budget import (
     choose_precision,
     device_type,
 )
-from metassl.data.orientation import thick_slices
+from metassl.data.orientation import STACK_RATIO, thick_slices
 from metassl.data.plan_rules import FEWEST_LEVELS, SCHEMES, problem_of
 from metassl.data.topology import FEW_SLICES, Triple, plan_patch
 from metassl.project.errors import ProjectError
+
+MOST_COARSENED = 2.0
+"""The planes of a stack are coarsened this many times at most to see more of it, and never so far that it is none."""
 
 _DAMAGED = "the plan is damaged: "
 
@@ -132,6 +135,9 @@ def make_plan(
     source = tuple(float(s) for s in fingerprint["median_spacing_zyx"])
     extent = [n * s for n, s in zip(fingerprint["median_shape_zyx"], source, strict=True)]
     spacing = _coarsened(source, extent, _most_voxels(budget, source) * MAX_IMAGE_PATCHES)
+    if thick_slices(spacing):
+        limit = min(MOST_COARSENED * min(spacing), max(spacing) / STACK_RATIO)
+        spacing = _coarsened(spacing, extent, budget.stack_image, limit)
     affordable = affordable_voxels(memory_bytes, budget, precision, images=4)
     voxels = min(_most_voxels(budget, spacing), affordable)
     shape = tuple(mm / s for mm, s in zip(extent, spacing, strict=True))
@@ -161,12 +167,13 @@ def _most_voxels(budget: Budget, spacing: tuple[float, ...]) -> int:
     return budget.stack_voxels if thick_slices(spacing) else budget.voxels
 
 
-def _coarsened(spacing, extent, max_voxels: int):
-    """The spacing, with its finest axes coarsened until the image has at most `max_voxels`."""
+def _coarsened(spacing, extent, max_voxels: float, limit: float = math.inf):
+    """The spacing, with axes finer than `limit` coarsened until the image has at most `max_voxels`."""
     finest = min(spacing)
     while True:
         coarse = tuple(max(s, finest) for s in spacing)
-        if math.prod(max(1.0, mm / s) for mm, s in zip(extent, coarse, strict=True)) <= max_voxels:
+        voxels = math.prod(max(1.0, mm / s) for mm, s in zip(extent, coarse, strict=True))
+        if voxels <= max_voxels or finest * 1.01 > limit:
             return spacing if coarse == spacing else tuple(round(s, 4) for s in coarse)
         finest *= 1.01
 

@@ -36,6 +36,8 @@ class Host(nn.Module, ABC):
     """
 
     name: str
+    planned_steps = 0
+    """Of the whole training; 0 while the loop does not know."""
 
     def __init__(self, plan: Plan, loss: str, networks: int, averaged: bool = True):
         super().__init__()
@@ -81,13 +83,14 @@ class Host(nn.Module, ABC):
         return self.log_softmax(network, images).exp()
 
     @torch.no_grad()
-    def after_step(self, step: int, total: int = 0) -> None:
+    def after_step(self, step: int) -> None:
         """Move the averages: decay min(1 - 1/(t+1), 0.99), so that step 0 copies.
 
-        total: planned steps, 0 where unknown. With few of them an average over 100 would never catch up, so it reaches
-        over a twentieth of them at most (but 10).
+        In a training of few steps an average over 100 would never catch up, so it reaches over a twentieth of them at
+        most (but 10).
         """
-        decay = min(EMA_DECAY, 1.0 - 1.0 / max(EMA_SHARE * total, EMA_FEWEST)) if total else EMA_DECAY
+        planned = self.planned_steps
+        decay = min(EMA_DECAY, 1.0 - 1.0 / max(EMA_SHARE * planned, EMA_FEWEST)) if planned else EMA_DECAY
         for network, average in zip(self.networks, self.averages, strict=bool(self.averages)):
             follow(average, network, step, decay)
 

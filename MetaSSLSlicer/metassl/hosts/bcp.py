@@ -16,7 +16,7 @@ from torch import nn
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.hosts.base import StepOutput
-from metassl.hosts.pasted import UNLABELLED_WEIGHT, WARM_UP, Pasted, random_boxes, weighted_supervision
+from metassl.hosts.pasted import UNLABELLED_WEIGHT, Pasted, random_boxes, weighted_supervision
 from metassl.hosts.pasting import PastingHost
 from metassl.method import predict_from_probabilities
 
@@ -31,7 +31,7 @@ class BidirectionalCopyPaste(PastingHost):
         super().__init__(plan, loss, networks=1)
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
-        if fraction < WARM_UP:
+        if fraction < self.warm_up:
             return self.supervised_step(paste_labelled(batch))
         with torch.no_grad():
             teacher = keep_largest(self.softmax(self.averages[0], batch.unlabelled))

@@ -14,7 +14,7 @@ from torch import nn
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.hosts.base import StepOutput
-from metassl.hosts.pasted import WARM_UP, Pasted, unlabelled_strength
+from metassl.hosts.pasted import Pasted, unlabelled_strength
 from metassl.hosts.pasting import PastingHost
 
 
@@ -27,12 +27,12 @@ class CrossPseudoSupervision(PastingHost):
         super().__init__(plan, loss, networks=2)
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
-        if fraction < WARM_UP:
+        if fraction < self.warm_up:
             return self.supervised_step(batch)
         with torch.no_grad():
             references = [self.softmax(average, batch.unlabelled) for average in self.averages]
         taught, regions = self.weighting.unlabelled(references)
-        strength = unlabelled_strength(fraction)
+        strength = unlabelled_strength(fraction - self.warm_up)
         losses = []
         for index, network in enumerate(self.networks):
             pasted = Pasted.of(batch)

@@ -18,6 +18,8 @@ from metassl.data.streams import Batch
 from metassl.method.supervised import DICE_SMOOTH, cross_entropy_map, split_annotation
 
 WARM_UP = 0.2  # of the schedule, on labelled patches only
+WARM_UP_STEPS = 300  # at least: networks that know too little teach each other nothing (docs/ABLATION.md)
+MOST_WARM_UP = 0.6  # of the schedule
 RAMP = 0.15  # of the schedule, until the unlabelled voxels count in full
 UNLABELLED_WEIGHT = 0.5
 BOX_SHARE = 2 / 3  # of each side of the patch
@@ -39,9 +41,14 @@ def random_boxes(count: int, shape: tuple[int, ...], share: float = BOX_SHARE) -
     return boxes
 
 
-def unlabelled_strength(fraction: float) -> float:
-    """0 while warming up, then a linear ramp to its full value; fraction 0..1 of the schedule."""
-    return UNLABELLED_WEIGHT * min(max((fraction - WARM_UP) / RAMP, 0.0), 1.0)
+def warm_up_share(planned_steps: int) -> float:
+    """Of the schedule, for labelled patches only; planned_steps: 0 where not known."""
+    return max(WARM_UP, min(WARM_UP_STEPS / planned_steps, MOST_WARM_UP)) if planned_steps else WARM_UP
+
+
+def unlabelled_strength(since_warm_up: float) -> float:
+    """A linear ramp from 0 to its full value; since_warm_up: share of the schedule that has passed since then."""
+    return UNLABELLED_WEIGHT * min(max(since_warm_up / RAMP, 0.0), 1.0)
 
 
 @dataclass

@@ -7,7 +7,7 @@ import torch
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.hosts.base import Host, StepOutput
-from metassl.hosts.pasted import WARM_UP, Pasted, weighted_supervision
+from metassl.hosts.pasted import Pasted, warm_up_share, weighted_supervision
 from metassl.hosts.weighting import RegionWeighting
 from metassl.project.images import IGNORE
 
@@ -22,10 +22,16 @@ class PastingHost(Host):
         super().__init__(plan, loss, networks)
         self.weighting = RegionWeighting(plan.classes)
 
+    @property
+    def warm_up(self) -> float:
+        """Share of the schedule."""
+        return warm_up_share(self.planned_steps)
+
     def cost_to_come(self, fraction: float) -> float:
-        if fraction >= WARM_UP:
+        warm_up = self.warm_up
+        if fraction >= warm_up:
             return 1.0
-        return (WARM_UP - fraction + (1 - WARM_UP) / self.warm_up_cost) / (1 - fraction)
+        return (warm_up - fraction + (1 - warm_up) / self.warm_up_cost) / (1 - fraction)
 
     def supervised_step(self, batch: Batch) -> StepOutput:
         """Labelled patches only."""

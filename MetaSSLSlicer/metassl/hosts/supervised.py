@@ -42,8 +42,8 @@ class Supervised(Host):
         total = weighted_supervision(log_softmax, batch.annotation, weight)
         return StepOutput(total, {"total": total.detach()})
 
-    def after_step(self, step: int, total: int = 0) -> None:
-        super().after_step(step, total)
+    def after_step(self, step: int) -> None:
+        super().after_step(step)
         follow(self.recent, self.networks[0], step, RECENT_DECAY)
 
     def inference_pair(self) -> tuple[nn.Module, nn.Module]:

@@ -123,6 +123,7 @@ class Trainer:
         total = self.budget.total or 10**9
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.base_lr, self.step, total)
+        self.host.planned_steps = self.budget.total
         output = self.host.training_loss(batch, self.step / total)
         if not torch.isfinite(output.total):
             self._refuse(batch)
@@ -134,7 +135,7 @@ class Trainer:
         if self.scaler.is_enabled() or torch.isfinite(norm):
             self.scaler.step(self.optimizer)
             self.scaler.update()
-            self.host.after_step(self.step, self.budget.total)
+            self.host.after_step(self.step)
             self.bad_steps = 0
         else:
             self._refuse(batch)
