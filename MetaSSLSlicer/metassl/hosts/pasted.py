@@ -18,7 +18,7 @@ from metassl.data.streams import Batch
 from metassl.method.supervised import DICE_SMOOTH, cross_entropy_map, split_annotation
 
 WARM_UP = 0.2  # of the schedule, on labelled patches only
-WARM_UP_STEPS = 300  # at least: networks that know too little teach each other nothing (docs/ABLATION.md)
+WARM_UP_STEPS = 500  # at least: networks that know too little teach each other nothing (docs/ABLATION.md)
 MOST_WARM_UP = 0.6  # of the schedule
 RAMP = 0.15  # of the schedule, until the unlabelled voxels count in full
 UNLABELLED_WEIGHT = 0.5
