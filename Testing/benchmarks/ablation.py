@@ -54,14 +54,15 @@ class OneNetwork(CrossPseudoSupervision):
         super(CrossPseudoSupervision, self).__init__(plan, loss, networks=1)
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
-        if fraction < self.warm_up:
+        trained = self.since_warm_up(fraction)
+        if trained < 0:
             return self.supervised_step(batch)
         with torch.no_grad():
             reference = self.softmax(self.averages[0], batch.unlabelled)
         taught, regions = self.weighting.unlabelled([reference, reference])
         patches = Pasted.of(batch)
         log_softmax = self.log_softmax(self.networks[0], patches.images)
-        strength = pasted.unlabelled_strength(fraction - self.warm_up)
+        strength = pasted.unlabelled_strength(trained)
         total = self.pasted_loss(0, patches, log_softmax, batch.annotation, *taught[0], strength)
         return StepOutput(total, {"total": total.detach()}, regions)
 
@@ -200,7 +201,7 @@ def with_finest_level(plan: Plan) -> Plan:
 
 def measure(pair, cases: list[PreparedCase], plan: Plan, pool: list[np.ndarray] | None) -> dict[str, Any]:
     softmaxes = [predict_pair(pair, case.image, plan, CPU) for case in cases]
-    thresholds = calibrate_thresholds(pool or softmaxes, plan.classes)
+    thresholds = calibrate_thresholds(pool or softmaxes, plan)
     scores, errors, doubt = [], RegionErrors(), UncertaintyScore()
     for case, softmax in zip(cases, softmaxes, strict=True):
         maps = region_map(*torch.from_numpy(softmax.astype(np.float32)), thresholds)
@@ -234,7 +235,7 @@ def main() -> None:
     results = json.loads(arguments.out.read_text("utf-8")) if arguments.out.exists() else {}
     for seed in range(arguments.seeds):
         for name in arguments.only.split(";") if arguments.only else VARIANTS:
-            key = f"{name} / seed {seed} / {arguments.minutes:g} min"
+            key = f"{name} / seed {seed} / {arguments.minutes:g} min / {arguments.labelled} labelled"
             if key in results:
                 continue
             few, minutes = arguments.labelled, arguments.minutes

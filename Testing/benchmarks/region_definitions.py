@@ -47,10 +47,10 @@ def main() -> None:
     model = TrainedModel.load(found.model_path, choose_device("auto"))
     pool = found.record["unlabelled"][:CALIBRATION_CASES]
     softmaxes = [softmax for _, softmax, _ in pairs(project, model, pool)]
-    own = calibrate_thresholds(softmaxes, model.plan.classes)
+    own = calibrate_thresholds(softmaxes, model.plan)
     definitions = {
         "all voxels, DC: both confident (official)": (
-            calibrate_thresholds(softmaxes, model.plan.classes, OFFICIAL),
+            calibrate_thresholds(softmaxes, model.plan, OFFICIAL),
             OFFICIAL,
         ),
         "near the structures, DC: both confident": (own[0], OFFICIAL),

@@ -101,15 +101,39 @@ def test_a_stack_of_thick_slices_is_pooled_in_the_plane_first():
     assert plan.strides[:3] == ((1, 1, 1), (1, 2, 2), (1, 2, 2))
 
 
-def test_a_cpu_sees_a_stack_on_a_coarser_plane_that_is_still_one():
-    for kind in (HEART_STACK, PROSTATE):
-        plan, fine = make(kind), make(kind, "cuda")
-        assert plan.is_stack and plan.spacing_zyx[0] == fine.spacing_zyx[0]
-        assert 1.5 < plan.spacing_zyx[1] / fine.spacing_zyx[1] <= MOST_COARSENED
-    small = make(((9, 100, 100), (10, 1.5625, 1.5625)))
-    assert small.spacing_zyx == small.source_spacing_zyx == (10, 1.5625, 1.5625)
-    hearts = make(HEART_STACK)
-    assert hearts.patch_zyx[1] * hearts.spacing_zyx[1] > HEART_STACK[0][1] * HEART_STACK[1][1]  # the whole image
+@pytest.mark.parametrize(
+    ("shape", "spacing", "coarsest"),
+    [
+        (*HEART_STACK, 2.99),  # by then an image has 120 000 voxels
+        (*PROSTATE, 3.6 / 3),  # any coarser, and the slices would not be thick
+        ((24, 512, 512), (6, 0.45, 0.45), MOST_COARSENED * 0.45),
+        ((20, 400, 400), (5, 1, 2.5), (5 / 3) ** 2 / 2.5),
+        ((9, 400, 400), (0.05, 0.00123, 0.00123), MOST_COARSENED * 0.00123),
+    ],
+)
+def test_a_cpu_sees_a_stack_on_a_coarser_plane_that_is_still_one(shape, spacing, coarsest):
+    plan = make((shape, spacing))
+    assert plan.is_stack and plan.source_spacing_zyx == spacing
+    assert plan.spacing_zyx[0] == spacing[0]
+    assert 0.98 * coarsest < min(plan.spacing_zyx) <= coarsest
+    assert make((shape, spacing), "cuda").spacing_zyx == spacing
+
+
+def test_a_cpu_sees_hearts_whole():
+    plan = make(HEART_STACK)
+    for axis, (voxels, mm) in enumerate(zip(*HEART_STACK, strict=True)):
+        assert plan.patch_zyx[axis] * plan.spacing_zyx[axis] > 0.98 * voxels * mm
+
+
+def test_what_need_not_be_coarsened_is_not():
+    for kind in (((9, 100, 100), (10, 1.5625, 1.5625)), ((1, 512, 512), (1, 0.2, 0.2))):
+        plan = make(kind)
+        assert plan.spacing_zyx == plan.source_spacing_zyx == kind[1]
+
+
+def test_a_distance_on_the_images_is_one_on_the_grid():
+    plan = replace(make(HEART_STACK), spacing_zyx=(10, 3.125, 6.25))
+    assert plan.on_grid(3) == (3, 2, 1) and plan.on_grid(2) == (2, 1, 1)
 
 
 def test_a_network_for_single_slices_never_looks_across_them():

@@ -14,6 +14,7 @@ from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image
 from metassl.networks.unet import build_network
 from metassl.project.images import CaseImage, Geometry
+from tiny_plan import tiny_plan as make_plan
 
 CPU = torch.device("cpu")
 MOST = 3000
@@ -41,7 +42,7 @@ def biased_case(seed: int, size: int = 22):
 
 
 def samples(count: int, most: int = MOST):
-    return [take_sample(*biased_case(seed), [0, 1], seed, most) for seed in range(count)]
+    return [take_sample(*biased_case(seed), [0, 1], make_plan(), seed, most) for seed in range(count)]
 
 
 @pytest.fixture
@@ -105,11 +106,11 @@ def test_the_dice_to_expect_of_a_case_comes_from_a_model_that_was_not_fitted_on_
 
 def test_a_sample_is_bounded_and_not_annotated_voxels_are_not_in_it():
     pair, image, truth = biased_case(0)
-    sample = take_sample(pair, image, truth, [0, 1], 0, 500)
+    sample = take_sample(pair, image, truth, [0, 1], make_plan(), 0, 500)
     assert len(sample.wrong) <= 625 and sample.in_band.sum() == 500
     truth[:] = 255
     pair[:, 0], pair[:, 1] = 1, 0
-    assert take_sample(pair, image, truth, [0, 1], 0, 500) is None
+    assert take_sample(pair, image, truth, [0, 1], make_plan(), 0, 500) is None
 
 
 def test_the_model_file_keeps_it_and_predictions_have_its_map(tmp_path, plan):

@@ -102,18 +102,18 @@ def pair_of(first, second):
     return np.stack([np.stack([1 - np.array(p), np.array(p)]) for p in (first, second)])[:, :, None, None]
 
 
-def test_thresholds_are_mean_confidences_round_the_structure_and_of_their_own_where_networks_differ():
+def test_thresholds_are_mean_confidences_round_the_structure_and_of_their_own_where_networks_differ(tiny_plan):
     far = [0.0] * 5  # sure background, of which only the first lies within two voxels of what is predicted
     pair = pair_of([0.75, 0.875, 0.25, 0.375, 0.125, *far], [0.75, 0.75, 0.625, 0.75, 0.125, *far])
-    agreeing, differing = calibrate_thresholds([pair], 2)
+    agreeing, differing = calibrate_thresholds([pair], tiny_plan(classes=2))
     assert agreeing[0].tolist() == pytest.approx([(0.75 + 0.625 + 0.875 + 1) / 4, (0.75 + 0.875) / 2])
     assert differing[0].tolist() == pytest.approx([0.75, 0.9]), "the surer of the two; 0.9 where it never was"
     assert differing[1].tolist() == pytest.approx([0.9, 0.75])
 
 
-def test_the_official_thresholds_are_means_over_all_voxels():
+def test_the_official_thresholds_are_means_over_all_voxels(tiny_plan):
     pair = pair_of([0.75, 0.25, 0.0, 0.0, 0.0, 0.0], [0.75, 0.25, 0.0, 0.0, 0.0, 0.0])
-    found = calibrate_thresholds([pair], 2, OFFICIAL)
+    found = calibrate_thresholds([pair], tiny_plan(classes=2), OFFICIAL)
     assert found[0, 0].tolist() == pytest.approx([(0.75 + 4) / 5, 0.75])
     assert torch.equal(found[0], found[1])
 

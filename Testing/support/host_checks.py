@@ -84,7 +84,7 @@ class HostChecks:
 
     def check_that_the_map_has_regions_and_a_saved_model_repeats_it(self, pair, plan: Plan, path: Path) -> None:
         image = cohort(6)[-1].image  # not trained on
-        thresholds = calibrate_thresholds([predict_pair(pair, image, plan, CPU)], plan.classes)
+        thresholds = calibrate_thresholds([predict_pair(pair, image, plan, CPU)], plan)
         model = TrainedModel(pair, plan, thresholds, [0, 1, 2], self.name, 20, CPU)
         regions = regions_of(model, image)
         assert regions.shape == image.shape[1:]

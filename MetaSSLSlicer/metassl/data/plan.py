@@ -15,7 +15,7 @@ from metassl.data.budget import (
     choose_precision,
     device_type,
 )
-from metassl.data.orientation import STACK_RATIO, thick_slices
+from metassl.data.orientation import thick_slices
 from metassl.data.plan_rules import FEWEST_LEVELS, SCHEMES, problem_of
 from metassl.data.topology import FEW_SLICES, Triple, plan_patch
 from metassl.project.errors import ProjectError
@@ -62,6 +62,11 @@ class Plan:
     def is_stack(self) -> bool:
         """Slices (along z) much thicker than their pixels, or few: turn and bend them in the plane only."""
         return thick_slices(self.spacing_zyx) or self.patch_zyx[0] < FEW_SLICES
+
+    def on_grid(self, voxels: int) -> Triple:
+        """A distance in voxels of the images, in voxels of the grid along each axis: one at least."""
+        steps = zip(self.source_spacing_zyx, self.spacing_zyx, strict=True)
+        return tuple(max(1, round(voxels * source / grid)) for source, grid in steps)
 
     @property
     def total_stride(self) -> Triple:
@@ -135,9 +140,8 @@ def make_plan(
     source = tuple(float(s) for s in fingerprint["median_spacing_zyx"])
     extent = [n * s for n, s in zip(fingerprint["median_shape_zyx"], source, strict=True)]
     spacing = _coarsened(source, extent, _most_voxels(budget, source) * MAX_IMAGE_PATCHES)
-    if thick_slices(spacing):
-        limit = min(MOST_COARSENED * min(spacing), max(spacing) / STACK_RATIO)
-        spacing = _coarsened(spacing, extent, budget.stack_image, limit)
+    if thick_slices(spacing) and min(fingerprint["median_shape_zyx"]) > 1:  # one slice has no thickness
+        spacing = _coarsened(spacing, extent, budget.stack_image, MOST_COARSENED, thick_slices)
     affordable = affordable_voxels(memory_bytes, budget, precision, images=4)
     voxels = min(_most_voxels(budget, spacing), affordable)
     shape = tuple(mm / s for mm, s in zip(extent, spacing, strict=True))
@@ -167,15 +171,20 @@ def _most_voxels(budget: Budget, spacing: tuple[float, ...]) -> int:
     return budget.stack_voxels if thick_slices(spacing) else budget.voxels
 
 
-def _coarsened(spacing, extent, max_voxels: float, limit: float = math.inf):
-    """The spacing, with axes finer than `limit` coarsened until the image has at most `max_voxels`."""
-    finest = min(spacing)
-    while True:
+def _coarsened(spacing, extent, max_voxels: float, most: float = math.inf, allowed=lambda spacing: True):
+    """The spacing, its finest axes coarsened until the image has at most `max_voxels`.
+
+    At most so many times, and no further than to an allowed spacing.
+    """
+    best, times = spacing, 1.0
+    while math.prod(max(1.0, mm / s) for mm, s in zip(extent, best, strict=True)) > max_voxels:
+        times *= 1.01
+        finest = float(f"{times * min(spacing):.4g}")
         coarse = tuple(max(s, finest) for s in spacing)
-        voxels = math.prod(max(1.0, mm / s) for mm, s in zip(extent, coarse, strict=True))
-        if voxels <= max_voxels or finest * 1.01 > limit:
-            return spacing if coarse == spacing else tuple(round(s, 4) for s in coarse)
-        finest *= 1.01
+        if times > most or not allowed(coarse):
+            break
+        best = coarse
+    return best
 
 
 def _images(voxels: int, budget: Budget, precision: str, memory_bytes: int) -> int:

@@ -61,17 +61,18 @@ class RegionErrors:
 
 
 def foreground_band(
-    prediction: np.ndarray, truth: np.ndarray, voxels: int, ignore: int = 255
+    prediction: np.ndarray, truth: np.ndarray, voxels: int | tuple[int, ...], ignore: int = 255
 ) -> np.ndarray:
-    """Mask of the structures, predicted or annotated, grown by a box of `voxels` to each side.
+    """Mask of the structures, predicted or annotated, grown by a box of `voxels`, for all axes or each, to both sides.
 
     Errors are rare in the far background; a rate in the band says more about the structures.
     """
     band = (prediction > 0) | ((truth > 0) & (truth != ignore))
+    reach = (voxels,) * band.ndim if isinstance(voxels, int) else voxels
     for axis in range(band.ndim):
         grown = np.moveaxis(band.copy(), axis, 0)
         along = np.moveaxis(band, axis, 0)
-        for step in range(1, min(voxels, len(along) - 1) + 1):
+        for step in range(1, min(reach[axis], len(along) - 1) + 1):
             grown[step:] |= along[:-step]
             grown[:-step] |= along[step:]
         band = np.moveaxis(grown, 0, axis)

@@ -38,6 +38,8 @@ class Host(nn.Module, ABC):
     name: str
     planned_steps = 0
     """Of the whole training; 0 while the loop does not know."""
+    taught = False
+    """Whether its networks began as those of an earlier round."""
 
     def __init__(self, plan: Plan, loss: str, networks: int, averaged: bool = True):
         super().__init__()
@@ -58,8 +60,12 @@ class Host(nn.Module, ABC):
     def start_from(self, networks: tuple[nn.Module, nn.Module]) -> None:
         """Take the weights of an earlier round's pair."""
 
+    def cost(self, fraction: float) -> float:
+        """Of a step at this fraction of the schedule, in units of the dearest."""
+        return 1.0
+
     def cost_to_come(self, fraction: float) -> float:
-        """Mean cost of the steps still to come, in units of a step at this fraction of the schedule."""
+        """Mean `cost` of the steps from this fraction of the schedule to its end."""
         return 1.0
 
     def trained_parameters(self) -> Iterable[nn.Parameter]:

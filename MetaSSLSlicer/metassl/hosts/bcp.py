@@ -31,7 +31,7 @@ class BidirectionalCopyPaste(PastingHost):
         super().__init__(plan, loss, networks=1)
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
-        if fraction < self.warm_up:
+        if self.since_warm_up(fraction) < 0:
             return self.supervised_step(paste_labelled(batch))
         with torch.no_grad():
             teacher = keep_largest(self.softmax(self.averages[0], batch.unlabelled))

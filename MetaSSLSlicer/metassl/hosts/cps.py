@@ -27,12 +27,13 @@ class CrossPseudoSupervision(PastingHost):
         super().__init__(plan, loss, networks=2)
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
-        if fraction < self.warm_up:
+        trained = self.since_warm_up(fraction)
+        if trained < 0:
             return self.supervised_step(batch)
         with torch.no_grad():
             references = [self.softmax(average, batch.unlabelled) for average in self.averages]
         taught, regions = self.weighting.unlabelled(references)
-        strength = unlabelled_strength(fraction - self.warm_up)
+        strength = unlabelled_strength(trained)
         losses = []
         for index, network in enumerate(self.networks):
             pasted = Pasted.of(batch)

@@ -7,7 +7,7 @@ import torch
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.hosts.base import Host, StepOutput
-from metassl.hosts.pasted import Pasted, warm_up_share, weighted_supervision
+from metassl.hosts.pasted import WARM_UP, Pasted, warm_up_share, weighted_supervision
 from metassl.hosts.weighting import RegionWeighting
 from metassl.project.images import IGNORE
 
@@ -16,22 +16,22 @@ class PastingHost(Host):
     """Warms up on labelled patches; afterwards every voxel of a pasted patch counts by its region."""
 
     warm_up_cost = 0.7
-    """Of a full step, roughly; only the first estimate of the time rests on it."""
+    """Of a full step, roughly; how many steps are planned rests on it while warming up."""
 
     def __init__(self, plan: Plan, loss: str, networks: int):
         super().__init__(plan, loss, networks)
         self.weighting = RegionWeighting(plan.classes)
 
-    @property
-    def warm_up(self) -> float:
-        """Share of the schedule."""
-        return warm_up_share(self.planned_steps)
+    def since_warm_up(self, fraction: float) -> float:
+        """Share of the schedule that has passed since the warm-up; negative while it lasts."""
+        return fraction - (WARM_UP if self.taught else warm_up_share(self.planned_steps))
+
+    def cost(self, fraction: float) -> float:
+        return self.warm_up_cost if self.since_warm_up(fraction) < 0 else 1.0
 
     def cost_to_come(self, fraction: float) -> float:
-        warm_up = self.warm_up
-        if fraction >= warm_up:
-            return 1.0
-        return (warm_up - fraction + (1 - warm_up) / self.warm_up_cost) / (1 - fraction)
+        cheap = max(0.0, -self.since_warm_up(fraction)) / max(1 - fraction, 1e-9)
+        return 1 - cheap * (1 - self.warm_up_cost)
 
     def supervised_step(self, batch: Batch) -> StepOutput:
         """Labelled patches only."""

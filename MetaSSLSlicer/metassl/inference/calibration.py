@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
+from metassl.data.plan import Plan
 from metassl.inference.band import BAND_VOXELS, dilate
 from metassl.inference.region_map import OFFICIAL, SYMMETRIC
 
@@ -19,7 +20,7 @@ UNSEEN_CLASS_THRESHOLD = 0.9
 
 
 def calibrate_thresholds(
-    predictions: Iterable[np.ndarray], classes: int, definition: str = SYMMETRIC
+    predictions: Iterable[np.ndarray], plan: Plan, definition: str = SYMMETRIC
 ) -> torch.Tensor:
     """float32 (2, 2, K): where both networks agree and where they differ, of network n, for predicted class k.
 
@@ -27,11 +28,12 @@ def calibrate_thresholds(
     differ and network n is the surer: there both are less sure than anywhere else. With the definition OFFICIAL every
     voxel counts in one mean. A class that no such voxel was predicted as keeps 0.9.
     """
+    classes = plan.classes
     sums = torch.zeros(2, 2, classes, dtype=torch.float64)
     counts = torch.zeros(2, 2, classes, dtype=torch.float64)
     for pair in predictions:
         everywhere = definition == OFFICIAL
-        near = None if everywhere else dilate(_foreground(pair), BAND_VOXELS)
+        near = None if everywhere else dilate(_foreground(pair), plan.on_grid(BAND_VOXELS))
         for plane in range(pair.shape[2]):
             softmax = torch.from_numpy(np.asarray(pair[:, :, plane], np.float32))
             confidence, labels = softmax.max(1)

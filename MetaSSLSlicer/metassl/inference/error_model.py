@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from metassl.data.plan import Plan
 from metassl.evaluation.region_errors import BAND_VOXELS, foreground_band
 from metassl.inference.band import BAND_VOXELS as READER_VOXELS
 from metassl.inference.band import dilate
@@ -88,15 +89,17 @@ class ErrorModel(nn.Module):
 
 
 def take_sample(
-    pair: np.ndarray, image: np.ndarray, truth: np.ndarray, values: Sequence[int], seed: int, most: int
+    pair: np.ndarray, image: np.ndarray, truth: np.ndarray, values: Sequence[int], plan: Plan, seed: int, most: int
 ) -> Sample | None:
     """At most 1.25 `most` voxels to learn from, of one validation case; `truth`: annotation values on the plan's grid.
+
+    The bands are as wide as on the grid of the images.
 
     None when there is no structure, neither predicted nor annotated.
     """
     shown = np.asarray(values, np.uint8)[pair.astype(np.float32).mean(0).argmax(0)]
     known = truth != IGNORE
-    band = foreground_band(shown, truth, BAND_VOXELS) & known
+    band = foreground_band(shown, truth, plan.on_grid(BAND_VOXELS)) & known
     box = _box(band)
     if box is None:
         return None
@@ -109,7 +112,7 @@ def take_sample(
     kinds = np.zeros(band.shape, np.uint8)  # 1 outside, 2 in the band
     kinds.flat[outside], kinds.flat[inside] = 1, 2
     foreground = shown > 0
-    facts = (shown != truth, kinds == 2, foreground, dilate(foreground, READER_VOXELS))
+    facts = (shown != truth, kinds == 2, foreground, dilate(foreground, plan.on_grid(READER_VOXELS)))
     parts = []
     for part, features in feature_slabs(pair, image, box):
         chosen = torch.from_numpy(kinds[part] > 0)

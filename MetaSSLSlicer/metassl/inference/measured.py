@@ -104,7 +104,8 @@ class _Measurement:
         self.errors.add(prediction.segmentation, prediction.regions, prediction.uncertainty, label)
         self._add_dice(prediction.dice_features.summary(self.project.labels), prediction.segmentation, label)
         truth = labels_to_grid(label, geometry, model.plan)
-        sample = take_sample(pair, prepared.array, truth, model.values, len(self.samples), self._most)
+        seed = len(self.samples)
+        sample = take_sample(pair, prepared.array, truth, model.values, model.plan, seed, self._most)
         if sample is not None:
             self.samples.append(sample)
             self._sampled.append(len(self.cases) - 1)

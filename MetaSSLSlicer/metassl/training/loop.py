@@ -73,6 +73,8 @@ class Trainer:
         self.started = clock() if started is None else started
         self.elapsed_before = 0.0
         self.step_times: deque[float] = deque(maxlen=200)
+        self.full_step_times: deque[float] = deque(maxlen=200)
+        """The same, had the steps been of the dearest kind."""
         self.waits: deque[float] = deque(maxlen=200)
         self.bad_steps = 0
         self._validated_s = self._saving_s = 0.0
@@ -90,8 +92,9 @@ class Trainer:
                 begin, waited = self.clock(), batches.waited
                 batch = batches.get().to(self.device)
                 output = self.train_step(batch)
-                self.step += 1
                 self.step_times.append(self.clock() - begin)
+                self.full_step_times.append(self.step_times[-1] / self.host.cost(self.fraction))
+                self.step += 1
                 self.waits.append(batches.waited - waited)
                 self._plan()
                 self._report(output)
@@ -100,9 +103,9 @@ class Trainer:
                     self.save()
                     raise Stopped
                 now = time.monotonic()
-                if now - self._replanned > REPLAN_SECONDS:
+                if now - self._replanned > REPLAN_SECONDS and self.fraction <= LAST_REPLANNED_FRACTION:
                     self._replanned = now
-                    self._replan()
+                    self._replan(sum(self.full_step_times) / len(self.full_step_times))
                 if now - self._saved > max(CHECKPOINT_SECONDS, self._saving_s / CHECKPOINT_SHARE):
                     self.save()
             self.save()
@@ -112,6 +115,11 @@ class Trainer:
     @property
     def finished(self) -> bool:
         return 0 < self.budget.total <= self.step
+
+    @property
+    def fraction(self) -> float:
+        """Of the schedule; nothing while its length is unknown."""
+        return self.step / self.budget.total if self.budget.total else 0.0
 
     @property
     def elapsed(self) -> float:
@@ -124,7 +132,7 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.base_lr, self.step, total)
         self.host.planned_steps = self.budget.total
-        output = self.host.training_loss(batch, self.step / total)
+        output = self.host.training_loss(batch, self.fraction)
         if not torch.isfinite(output.total):
             self._refuse(batch)
             return output
@@ -154,23 +162,17 @@ class Trainer:
 
     # ------------------------------------------------------------------ time
 
-    def seconds_per_step(self) -> float:
-        times = sorted(self.step_times)
-        return times[len(times) // 2] if times else 0.0
-
     def _plan(self) -> None:
         """With a time budget, fix the total as soon as steps have been timed, and keep it in a checkpoint."""
         if self.budget.total or self.step < FIRST_PLANNED_STEP:
             return
-        self.budget.replan(self.step, self.elapsed, self.seconds_per_step() * self.host.cost_to_come(0.0))
+        self._replan(_median(self.full_step_times))
         self.save()
 
-    def _replan(self) -> None:
-        fraction = self.step / max(self.budget.total, 1)
-        if fraction > LAST_REPLANNED_FRACTION:
-            return
-        per_step = sum(self.step_times) / len(self.step_times)
-        self.budget.replan(self.step, self.elapsed, per_step * self.host.cost_to_come(fraction))
+    def _replan(self, full_step: float) -> None:
+        for _ in range(2):  # what the steps to come cost depends on how many they are
+            self.budget.replan(self.step, self.elapsed, full_step * self.host.cost_to_come(self.fraction))
+            self.host.planned_steps = self.budget.total
 
     def _report(self, output: StepOutput) -> None:
         now = time.monotonic()
@@ -178,10 +180,9 @@ class Trainer:
             return
         self._reported = now
         total = self.budget.total
-        per_step = self.seconds_per_step()
         spent = sum(self.step_times)
-        fraction = self.step / total if total else 0.0
-        eta = (total - self.step) * per_step * self.host.cost_to_come(fraction) if total else None
+        to_come = _median(self.full_step_times) * self.host.cost_to_come(self.fraction)
+        eta = (total - self.step) * to_come if total else None
         regions = output.regions
         self.emit(
             "progress",
@@ -189,7 +190,7 @@ class Trainer:
             step=self.step,
             total=total,
             eta_s=None if eta is None else round(eta, 1),
-            seconds_per_step=round(per_step, 4),
+            seconds_per_step=round(_median(self.step_times), 4),
             data_wait_share=round(sum(self.waits) / spent, 4) if spent else 0.0,
             loss={name: _rounded(value) for name, value in output.parts.items()},
             regions=None if regions is None else {k: _rounded(v) for k, v in regions.items()},
@@ -221,6 +222,7 @@ class Trainer:
             "total": self.budget.total,
             "elapsed": self.elapsed,
             "seed": self.seed,
+            "taught": self.host.taught,
         }
         begin = time.monotonic()
         save_checkpoint(self.checkpoint_path, state)
@@ -245,9 +247,14 @@ class Trainer:
             raise damaged(self.checkpoint_path, "it is of another model") from error
         if not all(_are_averages(kept, weights) for weights, kept in self.optimizer.state.items()):
             raise damaged(self.checkpoint_path, "its optimiser is of another model")
+        self.host.taught = bool(state.get("taught", True))
         self.step, self.budget.total = state["step"], state["total"]
         self.elapsed_before = state["elapsed"]
         self.started = self.clock()
+
+
+def _median(times: deque[float]) -> float:
+    return sorted(times)[len(times) // 2] if times else 0.0
 
 
 def _are_averages(kept: Mapping[str, torch.Tensor], weights: torch.Tensor) -> bool:

@@ -49,7 +49,7 @@ class ValidationWatch:
     def __call__(self, step: int) -> None:
         pair = tuple(network.eval() for network in self.host.inference_pair())
         scores = np.full((len(self.cases), len(self.labels)), np.nan)
-        thresholds = calibrate_thresholds(self._softmaxes(pair, scores), self.plan.classes)
+        thresholds = calibrate_thresholds(self._softmaxes(pair, scores), self.plan)
         means = nan_mean(scores.T)
         mean = float(nan_mean(means))
         per_class = {each.name: _known(value) for each, value in zip(self.labels, means, strict=True)}

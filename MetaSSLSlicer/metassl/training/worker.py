@@ -205,6 +205,7 @@ class Job:
         host = build_host(self.config["host"], plan, self.config["loss"]).to(self.device)
         if parent is not None:
             host.start_from(parent.networks)
+            host.taught = True
         if checkpointing:
             for network in host.networks:
                 memory.use_gradient_checkpointing(network)
@@ -247,7 +248,7 @@ class Job:
         pool = inputs.unlabelled or inputs.labelled
         chosen = pool[:: max(1, len(pool) // cases)][:cases]
         softmaxes = self._calibrating(networks, chosen, plan)
-        thresholds = calibrate_thresholds(softmaxes, plan.classes, self.definition)
+        thresholds = calibrate_thresholds(softmaxes, plan, self.definition)
         host = self.config["host"]
         values = self.project.values
         model = TrainedModel(
