@@ -1,5 +1,7 @@
 """2-D images, and volumes of a few slices: they are turned and bent in their plane, wherever it lies."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -125,3 +127,18 @@ def test_a_local_mean_is_of_the_neighbours_that_there_are_and_not_across_a_slice
     assert float(local_mean(volume, in_plane=True)[0, 2, 3, 3]) == pytest.approx(
         float(volume[0, 2, 2:5, 2:5].mean()), abs=1e-6
     )
+
+
+def test_a_structure_that_a_coarser_grid_loses_is_told(tmp_path, monkeypatch):
+    project = discs(tmp_path, FEW, (1.0, 1.0, 5.0))
+    image = sitk.ReadImage(str(tmp_path / "label1.nrrd"))
+    one_voxel = image * 0
+    one_voxel[20, 24, 1] = 1
+    sitk.WriteImage(one_voxel, str(tmp_path / "label1.nrrd"))
+    project.add_label("disc1", tmp_path / "label1.nrrd")
+    told = []
+    reader = InputReader(project, job_of(project, monkeypatch, iterations=2).round, lambda event, **f: told.append(f))
+    plan = replace(reader.plan("cpu", 1 << 32, None), spacing_zyx=(5.0, 4.0, 4.0))
+    reader.prepare(plan, lambda done, total: None)
+    message = "case disc1: Disc is too small to be learnt at 4 x 4 x 5 mm, and left out here"
+    assert [fields["message"] for fields in told] == [message]

@@ -11,10 +11,12 @@ import torch
 from metassl.data.augment import Augmentation, random_view
 from metassl.data.streams import OnDemand, PatchSampler, Prefetcher, PreparedCase
 from metassl.hosts import HOSTS, build_host
+from metassl.hosts.pasted import MOST_WARM_UP, WARM_UP
 from metassl.jobs.hosts_catalog import SEMI_SUPERVISED
 from metassl.networks import memory
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project.errors import MetaSSLError
+from metassl.training import loop
 from metassl.training.clock import clock
 from metassl.training.loop import BAD_STEPS_IN_A_ROW, Stopped, Trainer
 from metassl.training.schedule import Budget, learning_rate
@@ -53,6 +55,38 @@ def trainer(tmp_path, plan, iterations, events=None, **changes) -> Trainer:
         stop_requested=changes.get("stop_requested", lambda: False),
         clock=changes.get("clock", time.monotonic),
     )
+
+
+def test_a_timed_training_warms_up_once_for_as_long_as_it_says_and_ends_in_time(tmp_path, tiny_plan, monkeypatch):
+    monkeypatch.setattr(loop, "REPLAN_SECONDS", 0)  # anew after each step
+    now, warm = 0.0, []
+    subject = trainer(tmp_path, tiny_plan(), None, clock=lambda: now)
+    subject.budget.seconds = 60
+    training_loss = subject.host.training_loss
+
+    def timed(batch, fraction):
+        nonlocal now
+        warm.append(subject.host.since_warm_up(fraction) < 0)
+        now += subject.host.cost(fraction)
+        return training_loss(batch, fraction)
+
+    monkeypatch.setattr(subject.host, "training_loss", timed)
+    subject.run()
+    assert warm == sorted(warm, reverse=True), "never back to it"
+    assert warm.count(True) / len(warm) == pytest.approx(MOST_WARM_UP, abs=0.03)
+    assert now == pytest.approx(60, abs=2)
+    assert subject.host.planned_steps == subject.budget.total == len(warm)
+
+
+def test_networks_of_an_earlier_round_warm_up_no_longer_than_usual_also_when_resumed(tmp_path, tiny_plan):
+    first, again = (trainer(tmp_path, tiny_plan(), 100) for _ in range(2))
+    first.host.planned_steps = again.host.planned_steps = 100
+    first.host.taught = True
+    first.save()
+    again.resume()
+    assert again.host.since_warm_up(WARM_UP) == 0
+    again.host.taught = False
+    assert again.host.since_warm_up(MOST_WARM_UP) == 0
 
 
 def test_a_batch_depends_on_seed_and_step_alone(tiny_plan):

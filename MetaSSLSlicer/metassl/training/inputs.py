@@ -99,6 +99,14 @@ class InputReader:
             raise MetaSSLError(f"none of the labels that {self.round.record_path} names could be used: {reasons[0]}")
         return inputs
 
+    def _tell_of_lost_structures(self, case_id: str, classes: np.ndarray, on_grid: np.ndarray, plan: Plan) -> None:
+        before, after = (np.bincount(array.ravel(), minlength=256) > 0 for array in (classes, on_grid))
+        lost = [label.name for k, label in enumerate(self.project.labels, 1) if before[k] and not after[k]]
+        if lost:
+            grid = " x ".join(f"{mm:.3g}" for mm in reversed(plan.spacing_zyx))
+            too_small = f"{', '.join(lost)} is too small to be learnt at {grid} mm"
+            self.emit("warning", message=f"case {case_id}: {too_small}, and left out here")
+
     def _tell_of_outside_edit(self, case_id: str, version: str | None) -> None:
         if version is not None and (edited := self.project.outside_edit(case_id)):
             taken_in = shlex.join(["metassl", "label", str(self.project.path), case_id, str(edited)])
@@ -148,7 +156,10 @@ class InputReader:
                     f"case {case_id}: its annotation {version[:16]} is not on the grid of {paths[0]}: {difference}; "
                     "label the case again"
                 )
-            return {"label": labels_to_grid(self._classes(array), geometry, plan)}
+            classes = self._classes(array)
+            on_grid = labels_to_grid(classes, geometry, plan)
+            self._tell_of_lost_structures(case_id, classes, on_grid, plan)
+            return {"label": on_grid}
 
         label_key = content_key(paths, plan=plan.preprocessing(), label=version, values=self.values)
         label = self.cache.on_demand(label_key, make_label, "label")
