@@ -36,8 +36,8 @@ class Budget:
 
 
 # Measured on two CPU cores: 90 000 voxels with (3, 3, 3) kernels and 210 000 voxels of a stack,
-# whose upper levels have (1, 3, 3) kernels and pool in the plane only, take similar time (1 : 1.5). Hearts are seen whole
-# with 120 000, which was better than to see them finer, or a part of them (docs/ABLATION.md).
+# whose upper levels have (1, 3, 3) kernels and pool in the plane only, take similar time (1 : 1.5).
+# Hearts are seen whole with 120 000, which was better than to see them finer or a part of them (docs/ABLATION.md).
 # A step without the finest level takes a third of the time, and in the few minutes that people wait
 # for a CPU, steps are what is missing (docs/ABLATION.md).
 CPU = Budget(90_000, 210_000, 8, 64, 1, pools_first=True, stack_image=120_000)

@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from statistics import median
 
 import torch
 
@@ -166,7 +167,7 @@ class Trainer:
         """With a time budget, fix the total as soon as steps have been timed, and keep it in a checkpoint."""
         if self.budget.total or self.step < FIRST_PLANNED_STEP:
             return
-        self._replan(_median(self.full_step_times))
+        self._replan(median(self.full_step_times))
         self.save()
 
     def _replan(self, full_step: float) -> None:
@@ -181,7 +182,7 @@ class Trainer:
         self._reported = now
         total = self.budget.total
         spent = sum(self.step_times)
-        to_come = _median(self.full_step_times) * self.host.cost_to_come(self.fraction)
+        to_come = median(self.full_step_times) * self.host.cost_to_come(self.fraction)
         eta = (total - self.step) * to_come if total else None
         regions = output.regions
         self.emit(
@@ -190,7 +191,7 @@ class Trainer:
             step=self.step,
             total=total,
             eta_s=None if eta is None else round(eta, 1),
-            seconds_per_step=round(_median(self.step_times), 4),
+            seconds_per_step=round(median(self.step_times), 4),
             data_wait_share=round(sum(self.waits) / spent, 4) if spent else 0.0,
             loss={name: _rounded(value) for name, value in output.parts.items()},
             regions=None if regions is None else {k: _rounded(v) for k, v in regions.items()},
@@ -251,10 +252,6 @@ class Trainer:
         self.step, self.budget.total = state["step"], state["total"]
         self.elapsed_before = state["elapsed"]
         self.started = self.clock()
-
-
-def _median(times: deque[float]) -> float:
-    return sorted(times)[len(times) // 2] if times else 0.0
 
 
 def _are_averages(kept: Mapping[str, torch.Tensor], weights: torch.Tensor) -> bool:
