@@ -30,7 +30,7 @@ class MetaSSLSlicer(ScriptedLoadableModule):
             "Training runs in the background and goes on when Slicer is closed. Every prediction comes with a map of "
             "four regions: the two networks agree (unanimous) or differ (discrepant), and are confident or suspicious "
             "about it. Research software, not for clinical decisions. "
-            '<a href="https://github.com/MetaSSLSlicer/MetaSSLSlicer">More information</a>'
+            '<a href="https://github.com/MetaSSLSlicer/SlicerMetaSSL">More information</a>'
         )
         self.parent.acknowledgementText = _(
             "The method is MetaSSL: Zhao et al., IEEE Transactions on Medical Imaging, 2025, "

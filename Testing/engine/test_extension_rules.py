@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import runpy
 import shutil
@@ -129,13 +130,35 @@ def test_the_description_is_one_or_two_plain_sentences(extension):
 def test_all_addresses_are_of_one_repository_and_lead_to_files_that_are_there(extension):
     (home,) = extension["EXTENSION_HOMEPAGE"]
     owner, name = re.fullmatch(r"https://github\.com/([\w.-]+)/([\w.-]+)", home).groups()
-    assert "slicer" in name.lower(), "the index wants the word Slicer in the repository's name"
+    assert name == "SlicerMetaSSL"
     raw = f"https://raw.githubusercontent.com/{owner}/{name}/main/"
     addresses = extension["EXTENSION_ICONURL"] + extension["EXTENSION_SCREENSHOTURLS"]
     assert [address for address in addresses if not address.startswith(raw)] == []
     assert [address for address in addresses if not (REPOSITORY / address.removeprefix(raw)).is_file()] == []
     assert extension["EXTENSION_SCREENSHOTURLS"]
     assert home in MODULE_FILE.read_text(encoding="utf-8")
+
+
+def test_the_entry_of_the_index_fits_the_repository(extension):
+    """What the index checks of an entry, save what needs the network (docs/MetaSSL.json is copied there)."""
+    path = REPOSITORY / "docs" / "MetaSSL.json"
+    assert b"\r" not in path.read_bytes()
+    entry = json.loads(path.read_text(encoding="utf-8"))
+    optional = {"build_dependencies", "build_subdirectory", "scm_revision", "scm_type", "tier"}
+    assert {"$schema", "category", "scm_url"} <= set(entry) <= {"$schema", "category", "scm_url"} | optional
+    assert entry["$schema"].endswith("/slicer-extension-catalog-entry-schema-v1.0.2.json#")
+    assert entry["scm_url"] == extension["EXTENSION_HOMEPAGE"][0] + ".git"
+    assert entry["build_dependencies"] == extension["EXTENSION_DEPENDS"]
+    assert entry["category"] in MODULE_FILE.read_text(encoding="utf-8")
+    assert entry["scm_url"].rsplit("/", 1)[1].startswith("Slicer")
+
+
+def test_the_addresses_are_written_out():
+    """The index reads CMakeLists.txt as text: it fills no variable in."""
+    text = (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8")
+    for name in ("EXTENSION_HOMEPAGE", "EXTENSION_ICONURL", "EXTENSION_SCREENSHOTURLS"):
+        (addresses,) = re.findall(rf'set\s*\({name}\s*"([^"]+)"\)', text)
+        assert [each for each in addresses.split() if not re.fullmatch(r"https://[\w./-]+", each)] == []
 
 
 def test_torch_comes_with_the_extension_pytorch(extension):
