@@ -3,6 +3,8 @@
 # make test            ruff and pytest
 # make faults          crashes, full disks, broken files ... injected by the thousand: is anything lost?
 #                      (FAULTS='--times 0.1 --only events' does less)
+# make slicer-test SLICER=/path/to/Slicer
+#                      the module in a desktop Slicer, with a real mouse and real keys (Linux; xvfb and xdotool)
 # make screenshots     pictures of every state of the panel, into Resources/Screenshots
 #
 # PYTHON=python3.12 picks another interpreter, OUT=DIR another folder for the demo, MINUTES=M a longer training.
@@ -15,11 +17,13 @@ OUT ?= demo-out
 DATA ?=
 MINUTES ?=
 FAULTS ?=
+SLICER ?=
+JOURNEYS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test faults screenshots clean
+.PHONY: help install demo test faults slicer-test screenshots clean
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
@@ -34,6 +38,11 @@ test: $(STAMP)
 
 faults: $(STAMP)
 	cd Testing/faults && $(abspath $(BIN))/python -m faults $(FAULTS)
+
+slicer-test: $(STAMP)
+	@test -n "$(SLICER)" || { echo 'Which Slicer? make slicer-test SLICER=/path/to/Slicer'; exit 2; }
+	$(BIN)/python Testing/desktop --slicer "$(SLICER)" --python "$(abspath $(BIN))/python" \
+	  $(if $(JOURNEYS),--only "$(JOURNEYS)")
 
 screenshots: $(STAMP)
 	$(BIN)/python Testing/screenshots.py

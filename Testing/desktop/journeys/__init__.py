@@ -1,0 +1,10 @@
+"""What is done in a desktop Slicer, by name."""
+
+from __future__ import annotations
+
+from journeys.large_case import LargeCase
+from journeys.scenes import Scenes
+from journeys.self_test import SelfTest
+from journeys.whole_loop import WholeLoop
+
+JOURNEYS = {"self_test": SelfTest, "whole_loop": WholeLoop, "scenes": Scenes, "large_case": LargeCase}
