@@ -1,6 +1,6 @@
 """How PythonQt treats values: which objects are false, and which value types a method cannot return.
 
-Both are as PythonQt's wrappers for Qt 5.15 have them. Every object is true but for the classes here, whatever they hold.
+Both as in PythonQt's wrappers for Qt 5.15. An object of any other class is true, whatever it holds.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ UNKNOWN = frozenset(
     "QSurfaceFormat QTextBlock QTextBlockFormat QTextCharFormat QTextCursor QTextDocumentFragment QTextFrameFormat "
     "QTextImageFormat QTextLine QTextListFormat QTextOption QTextTableCell QTextTableFormat QTimeZone QDir".split()
 )
-"""Value types that are no meta types in Qt 5 by themselves. Some Slicer may have registered one: then it works there."""
+"""Value types that are no meta types in Qt 5 by themselves; where some Slicer has registered one, it works there."""
 RETURN_UNKNOWN = frozenset(
     "fontMetrics fontInfo contentsMargins textCursor cursorForPosition currentCharFormat viewOptions".split()
 )
