@@ -75,6 +75,45 @@ def test_read_only_properties_and_none_are_refused(harness):
         qt.QTimer().singleShot = True
 
 
+# Values
+
+
+def test_an_empty_layout_is_false_and_no_child_of_a_ui_file(harness):
+    widget = qt.QWidget()
+    layout = qt.QVBoxLayout(widget)
+    layout.objectName = "row"
+    assert not layout and not qt.QMenu()
+    assert not hasattr(slicer.util.childWidgetVariables(widget), "row")
+    layout.addWidget(qt.QLabel("text", widget))
+    assert layout and widget
+    assert slicer.util.childWidgetVariables(widget).row is layout
+
+
+def test_empty_values_are_false(harness):
+    assert not qt.QColor() and qt.QColor(0, 0, 0)
+    assert not qt.QIcon() and not qt.QPixmap() and not qt.QSize(0, 3) and not qt.QStandardItemModel().index(0, 0)
+    assert qt.QComboBox() and qt.QListWidget() and qt.QStandardItemModel()
+
+
+def test_a_method_cannot_return_what_pythonqt_does_not_know(harness):
+    label = qt.QLabel("text")
+    with pytest.raises(ValueError, match="'QFontMetrics' is ignored because it is unknown to PythonQt"):
+        label.fontMetrics()
+    assert qt.QFontMetrics(label.font).height() > 5
+
+
+def test_lists_come_back_as_tuples_and_iterators_are_refused(harness):
+    combo = qt.QComboBox()
+    with pytest.raises(ValueError, match="list or a tuple"):
+        combo.addItems(text for text in "ab")
+    combo.addItems(("a", "b"))
+    names = qt.QListWidget()
+    names.addItems(["a", "b"])
+    assert isinstance(names.findItems("a", qt.Qt.MatchExactly), tuple)
+    assert isinstance(combo.children(), tuple) and isinstance(combo.actions(), tuple)
+    assert isinstance(qt.QSettings().allKeys(), tuple)
+
+
 # Signals
 
 

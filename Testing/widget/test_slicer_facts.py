@@ -61,6 +61,7 @@ def test_the_names_in_a_ui_file_are_unique(path):
         "_(f'{a} cases')",
         "_('{a} cases'.format(a=1))",
         "from PySide6 import QtWidgets",
+        "table.fontMetrics().height()",
     ],
 )
 def test_the_scan_finds(code):
@@ -88,7 +89,8 @@ def test_the_scan_lets_pass(code):
 
 def test_the_scan_knows_the_children_of_the_ui_file(tmp_path):
     (tmp_path / "Some.ui").write_text(
-        '<ui><widget class="QWidget" name="Some"><widget class="QPushButton" name="train"/></widget></ui>'
+        '<ui><widget class="QWidget" name="Some"><layout class="QVBoxLayout" name="someLayout"/>'
+        '<widget class="QPushButton" name="train"/></widget></ui>'
     )
     code = (
         "self.widget, self.ui = loadUi('Some')\n"
@@ -97,8 +99,10 @@ def test_the_scan_knows_the_children_of_the_ui_file(tmp_path):
         "self.ui.train.connect('valueChanged(int)', f)\n"
         "self.ui.train.setValue(3)\n"
         "self.ui.stop.setText('x')\n"
+        "self.ui.someLayout.addWidget(w)\n"
     )
-    assert [problem.split(":")[0] for problem in problemsOfCode(code, tmp_path)] == ["line 4", "line 5", "line 6"]
+    lines = [problem.split(":")[0] for problem in problemsOfCode(code, tmp_path)]
+    assert lines == ["line 4", "line 5", "line 6", "line 7"]
 
 
 def test_the_facts_resolve_inheritance():

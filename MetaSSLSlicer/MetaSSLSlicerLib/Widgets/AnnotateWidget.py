@@ -41,7 +41,7 @@ class AnnotateWidget:
         # the editor chooses a segmentation by itself when it can: let it be none but ours
         self.editor.segmentationNodeSelectorAddAttribute("vtkMRMLSegmentationNode", ATTRIBUTE, "annotation")
         self.editor.setMRMLScene(session.services.scene)
-        self.ui.editorLayout.addWidget(self.editor)
+        self.ui.editorWidget.layout().addWidget(self.editor)
         self.widget.setMRMLScene(session.services.scene)
         for text in (_("the whole image"), _("only the slices that I drew on"), _("only what is inside a box")):
             self.ui.scopeCombo.addItem(text)

@@ -23,7 +23,7 @@ class CaseTableView:
         self._selected = ""
         table.setModel(self.model.model)
         table.connect("doubleClicked(QModelIndex)", self._onDoubleClicked)
-        metrics = table.fontMetrics()
+        metrics = qt.QFontMetrics(table.font)
         rows, header = table.verticalHeader(), table.horizontalHeader()
         rows.setVisible(False)
         rows.setDefaultSectionSize(metrics.height() + 8)

@@ -41,7 +41,7 @@ class ProjectWidget:
         self.widget, self.ui = loadUi("ProjectWidget")
         self.newProject = NewProjectWidget(session, chooseFolder)
         ui = self.ui
-        ui.newLayout.addWidget(self.newProject.widget)
+        ui.newWidget.layout().addWidget(self.newProject.widget)
         ui.newButton.connect("clicked(bool)", userAction(self.beginNew))
         ui.openButton.connect("clicked(bool)", userAction(self._browse))
         ui.sampleButton.connect("clicked(bool)", userAction(self.openSample))

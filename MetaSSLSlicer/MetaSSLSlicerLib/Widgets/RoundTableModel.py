@@ -31,7 +31,7 @@ class RoundTableModel:
     def showIn(self, table) -> None:
         """Set up a QTableView for the rounds; the device takes the room that is left."""
         table.setModel(self.model)
-        metrics = table.fontMetrics()
+        metrics = qt.QFontMetrics(table.font)
         table.verticalHeader().setVisible(False)
         table.verticalHeader().setDefaultSectionSize(metrics.height() + 8)
         header = table.horizontalHeader()

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import BuiltinFunctionType, BuiltinMethodType
 
 from . import SlotErrors
+from .Values import NativeMethod
 
 
 class Timing:
@@ -19,7 +20,7 @@ class Timing:
 
 def isNative(function: Callable) -> bool:
     """Is it a slot of a C++ object, which Qt calls itself?"""
-    return isinstance(function, (BuiltinFunctionType, BuiltinMethodType))
+    return isinstance(function, (BuiltinFunctionType, BuiltinMethodType, NativeMethod))
 
 
 def wrap(function: Callable) -> Callable:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .Facts import ClassFacts, factsOfClass
 from .NamesOfQt import problemOfName, signalExists
+from .Values import RETURN_UNKNOWN
 
 UI_FOLDER = Path(__file__).resolve().parents[3] / "MetaSSLSlicer" / "Resources" / "UI"
 _ROOTS = ("qt", "ctk", "slicer")
@@ -55,6 +56,8 @@ class _Scan(ast.NodeVisitor):
             self._complain(node, self._problemOfSignal(node))
         if name == "isinstance" and len(node.args) == 2:
             self._complain(node, _problemOfIsinstance(node.args[1]))
+        if name in RETURN_UNKNOWN and isinstance(node.func, ast.Attribute):
+            self._complain(node, f"{name}() returns a type that PythonQt may not know: make the value yourself")
         if name == "_" and isinstance(node.func, ast.Name):
             literal = len(node.args) == 1 and isinstance(node.args[0], ast.Constant)
             self._complain(node, None if literal else "_() takes one literal text: use _(...).format(...)")
@@ -79,7 +82,7 @@ class _Scan(ast.NodeVisitor):
         if self._children is None or not names:
             return None
         if names[0] not in self._children:
-            return f"the .ui has no '{names[0]}'"
+            return f"the .ui has no widget '{names[0]}' (for a layout, ask its widget: an empty one is false)"
         facts = factsOfClass(self._children[names[0]])
         if facts is not None and len(names) > 1 and not facts.has(names[1]) and names[1] != "name":
             return f"{facts.className} has no '{names[1]}'"
@@ -120,7 +123,7 @@ def _childrenOfUi(tree: ast.Module, folder: Path) -> dict[str, str] | None:
     if path is None or not path.is_file():
         return None
     root = ElementTree.parse(path).getroot()
-    return {item.get("name"): item.get("class") for kind in ("widget", "layout", "action") for item in root.iter(kind)}
+    return {item.get("name"): item.get("class") for kind in ("widget", "action") for item in root.iter(kind)}
 
 
 def _problemOfIsinstance(node: ast.AST) -> str | None:

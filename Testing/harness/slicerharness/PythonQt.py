@@ -10,7 +10,9 @@ from PySide6 import QtCore, QtGui, QtNetwork, QtSvg, QtUiTools, QtWidgets
 from PySide6.QtCore import QObject
 
 from . import NativeMeta, Signals
+from .Callbacks import isNative
 from .Facts import ClassFacts, factsOfClass
+from .Values import NativeMethod, setTruth
 
 MODULES = (QtCore, QtGui, QtWidgets, QtNetwork, QtSvg, QtUiTools)
 
@@ -19,10 +21,6 @@ _findChild, _findChildren = QObject.findChild, QObject.findChildren
 # C++ asks Python for overrides of these by their names, so they must never be computed in a look-up.
 _VIRTUAL = frozenset({"sizeHint", "minimumSizeHint", "duration"})
 _STATIC = frozenset({"singleShot"})
-_RETURN_LISTS = frozenset(
-    "children actions buttons selectedIndexes selectedItems selectedRows findItems topLevelWidgets allWidgets "
-    "allKeys childKeys childGroups arguments selectedFiles".split()
-)
 _ALWAYS = frozenset({"name", "className", "delete", "findChild", "findChildren", "connect", "disconnect", "metaObject"})
 
 
@@ -123,7 +121,7 @@ def _get(original, self, name):
     kind = _kind(cls, name)
     if kind == "native":
         value = original(self, name)
-        return _tupled(value) if name in _RETURN_LISTS else value
+        return NativeMethod(value) if isNative(value) else value
     if kind == "property":
         if _property(self, name) is None and self.metaObject().indexOfProperty(name) < 0:
             raise NotImplementedError(f"the harness has no property '{name}' of {cls.__name__}")
@@ -186,16 +184,6 @@ def _setQtProperty(self, cls, name, value):
         raise AttributeError(f"property '{name}' of {cls.__name__} does not accept {value!r}")
 
 
-def _tupled(method):
-    """PythonQt's lists are tuples."""
-
-    def call(*arguments):
-        result = method(*arguments)
-        return tuple(result) if isinstance(result, list) else result
-
-    return call
-
-
 def _isNativeCall(arguments) -> bool:
     # PySide's own glue calls timer.connect(timer, "2timeout()", f).
     return not (arguments and isinstance(arguments[0], str) and not arguments[0][:1].isdigit())
@@ -233,10 +221,15 @@ def patch() -> None:
         for method, replacement in (("__getattribute__", _get), ("__setattr__", _set)):
             if method in cls.__dict__:
                 setattr(cls, method, _replaced(replacement, cls.__dict__[method]))
+    setTruth(_classOf)
     QObject.className = lambda self: self.metaObject().className()
     QObject.delete = lambda self: shiboken6.delete(self)
     QObject.name = property(lambda self: _property(self, "objectName"))
     QObject.findChildren, QObject.findChild = _children, _child
+
+
+def _classOf(name: str):
+    return next((getattr(module, name) for module in MODULES if hasattr(module, name)), None)
 
 
 def _replaced(replacement, original):

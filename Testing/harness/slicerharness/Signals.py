@@ -65,7 +65,7 @@ def connect(sender: QObject, facts: ClassFacts | None, signature: str, *target) 
         raise TypeError(f"'{slot!r}' cannot be called: {signature} cannot be connected to it")
     _check(sender, facts, signature)
     native = _native(sender, signature)
-    callback = slot if isNative(slot) else wrap(slot)
+    callback = getattr(slot, "method", slot) if isNative(slot) else wrap(slot)
     _remember(sender, (normalized(signature), slot, callback))
     return bool(_nativeConnect(sender, native, callback) if isinstance(native, str) else native.connect(callback))
 

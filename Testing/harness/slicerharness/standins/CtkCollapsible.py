@@ -63,8 +63,8 @@ class ctkCollapsibleButton(standIn("ctk.ctkCollapsibleButton", QtWidgets.QAbstra
 
     def _makeRoom(self):
         layout = self.layout()
-        if layout is not None and layout.contentsMargins().top() < _HEADER:
-            margins = layout.contentsMargins()
+        margins = None if layout is None else QtWidgets.QLayout.contentsMargins(layout)
+        if margins is not None and margins.top() < _HEADER:
             layout.setContentsMargins(margins.left(), margins.top() + _HEADER, margins.right(), margins.bottom())
 
     def childEvent(self, event):

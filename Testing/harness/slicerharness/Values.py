@@ -1,0 +1,85 @@
+"""How PythonQt treats values: which objects are false, and which value types a method cannot return.
+
+Both as in PythonQt's wrappers for Qt 5.15. An object of any other class is true, whatever it holds.
+"""
+
+from __future__ import annotations
+
+from types import GeneratorType
+
+_FALSE_IF_EMPTY = (
+    "QLayout QLayoutItem QMenu QDir QBitArray QByteArray QItemSelection QItemSelectionRange QJsonArray QJsonDocument "
+    "QJsonObject QKeySequence QPainterPath QPolygon QPolygonF QProcessEnvironment QRect QRectF QRegion QSize QSizeF "
+    "QTextDocument QTextDocumentFragment QTextFormat QTextList QTranslator QUrl QUrlQuery"
+).split()
+_FALSE_IF_NULL = (
+    "QHostAddress QIcon QImage QJsonValue QLine QLineF QMargins QMarginsF QPicture QPixmap QPoint QPointF "
+    "QQuaternion QTextCursor QUuid QVector2D QVector3D QVector4D"
+).split()
+_FALSE_IF_INVALID = (
+    "QAbstractSocket QColor QColorSpace QDate QDateTime QElapsedTimer QLocalSocket QMetaEnum QMetaMethod QMetaProperty "
+    "QMimeType QModelIndex QMovie QPageLayout QPageSize QPersistentModelIndex QRawFont QRegularExpression "
+    "QRegularExpressionMatch QStorageInfo QSvgRenderer QTemporaryDir QTextBlock QTextFragment QTextLine QTextTableCell "
+    "QTime QTimeZone"
+).split()
+
+UNKNOWN = frozenset(
+    "QFontInfo QFontMetrics QFontMetricsF QFileInfo QHostAddress QHostInfo QItemSelection QItemSelectionRange QMargins "
+    "QMarginsF QMetaEnum QMetaMethod QMetaProperty QMimeType QNetworkConfiguration QNetworkDatagram QNetworkInterface "
+    "QNetworkProxy QNetworkRequest QPageLayout QPageSize QPainterPath QPixelFormat QRawFont "
+    "QRegularExpressionMatch QRegularExpressionMatchIterator QSslConfiguration QStorageInfo QStyleOptionViewItem "
+    "QSurfaceFormat QTextBlock QTextBlockFormat QTextCharFormat QTextCursor QTextDocumentFragment QTextFrameFormat "
+    "QTextImageFormat QTextLine QTextListFormat QTextOption QTextTableCell QTextTableFormat QTimeZone QDir".split()
+)
+"""Value types that are no meta types in Qt 5 by themselves; where some Slicer has registered one, it works there."""
+RETURN_UNKNOWN = frozenset(
+    "fontMetrics fontInfo contentsMargins textCursor cursorForPosition currentCharFormat viewOptions".split()
+)
+"""Methods of Qt's classes that return one of them, whatever the class."""
+
+_NO_LISTS = (GeneratorType, map, filter, zip, reversed, set, frozenset, type({}.keys()), type({}.values()))
+
+
+def setTruth(classOf) -> None:
+    """Give the classes PythonQt's truth; `classOf(name)` gives a class, or None."""
+    for names, truth in (
+        (_FALSE_IF_EMPTY, lambda self: not self.isEmpty()),
+        (_FALSE_IF_NULL, lambda self: not self.isNull()),
+        (_FALSE_IF_INVALID, lambda self: self.isValid()),
+    ):
+        for name in names:
+            cls = classOf(name)
+            if cls is not None:
+                cls.__bool__ = truth
+
+
+class NativeMethod:
+    """A bound method of a C++ object: it takes no iterators, its lists come back as tuples, and not all types do."""
+
+    __slots__ = ("method",)
+
+    def __init__(self, method) -> None:
+        self.method = method
+
+    def __call__(self, *arguments, **named):
+        for argument in arguments:
+            if isinstance(argument, _NO_LISTS):
+                raise ValueError(f"{self.method.__name__}: PythonQt takes a list or a tuple, not {argument!r}")
+        result = self.method(*arguments, **named)
+        if isinstance(result, list):
+            return tuple(result)
+        if type(result).__name__ in UNKNOWN:
+            kind = type(result).__name__
+            raise ValueError(
+                f"Called {self.method.__name__}(), return type '{kind}' is ignored because it is unknown to PythonQt."
+            )
+        return result
+
+    def __getattr__(self, name):
+        return getattr(self.method, name)
+
+    def __eq__(self, other) -> bool:
+        return self.method == getattr(other, "method", other)
+
+    def __hash__(self) -> int:
+        return hash(self.method)
