@@ -75,17 +75,17 @@ def test_a_new_project_lists_its_cases_and_recommends_the_first_unlabelled_one(h
     assert cell(section, "case_5", CaseCells.STATE) == "to label"
     assert section.ui.nextLabel.text.startswith("case_3: Nothing is predicted yet")
     assert section.ui.countLabel.text == "6 cases, 2 labelled"
-    assert section.ui.table.isColumnHidden(CaseCells.DOUBT)
+    assert section.ui.table.isColumnHidden(CaseCells.UNCERTAINTY)
 
 
 def test_the_most_promising_case_stands_on_top_with_its_doubt(harness, session, section, tiny_project):
     predict(tiny_project, case_3=0.1, case_4=0.4, case_5=0.2)
     open_(harness, session, section, tiny_project)
     assert shown(section)[:3] == ["case_4", "case_5", "case_3"]
-    assert cell(section, "case_4", CaseCells.DOUBT, qt.Qt.DecorationRole) is not None
-    assert cell(section, "case_4", CaseCells.GAIN) == "0.40"
+    assert cell(section, "case_4", CaseCells.UNCERTAINTY, qt.Qt.DecorationRole) is not None
+    assert cell(section, "case_4", CaseCells.ORDER) == "1"
     assert section.ui.nextLabel.text.replace("\u00a0", " ") == "case_4: I" + REASONS.format(24)[1:] + "."
-    assert not section.ui.table.isColumnHidden(CaseCells.DOUBT)
+    assert not section.ui.table.isColumnHidden(CaseCells.UNCERTAINTY)
     assert section.ui.table.isColumnHidden(CaseCells.DICE)
     assert "DS 20.0 %" in cell(section, "case_4", CaseCells.NAME, qt.Qt.ToolTipRole)
 
@@ -93,10 +93,11 @@ def test_the_most_promising_case_stands_on_top_with_its_doubt(harness, session, 
 def test_the_doubt_is_drawn_in_the_colours_of_the_regions(harness, session, section, tiny_project):
     predict(tiny_project, case_3=0.5, case_4=0.0)
     open_(harness, session, section, tiny_project)
-    picture = cell(section, "case_3", CaseCells.DOUBT, qt.Qt.DecorationRole).pixmap(44, 10, qt.QIcon.Selected).toImage()
+    bar = cell(section, "case_3", CaseCells.UNCERTAINTY, qt.Qt.DecorationRole)
+    picture = bar.pixmap(44, 10, qt.QIcon.Selected).toImage()
     colors = [qt.QColor(picture.pixel(x, 5)).name().upper() for x in (5, 24, 36)]
     assert colors == ["#D55E00", "#0072B2", "#F0E442"]
-    empty = cell(section, "case_4", CaseCells.DOUBT, qt.Qt.DecorationRole).pixmap(44, 10).toImage()
+    empty = cell(section, "case_4", CaseCells.UNCERTAINTY, qt.Qt.DecorationRole).pixmap(44, 10).toImage()
     assert qt.QColor(empty.pixel(2, 5)).name().upper() not in colors
 
 
@@ -171,9 +172,9 @@ def test_a_click_on_a_heading_sorts_and_the_selection_stays(harness, session, se
     assert shown(section) == [f"case_{number}" for number in range(6)]
     click_heading(section, CaseCells.NAME)
     assert shown(section) == [f"case_{number}" for number in (5, 4, 3, 2, 1, 0)]
-    click_heading(section, CaseCells.DOUBT)
+    click_heading(section, CaseCells.UNCERTAINTY)
     assert shown(section) == [f"case_{number}" for number in (4, 5, 3, 0, 1, 2)]
-    click_heading(section, CaseCells.DOUBT)
+    click_heading(section, CaseCells.UNCERTAINTY)
     assert shown(section) == [f"case_{number}" for number in (3, 5, 4, 0, 1, 2)]
     assert section.view.selected == "case_3"
     click_heading(section, CaseCells.STATE)
@@ -191,7 +192,7 @@ def test_a_changed_case_is_updated_in_place(harness, session, section, tiny_proj
     assert section.view.selected == "case_4"
     assert cell(section, "case_4", CaseCells.DICE) == "0.80"
     assert cell(section, "case_4", CaseCells.TIME) == "1:15"
-    assert cell(section, "case_4", CaseCells.GAIN) == ""
+    assert cell(section, "case_4", CaseCells.ORDER) == ""
     assert shown(section)[0] == "case_3"
     harness.wait(lambda: not section.ui.table.isColumnHidden(CaseCells.DICE))
     assert section.ui.nextLabel.text.startswith("case_3")
@@ -306,7 +307,7 @@ def test_thousands_of_cases_never_block_the_event_loop(count, harness, session, 
     pulse.wait(lambda: len(section.model.cells) == count and section.model.isFilled)
     filled = time.perf_counter() - begin
     pulses["sort"] = pulse = Pulse(harness.app)
-    for column in (CaseCells.NAME, CaseCells.GAIN):
+    for column in (CaseCells.NAME, CaseCells.ORDER):
         pulse.call(section.view.sortBy, column, True)
         pulse.wait(lambda: section.model.isFilled)
     pulses["search"] = pulse = Pulse(harness.app)

@@ -27,8 +27,9 @@ class CaseRow:
     """One case.
 
     `doubt`: the shares 0..1 of US, DC and DS in and round the predicted structures. `gain`: how much the ranking
-    expects to learn from it, and `reason` why, in a line. `dice`: of the prediction with the label that came of it.
-    `journal`: there are edits that were never saved. `failed`: why the last round had to leave it out.
+    expects to learn from it, `place` where that puts it, from 1, and `reason` why, in a line. `dice`: of the
+    prediction with the label that came of it. `journal`: there are edits that were never saved. `failed`: why the
+    last round had to leave it out.
     """
 
     id: str
@@ -37,6 +38,7 @@ class CaseRow:
     doubt: dict[str, float] | None = None
     gain: float | None = None
     reason: str = ""
+    place: int | None = None
     dice: float | None = None
     seconds: float = 0.0
     journal: bool = False
@@ -92,6 +94,7 @@ def _row(case: Case, found: tuple | None, entry: dict | None, journal: bool, fai
         doubt=doubt,
         gain=entry.get("score"),
         reason=str(entry.get("reason", "")),
+        place=entry.get("place"),
         dice=case.dice,
         seconds=float(case.seconds_spent),
         journal=journal,
@@ -141,7 +144,8 @@ def _gains(rounds: list[Round]) -> dict[str, dict[str, Any]]:
     for source in rounds:
         try:
             if source.ranking_path.exists():
-                return {entry["case"]: entry for entry in read_ranking(source)["cases"]}
+                ranked = enumerate(read_ranking(source)["cases"], start=1)
+                return {entry["case"]: {**entry, "place": place} for place, entry in ranked}
         except MetaSSLError:
             continue
     return {}

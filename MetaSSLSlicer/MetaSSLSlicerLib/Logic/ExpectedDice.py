@@ -17,6 +17,12 @@ def text(summary: Mapping[str, Any]) -> str:
     return _("Expected Dice {mean} ({low} to {high})").format(mean=f"{mean:.2f}", low=f"{low:.2f}", high=f"{high:.2f}")
 
 
+def short(summary: Mapping[str, Any]) -> str:
+    """ "expected Dice 0.84", or "" when `summary` has none."""
+    found = _known(summary)
+    return "" if found is None else _("expected Dice {mean}").format(mean=f"{found[0]:.2f}")
+
+
 def details(summary: Mapping[str, Any]) -> str:
     """The same for each structure, a line each, or ""."""
     if _known(summary) is None:

@@ -46,7 +46,7 @@ def _reason(row: CaseRow) -> str:
     elif row.gain is not None:
         parts.append(_sentence(row.reason) or _("The ranking puts it first."))
     elif row.doubt is not None:
-        parts.append(_("Its prediction is new, and the most doubtful of those that are not ranked yet."))
+        parts.append(_("Its prediction is new, and the most uncertain of those that are not ranked yet."))
     else:
         parts.append(_("Nothing is predicted yet: cases come in the order of their names."))
     return " ".join(parts)

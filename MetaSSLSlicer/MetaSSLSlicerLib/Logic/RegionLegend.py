@@ -1,4 +1,4 @@
-"""The legend of a region map: what each region is called, how large it is, and how often the model errs there."""
+"""The legend of a region map: what to do in each region, how large it is, and how often the model errs there."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class LegendRow:
     """One region. `share`: of the voxels in and close round the structures. What is not known is None."""
 
     key: str
-    name: str
+    title: str
     color: str
     ml: float | None
     share: float | None
@@ -41,6 +41,46 @@ class LegendRow:
         return _("{percent} %").format(percent=f"{percent:.1f}" if percent < 9.95 else f"{percent:.0f}")
 
 
+def advice(key: str) -> str:
+    """What a reviewer does in a region, in a word or two."""
+    return _words()[key][0]
+
+
+def title(key: str) -> str:
+    """What to do in a region, and its name: "Glance: unanimous, suspicious"."""
+    return _words()[key][1]
+
+
+def explanation(key: str) -> str:
+    """What a region means, in a sentence."""
+    return _words()[key][2]
+
+
+def _words() -> dict[str, tuple[str, str, str]]:
+    return {
+        "UC": (
+            _("trust it"),
+            _("Trust it: unanimous, confident"),
+            _("Both networks say the same, and both are sure"),
+        ),
+        "US": (
+            _("glance"),
+            _("Glance: unanimous, suspicious"),
+            _("Both networks say the same, but at least one is not sure"),
+        ),
+        "DC": (
+            _("look here"),
+            _("Look here: discrepant, confident"),
+            _("The networks differ, and one is surer than usual there"),
+        ),
+        "DS": (
+            _("look here"),
+            _("Look here: discrepant, suspicious"),
+            _("The networks differ, and both waver"),
+        ),
+    }
+
+
 def rows(prediction: Prediction | None, geometry: Geometry | None) -> list[LegendRow]:
     """One row for each region, in the order UC, US, DC, DS; without numbers when there is no prediction."""
     voxels, near, rates = {}, {}, {}
@@ -52,7 +92,7 @@ def rows(prediction: Prediction | None, geometry: Geometry | None) -> list[Legen
     return [
         LegendRow(
             region.key,
-            region.name,
+            title(region.key),
             region.color,
             voxels[region.key] * geometry.voxel_ml if region.key in voxels else None,
             near.get(region.key, 0) / total if total else None,

@@ -1,4 +1,4 @@
-"""The section "Annotate": Slicer's segment editor on the open case, and saving what was drawn."""
+"""Slicer's segment editor on the open case, and saving what was drawn."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from ..Logic.Session import Session
 from ..Signal import Signal
 from ..Translation import _
 from .loadUi import loadUi
+from .Shortcuts import withKey
+from .slimEditor import fitSegments, foldMasking
 from .userAction import userAction
 
 _WHOLE, _SLICES, _BOX = range(3)
@@ -35,6 +37,7 @@ class AnnotateWidget:
         self.editor.setMaximumNumberOfUndoStates(_UNDO_STATES)
         self.editor.setSegmentationNodeSelectorVisible(False)
         self.editor.setSourceVolumeNodeSelectorVisible(False)
+        self.editor.setSpecifyGeometryButtonVisible(False)
         self.editor.setSwitchToSegmentationsButtonVisible(False)
         self.editor.setAddRemoveSegmentButtonsVisible(False)
         self.editor.setAutoShowSourceVolumeNode(False)
@@ -42,15 +45,15 @@ class AnnotateWidget:
         self.editor.segmentationNodeSelectorAddAttribute("vtkMRMLSegmentationNode", ATTRIBUTE, "annotation")
         self.editor.setMRMLScene(session.services.scene)
         self.ui.editorWidget.layout().addWidget(self.editor)
+        foldMasking(self.editor)
         self.widget.setMRMLScene(session.services.scene)
-        for text in (_("the whole image"), _("only the slices that I drew on"), _("only what is inside a box")):
+        for text in (_("Whole image annotated"), _("Only slices that I drew on"), _("Only inside a box")):
             self.ui.scopeCombo.addItem(text)
+        self.ui.saveButton.text = withKey(_("Save label"), "saveLabel")
         self.ui.roiSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._fitRoi)
         self.ui.scopeCombo.connect("currentIndexChanged(int)", lambda _index: self.refresh())
         self.ui.saveButton.connect("clicked(bool)", userAction(self.save))
-        self.ui.closeButton.connect("clicked(bool)", userAction(session.closeCase))
         self.ui.discardButton.connect("clicked(bool)", userAction(self._discard))
-        self.ui.beginButton.connect("clicked(bool)", userAction(lambda: self._begin(None)))
         self.ui.scratchButton.connect("clicked(bool)", userAction(self._scratch))
         session.caseOpened.connect(self._onCaseOpened)
         session.caseAboutToClose.connect(self._onCaseAboutToClose)
@@ -101,32 +104,15 @@ class AnnotateWidget:
             return
         self._bindEditor()
         editing = case.isEditing
-        ui.stateLabel.text = self._stateText()
         ui.restoredFrame.setVisible(case.isRestored)
         if case.isRestored:
             ui.restoredLabel.text = self._restoredText()
         ui.beginWidget.setVisible(not editing)
-        ui.beginButton.setVisible(case.hasPrediction)
         ui.editorWidget.setVisible(editing)
         ui.saveWidget.setVisible(editing)
-        box = ui.scopeCombo.currentIndex == _BOX
-        ui.roiTitle.setVisible(box)
-        ui.roiSelector.setVisible(box)
-        ui.saveButton.setVisible(editing)
-
-    def _stateText(self) -> str:
-        case = self._session.case
-        if not case.isEditing:
-            text = _("{case} shows a prediction. Accept it in the review above, or change it here.")
-        elif case.isModified:
-            text = _("{case}: changes are kept, but not yet saved as its label.")
-        elif case.showsLabel:
-            text = _("{case} shows its saved label.")
-        elif case.hasPrediction:
-            text = _("{case}: correct the prediction, then save it as the label.")
-        else:
-            text = _("{case} has no label yet: draw its structures.")
-        return text.format(case=case.id)
+        ui.roiWidget.setVisible(ui.scopeCombo.currentIndex == _BOX)
+        if editing:
+            fitSegments(self.editor)
 
     def _restoredText(self) -> str:
         when = self._session.case.data.journalTime
@@ -144,11 +130,9 @@ class AnnotateWidget:
         self._session.say("info", _("The label of {case} is saved.").format(case=caseId))
         self.labelSaved.emit(caseId)
 
-    def _begin(self, array) -> None:
-        self._session.case.startEditing(array)
-
     def _scratch(self) -> None:
-        self._begin(np.zeros(self._session.case.data.geometry.shape_zyx, np.uint8))
+        case = self._session.case
+        case.startEditing(np.zeros(case.data.geometry.shape_zyx, np.uint8))
 
     def _discard(self) -> None:
         self._session.discardEdits()

@@ -10,7 +10,7 @@ from ..Logic.CaseTable import CaseRow
 from ..Logic.RoundTable import clockText
 from ..Translation import _
 
-NAME, STATE, DOUBT, GAIN, DICE, TIME = range(6)
+NAME, STATE, UNCERTAINTY, ORDER, DICE, TIME = range(6)
 
 _ORDER = ("in_progress", "predicted", "unlabelled", "rejected", "labelled", "corrected", "accepted")
 _DIGITS = re.compile(r"\d+")
@@ -32,13 +32,13 @@ class CaseCells:
     """Makes the cells. Words are translated once, as there may be thousands of rows; `of` may run in a task."""
 
     def __init__(self) -> None:
-        self.headings = [_("Case"), _("State"), _("Doubt"), _("Gain"), _("Dice"), _("Time")]
+        self.headings = [_("Case"), _("State"), _("Uncertainty"), _("Order"), _("Dice"), _("Minutes")]
         self.headingHints = [
             _("The case; double-click a row to open it"),
             _("How far its annotation has come"),
-            _("Doubtful voxels in and round the predicted structures: orange and blue where the two networks differ, "
-              "yellow where they agree without confidence. A full bar is half of the voxels."),
-            _("How much the model is expected to learn from its label, by the chosen ranking"),
+            _("Uncertain voxels in and round the predicted structures: from the left where the two networks differ "
+              "(orange, blue), then where they agree without confidence (yellow). A full bar is half of the voxels."),
+            _("In which order to label, by the chosen way of recommending: 1 comes first"),
             _("Dice between the prediction and the label that you made of it"),
             _("How long you worked on it, in minutes and seconds"),
         ]
@@ -55,8 +55,8 @@ class CaseCells:
         self._splits = {"validation": _("validation"), "test": _("test")}
         self._stateLine = _("State: {state}")
         self._unsavedLine = _("It holds work that is not saved as a label; it comes back when you open the case.")
-        self._doubtLine = _("Doubt of round {round}: {shares}")
-        self._rankingLine = _("Ranking: {reason}")
+        self._uncertaintyLine = _("Uncertain voxels of round {round}: {shares}")
+        self._orderLine = _("Why: {reason}")
         self._failedLine = _("The last training could not use it: {reason}")
 
     def of(self, row: CaseRow) -> Cells:
@@ -66,7 +66,7 @@ class CaseCells:
             row.id,
             word,
             "",
-            "" if row.gain is None else f"{row.gain:.2f}",
+            "" if row.place is None else str(row.place),
             "" if row.dice is None else f"{row.dice:.2f}",
             clockText(row.seconds),
         )
@@ -74,7 +74,7 @@ class CaseCells:
             naturalKey(row.id),
             _stateKey(row),
             row.totalDoubt,
-            row.gain,
+            row.place,
             row.dice,
             row.seconds if row.seconds >= 1 else None,
         )
@@ -95,9 +95,9 @@ class CaseCells:
             lines.append(self._unsavedLine)
         if row.doubt is not None:
             shares = ", ".join(f"{region} {100 * share:.1f} %" for region, share in row.doubt.items())
-            lines.append(self._doubtLine.format(round=row.round, shares=shares))
+            lines.append(self._uncertaintyLine.format(round=row.round, shares=shares))
         if row.reason:
-            lines.append(self._rankingLine.format(reason=row.reason))
+            lines.append(self._orderLine.format(reason=row.reason))
         if row.failed:
             lines.append(self._failedLine.format(reason=row.failed))
         return "\n".join(lines)

@@ -19,7 +19,7 @@ class CaseTableView:
         self.opened = Signal()
         self.table = table
         self.model = CaseTableModel(cells.headings, cells.headingHints, lambda: table.rowAt(0))
-        self._sorted = (Columns.GAIN, True)
+        self._sorted = (Columns.ORDER, False)
         self._selected = ""
         table.setModel(self.model.model)
         table.connect("doubleClicked(QModelIndex)", self._onDoubleClicked)
@@ -32,14 +32,14 @@ class CaseTableView:
         header.setSectionResizeMode(Columns.NAME, qt.QHeaderView.Stretch)
         widest = {
             Columns.STATE: _("in progress"),
-            Columns.DOUBT: _("Doubt") + " ",
-            Columns.GAIN: _("Gain") + "   ",
+            Columns.UNCERTAINTY: _("Uncertainty"),
+            Columns.ORDER: _("Order") + "   ",
             Columns.DICE: _("Dice") + "   ",
-            Columns.TIME: "00:00",
+            Columns.TIME: _("Minutes"),
         }
         for column, text in widest.items():
             header.resizeSection(column, metrics.horizontalAdvance(text) + 10)
-        header.resizeSection(Columns.DOUBT, max(header.sectionSize(Columns.DOUBT), DoubtBar.WIDTH + 10))
+        header.resizeSection(Columns.UNCERTAINTY, max(header.sectionSize(Columns.UNCERTAINTY), DoubtBar.WIDTH + 10))
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         header.connect("sectionClicked(int)", self._onHeadingClicked)
@@ -74,13 +74,13 @@ class CaseTableView:
     def showColumns(self) -> None:
         """A column that is empty in every row is not shown."""
         cells = self.model.cells.values()
-        for column in (Columns.DOUBT, Columns.GAIN, Columns.DICE, Columns.TIME):
+        for column in (Columns.UNCERTAINTY, Columns.ORDER, Columns.DICE, Columns.TIME):
             self.table.setColumnHidden(column, not any(each.keys[column] is not None for each in cells))
 
     def _onHeadingClicked(self, column: int) -> None:
         """Sort by it, figures from the largest; a second click turns the order round."""
         former, descending = self._sorted
-        figures = column not in (Columns.NAME, Columns.STATE)
+        figures = column not in (Columns.NAME, Columns.STATE, Columns.ORDER)
         self.sortBy(column, not descending if column == former else figures)
 
     def _onDoubleClicked(self, index) -> None:

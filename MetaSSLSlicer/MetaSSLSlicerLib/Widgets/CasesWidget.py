@@ -15,6 +15,7 @@ from ..Translation import _
 from .CaseCells import CaseCells, Cells, naturalKey
 from .CaseTableView import CaseTableView
 from .loadUi import loadUi
+from .Shortcuts import withKey
 from .userAction import userAction
 from .withoutSignals import withoutSignals
 
@@ -46,6 +47,7 @@ class CasesWidget:
         self._wordsTimer.connect("timeout()", self._showWords)
         self._laterTimer.connect("timeout()", lambda: self._onCasesChanged([self._touched]))
         ui = self.ui
+        ui.nextButton.text = withKey(_("Next case"), "nextCase")
         ui.nextButton.connect("clicked(bool)", userAction(self.openNext))
         ui.openButton.connect("clicked(bool)", userAction(self.openSelected))
         ui.searchBox.connect("textChanged(QString)", lambda _text: self._filter())
@@ -86,6 +88,14 @@ class CasesWidget:
             self._session.openCase(found[0])
         elif self._session.project is not None and not self._reading:
             self._session.say("info", _("No other case is left to look at: every one has its label."))
+
+    def showNext(self):
+        """Make "Next case" the button to press, and return it."""
+        button = self.ui.nextButton
+        self.ui.casesButton.collapsed = False
+        button.setDefault(True)
+        button.setFocus()
+        return button
 
     def openSelected(self) -> None:
         """Open the case of the selected row."""

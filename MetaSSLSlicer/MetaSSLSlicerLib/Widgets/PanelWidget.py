@@ -1,4 +1,4 @@
-"""The whole panel: its sections in the order in which a user needs them, and what connects them."""
+"""The whole panel: the open case on top, the sections in the order in which a user needs them, what connects them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from ..Logic.Session import Session
 from ..Logic.TrainingJob import TrainingJob
 from .AnnotateWidget import AnnotateWidget
 from .Banner import Banner
+from .CaseBar import CaseBar
+from .CaseSeat import CaseSeat
 from .CasesWidget import CasesWidget
 from .EngineWidget import EngineWidget
 from .ProjectWidget import ProjectWidget
@@ -39,20 +41,27 @@ class PanelWidget:
         self.engineWidget = EngineWidget(session, self.engine)
         self.trainWidget = TrainWidget(session, self.job, self.engineWidget)
         self.roundsWidget = RoundsWidget(session)
-        self.sections = (
-            self.projectWidget,
-            self.casesWidget,
-            self.reviewWidget,
-            self.annotateWidget,
-            self.trainWidget,
-            self.roundsWidget,
-            self.engineWidget,
+        self.caseBar = CaseBar(session, self.casesWidget.openNext)
+        caseParts = (self.caseBar, self.reviewWidget, self.annotateWidget)
+        below = (self.projectWidget, self.casesWidget, self.trainWidget, self.roundsWidget, self.engineWidget)
+        self.caseSeat = CaseSeat(
+            session,
+            [part.widget for part in caseParts],
+            [
+                self.projectWidget.ui.projectButton,
+                self.casesWidget.ui.casesButton,
+                self.trainWidget.ui.section,
+                self.roundsWidget.ui.roundsButton,
+                self.engineWidget.ui.section,
+            ],
+            self.casesWidget.showNext,
         )
+        self.sections = (*caseParts, self.caseSeat, *below)
         self.widget = qt.QWidget()
         layout = qt.QVBoxLayout(self.widget)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.banner.widget)
-        for section in self.sections:
+        for section in (self.caseSeat, *below):
             layout.addWidget(section.widget)
         layout.addStretch(1)
         self.shortcuts = Shortcuts(
@@ -66,6 +75,7 @@ class PanelWidget:
         session.caseClosed.connect(self.banner.caseClosed)
         session.projectChanged.connect(self._onProjectChanged)
         session.tasks.started.connect(self._startPump)
+        self.job.ended.connect(self.caseSeat.trainingEnded)
         self.reviewWidget.nextCaseWanted.connect(self._goOn)
         self.annotateWidget.labelSaved.connect(self._goOn)
         self.annotateWidget.editorBound.connect(self.reviewWidget.display.reapply)

@@ -1,13 +1,14 @@
-"""The section "Review": where the model is unsure about the open case, and what the reviewer decides."""
+"""The review of the open case: where the model is unsure about it, and what the reviewer decides."""
 
 from __future__ import annotations
 
 from functools import partial
 
+import numpy as np
 import qt
 import slicer.util
 
-from ..Logic import ExpectedDice, Hotspots, RegionLegend
+from ..Logic import Hotspots, RegionLegend
 from ..Logic.HeatColors import heatColorNode
 from ..Logic.HeatMaps import ERROR_PROBABILITY, learntErrorProbability
 from ..Logic.HotspotNavigator import HotspotNavigator
@@ -20,21 +21,26 @@ from ..Signal import Signal
 from ..Translation import _
 from .HotspotList import HotspotList
 from .loadUi import loadUi
-from .Shortcuts import KEYS
+from .MouseLine import MouseLine
+from .Shortcuts import KEYS, withKey
 from .userAction import userAction
 
 _GO_ON = "MetaSSL/goOn"
 _GRADIENT_STEPS = 8
-_SWATCH = "background-color: {color}; border: 1px solid palette(mid); border-radius: 2px;"
+_SWATCH = "background-color: {color}; color: {text}; border: 1px solid palette(mid); border-radius: 2px;"
 
 
 class ReviewWidget:
-    """Seen while a case with a prediction is open. `nextCaseWanted`: a case is done, and the user wants the next."""
+    """Seen while a case with a prediction is open; while it is edited, only what is needed then is unfolded.
+
+    `nextCaseWanted`: a case is done, and the user wants the next.
+    """
 
     def __init__(self, session: Session) -> None:
         self.nextCaseWanted = Signal()
         self._session = session
-        self._searching = False
+        self._searching = self._wasEditing = False
+        self._isUnfolded = True
         self.display = RegionDisplay(session.services, session.tasks)
         self.navigator = HotspotNavigator(session.services)
         self.decisions = ReviewActions(session)
@@ -50,6 +56,7 @@ class ReviewWidget:
         """What the panel's keys call, by name."""
         self.widget, self.ui = loadUi("ReviewWidget")
         self._spots = HotspotList(self.ui.spotsList, self.navigator)
+        self._mouse = MouseLine(self.ui.mouseLabel, session)
         self._prepare()
         self._connections = (
             (session.caseOpened, self._onCaseOpened),
@@ -77,6 +84,15 @@ class ReviewWidget:
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self._spots.cleanup()
+        self._mouse.cleanup()
+
+    def enter(self) -> None:
+        """The module is shown."""
+        self._mouse.enter()
+
+    def exit(self) -> None:
+        """Another module is shown."""
+        self._mouse.exit()
 
     def refresh(self, *_args: object) -> None:
         """Show what can be decided now."""
@@ -86,13 +102,12 @@ class ReviewWidget:
             self.widget.setVisible(reviewable)
         if not reviewable:
             return
-        prediction = case.data.prediction
-        title = _("{case}, predicted by round {round}").format(case=case.id, round=prediction.round)
-        expected = ExpectedDice.text(prediction.summary)
-        ui.titleLabel.text = f"{title}\n{expected}" if expected else title
-        ui.titleLabel.toolTip = ExpectedDice.details(prediction.summary)
-        ui.acceptButton.text = _("Accept corrections") if case.isModified else _("Accept")
+        accept = _("✓ Accept corrections") if case.isModified else _("✓ Accept")
+        ui.acceptButton.text = withKey(accept, "accept")
         ui.correctButton.enabled = not case.isEditing
+        if case.isEditing != self._wasEditing:
+            self._wasEditing = case.isEditing
+            self._unfold(not case.isEditing)
 
     # Set up
 
@@ -101,36 +116,41 @@ class ReviewWidget:
         ui.modeCombo.connect("currentIndexChanged(int)", lambda index: self.display.setMode(MODES[index]))
         ui.opacitySlider.connect("valueChanged(double)", self.display.setOpacity)
         ui.blinkButton.connect("clicked(bool)", lambda hidden: self.display.blink(not hidden))
-        explanations = {
-            "UC": _("Both networks say the same, and both are sure"),
-            "US": _("Both networks say the same, but at least one is not sure"),
-            "DC": _("The networks differ, and one is surer than usual there"),
-            "DS": _("The networks differ, and both waver"),
-        }
         for region in REGIONS:
             check = self._part("check", region.key)
-            check.text, check.toolTip = region.name, explanations[region.key]
+            check.text, check.toolTip = RegionLegend.title(region.key), RegionLegend.explanation(region.key)
             check.connect("toggled(bool)", partial(self.display.setRegionVisible, region.key))
-            self._part("swatch", region.key).styleSheet = _SWATCH.format(color=region.color)
+            swatch = self._part("swatch", region.key)
+            swatch.text, swatch.toolTip = region.key, region.name
+            swatch.styleSheet = _SWATCH.format(color=region.color, text=_readableOn(region.rgb))
         ui.goOnCheck.checked = slicer.util.settingsValue(_GO_ON, True, converter=slicer.util.toBool)
         ui.goOnCheck.connect("toggled(bool)", lambda checked: qt.QSettings().setValue(_GO_ON, checked))
+        ui.detailsButton.connect("clicked(bool)", lambda _checked: self._unfold(not self._isUnfolded))
         buttons = (
-            (ui.nextButton, "nextSpot", _("Show the next place where the model is doubtful")),
-            (ui.previousButton, "previousSpot", _("Show the place before")),
-            (ui.acceptButton, "accept", _("The segmentation is right as it is now: make it the label of this case")),
-            (ui.correctButton, "correct", _("Open the segment editor on a copy of the prediction")),
+            (ui.nextButton, "nextSpot", _("Next place"), _("Show the next place where the model is unsure")),
+            (ui.previousButton, "previousSpot", "◀", _("Show the place before")),
+            (
+                ui.acceptButton,
+                "accept",
+                _("✓ Accept"),
+                _("The segmentation is right as it is now: make it the label of this case"),
+            ),
+            (ui.correctButton, "correct", _("✎ Correct"), _("Open the segment editor on a copy of the prediction")),
             (
                 ui.confidentButton,
                 "acceptConfident",
+                _("◐ Accept confident part"),
                 _("Keep only what both networks agree on and are sure of; the rest counts as not annotated"),
             ),
-            (ui.rejectButton, "reject", _("The prediction is of no use: do not train on this case")),
-            (ui.blinkButton, "blink", _("Hide all that lies over the image, or show it again")),
+            (ui.rejectButton, "reject", _("✕ Reject"), _("The prediction is of no use: do not train on this case")),
+            (ui.blinkButton, "blink", _("Hide all"), _("Hide all that lies over the image, or show it again")),
         )
-        for button, name, text in buttons:
-            button.toolTip = _("{text} (key {key})").format(text=text, key=KEYS[name])
+        for button, name, text, hint in buttons:
+            button.text = withKey(text, name)
+            button.toolTip = _("{text} (key {key})").format(text=hint, key=KEYS[name])
             if button is not ui.blinkButton:
                 button.connect("clicked(bool)", userAction(self.actions[name]))
+        ui.previousButton.accessibleName = _("Previous place")
 
     def _part(self, kind: str, key: str):
         return getattr(self.ui, f"{kind}{key}")
@@ -139,12 +159,14 @@ class ReviewWidget:
 
     def _onCaseOpened(self, case: OpenCase) -> None:
         self.display.setCase(case)
+        self._mouse.setCase(case)
         self._showLegend(case)
         if case.hasPrediction:
             self._search(case)
 
     def _onCaseAboutToClose(self, _case: OpenCase) -> None:
         self.display.setCase(None)
+        self._mouse.setCase(None)
         self._searching = False
         self.navigator.setHotspots([])
 
@@ -205,21 +227,40 @@ class ReviewWidget:
             ui.lowLabel.text, ui.highLabel.text = low, high
             ui.heatBar.styleSheet = _gradient(heatColorNode(self._session.services.scene))
 
+    def _unfold(self, unfolded: bool) -> None:
+        ui = self.ui
+        self._isUnfolded = unfolded
+        ui.detailsWidget.setVisible(unfolded)
+        ui.detailsButton.setArrowType(qt.Qt.DownArrow if unfolded else qt.Qt.RightArrow)
+        ui.goOnCheck.setVisible(unfolded)
+        self._showSpots()
+
     def _showSpots(self) -> None:
-        count, seen = len(self.navigator.hotspots), len(self.navigator.visited)
-        self.ui.spotsWidget.setVisible(count > 0)
+        count, ui = len(self.navigator.hotspots), self.ui
+        ui.spotsWidget.setVisible(count > 0 and self._isUnfolded)
+        for button in (ui.previousButton, ui.nextButton):
+            button.setEnabled(count > 0)
+        ui.spotsLabel.text = ui.spotsLabel.toolTip = self._spotsText(count)
+
+    def _spotsText(self, count: int) -> str:
+        spot = self.navigator.current
         if self._searching:
-            self.ui.spotsLabel.text = _("Looking for doubtful places...")
-        elif count == 0:
-            self.ui.spotsLabel.text = _("There is no doubtful place.")
-        else:
-            text = _("Doubtful places, most expected errors first: {seen} of {count} seen")
-            self.ui.spotsLabel.text = text.format(seen=seen, count=count)
+            return _("Looking for places to check...")
+        if spot is None:
+            return _("{count} places to check").format(count=count) if count else _("No place to check")
+        what, ml = RegionLegend.advice(spot.mainRegion), RegionLegend.millilitres(spot.ml)
+        return _("Place {number} of {count}: {what}, {ml} ml").format(number=spot.rank, count=count, what=what, ml=ml)
 
     def _onFinished(self, caseId: str) -> None:
         case = self._session.case
         if self.goesOn and case is not None and case.id == caseId:
             self.nextCaseWanted.emit(caseId)
+
+
+def _readableOn(rgb: tuple[float, float, float]) -> str:
+    """Black or white, whichever stands out more against a colour."""
+    light = np.dot([0.2126, 0.7152, 0.0722], np.power(rgb, 2.2))
+    return "black" if light > 0.18 else "white"
 
 
 def _gradient(colorNode) -> str:

@@ -9,6 +9,7 @@ import qt
 import slicer
 import slicer.util
 
+from ..Translation import _
 from .userAction import userAction
 
 KEYS = {
@@ -25,6 +26,11 @@ KEYS = {
 """What can be done with one key, of those that Slicer's segment editor (Draw: A, X) and slice views leave free."""
 
 _TYPED_INTO = ("QPlainTextEdit", "QTextEdit")
+
+
+def withKey(text: str, name: str) -> str:
+    """The text of a button with the key of its action, one of `KEYS`: "Accept  (Shift+A)"."""
+    return _("{text}  ({key})").format(text=text, key=KEYS[name])
 
 
 class Shortcuts:

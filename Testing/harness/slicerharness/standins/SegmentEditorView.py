@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from PySide6 import QtCore, QtGui, QtWidgets
 
+from .CtkCollapsible import ctkCollapsibleGroupBox
+
 
 class SegmentEditorView:
     """Builds the parts once and fills them from the editor's nodes."""
@@ -25,16 +27,22 @@ class SegmentEditorView:
         for button in (*self._addRemove, self._show3D):
             buttons.addWidget(button)
         outer.addLayout(buttons)
-        self._table = QtWidgets.QTableWidget(0, 3, editor)
+        view = QtWidgets.QWidget(editor)
+        view.setObjectName("SegmentsTableView")
+        self._table = QtWidgets.QTableWidget(0, 3, view)
+        self._table.setObjectName("SegmentsTable")
+        self._table.setMinimumHeight(75)
         self._table.setHorizontalHeaderLabels(["", "", "Name"])
         self._table.horizontalHeader().setStretchLastSection(True)
         self._table.verticalHeader().hide()
         self._table.setSelectionBehavior(QtWidgets.QAbstractItemView.SelectionBehavior.SelectRows)
-        self._table.setFixedHeight(120)
         for column in (0, 1):
             self._table.setColumnWidth(column, 24)
         self._table.connect("itemSelectionChanged()", self._onRow)
-        outer.addWidget(self._table)
+        inside = QtWidgets.QVBoxLayout(view)
+        inside.setContentsMargins(0, 0, 0, 0)
+        inside.addWidget(self._table)
+        outer.addWidget(view)
         lower = QtWidgets.QHBoxLayout()
         self._grid = QtWidgets.QGridLayout()
         self._effects: dict[str, QtWidgets.QToolButton] = {}
@@ -47,7 +55,8 @@ class SegmentEditorView:
         right.addStretch()
         lower.addLayout(right)
         outer.addLayout(lower)
-        self._masking = QtWidgets.QGroupBox("Masking", editor)
+        self._masking = ctkCollapsibleGroupBox("Masking", editor)
+        self._masking.setObjectName("MaskingGroupBox")
         mask = QtWidgets.QFormLayout(self._masking)
         mask.addRow("Editable area:", QtWidgets.QComboBox(self._masking))
         mask.addRow("Modify other segments:", QtWidgets.QComboBox(self._masking))
