@@ -7,19 +7,20 @@ from functools import partial
 import qt
 import slicer.util
 
-from ..Logic import ExpectedDice, Hotspots, RegionLegend
+from ..Logic import ExpectedDice, RegionLegend
 from ..Logic.HeatColors import heatColorNode
-from ..Logic.HeatMaps import ERROR_PROBABILITY, learntErrorProbability
-from ..Logic.HotspotNavigator import HotspotNavigator
+from ..Logic.HeatMaps import ERROR_PROBABILITY
 from ..Logic.OpenCase import OpenCase
+from ..Logic.PlaceNavigator import PlaceNavigator
+from ..Logic.Places import Place, findPlaces
 from ..Logic.RegionDisplay import HEAT_MAPS, MODES, RegionDisplay
 from ..Logic.ReviewActions import ReviewActions
 from ..Logic.Session import Session
 from ..RegionColors import REGIONS
 from ..Signal import Signal
 from ..Translation import _
-from .HotspotList import HotspotList
 from .loadUi import loadUi
+from .PlaceList import PlaceList
 from .Shortcuts import KEYS
 from .userAction import userAction
 
@@ -36,7 +37,7 @@ class ReviewWidget:
         self._session = session
         self._searching = False
         self.display = RegionDisplay(session.services, session.tasks)
-        self.navigator = HotspotNavigator(session.services)
+        self.navigator = PlaceNavigator(session.services)
         self.decisions = ReviewActions(session)
         self.actions = {
             "nextSpot": self.navigator.next,
@@ -49,7 +50,7 @@ class ReviewWidget:
         }
         """What the panel's keys call, by name."""
         self.widget, self.ui = loadUi("ReviewWidget")
-        self._spots = HotspotList(self.ui.spotsList, self.navigator)
+        self._spots = PlaceList(self.ui.spotsList, self.navigator)
         self._prepare()
         self._connections = (
             (session.caseOpened, self._onCaseOpened),
@@ -146,29 +147,25 @@ class ReviewWidget:
     def _onCaseAboutToClose(self, _case: OpenCase) -> None:
         self.display.setCase(None)
         self._searching = False
-        self.navigator.setHotspots([])
+        self.navigator.setPlaces([])
 
     def _search(self, case: OpenCase) -> None:
         """Look for the doubtful places, in a task."""
         self._searching = True
         self._showSpots()
-        prediction, geometry = case.data.prediction, case.data.geometry
+        geometry = case.data.geometry
         side = max(n * step for n, step in zip(geometry.size_xyz, geometry.spacing_xyz, strict=True))
 
-        def found(hotspots: list[Hotspots.Hotspot]) -> None:
+        def found(places: list[Place]) -> None:
             if case is self._session.case:
                 self._searching = False
-                self.navigator.setHotspots(hotspots, side)
+                self.navigator.setPlaces(places, side)
 
         def failed(error: Exception) -> None:
             found([])
             self._session.fail(error)
 
-        def search() -> list[Hotspots.Hotspot]:
-            regions, segmentation, rates = prediction.regions, prediction.segmentation, prediction.errorRates
-            return Hotspots.find(regions, segmentation, geometry, rates, learntErrorProbability(case.data))
-
-        self._session.tasks.run(search, found, failed)
+        self._session.tasks.run(lambda: findPlaces(case.data, case.project.labels), found, failed)
 
     def _showLegend(self, case: OpenCase) -> None:
         measured = False
@@ -206,7 +203,7 @@ class ReviewWidget:
             ui.heatBar.styleSheet = _gradient(heatColorNode(self._session.services.scene))
 
     def _showSpots(self) -> None:
-        count, seen = len(self.navigator.hotspots), len(self.navigator.visited)
+        count, seen = len(self.navigator.places), len(self.navigator.visited)
         self.ui.spotsWidget.setVisible(count > 0)
         if self._searching:
             self.ui.spotsLabel.text = _("Looking for doubtful places...")
