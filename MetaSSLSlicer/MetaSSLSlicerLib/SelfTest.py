@@ -87,7 +87,7 @@ class SelfTest:
         assert all(node.GetLabelVolumeID() == case.nodes.regionsNode.GetID() for node in composites)
         review = self._panel.reviewWidget
         self._wait(lambda: not self._session.tasks.busy, _("the doubtful places to be found"))
-        for _index in range(min(3, len(review.navigator.hotspots))):
+        for _index in range(min(3, len(review.navigator.places))):
             review.actions["nextSpot"]()
         review.ui.goOnCheck.checked = False
         review.actions["correct"]()

@@ -10,7 +10,17 @@ import pytest
 from metassl.evaluation.report.markup import tag
 from metassl.evaluation.stored import read_evaluation
 from metassl.jobs.events import EventWriter
-from metassl.project import MetaSSLError, Project, ProjectError, Round, write_json
+from metassl.project import (
+    MetaSSLError,
+    Project,
+    ProjectError,
+    Round,
+    read_image,
+    read_labels,
+    write_array,
+    write_json,
+)
+from metassl.project.places import find_places, place_text
 from metassl.selection import rank
 from reported_project import GRID, build_evaluation, build_project, build_round, report_step, volume, written
 
@@ -51,7 +61,7 @@ def test_the_figures_on_the_page_are_those_of_the_evaluation(project, found):
     assert f"{share:.1f} %" in page.text
     assert f"{evaluation['uncertainty']['auroc']:.3f}" in page.text
     assert "measured on 2 cases of the evaluation" in page.text
-    assert "not yet measured" not in page.text
+    assert "not yet measured" not in page.text.replace("chance to be wrong not yet measured", "")
     for case in evaluation["cases"]:
         assert case in page.text
 
@@ -136,6 +146,29 @@ def test_the_ranking_is_shown_in_order_with_its_reasons_and_states(project, foun
     places = [page.text.index(f" {case} ") for case in order]
     assert places == sorted(places)
     assert first["reason"] in page.text and "rejected" in page.text
+
+
+def test_the_first_places_of_the_first_cases_are_those_that_slicer_shows(project, found):
+    first = rank(project, found)["cases"][0]["case"]
+    paths = found.prediction(first)
+    (segmentation, _), (regions, _) = read_labels(paths.segmentation, first), read_labels(paths.regions, first)
+    uncertainty = read_image([paths.uncertainty], first).array[0]
+    places = find_places(segmentation, regions, GRID, project.labels, uncertainty=uncertainty)
+    _, page = written(project, found)
+    assert "img" not in page.tags and f"First of {len(places)} places to look at" in page.text
+    order = [page.text.index(place_text(place)) for place in places[:3]]
+    assert order == sorted(order) and place_text(places[3]) not in page.text
+
+    learnt = np.zeros(GRID.shape_zyx, np.float32)
+    learnt[places[2].index_xyz[::-1]] = 1.0
+    write_array(paths.error_probability, learnt, GRID)
+    _, page = written(project, found)
+    best = find_places(segmentation, regions, GRID, project.labels, error_probability=learnt)[0]
+    assert best.index_xyz == places[2].index_xyz and place_text(best) in page.text
+
+    paths.regions.unlink()
+    _, page = written(project, found)
+    assert place_text(best) not in page.text, "what cannot be read is left out"
 
 
 def test_text_from_the_project_is_never_markup(tmp_path):

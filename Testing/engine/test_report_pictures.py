@@ -67,6 +67,7 @@ import json, pathlib, sys
 for job in json.load(open(sys.argv[1]))["pictures"]:
     assert all(pathlib.Path(job[key]).is_file() for key in ("image", "segmentation", "regions"))
     assert [label["name"] for label in job["labels"]] == ["Anterior", "Posterior"]
+    assert len(job["place"]["index"]) == 3 and "networks" in job["place"]["text"]
     if job["title"] == "case_04":
         print(json.dumps({"title": "case_04", "ok": False, "error": "case_04 is too dark."}))
     else:

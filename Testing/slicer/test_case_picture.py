@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from metassl.project import Geometry, LabelDefinition, write_array
-from MetaSSLSlicerLib.Pictures.PictureCase import PictureCase
+from MetaSSLSlicerLib.Pictures.PictureCase import PictureCase, PicturedPlace
 
 if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
@@ -25,6 +25,7 @@ SIZE = 320
 SHAPE = (24, 32, 36)
 MODULE = Path(__file__).parents[2] / "MetaSSLSlicer"
 STRAIGHT = Geometry(SHAPE[::-1], (1.0, 1.0, 1.5), (-18.0, -16.0, -18.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
+PLACE = PicturedPlace((23, 14, 12), "Right half: networks differ, one is sure")
 LEFT = LabelDefinition(1, "Left half", "#CC79A7")
 RIGHT = LabelDefinition(2, "Right half", "#56B4E9")
 
@@ -49,7 +50,7 @@ def made_up(geometry: Geometry = STRAIGHT, **changes) -> PictureCase:
     regions[9:15, 11:17, 20:26] = DC.value
     regions[9:15, 11:15, 10:14] = DS.value
     regions[9:15, 18:22, 10:16] = US.value
-    fields = {"title": "case 1", "image": image, "segmentation": segmentation, "regions": regions}
+    fields = {"title": "case 1", "image": image, "segmentation": segmentation, "regions": regions, "place": PLACE}
     return PictureCase(**{**fields, "geometry": geometry, "labels": [LEFT, RIGHT], **changes})
 
 
@@ -110,7 +111,7 @@ def test_region_colours_lie_on_their_voxels(painter, geometry):
     case = made_up(geometry)
     _, shown, panels = painted(painter, case)
     axial = panels["Axial"]
-    z = round(float(np.linalg.solve(axial.toRas, [*shown["spot"]["ras"], 1.0])[2]))
+    z = round(float(np.linalg.solve(axial.toRas, [*shown["cross"], 1.0])[2]))
     assert 9 <= z < 15
     bright = axial.color((z, 18, 24))
     assert np.ptp(bright) < 0.02, "where both networks agree and are sure, the image is plain grey"
@@ -144,28 +145,29 @@ def rgb(label: LabelDefinition) -> np.ndarray:
 
 
 def test_an_oblique_volume_is_shown_in_its_own_planes_with_the_brightness_under_the_outline(painter):
-    case = made_up(oblique(), regions=np.full(SHAPE, UC.value, np.uint8))
+    case = made_up(oblique(), regions=np.full(SHAPE, UC.value, np.uint8), place=None)
     _, shown, panels = painted(painter, case)
-    assert shown["spot"]["kind"] == "structure"
+    index = np.linalg.solve(ijkToRas(case.geometry), [*shown["cross"], 1.0])[:3]
+    assert np.abs(index - (17.5, 15.5, 11.5)).max() < 6, "without a place the middle of the structures"
     axial = panels["Axial"]
     directions = np.diag([-1.0, -1.0, 1.0]) @ np.array(case.geometry.direction).reshape(3, 3)
     assert max(np.abs(directions.T @ axial.right)) == pytest.approx(1.0, abs=1e-3)
-    z = round(float(np.linalg.solve(axial.toRas, [*shown["spot"]["ras"], 1.0])[2]))
+    z = round(float(np.linalg.solve(axial.toRas, [*shown["cross"], 1.0])[2]))
     inside = [axial.color((z, y, x)).mean() for y, x in ((9.5, 9.5), (9.5, 26), (22, 9.5), (22, 26))]
     outside = [axial.color((z, y, x)).mean() for y, x in ((5.5, 18), (26, 18), (16, 5.5), (16, 30))]
     assert min(inside) > 0.8 and max(outside) < 0.2
 
 
-def test_the_pointers_point_at_the_spot(painter):
+def test_the_pointers_point_at_the_place(painter):
     case = made_up()
     _, shown, panels = painted(painter, case)
-    index = np.linalg.solve(ijkToRas(case.geometry), [*shown["spot"]["ras"], 1.0])[:3][::-1]
+    index = np.linalg.solve(ijkToRas(case.geometry), [*shown["cross"], 1.0])[:3][::-1]
     for panel in panels.values():
         row, column = panel.rowColumn(index)
         reach = round(SIZE * 0.067)
         for y, x in ((row, column - reach), (row, column + reach), (row - reach, column), (row + reach, column)):
             assert panel.pixels[y - 1 : y + 2, x - 1 : x + 2].max() > 0.95
-        assert panel.color(index)[2] > panel.color(index)[0] + 0.2, "the spot itself stays free: it is DC"
+        assert panel.color(index)[2] > panel.color(index)[0] + 0.2, "the place itself stays free: it is DC"
 
 
 def test_the_3d_panel_shows_both_structures_and_the_doubt_in_their_colours(painter):
@@ -198,10 +200,10 @@ def test_the_window_comes_from_the_structures_surroundings_not_from_far_outliers
 @pytest.mark.parametrize(
     "case",
     [
-        made_up(segmentation=np.zeros(SHAPE, np.uint8), regions=np.ones(SHAPE, np.uint8)),
-        made_up(segmentation=np.zeros(SHAPE, np.uint8), regions=np.zeros(SHAPE, np.uint8)),
+        made_up(segmentation=np.zeros(SHAPE, np.uint8), regions=np.ones(SHAPE, np.uint8), place=None),
+        made_up(segmentation=np.zeros(SHAPE, np.uint8), regions=np.zeros(SHAPE, np.uint8), place=None),
         made_up(labels=[]),
-        made_up(title="Ärztin – 日本 " * 12),
+        made_up(title="Ärztin – 日本 " * 12, place=PicturedPlace((0, 0, 0), "日本 – " * 40)),
         made_up(segmentation=np.ones(SHAPE, np.uint8), regions=np.full(SHAPE, DS.value, np.uint8)),
     ],
     ids=["nothing found", "nothing predicted", "unknown labels", "long title", "everything"],
@@ -217,7 +219,7 @@ def test_a_case_of_one_slice_is_drawn(painter):
     case = made_up()
     geometry = Geometry((36, 32, 1), (1.0, 1.0, 8.0), (0.0, 0.0, 0.0), STRAIGHT.direction)
     flat = {key: getattr(case, key)[12:13] for key in ("image", "segmentation", "regions")}
-    single = made_up(geometry, **flat)
+    single = made_up(geometry, place=PicturedPlace((23, 14, 0), ""), **flat)
     _, _, panels = painted(painter, single)
     np.testing.assert_allclose(panels["Axial"].color((0, 12.5, 24)), over(1.0, DC), atol=0.06)
 
@@ -262,7 +264,8 @@ def job(folder: Path, title: str, case: PictureCase) -> dict:
         paths[key] = str(folder / f"{title} {key}.nrrd")
         write_array(Path(paths[key]), getattr(case, key), case.geometry)
     labels = [{"value": label.value, "name": label.name, "color": label.color} for label in case.labels]
-    return {**paths, "out": str(folder / f"{title}.png"), "title": title, "labels": labels}
+    place = {"index": case.place.indexXyz, "text": case.place.text}
+    return {**paths, "place": place, "out": str(folder / f"{title}.png"), "title": title, "labels": labels}
 
 
 def run(folder: Path, pictures: list[dict]) -> tuple[int, list[dict], str]:
@@ -282,13 +285,17 @@ def test_the_command_draws_what_it_can_and_names_what_it_cannot(tmp_path):
     good = job(tmp_path, "good", made_up(oblique()))
     lost = {**job(tmp_path, "lost", made_up()), "regions": str(tmp_path / "nowhere.nrrd")}
     moved = {**job(tmp_path, "moved", made_up()), "segmentation": good["segmentation"]}
-    code, lines, errors = run(tmp_path, [lost, good, moved])
+    outside = {**job(tmp_path, "outside", made_up()), "place": {"index": [36, 0, 0], "text": ""}}
+    code, lines, errors = run(tmp_path, [lost, good, moved, outside])
     assert code == 1
-    assert [(line["title"], line["ok"]) for line in lines] == [("lost", False), ("good", True), ("moved", False)]
+    assert [line["title"] for line in lines] == ["lost", "good", "moved", "outside"]
+    assert [line["ok"] for line in lines] == [False, True, False, False]
+    np.testing.assert_allclose(lines[1]["cross"], (ijkToRas(oblique()) @ [23, 14, 12, 1])[:3], atol=1e-3)
+    assert "case outside" in lines[3]["error"] and "place" in lines[3]["error"]
     assert "case lost" in lines[0]["error"] and "nowhere.nrrd" in lines[0]["error"]
     assert "case moved" in lines[2]["error"] and "grid" in lines[2]["error"]
     assert Path(good["out"]).read_bytes().startswith(b"\x89PNG") and not Path(lost["out"]).exists()
-    assert errors.count("\n") == 2 and "Traceback" not in errors
+    assert errors.count("\n") == 3 and "Traceback" not in errors
 
 
 def test_the_command_succeeds_quietly(tmp_path):

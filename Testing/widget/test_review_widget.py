@@ -121,7 +121,7 @@ def test_opacity_overlay_and_hiding_are_set_here_and_follow_the_keys(desk):
     assert composite.GetForegroundVolumeID() is None and not desk.ui.opacitySlider.isEnabled()
 
 
-def test_hotspots_are_listed_walked_through_and_ticked(desk):
+def test_places_are_listed_walked_through_and_ticked(desk):
     desk.open()
     assert len(desk.rows()) == 3 and "0 of 3" in desk.ui.spotsLabel.text
     assert desk.review.navigator.current is None, "the views stay as they are until the reviewer asks"
@@ -131,10 +131,10 @@ def test_hotspots_are_listed_walked_through_and_ticked(desk):
     desk.ui.previousButton.click()
     assert desk.review.navigator.index == 0 and "2 of 3" in desk.ui.spotsLabel.text
     desk.ui.spotsList.setCurrentRow(2)
-    spot = desk.review.navigator.current
-    assert spot.rank == 3 and "3 of 3" in desk.ui.spotsLabel.text
+    place = desk.review.navigator.current
+    assert place.rank == 3 and "3 of 3" in desk.ui.spotsLabel.text
     matrix = next(iter(desk.session.services.sliceViews.values())).node.GetSliceToRAS()
-    np.testing.assert_allclose([matrix.GetElement(row, 3) for row in range(3)], spot.ras)
+    np.testing.assert_allclose([matrix.GetElement(row, 3) for row in range(3)], place.ras)
     desk.open(1)
     assert desk.rows() == [] and "no doubtful place" in desk.ui.spotsLabel.text
     desk.open(0)

@@ -123,7 +123,7 @@ def test_the_whole_loop_from_loaded_scans_to_the_second_round(harness, openModul
         assert case.hasPrediction and not case.isEditing
         review = panel.reviewWidget
         harness.wait(lambda: not panel.session.tasks.busy)
-        if review.navigator.hotspots:
+        if review.navigator.places:
             review.ui.nextButton.click()
             assert len(review.navigator.visited) == 1
         harness.process(20)

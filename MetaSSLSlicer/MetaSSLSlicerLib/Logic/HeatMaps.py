@@ -25,9 +25,9 @@ def readHeatMap(data: CaseData, kind: str) -> np.ndarray:
     return onGrid((array, own), data.geometry, path, data.caseId)
 
 
-def learntErrorProbability(data: CaseData) -> np.ndarray | None:
-    """P(error) of every voxel; None where there is none, or none that can be read."""
+def tryHeatMap(data: CaseData, kind: str) -> np.ndarray | None:
+    """The same; None where there is none, or none that can be read."""
     try:
-        return readHeatMap(data, ERROR_PROBABILITY) if heatMapPath(data, ERROR_PROBABILITY).exists() else None
+        return readHeatMap(data, kind) if heatMapPath(data, kind).exists() else None
     except MetaSSLError:
         return None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from metassl.project import Geometry
+from metassl.project.places import millilitres
 
 from ..RegionColors import REGIONS
 from ..Translation import _
@@ -100,9 +101,3 @@ def rows(prediction: Prediction | None, geometry: Geometry | None) -> list[Legen
         )
         for region in REGIONS
     ]
-
-
-def millilitres(ml: float) -> str:
-    """A volume without a unit, with as many decimals as make sense."""
-    decimals = 3 if ml < 0.0995 else 2 if ml < 9.95 else 1 if ml < 99.5 else 0
-    return f"{ml:,.{decimals}f}"

@@ -1,15 +1,15 @@
-"""Draws a case: three slices through its most doubtful spot, and its structures in 3-D."""
+"""Draws a case: three slices through its first doubtful place, and its structures in 3-D."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
+from metassl.project.places import deepest
 from vtk.util.numpy_support import vtk_to_numpy
 
 from ..Grid import boundingBox, ijkToRas
 from ..RegionColors import UC, rgbOf
-from .DoubtfulSpot import DoubtfulSpot, findDoubtfulSpot
 from .Framing import corners, frameFor, viewpointFor
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCanvas import PictureCanvas
@@ -42,12 +42,12 @@ class CasePainter:
         view.SetOrientationMarkerSize(view.OrientationMarkerSizeSmall)
 
     def paint(self, case: PictureCase) -> tuple[PictureCanvas, dict[str, Any]]:
-        """The picture of a case, and what can be read off it: the spot, the window, and for each
-        slice its centre in RAS, the length of its side in mm, and its axes."""
-        spot = findDoubtfulSpot(case.regions, case.segmentation, case.geometry.spacing_xyz)
+        """The picture of a case, and what can be read off it: where the cross is, the window, and
+        for each slice its centre in RAS, the length of its side in mm, and its axes."""
+        cross = _cross(case)
         toRas = ijkToRas(case.geometry)
-        spotRas = (toRas @ [*spot.indexXyz, 1.0])[:3]
-        target = _target(case, spot)
+        crossRas = (toRas @ [*cross, 1.0])[:3]
+        target = _target(case, cross)
         whole = corners((0, 0, 0), case.geometry.size_xyz, toRas)
         targetCorners = corners([s.start for s in reversed(target)], [s.stop for s in reversed(target)], toRas)
         scene = PictureScene(self._app, case)
@@ -55,19 +55,19 @@ class CasePainter:
             window = _window(case.image, target)
             scene.setWindow(*window)
             _style(scene)
-            shots = [self._slice(name, scene, whole, targetCorners, spotRas) for name in self._app.sliceViews]
-            surfaces = self._surfaces(scene, spotRas)
+            shots = [self._slice(name, scene, whole, targetCorners, crossRas) for name in self._app.sliceViews]
+            surfaces = self._surfaces(scene, crossRas)
         finally:
             scene.remove()
-        canvas = composePicture(case, spot, shots, surfaces, self._size)
+        canvas = composePicture(case, shots, surfaces, self._size)
         shown = {
-            "spot": {"kind": spot.kind, "voxels": spot.voxels, "ras": _rounded(spotRas)},
+            "cross": _rounded(crossRas),
             "window": _rounded(window),
             "views": {shot.name: shot.description() for shot in shots},
         }
         return canvas, shown
 
-    def _slice(self, name, scene, whole, target, spotRas) -> SliceShot:
+    def _slice(self, name, scene, whole, target, crossRas) -> SliceShot:
         view = self._app.sliceViews[name]
         view.compositeNode.SetBackgroundVolumeID(scene.volumeNode.GetID())
         view.compositeNode.SetLabelVolumeID(scene.regionsNode.GetID())
@@ -75,17 +75,17 @@ class CasePainter:
         view.node.SetOrientation(view.orientation)
         view.node.RotateToVolumePlane(scene.volumeNode)
         axes = _axes(view.node)
-        frame = frameFor(axes, whole, target, spotRas)
+        frame = frameFor(axes, whole, target, crossRas)
         view.node.SetFieldOfView(frame.side, frame.side, 1.0)
         view.node.JumpSliceByCentering(*frame.centerRas)
-        spot = [0.5 + (spotRas - frame.centerRas) @ axis / frame.side for axis in axes[:2]]
-        return SliceShot(view.orientation, _shrunk(view.grab()), frame, axes, tuple(spot))
+        cross = [0.5 + (crossRas - frame.centerRas) @ axis / frame.side for axis in axes[:2]]
+        return SliceShot(view.orientation, _shrunk(view.grab()), frame, axes, tuple(cross))
 
-    def _surfaces(self, scene: PictureScene, spotRas: np.ndarray) -> np.ndarray:
+    def _surfaces(self, scene: PictureScene, crossRas: np.ndarray) -> np.ndarray:
         view = self._app.threeDView
         points = [vtk_to_numpy(surface.GetPoints().GetData()) for surface in scene.surfaces()]
         if points:
-            look = viewpointFor(np.concatenate(points), spotRas)
+            look = viewpointFor(np.concatenate(points), crossRas)
             camera = view.camera
             camera.ParallelProjectionOn()
             camera.SetFocalPoint(*look.focalRas)
@@ -118,9 +118,19 @@ def _style(scene: PictureScene) -> None:
         display.SetOpacity3D(opacity)
 
 
-def _target(case: PictureCase, spot: DoubtfulSpot) -> tuple[slice, ...]:
-    """The box (z, y, x) worth seeing: the structures and the spot."""
-    place = [(i, i + 1) for i in reversed(spot.indexXyz)]
+def _cross(case: PictureCase) -> tuple[int, int, int]:
+    """The voxel (x, y, z) that the slices go through: the place's, or the middle of the structures, or of the image."""
+    if case.place is not None:
+        return case.place.indexXyz
+    structures = np.argwhere(case.segmentation > 0)
+    if not len(structures):
+        return tuple(n // 2 for n in case.geometry.size_xyz)
+    return tuple(int(i) for i in structures[deepest(structures, case.geometry)][::-1])
+
+
+def _target(case: PictureCase, cross: tuple[int, int, int]) -> tuple[slice, ...]:
+    """The box (z, y, x) worth seeing: the structures and the cross."""
+    place = [(i, i + 1) for i in reversed(cross)]
     box = boundingBox(case.segmentation > 0)
     if box is None:
         box = boundingBox(case.regions > UC.value) or [slice(0, n) for n in case.image.shape]

@@ -1,9 +1,10 @@
 """Pictures of predicted cases: `python -m MetaSSLSlicerLib.Pictures.CasePicture JOBS.json`.
 
 JOBS.json holds {"pictures": [{"image", "segmentation", "regions", "out", "title", "labels":
-[{"value", "name", "color"}]}, ...], "size": 480}. Each picture shows three slices through the most
-doubtful spot, and the structures in 3-D. For each, one line of JSON is printed: what was drawn, or
-why nothing was. The exit code is 1 when a picture failed, 2 when none could be tried.
+[{"value", "name", "color"}], "place": {"index": [x, y, z], "text"}}, ...], "size": 480}. Each picture
+shows three slices through the place, or where there is none through the middle of the structures, and
+the structures in 3-D. For each, one line of JSON is printed: what was drawn, or why nothing was. The
+exit code is 1 when a picture failed, 2 when none could be tried.
 """
 
 from __future__ import annotations

@@ -21,6 +21,14 @@ IGNORE = 255
 
 
 @dataclass(frozen=True)
+class PicturedPlace:
+    """The place (see metassl.project.places) that the slices go through: its cross as (x, y, z), and what it is."""
+
+    indexXyz: tuple[int, int, int]
+    text: str
+
+
+@dataclass(frozen=True)
 class PictureCase:
     """A case to draw. image: float32; segmentation, regions: uint8; all (z, y, x) on one grid."""
 
@@ -30,6 +38,7 @@ class PictureCase:
     regions: np.ndarray
     geometry: Geometry
     labels: Sequence[LabelDefinition]
+    place: PicturedPlace | None = None
 
 
 def readCase(job: dict[str, Any]) -> PictureCase:
@@ -55,4 +64,19 @@ def readCase(job: dict[str, Any]) -> PictureCase:
         if difference := image.geometry.difference(geometry):
             raise LabelError(f"case {title}: {job[key]} is not on the image's grid: {difference}")
     segmentation = np.where(maps["segmentation"] == IGNORE, np.uint8(0), maps["segmentation"])
-    return PictureCase(title, image.array[0], segmentation, maps["regions"], image.geometry, labels)
+    place = _place(job.get("place"), image.geometry, title)
+    return PictureCase(title, image.array[0], segmentation, maps["regions"], image.geometry, labels, place)
+
+
+def _place(given: dict[str, Any] | None, geometry: Geometry, title: str) -> PicturedPlace | None:
+    if given is None:
+        return None
+    try:
+        index = tuple(int(i) for i in given["index"])
+        inside = all(0 <= i < n for i, n in zip(index, geometry.size_xyz, strict=True))
+        text = str(given["text"])
+    except (KeyError, TypeError, ValueError):
+        inside = False
+    if not inside:
+        raise ImageError(f"case {title}: its place needs a text, and an index (x, y, z) in the image")
+    return PicturedPlace(index, text)

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from ..RegionColors import DC, DS, UC, US, rgbOf
-from .DoubtfulSpot import DoubtfulSpot
 from .Framing import Frame, letter
 from .PictureCanvas import WHITE, PictureCanvas, textWidth
 from .PictureCase import PictureCase
@@ -17,31 +16,26 @@ from .PictureCase import PictureCase
 _PAPER = rgbOf("#14171C")
 _QUIET = rgbOf("#A3ADBA")
 _HEADER, _FOOTER = 0.092, 0.15  # heights, as shares of a panel
-_PLACES = {"Axial": (0, 0), "3D": (1, 0), "Coronal": (0, 1), "Sagittal": (1, 1)}
+_WORDS_SHARE = 0.75  # of the header
+_PANELS = {"Axial": (0, 0), "3D": (1, 0), "Coronal": (0, 1), "Sagittal": (1, 1)}
 _MEANINGS = {
     UC: "agree, sure",
     US: "agree, unsure",
     DC: "differ, one sure",
     DS: "differ, unsure",
 }
-_SPOTS = {
-    "DC/DS": "the networks differ in {ml}",
-    "US": "the networks agree, but are unsure in {ml}",
-    "structure": "the networks agree and are sure",
-    "middle": "nothing was found in this image",
-}
 
 
 @dataclass(frozen=True)
 class SliceShot:
-    """A drawn slice view. axes: right, up and normal in RAS, as rows. spot: where the doubtful
-    spot lies, as shares of the width from the left and of the height from the bottom."""
+    """A drawn slice view. axes: right, up and normal in RAS, as rows. cross: where the place lies,
+    as shares of the width from the left and of the height from the bottom."""
 
     name: str
     picture: np.ndarray
     frame: Frame
     axes: np.ndarray
-    spot: tuple[float, float]
+    cross: tuple[float, float]
 
     def description(self) -> dict[str, Any]:
         """For programs: where the slice lies in RAS."""
@@ -53,7 +47,6 @@ class SliceShot:
 
 def composePicture(
     case: PictureCase,
-    spot: DoubtfulSpot,
     shots: Sequence[SliceShot],
     surfaces: np.ndarray,
     size: int,
@@ -68,7 +61,7 @@ def composePicture(
         _annotate(canvas, shot, *corner[shot.name], size)
     canvas.paste(surfaces, *corner["3D"])
     _caption(canvas, "3D", *corner["3D"], size)
-    _header(canvas, case, spot, width, header, size)
+    _header(canvas, case, width, header, size)
     _legend(canvas, case, width, header + 2 * size + gap, footer, size)
     return canvas
 
@@ -76,7 +69,7 @@ def composePicture(
 def panelCorners(size: int) -> dict[str, tuple[int, int]]:
     """Where the panels' top left corners lie, as (left, top) in pixels by name."""
     step, header = size + _gap(size), round(size * _HEADER)
-    return {name: (column * step, header + row * step) for name, (column, row) in _PLACES.items()}
+    return {name: (column * step, header + row * step) for name, (column, row) in _PANELS.items()}
 
 
 def _gap(size: int) -> int:
@@ -84,7 +77,7 @@ def _gap(size: int) -> int:
 
 
 def _annotate(canvas: PictureCanvas, shot: SliceShot, left: int, top: int, size: int) -> None:
-    """The name of the plane, the body's sides, the spot's place, and a scale bar."""
+    """The name of the plane, the body's sides, where the place is, and a scale bar."""
     _caption(canvas, shot.name, left, top, size)
     right, up = shot.axes[0], shot.axes[1]
     small, inset = size * 0.029, size * 0.03
@@ -96,7 +89,7 @@ def _annotate(canvas: PictureCanvas, shot: SliceShot, left: int, top: int, size:
         (letter(-up), middle, size - inset),
     ):
         canvas.text(words, left + x, top + y, small, _QUIET, align="center", halo=True)
-    _pointers(canvas, left + shot.spot[0] * size, top + (1 - shot.spot[1]) * size, size)
+    _pointers(canvas, left + shot.cross[0] * size, top + (1 - shot.cross[1]) * size, size)
     length = _roundLength(shot.frame.side * 0.24)
     pixels, thick = length / shot.frame.side * size, max(round(size / 200), 1)
     end, base = left + size - size * 0.04, top + size - size * 0.04
@@ -107,7 +100,7 @@ def _annotate(canvas: PictureCanvas, shot: SliceShot, left: int, top: int, size:
 
 
 def _pointers(canvas: PictureCanvas, x: float, y: float, size: int) -> None:
-    """Four short lines that point at the spot and leave it free."""
+    """Four short lines that point at the place and leave it free."""
     free, long, thick = size * 0.05, size * 0.035, max(round(size / 320), 1)
     for dx, dy in ((-1, 0), (1, 0), (0, -1), (0, 1)):
         left = x + min(dx * free, dx * (free + long)) - (thick / 2 if dy else 0)
@@ -121,9 +114,15 @@ def _caption(canvas: PictureCanvas, words: str, left: int, top: int, size: int) 
     canvas.text(words, left + size * 0.025, top + size * 0.035, size * 0.033, WHITE, halo=True)
 
 
-def _header(canvas, case: PictureCase, spot: DoubtfulSpot, width: int, height: int, size) -> None:
+def _header(canvas, case: PictureCase, width: int, height: int, size) -> None:
     margin, middle = size * 0.025, height / 2
-    words = _SPOTS[spot.kind].format(ml=_milliliters(spot.voxels * case.geometry.voxel_ml))
+    if case.place is not None:
+        words = case.place.text
+    elif case.segmentation.any():
+        words = "there is no doubtful place"
+    else:
+        words = "nothing was found in this image"
+    words = _shortened(words, _WORDS_SHARE * width, size * 0.035, bold=False)
     room = width - 3 * margin - textWidth(words, size * 0.035)
     title = _shortened(case.title, room, size * 0.048, bold=True)
     canvas.text(title, margin, middle, size * 0.048, WHITE, bold=True)

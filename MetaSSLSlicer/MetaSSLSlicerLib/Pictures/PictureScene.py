@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import SimpleITK as sitk
 import slicer
 import slicer.util
 import vtk
@@ -13,7 +14,6 @@ from metassl.project import LabelDefinition
 
 from ..Grid import boundingBox, ijkToRas
 from ..RegionColors import DC, DS, regionColorNode, rgbOf
-from .DoubtfulSpot import blurred
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCase import PictureCase
 
@@ -21,6 +21,7 @@ SURFACE = "Closed surface"
 _SURFACE_MARGIN = 3
 _LUMP_BLUR_VOXELS = 1.0
 _LUMP_DENSITY = 0.33
+_LEAST_MARGIN = 3  # the smoothing filter needs some voxels along every axis
 
 
 class PictureScene:
@@ -126,8 +127,15 @@ def _lumps(regions: np.ndarray) -> np.ndarray:
     box = boundingBox(doubtful, margin=1)
     if box is None:
         return lumps
-    confident, suspicious = (blurred(regions[box] == region.value, _LUMP_BLUR_VOXELS) for region in (DC, DS))
+    confident, suspicious = (_blurred(regions[box] == region.value) for region in (DC, DS))
     dense = confident + suspicious
     kept = dense >= min(_LUMP_DENSITY, 0.7 * dense.max())
     lumps[box] = np.where(kept, np.where(confident >= suspicious, DC.value, DS.value), 0)
     return lumps
+
+
+def _blurred(mask: np.ndarray) -> np.ndarray:
+    """How dense a mask is round each voxel, 0..1 (z, y, x)."""
+    image = sitk.GetImageFromArray(np.pad(mask.astype(np.float32), _LEAST_MARGIN))
+    density = sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(image, _LUMP_BLUR_VOXELS))
+    return density[(slice(_LEAST_MARGIN, -_LEAST_MARGIN),) * 3]

@@ -8,20 +8,21 @@ import numpy as np
 import qt
 import slicer.util
 
-from ..Logic import Hotspots, RegionLegend
+from ..Logic import RegionLegend
 from ..Logic.HeatColors import heatColorNode
-from ..Logic.HeatMaps import ERROR_PROBABILITY, learntErrorProbability
-from ..Logic.HotspotNavigator import HotspotNavigator
+from ..Logic.HeatMaps import ERROR_PROBABILITY
 from ..Logic.OpenCase import OpenCase
+from ..Logic.PlaceNavigator import PlaceNavigator
+from ..Logic.Places import Place, findPlaces
 from ..Logic.RegionDisplay import HEAT_MAPS, MODES, RegionDisplay
 from ..Logic.ReviewActions import ReviewActions
 from ..Logic.Session import Session
 from ..RegionColors import REGIONS
 from ..Signal import Signal
 from ..Translation import _
-from .HotspotList import HotspotList
 from .loadUi import loadUi
 from .MouseLine import MouseLine
+from .PlaceList import PlaceList
 from .Shortcuts import KEYS, withKey
 from .userAction import userAction
 
@@ -42,7 +43,7 @@ class ReviewWidget:
         self._searching = self._wasEditing = False
         self._isUnfolded = True
         self.display = RegionDisplay(session.services, session.tasks)
-        self.navigator = HotspotNavigator(session.services)
+        self.navigator = PlaceNavigator(session.services)
         self.decisions = ReviewActions(session)
         self.actions = {
             "nextSpot": self.navigator.next,
@@ -55,7 +56,7 @@ class ReviewWidget:
         }
         """What the panel's keys call, by name."""
         self.widget, self.ui = loadUi("ReviewWidget")
-        self._spots = HotspotList(self.ui.spotsList, self.navigator)
+        self._spots = PlaceList(self.ui.spotsList, self.navigator)
         self._mouse = MouseLine(self.ui.mouseLabel, session)
         self._prepare()
         self._connections = (
@@ -168,29 +169,25 @@ class ReviewWidget:
         self.display.setCase(None)
         self._mouse.setCase(None)
         self._searching = False
-        self.navigator.setHotspots([])
+        self.navigator.setPlaces([])
 
     def _search(self, case: OpenCase) -> None:
         """Look for the doubtful places, in a task."""
         self._searching = True
         self._showSpots()
-        prediction, geometry = case.data.prediction, case.data.geometry
+        geometry = case.data.geometry
         side = max(n * step for n, step in zip(geometry.size_xyz, geometry.spacing_xyz, strict=True))
 
-        def found(hotspots: list[Hotspots.Hotspot]) -> None:
+        def found(places: list[Place]) -> None:
             if case is self._session.case:
                 self._searching = False
-                self.navigator.setHotspots(hotspots, side)
+                self.navigator.setPlaces(places, side)
 
         def failed(error: Exception) -> None:
             found([])
             self._session.fail(error)
 
-        def search() -> list[Hotspots.Hotspot]:
-            regions, segmentation, rates = prediction.regions, prediction.segmentation, prediction.errorRates
-            return Hotspots.find(regions, segmentation, geometry, rates, learntErrorProbability(case.data))
-
-        self._session.tasks.run(search, found, failed)
+        self._session.tasks.run(lambda: findPlaces(case.data, case.project.labels), found, failed)
 
     def _showLegend(self, case: OpenCase) -> None:
         measured = False
@@ -236,20 +233,19 @@ class ReviewWidget:
         self._showSpots()
 
     def _showSpots(self) -> None:
-        count, ui = len(self.navigator.hotspots), self.ui
+        count, ui = len(self.navigator.places), self.ui
         ui.spotsWidget.setVisible(count > 0 and self._isUnfolded)
         for button in (ui.previousButton, ui.nextButton):
             button.setEnabled(count > 0)
         ui.spotsLabel.text = ui.spotsLabel.toolTip = self._spotsText(count)
 
     def _spotsText(self, count: int) -> str:
-        spot = self.navigator.current
+        navigator = self.navigator
         if self._searching:
             return _("Looking for places to check...")
-        if spot is None:
+        if navigator.current is None:
             return _("{count} places to check").format(count=count) if count else _("No place to check")
-        what, ml = RegionLegend.advice(spot.mainRegion), RegionLegend.millilitres(spot.ml)
-        return _("Place {number} of {count}: {what}, {ml} ml").format(number=spot.rank, count=count, what=what, ml=ml)
+        return _("Place {position}: {what}").format(position=navigator.positionText, what=navigator.currentText)
 
     def _onFinished(self, caseId: str) -> None:
         case = self._session.case

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from metassl.project.images import IGNORE
 from metassl.project.labels import LabelDefinition
+from metassl.project.masks import bounding_box
 
 NAN = float("nan")
 
@@ -63,7 +64,7 @@ def surface_distances(
     """
     if not a.any() or not b.any():
         return NAN, NAN
-    box = _bounding_box(a | b)
+    box = bounding_box(a | b, margin=1)
     a, b = a[box], b[box]
     cut = None if ignored is None or not ignored[box].any() else ignored[box]
     surface_a, surface_b = _surface(a, cut), _surface(b, cut)
@@ -74,16 +75,6 @@ def surface_distances(
     hd95 = max(np.percentile(a_to_b, 95), np.percentile(b_to_a, 95))
     total = a_to_b.sum(dtype=np.float64) + b_to_a.sum(dtype=np.float64)
     return float(hd95), float(total / (a_to_b.size + b_to_a.size))
-
-
-def _bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The smallest box that holds the mask, one voxel larger on each side where the image is."""
-    box = []
-    for axis in range(3):
-        others = tuple(other for other in range(3) if other != axis)
-        inside = np.flatnonzero(mask.any(axis=others))
-        box.append(slice(max(int(inside[0]) - 1, 0), int(inside[-1]) + 2))
-    return tuple(box)
 
 
 def _surface(mask: np.ndarray, ignored: np.ndarray | None) -> np.ndarray:

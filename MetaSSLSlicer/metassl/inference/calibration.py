@@ -13,8 +13,9 @@ import numpy as np
 import torch
 
 from metassl.data.plan import Plan
-from metassl.inference.band import BAND_VOXELS, dilate
+from metassl.inference.band import BAND_VOXELS
 from metassl.inference.region_map import OFFICIAL, SYMMETRIC
+from metassl.project.masks import dilate
 
 UNSEEN_CLASS_THRESHOLD = 0.9
 

@@ -18,10 +18,10 @@ from torch import nn
 from metassl.data.plan import Plan
 from metassl.evaluation.region_errors import BAND_VOXELS, foreground_band
 from metassl.inference.band import BAND_VOXELS as READER_VOXELS
-from metassl.inference.band import dilate
 from metassl.inference.dice_features import expected_dice
 from metassl.inference.error_features import feature_count, feature_slabs
 from metassl.project.images import IGNORE
+from metassl.project.masks import dilate
 
 HIDDEN = 16
 ITERATIONS = 600

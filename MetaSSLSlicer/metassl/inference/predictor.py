@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metassl.data.preprocess import Prepared, to_grid
-from metassl.inference.band import BAND_VOXELS, dilate
+from metassl.inference.band import BAND_VOXELS
 from metassl.inference.case_statistics import CaseStatistics
 from metassl.inference.dice_features import DiceFeatures, expected_dice
 from metassl.inference.features import BottleneckMean
@@ -20,6 +20,7 @@ from metassl.project.files import make_folder, remove_file, write_json
 from metassl.project.images import CaseImage, Geometry
 from metassl.project.inside import refuse_link_out
 from metassl.project.labels import LabelDefinition
+from metassl.project.masks import dilate
 from metassl.project.rounds import PredictionPaths
 from metassl.project.writer import write_array
 

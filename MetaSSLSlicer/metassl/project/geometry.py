@@ -57,6 +57,14 @@ class Geometry:
         """The volume of one voxel in millilitres."""
         return float(np.prod(self.spacing_xyz)) / 1000.0
 
+    @property
+    def ijk_to_ras(self) -> np.ndarray:
+        """The 4x4 matrix from voxel indices (x, y, z) to RAS in mm, which is what Slicer counts in."""
+        matrix = np.eye(4)
+        matrix[:3, :3] = np.array(self.direction).reshape(3, 3) * np.array(self.spacing_xyz)
+        matrix[:3, 3] = self.origin_xyz
+        return np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix
+
     def difference(self, other: Geometry) -> str:
         """What differs, as a readable phrase; '' when the two grids are the same.
 

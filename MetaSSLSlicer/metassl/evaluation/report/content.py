@@ -11,6 +11,7 @@ from metassl.jobs.follower import job_status
 from metassl.jobs.status import JobStatus
 from metassl.project.cases import Case
 from metassl.project.errors import MetaSSLError
+from metassl.project.places import Place
 from metassl.project.project import Project
 from metassl.project.round_files import read_error_rates, read_ranking, read_summary
 from metassl.project.rounds import Round
@@ -27,7 +28,7 @@ class Content:
     """All that the sections show. `rates` is P(error) per region, None until it is measured.
 
     `measured` is the round's error_rates.json, and `measured_from` says on what. `known_cases`: those of the evaluation
-    that the model was trained on.
+    that the model was trained on. `places`: where to look in the cases that come first.
     """
 
     project: Project
@@ -45,6 +46,7 @@ class Content:
     rates_from: str = ""
     measured: dict[str, Any] | None = None
     measured_from: str = ""
+    places: dict[str, list[Place]] = field(default_factory=dict)
     rounds: list[tuple[Round, JobStatus]] = field(default_factory=list)
     written: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 

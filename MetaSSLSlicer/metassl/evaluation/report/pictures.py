@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import metassl
 from metassl.project.errors import MetaSSLError
 from metassl.project.images import read_image
+from metassl.project.places import Place, place_text
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 from metassl.project.writer import write_array
@@ -37,15 +38,23 @@ class Pictures:
     problem: str = ""
 
 
-def render(project: Project, found: Round, case_ids: Sequence[str]) -> Pictures:
-    """Render the predictions of some cases. Never raises: a report without pictures is a report."""
+def render(
+    project: Project, found: Round, case_ids: Sequence[str], places: Mapping[str, Sequence[Place]] | None = None
+) -> Pictures:
+    """Render the predictions of some cases, each at the first of its `places`.
+
+    Never raises: a report without pictures is a report.
+    """
     if not case_ids:
         return Pictures()
     with tempfile.TemporaryDirectory(prefix="metassl-") as folder:
         jobs, problems = [], []
         for index, case_id in enumerate(case_ids):
             try:
-                jobs.append(_job(project, found, case_id, Path(folder) / f"{index}"))
+                job = _job(project, found, case_id, Path(folder) / f"{index}")
+                for place in (places or {}).get(case_id, [])[:1]:
+                    job["place"] = {"index": place.index_xyz, "text": place_text(place)}
+                jobs.append(job)
             except MetaSSLError as error:
                 problems.append(str(error))
         said = _run(jobs, Path(folder)) if jobs else ""

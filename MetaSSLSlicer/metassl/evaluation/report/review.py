@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from metassl.project.places import Place, place_text
+
 from .calibration import expected_dice
 from .charts import share_bar, swatch
 from .content import Content
@@ -13,6 +15,7 @@ from .pictures import Pictures
 from .words import NONE, REGION_TITLES, count, number, percent, words
 
 SHOWN = 10
+PLACES_SHOWN = 3
 PICTURED = 3
 
 
@@ -34,7 +37,7 @@ def review_section(content: Content, pictures: Pictures | None) -> Markup:
         "section",
         tag("h2", "Where to look first"),
         tag("p", lead, class_="lead"),
-        _cards(content, pictures) if pictures is not None else None,
+        _cards(content, pictures or Pictures()),
         _ranking(content),
         id="review",
     )
@@ -42,22 +45,17 @@ def review_section(content: Content, pictures: Pictures | None) -> Markup:
 
 def _cards(content: Content, pictures: Pictures) -> Markup:
     cards = [
-        _card(content, place, entry, pictures.files[entry["case"]])
-        for place, entry in enumerate(content.ranking, start=1)
-        if entry["case"] in pictures.files
+        _card(content, rank, entry, pictures.files.get(entry["case"]))
+        for rank, entry in enumerate(content.ranking, start=1)
+        if entry["case"] in pictures.files or content.places.get(entry["case"])
     ]
     note = tag("p", pictures.problem, class_="note") if pictures.problem else None
     return join([cards, note])
 
 
-def _card(content: Content, place: int, entry: dict[str, Any], png: bytes) -> Markup:
+def _card(content: Content, rank: int, entry: dict[str, Any], png: bytes | None) -> Markup:
     case = entry["case"]
-    source = f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
-    alternative = (
-        f"{case}: three slices through its most doubtful spot and the surface, with the outline "
-        "of the segmentation and the regions in colour"
-    )
-    facts = [tag("p", entry.get("reason", ""), class_="reason")]
+    facts = [tag("p", entry.get("reason", ""), class_="reason"), _places(content.places.get(case, []))]
     summary = content.summaries.get(case)
     if summary is not None:
         inside = summary.get("band_voxels") or summary["voxels"]
@@ -67,13 +65,24 @@ def _card(content: Content, place: int, entry: dict[str, Any], png: bytes) -> Ma
             _regions(content, inside),
             _volumes(content, summary),
         ]
-    head = tag("h3", tag("span", f"{place}", class_="place"), case, " ", _state(content, case))
-    return tag(
-        "article",
-        tag("img", src=source, alt=alternative),
-        tag("div", head, facts, class_="facts"),
-        class_="case",
+    head = tag("h3", tag("span", f"{rank}", class_="place"), case, " ", _state(content, case))
+    text = tag("div", head, facts, class_="facts")
+    if png is None:
+        return tag("article", text, class_="case wide")
+    source = f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
+    alternative = (
+        f"{case}: three slices through the first place to look at and the surface, with the outline "
+        "of the segmentation and the regions in colour"
     )
+    return tag("article", tag("img", src=source, alt=alternative), text, class_="case")
+
+
+def _places(places: list[Place]) -> Markup | None:
+    if not places:
+        return None
+    items = [tag("li", place_text(place)) for place in places[:PLACES_SHOWN]]
+    title = f"First of {count(len(places), 'place')} to look at"
+    return join([tag("h4", title), tag("ol", items, class_="places")])
 
 
 def _regions(content: Content, inside: dict[str, int]) -> Markup:

@@ -12,6 +12,7 @@ from metassl.project.rounds import Round
 from .content import gather
 from .page import page
 from .pictures import render
+from .places import places_of
 from .review import PICTURED
 
 
@@ -31,7 +32,8 @@ def write_report(
     out = Path(out)
     content = gather(project, round, evaluation)
     chosen = [entry["case"] for entry in content.waiting()[:PICTURED]]
-    rendered = render(project, round, chosen) if pictures else None
+    content.places = {case: places_of(project, round, case) for case in chosen}
+    rendered = render(project, round, chosen, content.places) if pictures else None
     make_folder(out.parent)
     write_text(out, page(content, rendered))
     return out

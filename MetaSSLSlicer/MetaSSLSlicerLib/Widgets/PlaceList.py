@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import qt
 
-from ..Logic.HotspotNavigator import HotspotNavigator
-from ..Logic.Hotspots import Hotspot
-from ..Logic.RegionLegend import millilitres
+from ..Logic.PlaceNavigator import PlaceNavigator
+from ..Logic.Places import Place, placeText
 from ..RegionColors import REGIONS
 from ..Translation import _
 from .withoutSignals import withoutSignals
@@ -15,12 +14,12 @@ _ROWS_AT_ONCE = 6
 _REGIONS = {region.key: region for region in REGIONS}
 
 
-class HotspotList:
-    """Shows a navigator's hotspots in a QListWidget; choosing a row goes there."""
+class PlaceList:
+    """Shows a navigator's places in a QListWidget; choosing a row goes there."""
 
-    def __init__(self, listWidget, navigator: HotspotNavigator) -> None:
+    def __init__(self, listWidget, navigator: PlaceNavigator) -> None:
         self.widget, self._navigator = listWidget, navigator
-        self._shown: list[Hotspot] = []
+        self._shown: list[Place] = []
         listWidget.connect("currentRowChanged(int)", self._goTo)
         listWidget.connect("itemClicked(QListWidgetItem*)", self._goAgain)
         navigator.changed.connect(self.refresh)
@@ -31,13 +30,13 @@ class HotspotList:
         self._navigator.changed.disconnect(self.refresh)
 
     def refresh(self) -> None:
-        """Show the hotspots, which of them were seen, and which one is shown now."""
+        """Show the places, which of them were seen, and which one is shown now."""
         navigator, rows = self._navigator, self.widget
         with withoutSignals(rows):
-            if self._shown != navigator.hotspots:
+            if self._shown != navigator.places:
                 self._listAnew()
-            for index, spot in enumerate(self._shown):
-                rows.item(index).setText(self._text(spot, index in navigator.visited))
+            for index, place in enumerate(self._shown):
+                rows.item(index).setText(self._text(place, index in navigator.visited))
             rows.setCurrentRow(-1 if navigator.index is None else navigator.index)
             if navigator.index is not None:
                 rows.scrollToItem(rows.item(navigator.index))
@@ -45,12 +44,12 @@ class HotspotList:
     def _listAnew(self) -> None:
         rows = self.widget
         rows.clear()
-        self._shown = list(self._navigator.hotspots)
-        for spot in self._shown:
-            rows.addItem(self._text(spot, False))
+        self._shown = list(self._navigator.places)
+        for place in self._shown:
+            rows.addItem(self._text(place, False))
             item = rows.item(rows.count - 1)
-            item.setData(qt.Qt.DecorationRole, qt.QColor(_REGIONS[spot.mainRegion].color))
-            item.setToolTip(_regionShares(spot))
+            item.setData(qt.Qt.DecorationRole, qt.QColor(_REGIONS[place.main_region].color))
+            item.setToolTip(_regionShares(place))
         self._fitHeight()
 
     def _goTo(self, row: int) -> None:
@@ -66,18 +65,13 @@ class HotspotList:
         rowHeight = rows.sizeHintForRow(0) + 2 * rows.spacing
         rows.setFixedHeight(max(count, 1) * max(rowHeight, 16) + 2 * rows.frameWidth + rows.spacing)
 
-    def _text(self, spot: Hotspot, visited: bool) -> str:
-        text = _("{rank}.  {region}: {ml} ml, {size} mm").format(
-            rank=spot.rank,
-            region=_REGIONS[spot.mainRegion].name,
-            ml=millilitres(spot.ml),
-            size=f"{spot.extentMm:.0f}",
-        )
+    def _text(self, place: Place, visited: bool) -> str:
+        text = f"{place.rank}.  {placeText(place)}"
         return f"{text}   ✓" if visited else text
 
 
-def _regionShares(spot: Hotspot) -> str:
+def _regionShares(place: Place) -> str:
     return "\n".join(
         _("{region}: {percent} %").format(region=_REGIONS[key].name, percent=f"{100 * share:.0f}")
-        for key, share in sorted(spot.regions.items(), key=lambda entry: -entry[1])
+        for key, share in sorted(place.regions.items(), key=lambda entry: -entry[1])
     )

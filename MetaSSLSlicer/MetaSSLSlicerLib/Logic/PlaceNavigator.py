@@ -1,25 +1,25 @@
-"""Goes from one hotspot to the next: every slice view shows it in the middle, and near."""
+"""Goes from one place to the next: every slice view shows it in the middle, and near."""
 
 from __future__ import annotations
 
 import math
 
 from ..Signal import Signal
-from .Hotspots import Hotspot
+from .Places import Place, placeText, positionText
 from .SlicerServices import SlicerServices
 from .ViewNodes import nodesOfClass
 
 _LEAST_SIDE_MM = 40.0
-_SIDES = 4.0  # the view is so many times as wide as the spot
+_SIDES = 4.0  # the view is so many times as wide as the place
 
 
-class HotspotNavigator:
-    """Knows the hotspots of the open case, which is shown, and which have been visited."""
+class PlaceNavigator:
+    """Knows the places of the open case, which is shown, and which have been visited."""
 
     def __init__(self, services: SlicerServices) -> None:
         self.changed = Signal()
-        """() other hotspots, another one is shown, or one was ticked."""
-        self.hotspots: list[Hotspot] = []
+        """() other places, another one is shown, or one was ticked."""
+        self.places: list[Place] = []
         self.index: int | None = None
         self.visited: set[int] = set()
         self._scene = services.scene
@@ -27,41 +27,51 @@ class HotspotNavigator:
         self._crosshairMode: int | None = None
 
     @property
-    def current(self) -> Hotspot | None:
-        """The hotspot that is shown."""
-        return None if self.index is None else self.hotspots[self.index]
+    def current(self) -> Place | None:
+        """The place that is shown."""
+        return None if self.index is None else self.places[self.index]
 
-    def setHotspots(self, hotspots: list[Hotspot], imageSideMm: float = math.inf) -> None:
-        """Take the hotspots of another case; nothing is shown yet. No view gets wider than `imageSideMm`."""
-        self.hotspots, self.index, self.visited = list(hotspots), None, set()
+    @property
+    def positionText(self) -> str:
+        """ "3 of 12"; nothing while none is shown."""
+        return "" if self.current is None else positionText(self.current, len(self.places))
+
+    @property
+    def currentText(self) -> str:
+        """What is said of the place that is shown; nothing while none is."""
+        return "" if self.current is None else placeText(self.current)
+
+    def setPlaces(self, places: list[Place], imageSideMm: float = math.inf) -> None:
+        """Take the places of another case; nothing is shown yet. No view gets wider than `imageSideMm`."""
+        self.places, self.index, self.visited = list(places), None, set()
         self._largestSide = imageSideMm
-        if not hotspots:
+        if not places:
             self._restoreCrosshair()
         self.changed.emit()
 
     def next(self) -> None:
-        """Show the next hotspot; after the last one comes the first."""
-        if self.hotspots:
-            self.goTo(0 if self.index is None else (self.index + 1) % len(self.hotspots))
+        """Show the next place; after the last one comes the first."""
+        if self.places:
+            self.goTo(0 if self.index is None else (self.index + 1) % len(self.places))
 
     def previous(self) -> None:
         """Show the one before; before the first one comes the last."""
-        if self.hotspots:
-            self.goTo(((self.index or 0) - 1) % len(self.hotspots))
+        if self.places:
+            self.goTo(((self.index or 0) - 1) % len(self.places))
 
     def goTo(self, index: int) -> None:
-        """Show the hotspot with this index, counted from 0, and tick it."""
+        """Show the place with this index, counted from 0, and tick it."""
         self.index = index
         self.visited.add(index)
-        spot = self.hotspots[index]
-        side = min(max(_SIDES * spot.extentMm, _LEAST_SIDE_MM), self._largestSide)
+        place = self.places[index]
+        side = min(max(_SIDES * place.extent_mm, _LEAST_SIDE_MM), self._largestSide)
         for sliceNode in nodesOfClass(self._scene, "vtkMRMLSliceNode"):
-            _look(sliceNode, spot.ras, side)
-        self._pointAt(spot.ras)
+            _look(sliceNode, place.ras, side)
+        self._pointAt(place.ras)
         self.changed.emit()
 
     def setVisited(self, index: int, visited: bool) -> None:
-        """Tick a hotspot, or take its tick away."""
+        """Tick a place, or take its tick away."""
         if visited != (index in self.visited):
             (self.visited.add if visited else self.visited.discard)(index)
             self.changed.emit()

@@ -1,0 +1,39 @@
+"""The box that a mask fills, and its surroundings."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...] | None:
+    """The slices that hold the true voxels and so many voxels round them, inside the array; None when none is true."""
+    slices = []
+    for axis in range(mask.ndim):
+        used = np.flatnonzero(mask.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
+        if used.size == 0:
+            return None
+        first, last = max(int(used[0]) - margin, 0), int(used[-1]) + margin + 1
+        slices.append(slice(first, min(last, mask.shape[axis])))
+    return tuple(slices)
+
+
+def dilate(mask: np.ndarray, voxels: int | tuple[int, int, int]) -> np.ndarray:
+    """A mask (z, y, x) grown by a box of `voxels`, for all axes or each (z, y, x), to both sides."""
+    *others, along_rows = (voxels,) * mask.ndim if isinstance(voxels, int) else voxels
+    grown = _grown(mask.astype(bool), mask.ndim - 1, along_rows)
+    packed = np.packbits(grown, axis=-1)  # eight voxels at once along all other axes
+    for axis, wanted in enumerate(others):
+        packed = _grown(packed, axis, wanted)
+    return np.unpackbits(packed, axis=-1, count=mask.shape[-1]).view(bool)
+
+
+def _grown(bits: np.ndarray, axis: int, wanted: int) -> np.ndarray:
+    reach = 0
+    while reach < wanted:  # what was grown by n can be grown by as much at once, and by one in the beginning
+        step = min(max(reach, 1), wanted - reach)
+        before, bits = np.moveaxis(bits, axis, 0), bits.copy()
+        along = np.moveaxis(bits, axis, 0)
+        along[step:] |= before[:-step]
+        along[:-step] |= before[step:]
+        reach += step
+    return bits

@@ -1,0 +1,55 @@
+"""What is said of a place, to the reviewer in Slicer and in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from .search import Place
+
+
+def place_text(place: Place, _: Callable[[str], str] = str) -> str:
+    """ "Liver: networks differ, both unsure, 0.31 ml, 42 % chance to be wrong". `_` translates."""
+    text = _("{where}: {region}, {ml} ml, {chance}")
+    return text.format(
+        where=where_text(place, _), region=region_text(place, _), ml=millilitres(place.ml), chance=chance_text(place, _)
+    )
+
+
+def position_text(place: Place, count: int, _: Callable[[str], str] = str) -> str:
+    """ "3 of 12"."""
+    return _("{rank} of {count}").format(rank=place.rank, count=count)
+
+
+def where_text(place: Place, _: Callable[[str], str] = str) -> str:
+    """The structure that is predicted at the cross, or which one is near."""
+    if not place.structure:
+        return _("outside")
+    if place.disputed:
+        return _("{structure} or outside").format(structure=place.structure)
+    if place.outside:
+        return _("outside, near {structure}").format(structure=place.structure)
+    return place.structure
+
+
+def region_text(place: Place, _: Callable[[str], str] = str) -> str:
+    """What the two networks say in most of it."""
+    return {
+        "US": _("networks agree, but are unsure"),
+        "DC": _("networks differ, one is sure"),
+        "DS": _("networks differ, both unsure"),
+    }[place.main_region]
+
+
+def chance_text(place: Place, _: Callable[[str], str] = str) -> str:
+    """How likely its voxels are wrong, in whole per cent."""
+    if place.chance is None:
+        return _("chance to be wrong not yet measured")
+    if place.chance < 0.01:
+        return _("less than 1 % chance to be wrong")
+    return _("{percent} % chance to be wrong").format(percent=f"{100 * place.chance:.0f}")
+
+
+def millilitres(ml: float) -> str:
+    """A volume without a unit, with as many decimals as make sense."""
+    decimals = 3 if ml < 0.0995 else 2 if ml < 9.95 else 1 if ml < 99.5 else 0
+    return f"{ml:,.{decimals}f}"
