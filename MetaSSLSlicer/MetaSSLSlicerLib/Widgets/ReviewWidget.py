@@ -21,6 +21,7 @@ from ..Translation import _
 from .HotspotList import HotspotList
 from .loadUi import loadUi
 from .Shortcuts import KEYS
+from .SurfaceControl import SurfaceControl
 from .userAction import userAction
 
 _GO_ON = "MetaSSL/goOn"
@@ -50,6 +51,7 @@ class ReviewWidget:
         """What the panel's keys call, by name."""
         self.widget, self.ui = loadUi("ReviewWidget")
         self._spots = HotspotList(self.ui.spotsList, self.navigator)
+        self.surfaceControl = SurfaceControl(self.ui.surfacePlaceholder, session, self.navigator)
         self._prepare()
         self._connections = (
             (session.caseOpened, self._onCaseOpened),
@@ -77,6 +79,7 @@ class ReviewWidget:
         for signal, slot in self._connections:
             signal.disconnect(slot)
         self._spots.cleanup()
+        self.surfaceControl.cleanup()
 
     def refresh(self, *_args: object) -> None:
         """Show what can be decided now."""
