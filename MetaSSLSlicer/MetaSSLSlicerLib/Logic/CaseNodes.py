@@ -163,23 +163,32 @@ class CaseNodes:
         return self._ours(node, role)
 
     def _ours(self, node, role: str):
-        """Mark a node, so that it is known as ours and is not saved with the scene: it lives in the project folder."""
-        for each in (node, *_displayNodes(node)):
-            each.SetAttribute(ATTRIBUTE, role)
-            each.SetSaveWithScene(False)
-        _markItem(self._scene, node, role)
-        return node
+        return markAsOurs(self._scene, node, role)
 
     def _remove(self, node) -> None:
-        # the node first: a slice view gives a volume that lost its display node a new one
-        if node is None or not self._scene.IsNodePresent(node):
-            return
-        storages = [node.GetNthStorageNode(index) for index in range(node.GetNumberOfStorageNodes())]
-        for each in (node, *_displayNodes(node), *storages):
-            if each is not None and self._scene.IsNodePresent(each):
-                self._scene.RemoveNode(each)
-        if node.IsA("vtkMRMLSegmentationNode"):
-            release(node)
+        removeOurs(self._scene, node)
+
+
+def markAsOurs(scene, node, role: str):
+    """Mark a node, so that it is known as ours and is not saved with the scene: it lives in the project folder."""
+    for each in (node, *_displayNodes(node)):
+        each.SetAttribute(ATTRIBUTE, role)
+        each.SetSaveWithScene(False)
+    _markItem(scene, node, role)
+    return node
+
+
+def removeOurs(scene, node) -> None:
+    """Take a node, with its display and storage nodes, out of the scene; nothing if it is not there any more."""
+    # the node first: a slice view gives a volume that lost its display node a new one
+    if node is None or not scene.IsNodePresent(node):
+        return
+    storages = [node.GetNthStorageNode(index) for index in range(node.GetNumberOfStorageNodes())]
+    for each in (node, *_displayNodes(node), *storages):
+        if each is not None and scene.IsNodePresent(each):
+            scene.RemoveNode(each)
+    if node.IsA("vtkMRMLSegmentationNode"):
+        release(node)
 
 
 def _imageOn(array: np.ndarray) -> vtk.vtkImageData:

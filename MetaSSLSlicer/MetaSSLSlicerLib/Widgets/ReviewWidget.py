@@ -24,6 +24,7 @@ from .loadUi import loadUi
 from .MouseLine import MouseLine
 from .PlaceList import PlaceList
 from .Shortcuts import KEYS, withKey
+from .SurfaceControl import SurfaceControl
 from .userAction import userAction
 
 _GO_ON = "MetaSSL/goOn"
@@ -58,6 +59,7 @@ class ReviewWidget:
         self.widget, self.ui = loadUi("ReviewWidget")
         self._spots = PlaceList(self.ui.spotsList, self.navigator)
         self._mouse = MouseLine(self.ui.mouseLabel, session)
+        self.surfaceControl = SurfaceControl(self.ui.surfacePlaceholder, session, self.navigator)
         self._prepare()
         self._connections = (
             (session.caseOpened, self._onCaseOpened),
@@ -86,6 +88,7 @@ class ReviewWidget:
             signal.disconnect(slot)
         self._spots.cleanup()
         self._mouse.cleanup()
+        self.surfaceControl.cleanup()
 
     def enter(self) -> None:
         """The module is shown."""
