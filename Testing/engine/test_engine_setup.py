@@ -15,6 +15,7 @@ from MetaSSLSlicerLib.Logic.EngineCheck import EngineCheck
 from MetaSSLSlicerLib.Logic.EngineProcess import EngineProcess, Result
 from MetaSSLSlicerLib.Logic.EnginePython import EnginePython
 from MetaSSLSlicerLib.Logic.EngineSetup import EngineSetup
+from MetaSSLSlicerLib.Logic.Installation import Installation, Step, adviceOn
 from MetaSSLSlicerLib.Logic.SlicerPackages import SlicerPackages
 
 
@@ -27,30 +28,29 @@ def finished(process: EngineProcess) -> Result:
 
 
 class Shelf:
-    """Packages that can be installed: name to version; some are there already."""
+    """Packages that are there: name to version; the others are installed by steps that only remember."""
 
-    def __init__(self, extension: bool = True, fails: Exception | None = None, **there: str | None) -> None:
+    def __init__(self, extension: bool = True, busy: bool = False, **there: str | None) -> None:
         self.there = {"torch": None, "monai": None, "SimpleITK": "2.5.0", "numpy": "2.0.1", **there}
-        self.extension, self.fails, self.installed = extension, fails, []
+        self.extension, self.busy = extension, busy
 
     def version(self, name: str) -> str | None:
         return self.there[name]
 
+    def loaded(self) -> dict[str, str | None]:
+        return {}
+
     def hasPyTorchExtension(self) -> bool:
         return self.extension
 
-    def installTorch(self, versions: str) -> None:
-        self._take("torch", versions)
+    def isInstalling(self) -> bool:
+        return self.busy
 
-    def install(self, requirements: list[str]) -> None:
-        for text in requirements:
-            self._take(*text.split(">="))
+    def torchSteps(self, versions: str) -> list[Step]:
+        return [Step("torch", ("install-torch", versions))]
 
-    def _take(self, name: str, versions: str) -> None:
-        if self.fails is not None:
-            raise self.fails
-        self.installed.append(name)
-        self.there[name] = versions.removeprefix(">=") + ".1"
+    def steps(self, requirements: list[str]) -> list[Step]:
+        return [Step("the rest", ("install", *requirements))]
 
 
 # Processes
@@ -120,7 +120,7 @@ def test_the_folder_of_an_environment_will_do(tmp_path):
 
 
 def test_a_real_check_finds_the_device_and_torch():
-    setup = EngineSetup(EnginePython(), Dependencies(SlicerPackages(), confirm=lambda question: False))
+    setup = EngineSetup(EnginePython(), Dependencies(SlicerPackages()))
     states = []
     setup.changed.connect(lambda: states.append(setup.state))
     setup.lookOnce()
@@ -156,9 +156,9 @@ def test_a_check_names_the_device_for_people(gpu, device, name):
 def test_slicers_python_on_a_mac_is_known_to_have_no_recent_torch(monkeypatch):
     monkeypatch.setattr("sys.platform", "darwin")
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
-    shelf = Shelf()
-    with pytest.raises(MetaSSLError, match=r"no torch >=2.8 .* on a Mac.* torch>=2.8, .* Setup"):
-        Dependencies(shelf, lambda question: pytest.fail("nothing is to be agreed to")).install()
+    dependencies = Dependencies(Shelf())
+    with pytest.raises(MetaSSLError, match=r"no torch >=2.8 .* on a Mac.* torch>=2.8, .* choose it"):
+        dependencies.steps(dependencies.missing())
 
 
 def test_a_check_that_failed_says_what_to_do():
@@ -185,84 +185,136 @@ def test_versions_are_compared_by_their_numbers(version, met):
     assert Requirement("torch", "2.8").isMetBy(version) is met
 
 
-def test_this_python_lacks_nothing_and_nothing_is_asked():
-    assert Dependencies(SlicerPackages(), confirm=pytest.fail).missing() == []
-    assert Dependencies(SlicerPackages(), confirm=pytest.fail).install()
+def test_this_python_lacks_nothing():
+    assert Dependencies(SlicerPackages()).missing() == []
 
 
-def test_what_is_missing_is_said_with_its_size_asked_once_and_installed():
-    shelf, questions = Shelf(), []
-    dependencies = Dependencies(shelf, confirm=lambda question: questions.append(question) or True)
-    assert [entry.text for entry in dependencies.missing()] == ["torch>=2.8", "monai>=1.5"]
-    assert dependencies.describe(dependencies.missing()) == "torch (200 MB, or 3 GB for an NVIDIA GPU) and monai (2 MB)"
-    assert dependencies.install()
-    assert shelf.installed == ["torch", "monai"], "torch first, so that monai does not bring one of its own"
-    assert len(questions) == 1 and "torch" in questions[0] and dependencies.missing() == []
-
-
-def test_a_no_installs_nothing():
-    shelf = Shelf()
-    assert not Dependencies(shelf, confirm=lambda question: False).install()
-    assert shelf.installed == []
+def test_what_is_missing_is_said_with_its_size_and_torch_comes_first():
+    dependencies = Dependencies(Shelf(SimpleITK="2.3"))
+    missing = dependencies.missing()
+    assert [entry.text for entry in missing] == ["torch>=2.8", "monai>=1.5", "SimpleITK>=2.4"]
+    assert dependencies.describe(missing) == (
+        "torch (200 MB, or 3 GB for an NVIDIA GPU), monai (2 MB) and SimpleITK 2.4 (50 MB)"
+    )
+    torch, others = dependencies.steps(missing)
+    assert torch.arguments == ("install-torch", ">=2.8"), "first, so that monai does not bring one of its own"
+    assert others.arguments == ("install", "monai>=1.5", "SimpleITK>=2.4")
 
 
 def test_without_the_pytorch_extension_nothing_is_installed_and_it_is_said_how_to_get_it():
-    shelf = Shelf(extension=False)
+    dependencies = Dependencies(Shelf(extension=False))
     with pytest.raises(MetaSSLError, match="Extensions Manager"):
-        Dependencies(shelf, confirm=pytest.fail).install()
-    assert shelf.installed == []
-    monai_only = Shelf(extension=False, torch="2.9")
-    assert Dependencies(monai_only, confirm=lambda question: True).install() and monai_only.installed == ["monai"]
+        dependencies.steps(dependencies.missing())
+    monai_only = Dependencies(Shelf(extension=False, torch="2.9"))
+    assert [step.arguments[1:] for step in monai_only.steps(monai_only.missing())] == [("monai>=1.5",)]
 
 
-def test_a_failed_installation_is_said_in_the_users_words():
-    with pytest.raises(MetaSSLError, match="no network. Check the internet connection"):
-        Dependencies(Shelf(fails=OSError("no network")), confirm=lambda question: True).install()
+def test_while_another_module_installs_packages_nothing_is_begun():
+    dependencies = Dependencies(Shelf(busy=True))
+    with pytest.raises(MetaSSLError, match="installing other packages"):
+        dependencies.steps(dependencies.missing())
 
 
-def test_torch_is_installed_by_the_extension_and_the_rest_by_slicer(monkeypatch):
-    """The two ways into Slicer's Python, with modules that take the place of Slicer's own."""
+def test_torch_is_installed_as_the_extension_would(monkeypatch):
+    """With a module in the place of Slicer's own, which has what SlicerPyTorch's has."""
+
+    class PyTorchUtilsLogic:
+        @staticmethod
+        def _getPipInstallArguments(backend=None, torchVersionRequirement=None, torchvisionVersionRequirement=None):
+            return ["install", "torch" + torchVersionRequirement, "torchvision"]
+
+    extension = types.ModuleType("PyTorchUtils")
+    extension.__spec__ = importlib.util.spec_from_loader("PyTorchUtils", None)
+    extension.PyTorchUtilsLogic = PyTorchUtilsLogic
+    monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
+    packages = SlicerPackages()
+    assert packages.hasPyTorchExtension()
+    assert [step.arguments for step in packages.torchSteps(">=2.8")] == [
+        ("pip", "install", "light-the-torch>=0.5"),
+        ("light_the_torch", "install", "torch>=2.8", "torchvision"),
+    ]
+
+
+def test_an_extension_that_does_not_say_what_it_runs_installs_torch_itself(monkeypatch):
     calls = []
 
     class PyTorchUtilsLogic:
         def installTorch(self, askConfirmation=False, forceComputationBackend=None, torchVersionRequirement=None):
-            calls.append(("torch", askConfirmation, torchVersionRequirement))
-            return object()
+            calls.append((askConfirmation, torchVersionRequirement))
+            return object() if len(calls) == 1 else None
 
     extension = types.ModuleType("PyTorchUtils")
     extension.PyTorchUtilsLogic = PyTorchUtilsLogic
-    extension.__spec__ = importlib.util.spec_from_loader("PyTorchUtils", None)
-    packaging = types.ModuleType("slicer.packaging")
-    packaging.pip_ensure = lambda wanted, **options: calls.append(([str(each) for each in wanted], options))
     monkeypatch.setitem(sys.modules, "PyTorchUtils", extension)
+    for end in ("done", "failed"):
+        installation = Installation(SlicerPackages().torchSteps(">=2.8"), pytest.fail)
+        assert "Slicer does not answer for some minutes" in installation.headline
+        done = len(calls)
+        installation.poll()
+        assert len(calls) == done, "the panel says so first"
+        installation.poll()
+        assert installation.state == end
+    assert calls == [(False, ">=2.8")] * 2 and "torch could not be installed" in installation.problem
+
+
+def test_whether_slicer_installs_something_is_asked_where_slicer_tells(monkeypatch):
+    packaging = types.ModuleType("slicer.packaging")
     monkeypatch.setitem(sys.modules, "slicer.packaging", packaging)
-    packages = SlicerPackages()
-    assert packages.hasPyTorchExtension()
-    packages.installTorch(">=2.8")
-    packages.install(["monai>=1.5"])
-    assert calls == [
-        ("torch", False, ">=2.8"),
-        (["monai>=1.5"], {"requester": "MetaSSL", "prompt_install": False}),
-    ]
-    util = types.ModuleType("slicer.util")
-    util.pip_install = lambda requirements: calls.append(("pip_install", requirements))
-    monkeypatch.setitem(sys.modules, "slicer.packaging", types.ModuleType("slicer.packaging"))
-    monkeypatch.setitem(sys.modules, "slicer.util", util)
-    packages.install(["monai>=1.5"])
-    assert calls[-1] == ("pip_install", ["monai>=1.5"]), "Slicer before 5.11"
-    assert packages.version("numpy")[0].isdigit() and packages.version("surely_not_there") is None
+    assert SlicerPackages().isInstalling() is False, "Slicer before 5.12"
+    packaging.isPipInstallInProgress = lambda: True
+    assert SlicerPackages().isInstalling() is True
+
+
+def test_a_package_of_which_only_half_is_there_is_missing(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "halved").mkdir()
+    (tmp_path / "halved" / "__init__.py").write_text("")
+    assert SlicerPackages().version("halved") is None
+    info = tmp_path / "halved-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: halved\nVersion: 1.0\n")
+    assert SlicerPackages().version("halved") is None, "its list of files is not written yet"
+    (info / "RECORD").write_text("halved/__init__.py,,\n")
+    assert SlicerPackages().version("halved") == "1.0"
+    assert SlicerPackages().version("numpy")[0].isdigit() and SlicerPackages().version("surely_not_there") is None
+
+
+@pytest.mark.parametrize(
+    ("said", "advice"),
+    [
+        ("OSError: [Errno 28] No space left on device", "disk is full"),
+        ("WARNING: Retrying ... ProxyError('Cannot connect to proxy.')", "HTTPS_PROXY"),
+        ("Failed to establish a new connection: NewConnectionError\nERROR: Could not find a version", "internet"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "PIP_CERT"),
+        ("ERROR: Could not install packages: [WinError 5] Access is denied", "Restart Slicer"),
+        ("ERROR: No matching distribution found for torch>=2.8", "newer Slicer"),
+        ("something else", "details"),
+    ],
+)
+def test_a_failure_says_what_to_do(said, advice):
+    assert advice in adviceOn(said)
 
 
 def test_missing_packages_are_said_before_anything_is_tried():
-    setup = EngineSetup(EnginePython(), Dependencies(Shelf(), confirm=lambda question: False))
+    setup = EngineSetup(EnginePython(), Dependencies(Shelf()))
     setup.lookOnce()
     assert setup.state == "missing" and "torch (200 MB" in setup.deviceLine(4)
-    assert not setup.install() and setup.state == "missing"
+
+
+def test_what_was_found_missing_in_a_task_is_taken_only_by_who_knows_nothing_yet():
+    setup = EngineSetup(EnginePython(), Dependencies(Shelf()))
+    setup.take([])
+    assert setup.state == "unknown"
+    setup.take(setup.dependencies.missing())
+    assert setup.state == "missing"
+    other = EngineSetup(EnginePython(sys.executable), Dependencies(Shelf()))
+    other.take(other.dependencies.missing())
+    assert other.state == "unknown"
 
 
 def test_another_python_is_checked_without_regard_to_slicers_packages():
     python = EnginePython(startupEnvironment=lambda: os.environ)
-    setup = EngineSetup(python, Dependencies(Shelf(), confirm=pytest.fail))
+    setup = EngineSetup(python, Dependencies(Shelf()))
     setup.usePython(sys.executable)
     assert setup.state == "checking" and setup.missing == []
     setup.close()

@@ -82,6 +82,22 @@ def projectSection(session, settings, answers, tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def makePanel(harness: Harness):
+    """makePanel(...) -> a TrainPanel; see there."""
+    from train_panel import TrainPanel
+
+    made = []
+
+    def make(*args, **options) -> TrainPanel:
+        made.append(TrainPanel(harness, *args, **options))
+        return made[-1]
+
+    yield make
+    for panel in made:
+        panel.close()
+
+
+@pytest.fixture
 def openModule(harness: Harness, settings, tmp_path, monkeypatch):
     """openModule() -> the module's widget, made and entered as Slicer does; projects go into tmp_path."""
     from MetaSSLSlicerLib.Widgets import ProjectWidget

@@ -1,130 +1,24 @@
-"""The sections "Train" and "Setup", driven as a person would, with real engine processes."""
+"""The section "Train", driven as a person would, with real engine processes."""
 
 from __future__ import annotations
 
 import json
 import os
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 
 import pytest
-import qt
-import slicer
 from metassl.jobs import JobRecord
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Dependencies import Dependencies
 from MetaSSLSlicerLib.Logic.EngineCheck import EngineCheck
-from MetaSSLSlicerLib.Logic.EnginePython import EnginePython
-from MetaSSLSlicerLib.Logic.Session import Session
-from MetaSSLSlicerLib.Logic.SlicerPackages import SlicerPackages
-from MetaSSLSlicerLib.Logic.SlicerServices import SlicerServices
-from MetaSSLSlicerLib.Logic.TrainingJob import TrainingJob
 from MetaSSLSlicerLib.Logic.TrainingOptions import TrainingOptions
-from MetaSSLSlicerLib.Widgets.EngineWidget import PYTHON_KEY, EngineWidget
 from MetaSSLSlicerLib.Widgets.TrainWidget import TrainWidget
-from PySide6.QtWidgets import QApplication
+from train_panel import TrainPanel
 
 LONGEST_MS = 50.0
-GPU = EngineCheck(
-    True, "cuda", "NVIDIA RTX A4000, 16 GiB", "2.9.1+cu128",
-    (("ok", "python", "3.12.10 on Linux x86_64, metassl 0.1.0"), ("ok", "memory", "31.1 GiB"),
-     ("ok", "torch", "2.9.1+cu128, a training step and bf16 work on the CPU"),
-     ("ok", "GPU", "CUDA 12.8: NVIDIA RTX A4000, 16 GiB; a training step works, bf16 is used"),
-     ("ok", "monai", "1.5.1, a small network runs"),
-     ("note", "pictures", "slicer-core is not installed: reports have no pictures")),
-)  # fmt: skip
-
-
-class EmptyShelf:
-    """A Slicer without torch and monai; installing them works unless the extension is missing."""
-
-    def __init__(self, extension: bool = True) -> None:
-        self.extension, self.there = extension, {"SimpleITK": "2.5", "numpy": "2.0"}
-
-    def version(self, name: str) -> str | None:
-        return self.there.get(name)
-
-    def hasPyTorchExtension(self) -> bool:
-        return self.extension
-
-    def installTorch(self, versions: str) -> None:
-        self.there["torch"] = "99"
-
-    def install(self, requirements: list[str]) -> None:
-        self.there["monai"] = "99"
-
-
-class Panel:
-    """Both sections one above the other, on a real session."""
-
-    def __init__(self, harness, packages=None, confirm=lambda question: True) -> None:
-        services = harness.services
-        self.harness = harness
-        self.session = Session(
-            SlicerServices(services.scene, services.applicationLogic, services.segmentationsLogic), BackgroundTasks(1)
-        )
-        self.messages = []
-        self.session.said.connect(self.messages.append)
-        self.python = EnginePython()
-        self.job = TrainingJob(self.session, self.python)
-        self.engine = EngineWidget(self.session, self.python, Dependencies(packages or SlicerPackages(), confirm))
-        self.train = TrainWidget(self.session, self.job, self.engine)
-        self.widget = qt.QWidget()
-        layout = qt.QVBoxLayout(self.widget)
-        for section in (self.train, self.engine):
-            layout.addWidget(section.widget)
-        layout.addStretch(1)
-        self.pump = qt.QTimer()
-        self.pump.setInterval(10)
-        self.pump.connect("timeout()", self.session.tasks.pump)
-        self.pump.start()
-        self.widget.show()
-
-    @property
-    def ui(self):
-        return self.train.ui
-
-    def open(self, project) -> None:
-        self.session.openProject(project.path)
-        self.harness.wait(lambda: not self.session.tasks.busy)
-
-    def ready(self, check: EngineCheck = GPU) -> None:
-        """As after a check with this result."""
-        self.engine.setup.close()
-        self.engine.setup.check, self.engine.setup.missing = check, []
-        self.engine.setup._become("ready" if check.ready else "failed")
-
-    def grab(self, name: str) -> None:
-        for width in (380, 600):
-            self.widget.resize(width, 100)
-            self.harness.process(30)
-            self.train._refreshCurve()
-            self.harness.grab(self.widget, f"{name}_{width}", width)
-
-    def close(self) -> None:
-        self.train.cleanup()
-        self.engine.cleanup()
-        self.session.shutdown()
-        self.pump.stop()
 
 
 @pytest.fixture
-def makePanel(harness):
-    made = []
-
-    def make(*args, **options) -> Panel:
-        made.append(Panel(harness, *args, **options))
-        return made[-1]
-
-    yield make
-    for panel in made:
-        panel.close()
-
-
-@pytest.fixture
-def panel(makePanel, tiny_project) -> Panel:
+def panel(makePanel, tiny_project) -> TrainPanel:
     """On the tiny project, with a GPU."""
     made = makePanel()
     made.open(tiny_project)
@@ -137,7 +31,7 @@ def line(number: int, event: str, **fields) -> str:
     return json.dumps({"seq": number, "time": when.isoformat(), "event": event, **fields}) + "\n"
 
 
-def write(panel: Panel, project, *events: str, alive: bool = True, log: str = ""):
+def write(panel: TrainPanel, project, *events: str, alive: bool = True, log: str = ""):
     """A round as the engine would have written it; the panel has looked at it."""
     found = project.new_round({"config": {}, "launcher": "local"})
     found.events_path.write_text("".join(events))
@@ -282,103 +176,3 @@ def test_a_finished_training_shows_its_result(panel, tiny_project):
     write(panel, tiny_project, *events, alive=False)
     assert panel.ui.stageLabel.text == "Finished. Cases predicted: 1" and panel.ui.trainButton.text == "Train"
     panel.grab("train_finished")
-
-
-# Setup
-
-
-def test_missing_packages_are_asked_for_once_at_the_first_train(makePanel, tiny_project):
-    questions = []
-    panel = makePanel(EmptyShelf(), lambda question: questions.append(question))
-    panel.open(tiny_project)
-    assert panel.ui.deviceLabel.text.startswith("Not ready yet: torch (200 MB")
-    panel.engine.open()
-    assert panel.engine.ui.installButton.isVisible()
-    panel.grab("train_not_installed")
-    panel.ui.trainButton.click()
-    assert len(questions) == 1 and not panel.job.isStarting and panel.messages == []
-
-
-def test_after_the_installation_the_training_starts(makePanel, tiny_project):
-    panel = makePanel(EmptyShelf())
-    panel.open(tiny_project)
-    started = []
-    panel.job.python = SimpleNamespace(start=lambda arguments: started.append(arguments))
-    panel.ui.trainButton.click()
-    assert panel.engine.setup.missing == [] and started[0][0] == "train"
-
-
-def test_clicks_while_it_installs_do_not_begin_a_second_installation(makePanel, monkeypatch):
-    class Slow(EmptyShelf):
-        installed = 0
-
-        def install(self, requirements):  # pip's output lets Slicer answer in between
-            self.installed += 1
-            seen.append((engine.ui.installButton.enabled, engine.ui.summaryLabel.text, engine.install()))
-            super().install(requirements)
-
-    seen, shelf, questions = [], Slow(), []
-    panel = makePanel(shelf)
-    engine = panel.engine
-    monkeypatch.setattr("slicer.util.confirmOkCancelDisplay", lambda question: questions.append(question) or True)
-    engine.setup.dependencies = Dependencies(shelf, engine._confirm)
-    engine.setup.lookAgain()
-    engine.open()
-    engine.ui.installButton.click()
-    assert seen == [(False, "Installing ... this takes some minutes", False)]
-    assert shelf.installed == len(questions) == 1 and "Installing" not in engine.ui.summaryLabel.text
-    assert QApplication.overrideCursor() is None
-
-
-def test_without_the_pytorch_extension_the_extensions_manager_is_offered(makePanel, tiny_project):
-    panel = makePanel(EmptyShelf(extension=False))
-    panel.open(tiny_project)
-    panel.ui.trainButton.click()
-    message = panel.messages[0]
-    assert message.level == "error" and message.actionText == "Open the Extensions Manager" and message.action
-    assert not panel.job.isStarting
-
-
-def test_the_check_runs_in_the_background_and_is_shown(makePanel):
-    panel = makePanel()
-    assert panel.engine.setup.state == "unknown" and panel.engine.ui.section.collapsed
-    panel.engine.open()
-    panel.harness.wait(lambda: panel.engine.setup.state in ("ready", "failed"), 120)
-    assert panel.engine.ui.summaryLabel.text.startswith("Ready: trains on ")
-    assert "torch: " in panel.engine.ui.findingsLabel.text
-    assert not panel.engine.ui.installButton.isVisible(), "what is hidden stays so when the section is opened"
-    panel.engine.ui.findingsGroup.collapsed = False
-    panel.grab("setup_ready")
-    assert panel.widget.minimumSizeHint.width() <= 380
-
-
-def test_a_computer_that_cannot_train_says_why_and_opens_the_section(panel):
-    findings = (*GPU.findings[:3], ("failed", "monai", "the check crashed: its process was ended by SIGSEGV"))
-    panel.ready(EngineCheck(False, "cpu", "CPU", "2.9.1", findings, "monai: the check crashed", "reinstall monai"))
-    assert not panel.engine.ui.section.collapsed
-    assert panel.engine.ui.detailLabel.text == "monai: the check crashed\nWhat to do: reinstall monai"
-    assert panel.ui.deviceLabel.text == "This computer cannot train yet. The section Setup says why."
-    panel.grab("setup_failed")
-
-
-def test_another_python_is_used_remembered_and_left_again(makePanel, tiny_project, settings):
-    panel = makePanel()
-    ui = panel.engine.ui
-    panel.engine.open()
-    ui.pythonGroup.collapsed = False
-    ui.pathEdit.setCurrentPath("/nowhere/python")
-    ui.useButton.click()
-    assert "There is no Python at /nowhere/python" in panel.messages[-1].text and panel.python.isOwn
-    ui.pathEdit.setCurrentPath(sys.executable)
-    ui.useButton.click()
-    assert not panel.python.isOwn and settings.value(PYTHON_KEY) == sys.executable
-    again = makePanel()
-    again.engine.open()
-    assert again.python.executable == sys.executable and again.engine.ui.ownButton.enabled
-    again.grab("setup_other_python")
-    again.engine.ui.ownButton.click()
-    assert again.python.isOwn and settings.value(PYTHON_KEY) == ""
-
-
-def test_the_questions_are_asked_by_slicer(harness):
-    assert callable(slicer.util.confirmOkCancelDisplay) and callable(slicer.app.openExtensionsManagerDialog)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import re
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -13,6 +12,8 @@ from typing import Protocol
 from metassl.project import MetaSSLError
 
 from ..Translation import _
+from .Installation import Step
+from .SlicerPackages import BUNDLED
 
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "Resources" / "requirements.txt"
 _LINE = re.compile(r"([A-Za-z0-9._-]+)\s*(?:>=\s*([0-9.]+))?\s*$")
@@ -25,11 +26,15 @@ class Packages(Protocol):
 
     def version(self, name: str) -> str | None: ...
 
+    def loaded(self) -> dict[str, str | None]: ...
+
     def hasPyTorchExtension(self) -> bool: ...
 
-    def installTorch(self, versions: str) -> None: ...
+    def isInstalling(self) -> bool: ...
 
-    def install(self, requirements: list[str]) -> None: ...
+    def torchSteps(self, versions: str) -> list[Step]: ...
+
+    def steps(self, requirements: list[str]) -> list[Step]: ...
 
 
 @dataclass(frozen=True)
@@ -67,96 +72,75 @@ def readRequirements(path: Path = REQUIREMENTS) -> list[Requirement]:
 
 
 class Dependencies:
-    """Finds what is missing and, when the user agrees, installs it."""
+    """Finds what is missing, and how to install it."""
 
-    def __init__(self, packages: Packages, confirm: Callable[[str], bool], path: Path = REQUIREMENTS) -> None:
-        """`confirm(question)` asks the user once, before anything is installed."""
-        self._packages, self._confirm, self._path = packages, confirm, path
+    def __init__(self, packages: Packages, path: Path = REQUIREMENTS) -> None:
+        self.packages, self._path = packages, path
 
     def missing(self) -> list[Requirement]:
-        """What is not there, or too old. Takes a few ms."""
-        version = self._packages.version
+        """What is not there, or too old. Takes a few ms; may be called in a task."""
+        version = self.packages.version
         return [entry for entry in readRequirements(self._path) if not entry.isMetBy(version(entry.name))]
 
-    def lacksExtension(self) -> bool:
+    def obstacle(self, missing: list[Requirement]) -> str:
+        """Why that cannot be installed here, and what to do; "" when it can."""
+        torch = _torchIn(missing)
+        if torch is not None and (sys.platform, platform.machine()) == _INTEL_MAC:
+            return noTorchForSlicer(torch.versions)
+        return noPyTorchExtension() if self.lacksExtension(missing) else ""
+
+    def lacksExtension(self, missing: list[Requirement]) -> bool:
         """Whether torch is missing, and Slicer's extension that installs it too."""
-        return any(entry.name == "torch" for entry in self.missing()) and not self._packages.hasPyTorchExtension()
+        return _torchIn(missing) is not None and not self.packages.hasPyTorchExtension()
 
     @staticmethod
     def describe(missing: list[Requirement]) -> str:
         """ "torch (200 MB, or 3 GB for an NVIDIA GPU) and monai (2 MB)"."""
-        parts = [_describe(entry.name) for entry in missing]
+        parts = [_describe(entry) for entry in missing]
         if len(parts) < 2:
             return "".join(parts)
         return _("{first} and {last}").format(first=", ".join(parts[:-1]), last=parts[-1])
 
-    def install(self) -> bool:
-        """Ask, then install what is missing; False when the user says no.
+    def steps(self, missing: list[Requirement]) -> list[Step]:
+        """What to run to install that; torch first, so that no other package brings one. MetaSSLError: it cannot be."""
+        if obstacle := self.obstacle(missing):
+            raise MetaSSLError(obstacle)
+        if self.packages.isInstalling():
+            raise MetaSSLError(_("Slicer is installing other packages. Try again when that is done."))
+        torch = _torchIn(missing)
+        steps = self.packages.torchSteps(torch.versions) if torch is not None else []
+        others = [entry.text for entry in missing if entry is not torch]
+        return steps + (self.packages.steps(others) if others else [])
 
-        Takes minutes, in which Slicer hardly answers. MetaSSLError when it cannot be done or fails.
-        """
-        missing = self.missing()
-        if not missing:
-            return True
-        torch = next((entry for entry in missing if entry.name == "torch"), None)
-        if torch is not None and (sys.platform, platform.machine()) == _INTEL_MAC:
-            raise MetaSSLError(noTorchForSlicer(torch.versions))
-        if torch is not None and not self._packages.hasPyTorchExtension():
-            raise MetaSSLError(noPyTorchExtension())
-        question = _(
-            "Training needs {packages} in Slicer's Python. Slicer downloads and installs this now, "
-            "which takes some minutes. It does not answer meanwhile. Go on?"
-        )
-        if not self._confirm(question.format(packages=self.describe(missing))):
-            return False
-        try:
-            if torch is not None:
-                self._packages.installTorch(torch.versions)
-            others = [entry.text for entry in missing if entry is not torch]
-            if others:
-                self._packages.install(others)
-        except MetaSSLError:
-            raise
-        except Exception as error:  # pip, the network and the extension fail in many ways
-            raise MetaSSLError(
-                _(
-                    "The installation failed: {reason} Check the internet connection and the free space on the disk, "
-                    "and try again. Slicer's log (View > Error Log) has the details."
-                ).format(reason=_sentence(error))
-            ) from error
-        if left := self.missing():
-            names = ", ".join(entry.text for entry in left)
-            raise MetaSSLError(
-                _("After the installation {names} is still missing. Restart Slicer and try again.").format(names=names)
-            )
-        return True
+
+def _torchIn(missing: list[Requirement]) -> Requirement | None:
+    return next((entry for entry in missing if entry.name == "torch"), None)
 
 
 def noTorchForSlicer(versions: str) -> str:
     """What to do on a Mac: Slicer is a program for Intel's there, and the last torch for those is 2.2."""
     return _(
         "There is no torch {versions} for the Python inside Slicer on a Mac. Install Python for this Mac, with the "
-        "packages {packages}, and choose it in the section Setup."
+        "packages {packages}, and choose it here."
     ).format(versions=versions, packages=", ".join(entry.text for entry in readRequirements()))
 
 
 def noPyTorchExtension() -> str:
     """What to do when Slicer's extension "PyTorch" is not there."""
     return _(
-        "torch is installed by Slicer's extension \"PyTorch\", which is not there yet. Open the Extensions Manager, "
-        "install \"PyTorch\", restart Slicer and press Train again. Or choose another Python in the section Setup."
+        "torch comes through Slicer's extension \"PyTorch\", which is not there yet: get it in the Extensions Manager, "
+        "and restart Slicer."
     )
 
 
-def _describe(name: str) -> str:
-    least, most = _SIZES_MB.get(name, (0, 0))
+def _describe(entry: Requirement) -> str:
+    name = f"{entry.name} {entry.minimum}" if entry.name in BUNDLED else entry.name
+    least, most = _SIZES_MB.get(entry.name, (0, 0))
     if not least:
         return name
     if most == least:
         return _("{name} ({size})").format(name=name, size=_size(least))
-    return _("{name} ({least}, or {most} for an NVIDIA GPU)").format(
-        name=name, least=_size(least), most=_size(most)
-    )
+    return _("{name} ({least}, or {most} for an NVIDIA GPU)").format(name=name, least=_size(least), most=_size(most))
 
 
 def _size(megabytes: int) -> str:
@@ -172,8 +156,3 @@ def _release(version: str) -> tuple[int, ...]:
     while len(parts) > 1 and parts[-1] == 0:
         parts.pop()
     return tuple(parts)
-
-
-def _sentence(error: Exception) -> str:
-    first = (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
-    return first if first.endswith((".", "!", "?")) else f"{first}."

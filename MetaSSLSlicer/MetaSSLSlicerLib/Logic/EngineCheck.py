@@ -28,6 +28,11 @@ class EngineCheck:
     problem: str = ""
     advice: str = ""
 
+    @property
+    def explanation(self) -> str:
+        """Why it cannot train, and what to do."""
+        return self.problem + (_("\nWhat to do: {advice}").format(advice=self.advice) if self.advice else "")
+
     @staticmethod
     def of(result: Result) -> EngineCheck:
         """The check from the result of `metassl doctor --json`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from typing import IO, Any
 from metassl.project import MetaSSLError
 
 from ..Translation import _
+from .ChildProcess import OWN_GROUP, killAll
 
 ENGINE_FOLDER = Path(__file__).resolve().parents[2]
 """The folder that holds the package metassl: the module's own."""
@@ -47,9 +47,6 @@ class EngineProcess:
         self._output: IO[bytes] = tempfile.TemporaryFile()
         self._errors: IO[bytes] = tempfile.TemporaryFile()
         self._result: Result | None = None
-        options: dict[str, Any] = {"start_new_session": True}
-        if os.name == "nt":
-            options = {"creationflags": subprocess.CREATE_NO_WINDOW}
         try:
             self._process = subprocess.Popen(
                 [str(python), "-m", "metassl", *map(str, arguments)],
@@ -58,7 +55,7 @@ class EngineProcess:
                 stderr=self._errors,
                 cwd=ENGINE_FOLDER,
                 env=_environment(environment),
-                **options,
+                **OWN_GROUP,
             )
         except (OSError, ValueError) as error:
             self._close()
@@ -80,23 +77,11 @@ class EngineProcess:
     def kill(self) -> None:
         """End the command; what it started in the background goes on."""
         if self._result is None and self._process.poll() is None:
-            _killAll(self._process.pid)
+            killAll(self._process.pid)
 
     def _close(self) -> None:
         self._output.close()
         self._errors.close()
-
-
-def _killAll(pid: int) -> None:
-    """End a process and what it started in its group: PythonSlicer only starts the real Python."""
-    try:
-        if os.name == "nt":
-            quietly = {"capture_output": True, "creationflags": subprocess.CREATE_NO_WINDOW}
-            subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], **quietly)
-        else:
-            os.killpg(pid, signal.SIGKILL)
-    except OSError:
-        pass  # it has ended meanwhile
 
 
 def _environment(given: Mapping[str, str] | None) -> dict[str, str]:

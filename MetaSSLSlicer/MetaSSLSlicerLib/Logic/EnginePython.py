@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import shutil
 import sys
@@ -12,6 +13,7 @@ from metassl.project import MetaSSLError
 
 from ..Translation import _
 from .EngineProcess import EngineProcess
+from .PipProcess import PipProcess
 
 _INSIDE_A_FOLDER = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe")
 
@@ -51,9 +53,25 @@ class EnginePython:
         environment = None if self.isOwn else dict(self._startupEnvironment())
         return EngineProcess(self.executable, arguments, environment)
 
+    def startInstall(self, arguments: Sequence[str]) -> PipProcess:
+        """Start a module that installs packages (pip and the like) in Slicer's own Python."""
+        return PipProcess(self.executable, arguments, {**os.environ, **_pipVariables()})
+
     def startCheck(self) -> EngineProcess:
         """Start to look whether it can train, and on what; see EngineCheck.of for its result."""
         return self.start(["doctor", "--json"])
+
+
+def _pipVariables() -> dict[str, str]:
+    """pip asks nothing, says each line at once, and counts what it downloads where it knows how to (since 24.1)."""
+    variables = {"PIP_NO_INPUT": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+    try:
+        numbers = importlib.metadata.version("pip").split(".")[:2]
+        if [int(number) for number in numbers] >= [24, 1]:
+            variables["PIP_PROGRESS_BAR"] = "raw"
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        pass
+    return variables
 
 
 def _startupEnvironment() -> Mapping[str, str]:

@@ -1,9 +1,11 @@
-"""The section "Setup": which Python trains, whether it can, and how to make it."""
+"""The section "Setup": which Python trains, whether it can, and installing what it lacks."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import qt
-import slicer
+import slicer.util
 from metassl.project import MetaSSLError
 
 from ..Logic.Dependencies import Dependencies
@@ -11,7 +13,9 @@ from ..Logic.EnginePython import EnginePython
 from ..Logic.EngineSetup import EngineSetup
 from ..Logic.SlicerPackages import SlicerPackages
 from ..Translation import _
+from .chooseFolder import chooseFile
 from .loadUi import loadUi
+from .SetupNotice import SetupNotice
 from .userAction import userAction
 
 PYTHON_KEY = "MetaSSL/python"
@@ -20,26 +24,36 @@ _MARKS = {"ok": "✓", "note": "•", "failed": "✗"}
 
 
 class EngineWidget:
-    """`setup` is what it shows; `install()` is also what Train calls when something is missing."""
+    """`setup` is what it shows; `notice` stands at the top of the panel while something is missing or installed."""
 
-    def __init__(self, session, python: EnginePython, dependencies: Dependencies | None = None) -> None:
+    def __init__(
+        self, session, python: EnginePython, dependencies: Dependencies | None = None, confirm=None, choosePython=None
+    ) -> None:
+        """`confirm(question)` asks before Train installs anything; `choosePython()` returns a program's path, or ""."""
         self._session = session
-        self._isInstalling = False
-        dependencies = dependencies or Dependencies(SlicerPackages(), self._confirm)
-        self.setup = EngineSetup(python, dependencies)
+        self._confirm = confirm or slicer.util.confirmOkCancelDisplay
+        self._choosePython = choosePython or (lambda: chooseFile(_("The program of a Python with torch and monai")))
+        self._afterwards: Callable[[], None] | None = None
+        self.setup = EngineSetup(python, dependencies or Dependencies(SlicerPackages()))
         self.widget, self.ui = loadUi("EngineWidget")
+        self.notice = SetupNotice(self.setup)
         self._timer = qt.QTimer()
         self._timer.setInterval(_POLL_MS)
         self._timer.connect("timeout()", self.setup.poll)
         self._restore(qt.QSettings().value(PYTHON_KEY, ""))
         self.ui.checkButton.connect("clicked(bool)", userAction(self._onCheck))
-        self.ui.installButton.connect("clicked(bool)", userAction(self._onInstall))
         self.ui.useButton.connect("clicked(bool)", userAction(self._onUse))
         self.ui.ownButton.connect("clicked(bool)", userAction(self._onOwn))
         self.ui.section.connect("contentsCollapsed(bool)", self._onCollapsed)
+        self.notice.installWanted.connect(self.install)
+        self.notice.otherWanted.connect(self._onOther)
+        self.notice.checkWanted.connect(self.setup.lookAgain)
         self.setup.changed.connect(self._refresh)
+        self.setup.installed.connect(self._onInstalled)
         session.projectChanged.connect(self._onProjectChanged)
         self._refresh()
+        if python.isOwn:
+            session.tasks.run(self.setup.dependencies.missing, self.setup.take)
         self._onProjectChanged()
 
     def cleanup(self) -> None:
@@ -47,37 +61,41 @@ class EngineWidget:
         self._timer.stop()
         self._session.projectChanged.disconnect(self._onProjectChanged)
         self.setup.changed.disconnect(self._refresh)
+        self.setup.installed.disconnect(self._onInstalled)
         self.setup.close()
 
-    def install(self) -> bool:
-        """Ask, install what is missing, and return whether everything is there now. Errors are told.
-
-        Slicer answers between two lines of pip's output: False when it was asked for again meanwhile.
-        """
-        if self._isInstalling:
-            return False
-        self._isInstalling = True
+    def install(self) -> None:
+        """Begin to install what is missing, unless that goes on already. Why it cannot be is told."""
         try:
-            return self.setup.install()
+            self.setup.install()
         except MetaSSLError as error:
-            if self.setup.dependencies.lacksExtension():
-                action = slicer.app.openExtensionsManagerDialog
-                self._session.say("error", str(error), _("Open the Extensions Manager"), action)
-            else:
-                self._session.fail(error)
-            return False
-        finally:
-            self._isInstalling = False
-            qt.QApplication.restoreOverrideCursor()
-            self._refresh()
+            self._session.fail(error)
 
-    def _confirm(self, question: str) -> bool:
-        agreed = slicer.util.confirmOkCancelDisplay(question)
-        if agreed:
-            qt.QApplication.setOverrideCursor(qt.Qt.WaitCursor)
-            self._refresh()
-            slicer.app.processEvents()
-        return agreed
+    def installFor(self, action: Callable[[], None]) -> None:
+        """Ask, install what is missing, and do `action` when everything is there."""
+        if self.setup.state == "installing":
+            self._session.say("info", _("The installation goes on; the top of the panel shows it."))
+            return
+        missing = self.setup.missing
+        if obstacle := self.setup.dependencies.obstacle(missing):
+            self._session.fail(MetaSSLError(obstacle))
+            return
+        question = _("Training needs {packages}. Slicer downloads and installs this now, which takes some minutes.")
+        if self._confirm(question.format(packages=self.setup.dependencies.describe(missing))):
+            self._afterwards = action
+            self.install()
+
+    def _onInstalled(self, renewed: list[str]) -> None:
+        action, self._afterwards = self._afterwards, None
+        if renewed:
+            text = _("{names} was renewed while Slicer uses it. Restart Slicer before you go on.")
+            self._session.say(
+                "warning", text.format(names=", ".join(renewed)), _("Restart Slicer"), slicer.util.restart
+            )
+            return
+        self._session.say("info", _("Everything that training needs is installed."))
+        if action is not None:
+            action()
 
     def open(self) -> None:
         """Show the section's contents."""
@@ -104,9 +122,11 @@ class EngineWidget:
         self.ui.findingsGroup.collapsed = False
         self.setup.lookAgain()
 
-    def _onInstall(self, _checked: bool = False) -> None:
-        if self.install():
-            self._session.say("info", _("Everything that training needs is installed."))
+    def _onOther(self) -> None:
+        path = self._choosePython()
+        if path:
+            self.ui.pathEdit.setCurrentPath(path)
+            self._use(path)
 
     def _onUse(self, _checked: bool = False) -> None:
         self._use(self.ui.pathEdit.currentPath)
@@ -125,27 +145,28 @@ class EngineWidget:
 
     def _refresh(self) -> None:
         setup, ui = self.setup, self.ui
-        checking = setup.state == "checking"
-        if checking != self._timer.active:
-            self._timer.start() if checking else self._timer.stop()
+        state = setup.state
+        waits = state in ("checking", "installing")
+        if waits != self._timer.active:
+            self._timer.start() if waits else self._timer.stop()
+        if state == "missing" and setup.installation is not None:
+            self._afterwards = None  # an installation that did not end well starts nothing later
+        self.notice.refresh()
         ui.summaryLabel.text = self._summary()
         detail = self._detail()
         ui.detailLabel.text = detail
         ui.detailLabel.setVisible(bool(detail))
-        ui.installButton.setVisible(setup.state == "missing")
-        ui.installButton.setEnabled(not self._isInstalling)
-        ui.checkButton.setEnabled(not checking and not self._isInstalling)
-        ui.ownButton.setEnabled(not setup.python.isOwn and not self._isInstalling)
+        ui.checkButton.setEnabled(not waits)
+        ui.useButton.setEnabled(state != "installing")
+        ui.ownButton.setEnabled(not setup.python.isOwn and state != "installing")
         findings = setup.check.findings if setup.check is not None else ()
         ui.findingsGroup.setVisible(bool(findings))
         ui.findingsLabel.text = "\n".join(f"{_MARKS.get(state, '•')} {name}: {text}" for state, name, text in findings)
-        if setup.state == "failed":
-            ui.section.collapsed = False
 
     def _summary(self) -> str:
         state = self.setup.state
-        if self._isInstalling:
-            return _("Installing ... this takes some minutes")
+        if state == "installing":
+            return self.setup.installation.headline
         if state == "ready":
             return _("Ready: trains on {device}").format(device=self.setup.check.deviceName)
         if state == "missing":
@@ -157,11 +178,9 @@ class EngineWidget:
     def _detail(self) -> str:
         setup = self.setup
         if setup.state == "missing":
-            text = _("Training needs {packages}. Slicer downloads and installs it once.")
-            return text.format(packages=setup.dependencies.describe(setup.missing))
+            return _("Training needs {packages}.").format(packages=setup.dependencies.describe(setup.missing))
         if setup.state == "failed":
-            advice = setup.check.advice
-            return setup.check.problem + (_("\nWhat to do: {advice}").format(advice=advice) if advice else "")
+            return setup.check.explanation
         if setup.state == "ready":
             text = _("{python}, torch {version}")
             return text.format(python=setup.python.description, version=setup.check.torchVersion)

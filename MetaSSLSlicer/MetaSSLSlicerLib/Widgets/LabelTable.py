@@ -10,10 +10,12 @@ import qt
 from metassl.project import LabelDefinition
 from metassl.project.labels import check_labels, default_color
 
+from ..Logic.CommonTerms import exactTerm
 from ..Logic.SceneLabels import MOST_LABELS, terminologyName
 from ..Signal import Signal
 from ..Translation import _
-from .TerminologyDialog import chooseTerminology, terminologyIsAvailable
+from .TerminologyDialog import chooseTerminology
+from .TermPicker import MORE, openTermPicker
 from .withoutSignals import withoutSignals
 
 COLOR, NAME, VALUE, TERMINOLOGY = range(4)
@@ -27,12 +29,15 @@ class _Row:
     name: str
     color: str
     terminology: str = ""
+    isProposed: bool = False
+    """The terminology followed from the name that was typed, and follows it on."""
 
 
 class LabelTable:
     """Looks after a QTableWidget. Double-click a name to change it, click a colour or a terminology to choose one.
 
-    `chooseColor(color)` and `chooseTerminology(entry)` ask the user; they return None when nothing is chosen.
+    A name that says a common structure brings its terminology with it. `chooseColor(color)` and `chooseTerm(entry)`
+    ask the user; they return None when nothing is chosen.
     """
 
     def __init__(
@@ -56,7 +61,6 @@ class LabelTable:
         header.setSectionResizeMode(NAME, qt.QHeaderView.Stretch)
         for column in (COLOR, VALUE, TERMINOLOGY):
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents)
-        table.setColumnHidden(TERMINOLOGY, chooseTerm is None and not terminologyIsAvailable())
         table.connect("cellChanged(int,int)", self._onCellChanged)
         table.connect("cellClicked(int,int)", self._onCellClicked)
 
@@ -95,6 +99,8 @@ class LabelTable:
         return after if after <= MOST_LABELS else min(set(range(1, MOST_LABELS + 1)) - taken)
 
     def _fill(self) -> None:
+        for index in range(self.table.rowCount):
+            self.table.removeCellWidget(index, TERMINOLOGY)
         with withoutSignals(self.table):
             self.table.setRowCount(len(self._rows))
             for index in range(len(self._rows)):
@@ -114,7 +120,7 @@ class LabelTable:
         self._set(index, VALUE, str(row.value), qt.Qt.DisplayRole)
         self._set(index, VALUE, _("The number of this structure in every label"), qt.Qt.ToolTipRole)
         self._set(index, TERMINOLOGY, term or _("choose..."), qt.Qt.DisplayRole)
-        self._set(index, TERMINOLOGY, term or _("Click to choose a standard term"), qt.Qt.ToolTipRole)
+        self._set(index, TERMINOLOGY, term or _("Click to choose a standard term and its code"), qt.Qt.ToolTipRole)
         for column in (COLOR, VALUE, TERMINOLOGY):
             self.table.item(index, column).setFlags(qt.Qt.ItemIsEnabled)
 
@@ -130,28 +136,47 @@ class LabelTable:
     def _onCellChanged(self, index: int, column: int) -> None:
         if column != NAME:
             return
-        self._rows[index].name = self.table.item(index, NAME).text().strip()
+        row = self._rows[index]
+        row.name = self.table.item(index, NAME).text().strip()
+        if row.isProposed or not row.terminology:
+            term = exactTerm(row.name)
+            row.terminology, row.isProposed = (term.entry, True) if term is not None else ("", False)
+            self._showAgain(index)
         self.edited.emit()
 
     def _onCellClicked(self, index: int, column: int) -> None:
         row = self._rows[index]
-        if column == COLOR:
+        if column == TERMINOLOGY:
+            openTermPicker(
+                self.table, index, column, row.name, row.terminology, lambda entry: self._onTerm(row, entry)
+            )
+        elif column == COLOR:
             color = self._chooseColor(row.color)
-            if color is None or color.upper() == row.color:
-                return
-            row.color = color.upper()
-        elif column == TERMINOLOGY:
+            if color is not None and color.upper() != row.color:
+                row.color = color.upper()
+                self._showAgain(index)
+                self.edited.emit()
+
+    def _onTerm(self, row: _Row, entry: str) -> None:
+        index = next((place for place, each in enumerate(self._rows) if each is row), -1)
+        if index < 0:
+            return  # its row has gone meanwhile
+        self.table.removeCellWidget(index, TERMINOLOGY)
+        name = terminologyName(entry)
+        if entry == MORE:
             chosen = self._chooseTerm(row.terminology)
             if chosen is None:
                 return
-            row.terminology, name = chosen
-            if name and row.name == _("Structure {number}").format(number=row.value):
-                row.name = name
-        else:
-            return
+            entry, name = chosen
+        row.terminology, row.isProposed = entry, False
+        if name and row.name == _("Structure {number}").format(number=row.value):
+            row.name = name
+        self._showAgain(index)
+        self.edited.emit()
+
+    def _showAgain(self, index: int) -> None:
         with withoutSignals(self.table):
             self._show(index)
-        self.edited.emit()
 
     def _askColor(self, color: str) -> str | None:
         """CTK's colour dialog comes with its button, which nobody needs to see."""

@@ -60,6 +60,7 @@ class PanelWidget:
         self.widget = qt.QWidget()
         layout = qt.QVBoxLayout(self.widget)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.engineWidget.notice.widget)
         layout.addWidget(self.banner.widget)
         for section in (self.caseSeat, *below):
             layout.addWidget(section.widget)

@@ -8,17 +8,19 @@ from __future__ import annotations
 import qt
 import slicer
 
+from ..Logic.CommonTerms import commonTerms
 from ..Translation import _
 
-
-def terminologyIsAvailable() -> bool:
-    """True where Slicer has its terminology browser."""
-    return hasattr(slicer, "qSlicerTerminologyNavigatorWidget")
+_WIDTH, _HEIGHT = 900, 640
 
 
 def chooseTerminology(current: str, parent) -> tuple[str, str] | None:
-    """Ask for an entry, beginning with `current`; returns it serialised, and its name, or None."""
+    """Ask for an entry, beginning with `current`, or among the common structures; returns it serialised and its name.
+
+    None: nothing was chosen.
+    """
     dialog = qt.QDialog(parent)
+    dialog.resize(_WIDTH, _HEIGHT)
     dialog.setWindowTitle(_("Choose what the structure is"))
     layout = qt.QVBoxLayout(dialog)
     navigator = slicer.qSlicerTerminologyNavigatorWidget()
@@ -33,15 +35,24 @@ def chooseTerminology(current: str, parent) -> tuple[str, str] | None:
     layout.addLayout(row)
     cancelButton.connect("clicked(bool)", lambda _checked: dialog.reject())
     chooseButton.connect("clicked(bool)", lambda _checked: dialog.accept())
-    navigator.connect("selectionValidityChanged(bool)", lambda valid: chooseButton.setEnabled(valid))
 
-    logic, entry = slicer.vtkSlicerTerminologiesModuleLogic, slicer.vtkSlicerTerminologyEntry()
-    if current and logic.DeserializeTerminologyEntry(current, entry):
-        navigator.setTerminologyEntry(entry)
-    chooseButton.setEnabled(bool(navigator.terminologyEntry(entry)))
-    accepted = dialog.exec_()
+    def chosenEntry():
+        """What is selected now; Slicer takes "None" for a valid selection, too."""
+        entry = slicer.vtkSlicerTerminologyEntry()
+        return entry if navigator.terminologyEntry(entry) and entry.GetTypeObject().GetCodeValue() else None
+
+    navigator.connect("selectionValidityChanged(bool)", lambda _v: chooseButton.setEnabled(chosenEntry() is not None))
+    for signal in ("typeDoubleClicked()", "colorDoubleClicked()"):
+        navigator.connect(signal, lambda: chosenEntry() is not None and dialog.accept())
+    logic, first = slicer.vtkSlicerTerminologiesModuleLogic, slicer.vtkSlicerTerminologyEntry()
+    if not current or not logic.DeserializeTerminologyEntry(current, first):
+        logic.DeserializeTerminologyEntry(commonTerms()[0].entry, first)
+        first.GetTypeObject().Initialize()  # none of them is chosen yet
+    navigator.setTerminologyEntry(first)
+    chooseButton.setEnabled(chosenEntry() is not None)
+    accepted, entry = dialog.exec_(), chosenEntry()
     chosen = None
-    if accepted and navigator.terminologyEntry(entry):
+    if accepted and entry is not None:
         chosen = logic.SerializeTerminologyEntry(entry), navigator.nameFromTerminology(entry)
     dialog.deleteLater()
     return chosen

@@ -72,9 +72,11 @@ class TrainWidget:
         """Start, or go on; when something is missing, ask and install it first."""
         if self._engine.setup.state in ("unknown", "missing"):
             self._engine.setup.lookAgain()
-        if self._engine.setup.state == "missing" and not self._engine.install():
+        chosen = options or self.options
+        if self._engine.setup.state in ("missing", "installing"):
+            self._engine.installFor(lambda: self.train(chosen))
             return
-        self._try(lambda: self.job.start(options or self.options))
+        self._try(lambda: self.job.start(chosen))
 
     def stop(self) -> None:
         """Ask the job to stop."""

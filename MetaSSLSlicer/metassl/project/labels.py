@@ -13,19 +13,20 @@ REGION_COLORS = ("#009E73", "#F0E442", "#0072B2", "#D55E00")
 """The colours of the four regions UC, US, DC and DS: no structure is given one of them."""
 
 DEFAULT_COLORS = (
-    "#CC79A7",
-    "#56B4E9",
-    "#882255",
-    "#88CCEE",
-    "#AA4499",
-    "#B5A642",
-    "#6A51A3",
-    "#F4A6A0",
-    "#4D4D4D",
-    "#A6D854",
-    "#8C510A",
-    "#BDBDBD",
+    "#00EECC",
+    "#BB2266",
+    "#FFBB88",
+    "#007777",
+    "#9977FF",
+    "#888855",
+    "#88CCFF",
+    "#EE8899",
+    "#554433",
+    "#4400DD",
+    "#991100",
+    "#997799",
 )
+"""Those of the first structures: far from US, DC and DS and from each other, also for colour-blind readers."""
 
 _COLOR = re.compile(r"#[0-9A-F]{6}")
 

@@ -1,0 +1,79 @@
+"""The sections "Train" and "Setup", one above the other, as in the panel."""
+
+from __future__ import annotations
+
+import qt
+from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
+from MetaSSLSlicerLib.Logic.Dependencies import Dependencies
+from MetaSSLSlicerLib.Logic.EngineCheck import EngineCheck
+from MetaSSLSlicerLib.Logic.EnginePython import EnginePython
+from MetaSSLSlicerLib.Logic.Session import Session
+from MetaSSLSlicerLib.Logic.SlicerPackages import SlicerPackages
+from MetaSSLSlicerLib.Logic.SlicerServices import SlicerServices
+from MetaSSLSlicerLib.Logic.TrainingJob import TrainingJob
+from MetaSSLSlicerLib.Widgets.EngineWidget import EngineWidget
+from MetaSSLSlicerLib.Widgets.TrainWidget import TrainWidget
+
+GPU = EngineCheck(
+    True, "cuda", "NVIDIA RTX A4000, 16 GiB", "2.9.1+cu128",
+    (("ok", "python", "3.12.10 on Linux x86_64, metassl 0.1.0"), ("ok", "memory", "31.1 GiB"),
+     ("ok", "torch", "2.9.1+cu128, a training step and bf16 work on the CPU"),
+     ("ok", "GPU", "CUDA 12.8: NVIDIA RTX A4000, 16 GiB; a training step works, bf16 is used"),
+     ("ok", "monai", "1.5.1, a small network runs"),
+     ("note", "pictures", "slicer-core is not installed: reports have no pictures")),
+)  # fmt: skip
+
+
+class TrainPanel:
+    """Both sections one above the other, on a real session."""
+
+    def __init__(self, harness, packages=None, confirm=lambda question: True, choosePython=None) -> None:
+        services = harness.services
+        self.harness = harness
+        self.session = Session(
+            SlicerServices(services.scene, services.applicationLogic, services.segmentationsLogic), BackgroundTasks(1)
+        )
+        self.messages = []
+        self.session.said.connect(self.messages.append)
+        self.python = EnginePython()
+        self.job = TrainingJob(self.session, self.python)
+        dependencies = Dependencies(packages or SlicerPackages())
+        self.engine = EngineWidget(self.session, self.python, dependencies, confirm, choosePython)
+        self.train = TrainWidget(self.session, self.job, self.engine)
+        self.widget = qt.QWidget()
+        layout = qt.QVBoxLayout(self.widget)
+        for section in (self.engine.notice, self.train, self.engine):
+            layout.addWidget(section.widget)
+        layout.addStretch(1)
+        self.pump = qt.QTimer()
+        self.pump.setInterval(10)
+        self.pump.connect("timeout()", self.session.tasks.pump)
+        self.pump.start()
+        self.widget.show()
+
+    @property
+    def ui(self):
+        return self.train.ui
+
+    def open(self, project) -> None:
+        self.session.openProject(project.path)
+        self.harness.wait(lambda: not self.session.tasks.busy)
+
+    def ready(self, check: EngineCheck = GPU) -> None:
+        """As after a check with this result."""
+        self.engine.setup.close()
+        self.engine.setup.check, self.engine.setup.missing = check, []
+        self.engine.setup._become("ready" if check.ready else "failed")
+
+    def grab(self, name: str) -> None:
+        for width in (380, 600):
+            self.widget.resize(width, 100)
+            self.harness.process(30)
+            self.train._refreshCurve()
+            self.harness.grab(self.widget, f"{name}_{width}", width)
+
+    def close(self) -> None:
+        self.train.cleanup()
+        self.engine.cleanup()
+        self.session.shutdown()
+        self.pump.stop()
