@@ -65,6 +65,7 @@ class PanelWidget:
         session.said.connect(self.banner.show)
         session.caseClosed.connect(self.banner.caseClosed)
         session.projectChanged.connect(self._onProjectChanged)
+        session.sceneLoaded.connect(self._onLayoutChanged)
         session.tasks.started.connect(self._startPump)
         self.reviewWidget.nextCaseWanted.connect(self._goOn)
         self.annotateWidget.labelSaved.connect(self._goOn)

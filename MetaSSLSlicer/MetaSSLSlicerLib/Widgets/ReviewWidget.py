@@ -54,6 +54,7 @@ class ReviewWidget:
         self._connections = (
             (session.caseOpened, self._onCaseOpened),
             (session.caseAboutToClose, self._onCaseAboutToClose),
+            (session.predictionChanged, self._onCaseOpened),
             (session.caseChanged, self.refresh),
             (self.display.changed, self._showDisplay),
             (self.display.failed, session.fail),
@@ -156,7 +157,7 @@ class ReviewWidget:
         side = max(n * step for n, step in zip(geometry.size_xyz, geometry.spacing_xyz, strict=True))
 
         def found(hotspots: list[Hotspots.Hotspot]) -> None:
-            if case is self._session.case:
+            if case is self._session.case and case.data.prediction is prediction:
                 self._searching = False
                 self.navigator.setHotspots(hotspots, side)
 
