@@ -7,7 +7,6 @@ import weakref
 
 import numpy as np
 import pytest
-import slicer.util
 from complaints import complaints
 from data_tree import DataTree
 from metassl.project import new_project
