@@ -64,7 +64,12 @@ class MetaSSLSlicerWidget(ScriptedLoadableModuleWidget):
         from MetaSSLSlicerLib.Widgets.PanelWidget import PanelWidget
 
         self.logic = MetaSSLSlicerLogic()
-        self.panel = PanelWidget(self.logic.makeSession())
+        session = self.logic.makeSession()
+        try:
+            self.panel = PanelWidget(session)
+        except Exception:
+            session.shutdown()  # its observers and threads would outlive it, and Slicer would crash when it ends
+            raise
         self.layout.addWidget(self.panel.widget)
         # Slicer unloads its modules after the main window is gone, and half of the application with it
         slicer.app.connect("aboutToQuit()", self.cleanup)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 import slicer
 import slicer.util
-import vtk
+from data_tree import DataTree
 from MetaSSLSlicerLib.Logic.Journal import journals
 from MetaSSLSlicerLib.Widgets.Shortcuts import KEYS
 from opening import openedInPanel
@@ -70,43 +72,26 @@ def test_a_node_that_is_deleted_elsewhere_closes_the_case_and_keeps_its_edits(ha
     assert (openedInPanel(harness, panel, "case_4").currentArray() == 1).all()
 
 
-@vtk.calldata_type(vtk.VTK_OBJECT)
-def _lineFor(scene, _event, node) -> None:
-    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    if node.IsA("vtkMRMLDisplayableNode"):
-        tree.CreateItem(tree.GetSceneItemID(), node)
-
-
-def lines(tree) -> list[str]:
-    """The names in the data tree."""
-    ids = vtk.vtkIdList()
-    tree.GetItemChildren(tree.GetSceneItemID(), ids, True)
-    return [tree.GetItemName(ids.GetId(index)) for index in range(ids.GetNumberOfIds())]
-
-
 def test_a_saved_scene_brings_none_of_our_nodes_and_no_empty_line_in_the_data_tree(
     harness, panel, tiny_project, tmp_path
 ):
-    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    tag = slicer.mrmlScene.AddObserver(slicer.vtkMRMLScene.NodeAddedEvent, _lineFor)  # as Slicer's plugins do
-    openedInPanel(harness, panel, "case_3")
-    slicer.mrmlScene.RemoveObserver(tag)
-    assert [name for name in lines(tree) if name.startswith("case_3")]
-    path = tmp_path / "scene.mrml"
-    slicer.mrmlScene.SetRootDirectory(str(tmp_path))
-    slicer.mrmlScene.Commit(str(path))
-    text = path.read_text()
-    assert "case_3 prediction" not in text.split("<SubjectHierarchy")[0] and "MetaSSL regions" not in text
-    panel.session.closeProject()
-    slicer.mrmlScene.Clear(0)
-    moved = tiny_project.path.rename(tmp_path / "moved")
-    slicer.mrmlScene.SetURL(str(path))
-    slicer.mrmlScene.Import()
-    harness.wait(lambda: panel.banner.message is not None)
-    assert "no project folder" in panel.banner.message.text and moved.is_dir()
-    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
-    assert lines(tree)
-    harness.wait(lambda: lines(tree) == [], 5)
+    with closing(DataTree(slicer.mrmlScene)) as tree:
+        openedInPanel(harness, panel, "case_3")
+        assert [name for name in tree.lines() if name.startswith("case_3")]
+        path = tmp_path / "scene.mrml"
+        slicer.mrmlScene.SetRootDirectory(str(tmp_path))
+        slicer.mrmlScene.Commit(str(path))
+        text = path.read_text()
+        assert "case_3 prediction" not in text.split("<SubjectHierarchy")[0] and "MetaSSL regions" not in text
+        panel.session.closeProject()
+        slicer.mrmlScene.Clear(0)
+        moved = tiny_project.path.rename(tmp_path / "moved")
+        slicer.mrmlScene.SetURL(str(path))
+        slicer.mrmlScene.Import()
+        harness.wait(lambda: panel.banner.message is not None)
+        assert "no project folder" in panel.banner.message.text and moved.is_dir()
+        assert tree.lines()
+        harness.wait(lambda: tree.lines() == [], 5)
 
 
 def keysOf(window) -> list[str]:

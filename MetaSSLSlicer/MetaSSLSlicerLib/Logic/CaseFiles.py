@@ -63,6 +63,7 @@ class CaseData:
     `imageHashes`: which image exactly was read, for what is drawn on it. `labelVersion`: of `label`. `begunOn`: of the
     label that the edits were begun on; another one when somebody has labelled the case since. `journalMark`: tells
     whether the journal was written again since, see JournalFile. `isJournalSaved`: it holds what the label does.
+    `predictedBy`: the round of the prediction that was found, also when it cannot be shown.
     """
 
     caseId: str
@@ -74,6 +75,7 @@ class CaseData:
     strangers: list[LabelDefinition] = field(default_factory=list)
     journalTime: float | None = None
     prediction: Prediction | None = None
+    predictedBy: int | None = None
     warnings: list[str] = field(default_factory=list)
     imageHashes: list[str] = field(default_factory=list)
     labelVersion: str | None = None
@@ -111,11 +113,21 @@ def readCase(project: Project, caseId: str, ours: Container[str] = ()) -> CaseDa
             text = _("case {case}: another program has changed {path}; you see the label as it was accepted")
             data.warnings.append(text.format(case=caseId, path=edited))
     if found is not None:
+        data.predictedBy = found[0].number
         data.prediction = _tried(data, lambda: _prediction(found, [each.result() for each in maps], geometry, caseId))
         if data.prediction is not None:
             _warnOfOtherImage(data, paths)
     _readJournals(project, data, journals, ours)
     return data
+
+
+def readPrediction(project: Project, data: CaseData) -> Prediction | None:
+    """The prediction of a case that is reviewed now, which may be another one than when the case was read; None when
+    there is none any more. MetaSSLError when it cannot be shown."""
+    found = project.prediction(data.caseId)
+    if found is None:
+        return None
+    return _prediction(found, [read_labels(path, data.caseId) for path in _maps(found)], data.geometry, data.caseId)
 
 
 def _readJournals(project: Project, data: CaseData, journals: dict[Path, tuple], ours: Container[str]) -> None:

@@ -36,12 +36,7 @@ class CaseNodes:
         self.regionsNode = None
         self.heatNodes: dict = {}
         """The heat maps that were read, by kind."""
-        if data.prediction is not None:
-            self._addRegions(data.prediction.regions)
-            self.predictionNode = self._addSegmentation(
-                "prediction", self._name(_("prediction")), data.prediction.segmentation
-            )
-            _lightly(self.predictionNode, fill=0.12)
+        self._addPrediction()
 
     def allNodes(self) -> list:
         """Our nodes that are in the scene now."""
@@ -54,6 +49,14 @@ class CaseNodes:
             self.comparisonNode,
         ]
         return [node for node in nodes if node is not None and self._scene.IsNodePresent(node)]
+
+    def exchangePrediction(self) -> None:
+        """Show the case's prediction as it is now in place of the one before; what is edited is left alone."""
+        for node in (self.predictionNode, self.regionsNode, *self.heatNodes.values()):
+            self._remove(node)
+        self.predictionNode = self.regionsNode = None
+        self.heatNodes = {}
+        self._addPrediction()
 
     def addAnnotation(self, array: np.ndarray | None = None, strangers: Sequence[LabelDefinition] = ()) -> None:
         """Add the segmentation that is edited; it holds a copy of `array` (uint8, z y x), or nothing yet.
@@ -102,9 +105,10 @@ class CaseNodes:
         self._services.applicationLogic.FitSliceToAll(False, False)
 
     def fillViews(self) -> None:
-        """Show the image in slice views that show none: a change of the layout made them."""
+        """Show the image in slice views that show none: a change of the layout made them, or a scene that was loaded
+        emptied them."""
         for composite in nodesOfClass(self._scene, "vtkMRMLSliceCompositeNode"):
-            if composite.GetBackgroundVolumeID() is None:
+            if self._scene.GetNodeByID(composite.GetBackgroundVolumeID() or "") is None:
                 composite.SetBackgroundVolumeID(self.volumeNode.GetID())
                 self._fit(composite.GetLayoutName())
 
@@ -140,6 +144,17 @@ class CaseNodes:
         node.GetDisplayNode().SetWindowLevelMinMax(*window)
         node.SetAndObserveImageData(_imageOn(array))
         return node
+
+    def _addPrediction(self) -> None:
+        prediction = self._data.prediction
+        if prediction is None:
+            return
+        self._addRegions(prediction.regions)
+        name = self._name(_("prediction"))
+        self.predictionNode = self._addSegmentation("prediction", name, prediction.segmentation)
+        _lightly(self.predictionNode, fill=0.12)
+        if self.annotationNode is not None:
+            self.predictionNode.SetDisplayVisibility(False)
 
     def _addRegions(self, array: np.ndarray) -> None:
         colors = regionColorNode(self._scene).GetID()
@@ -204,11 +219,18 @@ def removeGhosts(scene) -> None:
     tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
     if tree is None:
         return
-    found = vtk.vtkIdList()
-    tree.GetItemChildren(tree.GetSceneItemID(), found, True)
-    for item in [found.GetId(index) for index in range(found.GetNumberOfIds())]:
+    for item in reversed(_itemsBelow(tree, tree.GetSceneItemID(), True)):  # a line goes with all that is below it
         if tree.GetItemAttribute(item, ATTRIBUTE) and tree.GetItemDataNode(item) is None:
+            for child in _itemsBelow(tree, item, False):
+                if tree.GetItemDataNode(child) is not None:  # somebody put it there
+                    tree.SetItemParent(child, tree.GetItemParent(item))
             tree.RemoveItem(item, False, False)
+
+
+def _itemsBelow(tree, item: int, recursive: bool) -> list[int]:
+    found = vtk.vtkIdList()
+    tree.GetItemChildren(item, found, recursive)
+    return [found.GetId(index) for index in range(found.GetNumberOfIds())]
 
 
 def _markItem(scene, node, role: str) -> None:

@@ -16,7 +16,7 @@ from ..Translation import _
 from .ActivityClock import ActivityClock
 from .Autosave import Autosave
 from .BackgroundTasks import BackgroundTasks
-from .CaseFiles import CaseData
+from .CaseFiles import CaseData, Prediction
 from .CaseNodes import CaseNodes
 from .CaseSegmentation import Snapshot, labelmapTime, labelmapTimes, takeSnapshot
 from .JournalFile import JournalFile
@@ -135,6 +135,16 @@ class OpenCase:
         self.data.journal, self.data.begunOn = None, self.data.labelVersion
         if self.data.label is not None or self.data.prediction is None:
             self.startEditing()
+        self.changed.emit()
+
+    def exchangePrediction(self, prediction: Prediction) -> None:
+        """Show another prediction. What was changed by hand, or is a label, stays in the editor as it is."""
+        wasPredicted = self.hasPrediction
+        self.data.prediction, self.data.predictedBy = prediction, prediction.round
+        self.nodes.exchangePrediction()
+        if self.isEditing and not self.isModified and not self.showsLabel:
+            # nothing but a copy of the former prediction, or nothing at all
+            self.startEditing(prediction.segmentation) if wasPredicted else self.stopEditing()
         self.changed.emit()
 
     def setSegmentStatus(self, status: str) -> None:

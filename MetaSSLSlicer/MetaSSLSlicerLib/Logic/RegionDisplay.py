@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..RegionColors import REGIONS, regionColorNode
@@ -51,7 +53,7 @@ class RegionDisplay:
         return not heatMapPath(self._case.data, self.mode).exists()
 
     def setCase(self, case: OpenCase | None) -> None:
-        """Show another case; call it while the nodes of the one before are still there."""
+        """Show another case, or another prediction of the same one; call it while the nodes of a former case are there."""
         self._showOutlines()
         self.isShown = True
         if self._case is not None and self._case.hasPrediction:
@@ -149,10 +151,13 @@ class RegionDisplay:
         if kind in self._reading:
             return
         self._reading.add(kind)
-        case = self._case
+        case, data = self._case, replace(self._case.data)
+
+        def isShown() -> bool:
+            return case is self._case and case.data.prediction is data.prediction
 
         def done(array: np.ndarray) -> None:
-            if case is self._case:
+            if isShown():
                 self._reading.discard(kind)
                 case.nodes.addHeatMap(kind, _("uncertainty") if kind == UNCERTAINTY else _("P(error)"), array)
                 display = case.nodes.heatNodes[kind].GetDisplayNode()
@@ -161,12 +166,12 @@ class RegionDisplay:
                 self._apply()
 
         def failed(error: Exception) -> None:
-            if case is self._case:
+            if isShown():
                 self._reading.discard(kind)
                 self.setMode("regions")
                 self.failed.emit(error)
 
-        self._tasks.run(lambda: readHeatMap(case.data, kind), done, failed)
+        self._tasks.run(lambda: readHeatMap(data, kind), done, failed)
 
     def _hideOutlines(self) -> None:
         """Hide the segmentations; those that the user had hidden stay so afterwards."""

@@ -15,10 +15,13 @@ class SceneMemory:
         self._scene = scene
 
     def remember(self, project: Path | None, caseId: str | None) -> None:
-        """Write what is open now."""
-        if self._node() is None and project is None:
+        """Write what is open now; with nothing to remember there is no node."""
+        node = self._node()
+        if project is None:
+            if node is not None:
+                self._scene.RemoveNode(node)
             return
-        node = self._node() or self._makeNode()
+        node = node or self._makeNode()
         node.SetParameter(_PROJECT, str(project or ""))
         node.SetParameter(_CASE, caseId or "")
 

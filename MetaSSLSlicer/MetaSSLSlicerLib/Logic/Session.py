@@ -11,6 +11,7 @@ import slicer
 from metassl.project import ChangedError, Geometry, MetaSSLError, Project
 from metassl.project.annotations import ANY_VERSION
 
+from ..ColorTable import removeColorTables
 from ..Signal import Signal
 from ..Translation import _
 from .Agreement import meanDice
@@ -19,6 +20,7 @@ from .CaseFiles import CaseData, readCase
 from .CaseNodes import removeGhosts
 from .CaseWrites import CaseWrites
 from .Message import Message
+from .NewPrediction import NewPrediction
 from .OpenCase import OpenCase
 from .SceneMemory import SceneMemory
 from .SlicerServices import SlicerServices
@@ -52,8 +54,13 @@ class Session:
         """()"""
         self.caseChanged = Signal()
         """() editing began or ended, the first edit was made, or a label was saved."""
+        self.predictionChanged = Signal()
+        """(OpenCase) it shows the prediction of another round."""
+        self.sceneLoaded = Signal()
+        """() a scene was loaded, and the views show again what it left empty of the open case."""
         self.said = Signal()
         """(Message)"""
+        self._newPrediction = NewPrediction(self)
         self._memory = SceneMemory(services.scene)
         self._isJustLoaded = False
         self._writes = CaseWrites()
@@ -85,6 +92,7 @@ class Session:
         self.closeCase()
         self.project = None
         self._remember()
+        removeColorTables(self.services.scene)
         self.projectChanged.emit()
 
     def openCase(self, caseId: str) -> None:
@@ -122,6 +130,7 @@ class Session:
         self._sceneTags = []
         self.tasks.finish(_PATIENCE_S)
         self._writes.finish(self.fail)
+        removeColorTables(self.services.scene)
         self.project = None
         self.tasks.shutdown()
 
@@ -130,6 +139,9 @@ class Session:
         if self._isJustLoaded:  # not while it is loaded: the data tree is completed after everything else
             self._isJustLoaded = False
             removeGhosts(self.services.scene)
+            if self.case is not None:
+                self.case.nodes.fillViews()
+            self.sceneLoaded.emit()
         self._writes.tick(self.loadingCase)
         if self.case is None:
             return
@@ -275,17 +287,19 @@ class Session:
         """Tell the user something: `level` is "info", "warning" or "error"."""
         self.said.emit(Message(level, text, actionText, action))
 
-    def ask(self, case: OpenCase | None, text: str, actionText: str, action: Callable[[], None]) -> None:
-        """Warn of something, and offer to do something with a case as long as it is the open one."""
+    def ask(
+        self, case: OpenCase | None, text: str, actionText: str, action: Callable[[], None], level: str = "warning"
+    ) -> None:
+        """Say something, and offer to do something with a case as long as it is the open one."""
 
         def act() -> None:
             if self.case is case:
                 action()
 
         if case is not None and self.case is case:
-            self.said.emit(Message("warning", text, actionText, act, isOfCase=True))
+            self.said.emit(Message(level, text, actionText, act, isOfCase=True))
         else:
-            self.say("warning", text)
+            self.say(level, text)
 
     def fail(self, error: Exception) -> None:
         """Tell the user of an error: ours in its own words, any other one with its name, and in Slicer's log."""
@@ -365,17 +379,18 @@ class Session:
         """Open the project that the scene names, and the case that was open, if it names any."""
         self._isJustLoaded = True
         path, caseId = self._memory.recall()
-        if path is None:
-            self._remember()
-            return
-        if self.project is None or self.project.path != path:
+        if path is not None and (self.project is None or self.project.path != path):
             try:
                 self.openProject(path)
             except MetaSSLError as error:
                 self.fail(error)
+                if self.project is not None:
+                    self._remember()
                 return
-        if caseId is not None and (self.case is None or self.case.id != caseId):
+        if path is not None and caseId is not None and (self.case is None or self.case.id != caseId):
             self.openCase(caseId)
+        else:
+            self._remember()  # the scene may have named none, but one is open
 
 
 class EmptyLabel(Exception):

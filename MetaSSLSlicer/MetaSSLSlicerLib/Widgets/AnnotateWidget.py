@@ -67,7 +67,10 @@ class AnnotateWidget:
         self._session.caseAboutToClose.disconnect(self._onCaseAboutToClose)
         self._session.caseChanged.disconnect(self.refresh)
         self._releaseEditor()
+        node = self.editor.mrmlSegmentEditorNode()
         self.editor.setMRMLScene(None)
+        if node is not None:
+            self._session.services.scene.RemoveNode(node)
 
     def enter(self) -> None:
         """The module is shown: the editor's effects work, and its keys while it has something to edit."""

@@ -13,7 +13,8 @@ _INFO_MS = 6000
 
 
 class Banner:
-    """Shows the newest message. What only informs goes away by itself; a warning or an error does not."""
+    """Shows the newest message. What only informs goes away by itself; a warning, an error or an offer about the open
+    case does not, and the offer comes again after what was said meanwhile."""
 
     def __init__(self) -> None:
         self.widget = qt.QFrame()
@@ -36,6 +37,7 @@ class Banner:
         self._timer.setSingleShot(True)
         self._timer.connect("timeout()", self.hide)
         self.message: Message | None = None
+        self._offer: Message | None = None
         self.hide()
 
     def cleanup(self) -> None:
@@ -44,6 +46,9 @@ class Banner:
 
     def show(self, message: Message) -> None:
         """Show `message`. News never hides an error that nobody has dismissed."""
+        isOffer = message.level == "info" and message.isOfCase
+        if isOffer:
+            self._offer = message
         if self.message is not None and self.message.level == "error" and message.level == "info":
             return
         self.message = message
@@ -53,20 +58,26 @@ class Banner:
         self.label.text = self.label.toolTip = message.text
         self.actionButton.text = message.actionText
         self.actionButton.setVisible(message.action is not None)
-        self.closeButton.setVisible(message.level != "info")
+        isPassing = message.level == "info" and not isOffer
+        self.closeButton.setVisible(not isPassing)
         self.widget.setVisible(True)
-        if message.level == "info":
+        if isPassing:
             self._timer.start(_INFO_MS)
         else:
             self._timer.stop()
 
     def hide(self) -> None:
-        """Take the message away."""
-        self.message = None
+        """Take the message away; an offer that it stood before is seen again."""
+        gone, self.message = self.message, None
+        if self._offer is not None and gone is not self._offer:
+            self.show(self._offer)
+            return
+        self._offer = None
         self.widget.setVisible(False)
 
     def caseClosed(self) -> None:
         """What was offered to do with the case that was open cannot be done any more."""
+        self._offer = None
         if self.message is not None and self.message.isOfCase:
             self.hide()
 

@@ -75,6 +75,7 @@ class PanelWidget:
         session.said.connect(self.banner.show)
         session.caseClosed.connect(self.banner.caseClosed)
         session.projectChanged.connect(self._onProjectChanged)
+        session.sceneLoaded.connect(self._onLayoutChanged)
         session.tasks.started.connect(self._startPump)
         self.job.ended.connect(self.caseSeat.trainingEnded)
         self.reviewWidget.nextCaseWanted.connect(self._goOn)

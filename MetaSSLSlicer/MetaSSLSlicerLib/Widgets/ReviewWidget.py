@@ -64,6 +64,7 @@ class ReviewWidget:
         self._connections = (
             (session.caseOpened, self._onCaseOpened),
             (session.caseAboutToClose, self._onCaseAboutToClose),
+            (session.predictionChanged, self._onCaseOpened),
             (session.caseChanged, self.refresh),
             (self.display.changed, self._showDisplay),
             (self.display.failed, session.fail),
@@ -178,11 +179,11 @@ class ReviewWidget:
         """Look for the doubtful places, in a task."""
         self._searching = True
         self._showSpots()
-        geometry = case.data.geometry
+        prediction, geometry = case.data.prediction, case.data.geometry
         side = max(n * step for n, step in zip(geometry.size_xyz, geometry.spacing_xyz, strict=True))
 
         def found(places: list[Place]) -> None:
-            if case is self._session.case:
+            if case is self._session.case and case.data.prediction is prediction:
                 self._searching = False
                 self.navigator.setPlaces(places, side)
 
