@@ -62,6 +62,20 @@ def test_the_names_in_a_ui_file_are_unique(path):
         "_('{a} cases'.format(a=1))",
         "from PySide6 import QtWidgets",
         "table.fontMetrics().height()",
+        "layouts = slicer.app.layoutManager(); layouts.nothing()",
+        "slicer.util.mainWindow().nothing()",
+        "table = qt.QTableView(); table.horizontalHeader().setNothing(1)",
+        "qt.QColor('red').getRgb()",
+        "qt.QPixmap(1, 1).toImage().nothing()",
+        "qt.Qt.ColorScheme",
+        "qt.QSvgRenderer()",
+        "b = qt.QPushButton(); b.connect('valueChanged(int)', f)",
+        "node = scene.AddNewNodeByClass('vtkMRMLModelNode'); node.SetNothing()",
+        "vtk.vtkImageData().SetNothing()",
+        "vtk.vtkNothing()",
+        "slicer.vtkMRMLNothingNode()",
+        "slicer.modules.nothing.logic()",
+        "thing.setNothingAtAll()",
     ],
 )
 def test_the_scan_finds(code):
@@ -81,6 +95,10 @@ def test_the_scan_finds(code):
         "slicer.util.loadUI(path); slicer.app.processEvents()",
         "isinstance(w, (str, int))",
         "_('{a} cases').format(a=1)",
+        "layouts = slicer.app.layoutManager(); layouts.connect('layoutChanged(int)', f); layouts.sliceViewNames()",
+        "table = qt.QTableView(); table.horizontalHeader().setStretchLastSection(True); table.font.setBold(True)",
+        "bar = qt.QScrollArea().verticalScrollBar(); bar.setValue(bar.maximum)",
+        "node = scene.AddNewNodeByClass('vtkMRMLModelNode'); node.SetName('a'); vtk.vtkImageData().GetDimensions()",
     ],
 )
 def test_the_scan_lets_pass(code):
