@@ -76,6 +76,9 @@ def test_the_names_in_a_ui_file_are_unique(path):
         "slicer.vtkMRMLNothingNode()",
         "slicer.modules.nothing.logic()",
         "thing.setNothingAtAll()",
+        "row = qt.QHBoxLayout()\nif row: f()",
+        "f(1) if not slicer.util.mainWindow() else f(2)",
+        "layouts = slicer.app.layoutManager(); layouts and f()",
     ],
 )
 def test_the_scan_finds(code):
@@ -98,6 +101,7 @@ def test_the_scan_finds(code):
         "layouts = slicer.app.layoutManager(); layouts.connect('layoutChanged(int)', f); layouts.sliceViewNames()",
         "table = qt.QTableView(); table.horizontalHeader().setStretchLastSection(True); table.font.setBold(True)",
         "bar = qt.QScrollArea().verticalScrollBar(); bar.setValue(bar.maximum)",
+        "row = qt.QHBoxLayout()\nif row is not None and row.count(): f()",
         "node = scene.AddNewNodeByClass('vtkMRMLModelNode'); node.SetName('a'); vtk.vtkImageData().GetDimensions()",
     ],
 )

@@ -60,6 +60,22 @@ class _Scan(ast.NodeVisitor):
         self._complain(node, self._problemOfChild(chain or []) or self._problemOfMember(node))
         self.generic_visit(node)
 
+    def visit_If(self, node: ast.If | ast.While | ast.IfExp | ast.Assert) -> None:
+        self._complain(node, self._problemOfTruth(node.test))
+        self.generic_visit(node)
+
+    visit_While = visit_IfExp = visit_Assert = visit_If
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> None:
+        for value in node.values:
+            self._complain(node, self._problemOfTruth(value))
+        self.generic_visit(node)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
+        if isinstance(node.op, ast.Not):
+            self._complain(node, self._problemOfTruth(node.operand))
+        self.generic_visit(node)
+
     def visit_Call(self, node: ast.Call) -> None:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
         if name in ("connect", "disconnect") and node.args:
@@ -83,6 +99,11 @@ class _Scan(ast.NodeVisitor):
         if kind is None:
             return None if existsSomewhere(node.attr) else f"nothing in Slicer has a '{node.attr}'"
         return None if hasMember(kind, node.attr) else f"{kind.className} has no '{node.attr}'"
+
+    def _problemOfTruth(self, node: ast.AST) -> str | None:
+        if self._types.of(node) is None:
+            return None
+        return f"{ast.unparse(node)} may be false while it is there: write `is not None`, or what you mean"
 
     def _problemOfSignal(self, node: ast.Call) -> str | None:
         first = node.args[0]
