@@ -114,6 +114,34 @@ def test_lists_come_back_as_tuples_and_iterators_are_refused(harness):
     assert isinstance(qt.QSettings().allKeys(), tuple)
 
 
+def test_enums_act_as_ints(harness):
+    frame = qt.QFrame()
+    frame.setFrameShape(qt.QFrame.Box)
+    assert frame.frameShape == 1 and qt.Qt.UserRole + 1 == 257
+    assert qt.QStandardItem("a").flags() & qt.Qt.ItemIsEnabled == 32
+
+
+def test_a_destroyed_object_raises_a_value_error(harness):
+    label = qt.QLabel("text")
+    label.delete()
+    for use in (lambda: label.text, label.show, lambda: label.connect("destroyed()", print)):
+        with pytest.raises(ValueError, match="destroyed object"):
+            use()
+
+
+def test_the_extension_gets_no_truth_and_no_newer_names(harness):
+    module = {"__name__": "MetaSSLSlicerLib.Some", "qt": qt}
+    for code, complaint in (
+        ("1 if qt.QLabel() else 2", "is not None"),
+        ("not qt.QColor()", "is not None"),
+        ("qt.QColor().getRgb()", "no attribute 'getRgb'"),
+        ("qt.QPainter().fontMetrics()", "no attribute 'fontMetrics'"),
+        ("qt.QSvgRenderer().isValid()", "nothing is known of QSvgRenderer"),
+    ):
+        with pytest.raises((AssertionError, AttributeError), match=complaint):
+            eval(code, module)  # noqa: S307
+
+
 # Signals
 
 

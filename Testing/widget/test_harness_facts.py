@@ -19,6 +19,7 @@ def test_a_stand_in_has_what_the_real_class_adds(harness, name, cls):
         return set(getattr(facts, kind)).difference(*(getattr(known, kind) for known in ofQt))
 
     missing = [item for item in added("properties") if thing.metaObject().indexOfProperty(item) < 0]
+    missing += [base for base in facts.bases if not thing.inherits(base)]
     missing += [item for item in added("slotNames") | added("attributes") if not hasattr(thing, item)]
     missing += [signature for signature in added("signals") if not _canConnect(thing, signature)]
     assert missing == []

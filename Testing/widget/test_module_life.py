@@ -14,19 +14,6 @@ from PySide6.QtCore import QCoreApplication, QTimer
 CASE = "case_4"
 
 
-class LayoutManager:
-    """One whose widgets go away, as Slicer's main window does before the modules are unloaded."""
-
-    isGone = False
-
-    def connect(self, _signal, _slot):
-        return True
-
-    def disconnect(self, _signal, _slot):
-        if self.isGone:
-            raise ValueError("Trying to call 'disconnect' on a destroyed qSlicerLayoutManager object")
-
-
 def endOfSlicer(harness) -> None:
     """Have the application's loop end, as the user's Quit does, and begin it anew."""
     QTimer.singleShot(0, QCoreApplication.quit)
@@ -34,28 +21,24 @@ def endOfSlicer(harness) -> None:
     harness.process(20)
 
 
-def test_when_slicer_quits_unsaved_work_is_written_while_everything_is_still_there(
-    harness, openModule, tiny_project, monkeypatch
-):
-    layouts = LayoutManager()
-    monkeypatch.setattr(type(slicer.app), "layoutManager", lambda _app: layouts)
+def test_when_slicer_quits_unsaved_work_is_written_while_everything_is_still_there(harness, openModule, tiny_project):
+    layouts = harness.useLayoutManager()
     widget = openModule()
     session = widget.panel.session
     session.openProject(tiny_project.path)
     paintTwoSlices(openedInPanel(harness, widget.panel, CASE))
     endOfSlicer(harness)
     assert widget.panel is None and session.isEnding and CASE in journals(tiny_project)
-    layouts.isGone = True
+    layouts.delete()  # as Slicer's main window does with its own
     widget.cleanup()  # as Slicer does when it unloads the module
 
 
-def test_a_panel_that_is_cleaned_up_after_its_window_saves_all_the_same(harness, openModule, tiny_project, monkeypatch):
-    layouts = LayoutManager()
-    monkeypatch.setattr(type(slicer.app), "layoutManager", lambda _app: layouts)
+def test_a_panel_that_is_cleaned_up_after_its_window_saves_all_the_same(harness, openModule, tiny_project):
+    layouts = harness.useLayoutManager()
     widget = openModule()
     widget.panel.session.openProject(tiny_project.path)
     paintTwoSlices(openedInPanel(harness, widget.panel, CASE))
-    layouts.isGone = True
+    layouts.delete()  # as Slicer's main window does with its own
     widget.cleanup()
     assert CASE in journals(tiny_project)
 
@@ -78,3 +61,13 @@ def test_a_scene_that_was_loaded_before_the_module_was_opened_brings_its_case(ha
     panel = openModule().panel
     assert panel.session.project.path == tiny_project.path
     harness.wait(lambda: panel.session.case is not None and panel.session.case.id == CASE)
+
+
+def test_slice_views_of_a_new_layout_show_the_open_case(harness, openModule, tiny_project):
+    layouts = harness.useLayoutManager()
+    panel = openModule().panel
+    panel.session.openProject(tiny_project.path)
+    case = openedInPanel(harness, panel, CASE)
+    view = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
+    layouts.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
+    assert view.GetBackgroundVolumeID() == case.nodes.volumeNode.GetID()

@@ -6,27 +6,31 @@ import ast
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
-from .Facts import ClassFacts, factsOfClass
-from .NamesOfQt import problemOfName, signalExists
+from .Facts import ClassFacts
+from .NamesAnywhere import existsSomewhere
+from .NamesOfQt import hasMember, problemOfName, signalExists
+from .Types import Types
 from .Values import RETURN_UNKNOWN
 
 UI_FOLDER = Path(__file__).resolve().parents[3] / "MetaSSLSlicer" / "Resources" / "UI"
-_ROOTS = ("qt", "ctk", "slicer")
+_ROOTS = ("qt", "ctk", "slicer", "vtk")
 _OTHER_BINDINGS = ("PySide6", "PySide2", "PyQt5", "PyQt6", "shiboken6")
 
 
 def problemsOfCode(source: str, uiFolder: Path = UI_FOLDER) -> list[str]:
     """All problems, each with its line."""
     tree = ast.parse(source)
-    scan = _Scan(_childrenOfUi(tree, uiFolder))
+    scan = _Scan(tree, _childrenOfUi(tree, uiFolder))
     scan.visit(tree)
     return scan.problems
 
 
 class _Scan(ast.NodeVisitor):
-    def __init__(self, children: dict[str, str] | None) -> None:
+    def __init__(self, tree: ast.Module, children: dict[str, str] | None) -> None:
         self.problems: list[str] = []
         self._children = children
+        self._types = Types(tree, children)
+        self._depth = 0
 
     def _complain(self, node: ast.AST, problem: str | None) -> None:
         if problem:
@@ -41,14 +45,36 @@ class _Scan(ast.NodeVisitor):
         if (node.module or "").split(".")[0] in _OTHER_BINDINGS:
             self._complain(node, f"import of {node.module}: Slicer has PythonQt")
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        if not self._depth:  # functions inside a function see its names
+            self._types.enter(node)
+        self._depth += 1
+        self.generic_visit(node)
+        self._depth -= 1
+
     def visit_Attribute(self, node: ast.Attribute) -> None:
         chain = _chain(node)
-        if chain is None:
-            self.generic_visit(node)
-        elif chain[0] in _ROOTS:
+        if chain and chain[0] in _ROOTS:
             self._complain(node, problemOfName(chain))
-        else:
-            self._complain(node, self._problemOfChild(chain))
+            return
+        self._complain(node, self._problemOfChild(chain or []) or self._problemOfMember(node))
+        self.generic_visit(node)
+
+    def visit_If(self, node: ast.If | ast.While | ast.IfExp | ast.Assert) -> None:
+        self._complain(node, self._problemOfTruth(node.test))
+        self.generic_visit(node)
+
+    visit_While = visit_IfExp = visit_Assert = visit_If
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> None:
+        for value in node.values:
+            self._complain(node, self._problemOfTruth(value))
+        self.generic_visit(node)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
+        if isinstance(node.op, ast.Not):
+            self._complain(node, self._problemOfTruth(node.operand))
+        self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> None:
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
@@ -66,31 +92,37 @@ class _Scan(ast.NodeVisitor):
             self._complain(node, f"{'.'.join(chain)}: or-ed flags get lost here; use a setter")
         self.generic_visit(node)
 
+    def _problemOfMember(self, node: ast.Attribute) -> str | None:
+        kind = self._types.of(node.value)
+        if isinstance(kind, type):
+            return None if hasattr(kind, node.attr) else f"{kind.__name__} has no '{node.attr}'"
+        if kind is None:
+            return None if existsSomewhere(node.attr) else f"nothing in Slicer has a '{node.attr}'"
+        return None if hasMember(kind, node.attr) else f"{kind.className} has no '{node.attr}'"
+
+    def _problemOfTruth(self, node: ast.AST) -> str | None:
+        if self._types.of(node) is None:
+            return None
+        return f"{ast.unparse(node)} may be false while it is there: write `is not None`, or what you mean"
+
     def _problemOfSignal(self, node: ast.Call) -> str | None:
         first = node.args[0]
         if not (isinstance(first, ast.Constant) and isinstance(first.value, str)):
             return None
         if not signalExists(first.value):
             return f"no class has a signal '{first.value}'"
-        facts = self._factsOfChild(_chain(node.func.value) or [])
-        if facts is not None and facts.complete and first.value not in facts.signals:
+        facts = self._types.of(node.func.value) if isinstance(node.func, ast.Attribute) else None
+        if isinstance(facts, ClassFacts) and facts.complete and first.value not in facts.signals:
             return f"{facts.className} has no signal '{first.value}'"
         return None
 
     def _problemOfChild(self, chain: list[str]) -> str | None:
         names = _afterUi(chain)
-        if self._children is None or not names:
+        if self._children is None or len(names) != 1:
             return None
         if names[0] not in self._children:
             return f"the .ui has no widget '{names[0]}' (for a layout, ask its widget: an empty one is false)"
-        facts = factsOfClass(self._children[names[0]])
-        if facts is not None and len(names) > 1 and not facts.has(names[1]) and names[1] != "name":
-            return f"{facts.className} has no '{names[1]}'"
         return None
-
-    def _factsOfChild(self, chain: list[str]) -> ClassFacts | None:
-        names = _afterUi(chain)
-        return factsOfClass((self._children or {}).get(names[0], "")) if len(names) == 1 else None
 
 
 def _chain(node: ast.AST) -> list[str] | None:

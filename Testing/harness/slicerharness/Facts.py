@@ -56,7 +56,7 @@ class ClassFacts:
 def allFacts() -> dict[str, dict]:
     """The facts as they are in the files."""
     facts: dict[str, dict] = {}
-    for namespace in ("qt", "ctk", "slicer"):
+    for namespace in ("pythonqt", "qt", "ctk", "slicer"):
         facts.update(json.loads((FOLDER / f"{namespace}.json").read_text()))
     return facts
 
@@ -67,7 +67,7 @@ def factsOf(name: str) -> ClassFacts | None:
     own = allFacts().get(name)
     if own is None or own.get("absent"):
         return None
-    everything = [own] + [allFacts()[_fullNames()[base]] for base in own.get("bases", [])]
+    everything = [own] + [allFacts()[_fullNames()[base]] for base in own.get("bases", []) if base in _fullNames()]
     properties: dict[str, str] = {}
     for facts in reversed(everything):
         properties.update(facts.get("properties", {}))
@@ -88,6 +88,20 @@ def factsOfClass(className: str) -> ClassFacts | None:
     """The facts of a C++ class, for example "QLabel"."""
     name = _fullNames().get(className)
     return factsOf(name) if name else None
+
+
+@lru_cache(maxsize=1)
+def _returns() -> dict[str, dict[str, str]]:
+    return json.loads((FOLDER / "returns.json").read_text())
+
+
+def returnedBy(facts: ClassFacts, method: str) -> ClassFacts | None:
+    """The facts of what a method returns; None where that is not known."""
+    for name in (facts.className, *facts.bases):
+        kind = _returns().get(name, {}).get(method)
+        if kind is not None:
+            return factsOfClass(kind)
+    return None
 
 
 @lru_cache(maxsize=1)

@@ -35,6 +35,7 @@ class Harness:
                 widget.hide()
                 widget.deleteLater()
         self.app.sendPostedEvents(None, QtCore.QEvent.Type.DeferredDelete.value)
+        self.app._layoutManager = None
         self.services.scene.Clear(0)
         for view in (*self.services.sliceViews.values(), self.services.threeDView):
             view.node.SetMappedInLayout(1)  # Clear() takes it away, and with it outlines in the views
@@ -70,6 +71,13 @@ class Harness:
         if not widget.grab().save(str(path)):
             raise OSError(f"{path} could not be written")
         return path
+
+    def useLayoutManager(self):
+        """Let slicer.app have a layout manager until the test ends; returns it."""
+        from .SlicerApplication import qSlicerLayoutManager
+
+        self.app._layoutManager = qSlicerLayoutManager(self.services)
+        return self.app._layoutManager
 
     def registerModule(self, path: str | Path):
         """Make a module's file known as slicer.modules.NAME."""

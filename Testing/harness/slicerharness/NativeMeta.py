@@ -6,6 +6,7 @@ from PySide6.QtCore import QMetaMethod, QObject
 
 _properties: dict[type, frozenset[str]] = {}
 _signals: dict[type, tuple[str, ...]] = {}
+_methods: dict[type, frozenset[str]] = {}
 
 
 def read(classes) -> None:
@@ -16,12 +17,18 @@ def read(classes) -> None:
         methods = [meta.method(index) for index in range(meta.methodOffset(), meta.methodCount())]
         signals = [method for method in methods if method.methodType() == QMetaMethod.MethodType.Signal]
         _properties[cls] = frozenset(names)
+        _methods[cls] = frozenset(method.name().data().decode() for method in methods)
         _signals[cls] = tuple(signal.methodSignature().data().decode() for signal in signals)
 
 
 def hasProperty(cls: type, name: str) -> bool:
     """Has the class, or one it derives from, this property?"""
     return any(name in _properties.get(base, ()) for base in cls.__mro__)
+
+
+def knows(cls: type, name: str) -> bool:
+    """Has the class, or one it derives from, a property, signal or slot of this name?"""
+    return hasProperty(cls, name) or any(name in _methods.get(base, ()) for base in cls.__mro__)
 
 
 def propertiesOf(cls: type) -> frozenset[str]:

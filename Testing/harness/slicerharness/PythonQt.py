@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import sys
 
 import shiboken6
 from PySide6 import QtCore, QtGui, QtNetwork, QtSvg, QtUiTools, QtWidgets
@@ -12,7 +13,7 @@ from PySide6.QtCore import QObject
 from . import NativeMeta, Signals
 from .Callbacks import isNative
 from .Facts import ClassFacts, factsOfClass
-from .Values import NativeMethod, setTruth
+from .Values import NativeMethod, alive, byTheModule, refuseNewerNames, setTruth
 
 MODULES = (QtCore, QtGui, QtWidgets, QtNetwork, QtSvg, QtUiTools)
 
@@ -21,7 +22,7 @@ _findChild, _findChildren = QObject.findChild, QObject.findChildren
 # C++ asks Python for overrides of these by their names, so they must never be computed in a look-up.
 _VIRTUAL = frozenset({"sizeHint", "minimumSizeHint", "duration"})
 _STATIC = frozenset({"singleShot"})
-_ALWAYS = frozenset({"name", "className", "delete", "findChild", "findChildren", "connect", "disconnect", "metaObject"})
+ALWAYS = frozenset({"name", "className", "delete", "findChild", "findChildren", "connect", "disconnect", "metaObject"})
 
 
 class _VirtualValue:
@@ -84,12 +85,12 @@ def _kind(cls: type, name: str) -> str:
     facts = factsOfType(cls)
     if name in ("connect", "disconnect"):
         return name
-    if name.startswith("_") or _ownPython(cls, name) or name in _ALWAYS:
+    if name.startswith("_") or _ownPython(cls, name) or name in ALWAYS:
         return "native"
     if name in _STATIC:
         return "native"
     if facts is None or not facts.complete:
-        if facts is not None and not facts.has(name):
+        if facts is not None and not facts.has(name) and not NativeMeta.knows(cls, name):
             return "refused"
         if NativeMeta.hasProperty(cls, name):
             return "virtual" if name in _VIRTUAL else "property"
@@ -119,13 +120,15 @@ def _signalSignature(cls: type, name: str) -> str:
 def _get(original, self, name):
     cls = type(self)
     kind = _kind(cls, name)
+    if factsOfType(cls) is None and byTheModule(sys._getframe(2)):
+        raise AttributeError(f"nothing is known of {cls.__name__}: list it in Testing/data/slicer-api/wrappers.py")
     if kind == "native":
         value = original(self, name)
         return NativeMethod(value) if isNative(value) else value
     if kind == "property":
-        if _property(self, name) is None and self.metaObject().indexOfProperty(name) < 0:
+        value = alive(_property, self, name)
+        if value is None and self.metaObject().indexOfProperty(name) < 0:
             raise NotImplementedError(f"the harness has no property '{name}' of {cls.__name__}")
-        value = _property(self, name)
         return tuple(value) if isinstance(value, list) else value
     if kind == "virtual":
         return _VirtualValue(original(self, name))
@@ -222,7 +225,8 @@ def patch() -> None:
             if method in cls.__dict__:
                 setattr(cls, method, _replaced(replacement, cls.__dict__[method]))
     setTruth(_classOf)
-    QObject.className = lambda self: self.metaObject().className()
+    refuseNewerNames(MODULES, names)
+    QObject.className = lambda self: vars(type(self)).get("_factsName") or self.metaObject().className()
     QObject.delete = lambda self: shiboken6.delete(self)
     QObject.name = property(lambda self: _property(self, "objectName"))
     QObject.findChildren, QObject.findChild = _children, _child

@@ -88,6 +88,8 @@ def disconnect(sender: QObject, facts: ClassFacts | None, signature: str, *targe
 
 
 def _check(sender: QObject, facts: ClassFacts | None, signature: str) -> None:
+    if not shiboken6.isValid(sender):
+        raise ValueError(f"Trying to call 'connect' or 'disconnect' on a destroyed object: {signature}")
     # PythonQt prints a remark and returns False.
     wanted = normalized(signature)
     if "(" not in wanted:

@@ -40,15 +40,32 @@ class qSlicerMainWindow(QtWidgets.QMainWindow):
         self.statusBar()
 
 
+class qSlicerLayoutManager(standIn("slicer.app.layoutManager()", QObject)):
+    """Tells that the layout was changed, and which slice views there are."""
+
+    _isStandIn = True
+
+    def __init__(self, services):
+        super().__init__()
+        self._services = services
+
+    def _changed(self, name):
+        if name == "layout":
+            self._emit("layoutChanged(int)", self.layout)
+
+    def sliceViewNames(self):
+        return tuple(self._services.sliceViews)
+
+
 class qSlicerApplication(standIn("slicer.app", QtWidgets.QApplication)):
-    """The application. There is no layout manager, as with --no-main-window."""
+    """The application. It has a layout manager only while a test wants one: with --no-main-window there is none."""
 
     _isStandIn = True
     _defaults = {"majorVersion": 5, "minorVersion": 13, "revision": "0", "os": "linux", "arch": "amd64"}
 
     def __init__(self, arguments):
         super().__init__(arguments)
-        self._services, self._moduleManager, self._clipboard = None, None, None
+        self._services, self._moduleManager, self._layoutManager = None, None, None
         self._temporary = tempfile.mkdtemp(prefix="slicer-")
         self.setApplicationName("Slicer")
         self.setOrganizationName("slicer.org")
@@ -79,7 +96,7 @@ class qSlicerApplication(standIn("slicer.app", QtWidgets.QApplication)):
         return self._moduleManager.module(name).logic()
 
     def layoutManager(self):
-        return None
+        return self._layoutManager
 
     def testingEnabled(self):
         return True

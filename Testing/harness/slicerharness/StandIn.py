@@ -39,6 +39,10 @@ class Behaviour:
     def _changed(self, name: str) -> None:
         """A property was stored."""
 
+    def inherits(self, className: str) -> bool:
+        """Is it, in C++, of this class or of one derived from it?"""
+        return QtCore.QObject.inherits(self, className) or className in factsOfClass(self._factsName).bases
+
     def _emit(self, signature: str, *arguments) -> None:
         emit(self, signature, *arguments)
 

@@ -5,7 +5,12 @@ Both as in PythonQt's wrappers for Qt 5.15. An object of any other class is true
 
 from __future__ import annotations
 
+import sys
 from types import GeneratorType
+
+from PySide6.QtCore import QObject
+
+from .Facts import factsOfClass
 
 _FALSE_IF_EMPTY = (
     "QLayout QLayoutItem QMenu QDir QBitArray QByteArray QItemSelection QItemSelectionRange QJsonArray QJsonDocument "
@@ -41,8 +46,9 @@ _NO_LISTS = (GeneratorType, map, filter, zip, reversed, set, frozenset, type({}.
 
 
 def setTruth(classOf) -> None:
-    """Give the classes PythonQt's truth; `classOf(name)` gives a class, or None."""
+    """Give the classes PythonQt's truth; `classOf(name)` gives a class, or None. The extension may not ask for it."""
     for names, truth in (
+        (["QObject"], lambda self: True),
         (_FALSE_IF_EMPTY, lambda self: not self.isEmpty()),
         (_FALSE_IF_NULL, lambda self: not self.isNull()),
         (_FALSE_IF_INVALID, lambda self: self.isValid()),
@@ -50,7 +56,54 @@ def setTruth(classOf) -> None:
         for name in names:
             cls = classOf(name)
             if cls is not None:
-                cls.__bool__ = truth
+                cls.__bool__ = _outsideTheModule(truth)
+
+
+def _outsideTheModule(truth):
+    def bool_(self):
+        if byTheModule(sys._getframe(1)):
+            raise AssertionError(f"the truth of a {type(self).__name__} is asked for: write `is not None`")
+        return truth(self)
+
+    return bool_
+
+
+def byTheModule(frame) -> bool:
+    """Is it code of the extension that runs in this frame?"""
+    return frame.f_globals.get("__name__", "").startswith("MetaSSLSlicer")
+
+
+def refuseNewerNames(modules, namesOf) -> None:
+    """Hide from the extension what PySide's values (items, colours, events ...) have and PythonQt's have not."""
+    for module in modules:
+        for cls in (getattr(module, name) for name in namesOf(module)):
+            facts = factsOfClass(cls.__name__) if isinstance(cls, type) and not issubclass(cls, QObject) else None
+            if facts is None:
+                continue
+            for name, value in list(vars(cls).items()):
+                if not name.startswith("_") and (name in RETURN_UNKNOWN or not facts.has(name)):
+                    setattr(cls, name, _Hidden(name, cls.__name__, value))
+
+
+class _Hidden:
+    def __init__(self, name: str, className: str, value) -> None:
+        self._name, self._className, self._value = name, className, value
+
+    def __get__(self, instance, owner):
+        if byTheModule(sys._getframe(1)):
+            raise AttributeError(f"'{self._className}' has no attribute '{self._name}' that works in desktop Slicer")
+        value = self._value
+        return value.__get__(instance, owner) if hasattr(type(value), "__get__") else value
+
+
+def alive(function, *arguments, **named):
+    """Call it; a C++ object that is destroyed already raises PythonQt's error."""
+    try:
+        return function(*arguments, **named)
+    except RuntimeError as error:
+        if "already deleted" not in str(error):
+            raise
+        raise ValueError(f"Trying to call a method on a destroyed object: {error}") from None
 
 
 class NativeMethod:
@@ -65,7 +118,7 @@ class NativeMethod:
         for argument in arguments:
             if isinstance(argument, _NO_LISTS):
                 raise ValueError(f"{self.method.__name__}: PythonQt takes a list or a tuple, not {argument!r}")
-        result = self.method(*arguments, **named)
+        result = alive(self.method, *arguments, **named)
         if isinstance(result, list):
             return tuple(result)
         if type(result).__name__ in UNKNOWN:
