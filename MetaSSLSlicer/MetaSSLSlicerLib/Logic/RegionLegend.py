@@ -48,7 +48,7 @@ def advice(key: str) -> str:
 
 
 def title(key: str) -> str:
-    """What to do in a region, and its name: "Glance: unanimous, suspicious"."""
+    """What to do in a region, and why: "Glance: agree, unsure"."""
     return _words()[key][1]
 
 
@@ -61,23 +61,23 @@ def _words() -> dict[str, tuple[str, str, str]]:
     return {
         "UC": (
             _("trust it"),
-            _("Trust it: unanimous, confident"),
-            _("Both networks say the same, and both are sure"),
+            _("Trust it: agree, sure"),
+            _("Unanimous, confident: both networks say the same, and both are sure"),
         ),
         "US": (
             _("glance"),
-            _("Glance: unanimous, suspicious"),
-            _("Both networks say the same, but at least one is not sure"),
+            _("Glance: agree, unsure"),
+            _("Unanimous, suspicious: both networks say the same, but at least one is not sure"),
         ),
         "DC": (
             _("look here"),
-            _("Look here: discrepant, confident"),
-            _("The networks differ, and one is surer than usual there"),
+            _("Look here: differ, sure"),
+            _("Discrepant, confident: the networks differ, and one is surer than usual there"),
         ),
         "DS": (
             _("look here"),
-            _("Look here: discrepant, suspicious"),
-            _("The networks differ, and both waver"),
+            _("Look here: differ, unsure"),
+            _("Discrepant, suspicious: the networks differ, and both waver"),
         ),
     }
 

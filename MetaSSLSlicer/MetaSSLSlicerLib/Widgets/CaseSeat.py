@@ -29,7 +29,7 @@ class CaseSeat:
         self.widget = qt.QFrame()
         self.widget.setFrameShape(qt.QFrame.StyledPanel)
         layout = qt.QVBoxLayout(self.widget)
-        layout.setContentsMargins(4, 2, 4, 2)
+        layout.setContentsMargins(2, 2, 2, 2)
         layout.setSpacing(4)
         for part in parts:
             layout.addWidget(part)
