@@ -226,7 +226,7 @@ def test_measured_rates_and_then_the_learnt_probability_decide_what_is_expected(
 def test_what_nobody_has_measured_has_no_chance_and_an_assumed_order():
     segmentation, regions = lumps((US, CUBE), (DC, FLAT))
     segmentation[CUBE] = 1
-    first, second = find_places(segmentation, regions, grid(), rates={"US": 0.05, "DC": None})
+    first, second = find_places(segmentation, regions, grid(), rates={"US": 0.05, "DC": None, "XY": 0.5})
     assert (first.main_region, first.chance, second.chance) == ("DC", None, pytest.approx(0.05))
 
 

@@ -155,16 +155,17 @@ def test_the_first_places_of_the_first_cases_are_those_that_slicer_shows(project
     uncertainty = read_image([paths.uncertainty], first).array[0]
     places = find_places(segmentation, regions, GRID, project.labels, uncertainty=uncertainty)
     _, page = written(project, found)
+    assert len(places) > 1
     assert "img" not in page.tags and f"First of {len(places)} places to look at" in page.text
     order = [page.text.index(place_text(place)) for place in places[:3]]
-    assert order == sorted(order) and place_text(places[3]) not in page.text
+    assert order == sorted(order)
 
     learnt = np.zeros(GRID.shape_zyx, np.float32)
-    learnt[places[2].index_xyz[::-1]] = 1.0
+    learnt[places[-1].index_xyz[::-1]] = 1.0
     write_array(paths.error_probability, learnt, GRID)
     _, page = written(project, found)
     best = find_places(segmentation, regions, GRID, project.labels, error_probability=learnt)[0]
-    assert best.index_xyz == places[2].index_xyz and place_text(best) in page.text
+    assert best.index_xyz == places[-1].index_xyz and place_text(best) in page.text
 
     paths.regions.unlink()
     _, page = written(project, found)

@@ -104,7 +104,7 @@ def find_places(
     as its region in `rates`, measured, or in `SEVERITY`. The cross goes to the voxel with the highest P(error), else
     with the highest `uncertainty` (float32, z y x), else of the worst region; of several to the one deepest inside.
     """
-    known = {_CODES[name]: rate for name, rate in (rates or {}).items() if rate is not None}
+    known = {code: rate for name, code in _CODES.items() if (rate := (rates or {}).get(name)) is not None}
     box, mask = _doubtful(segmentation, regions)
     if mask is None:
         return []
@@ -217,7 +217,7 @@ def _place(case: _Case, rank: int, doubt: _Doubt, slices: int, seconds: float) -
         regions={name: float(counts[code] / len(voxels)) for name, code in _CODES.items() if counts[code]},
         structure=structure,
         outside=outside,
-        disputed=bool(structure) and len(case.names) == 1 and doubt.codes[cross] >= _CODES["DC"],
+        disputed=bool(structure and len(case.names) == 1 and doubt.codes[cross] >= _CODES["DC"]),
         chance=float(doubt.expected.mean()) if is_known else None,
         expected_ml=float(doubt.expected.sum() * geometry.voxel_ml),
         slices=slices,
