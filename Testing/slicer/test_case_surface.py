@@ -1,4 +1,4 @@
-"""The prediction as surfaces in a real 3-D view of Slicer's core: where they lie, how large and how coloured they are."""
+"""Predictions as surfaces in a real 3-D view of Slicer's core: their place, volume and colours."""
 
 import importlib.util
 import time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import qt
 from metassl.project import write_array
 from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Logic.HeatMaps import ERROR_PROBABILITY
@@ -26,7 +27,9 @@ class Desk:
         self.messages = []
         self.session.said.connect(self.messages.append)
         self.review = ReviewWidget(self.session)
-        self.review.widget.show()
+        self.panel = qt.QWidget()
+        qt.QVBoxLayout(self.panel).addWidget(self.review.widget)
+        self.panel.show()
         self.control = self.review.surfaceControl
         self.session.openProject(project.path)
 
@@ -53,7 +56,7 @@ def desk(harness, settings, tiny_project, make_grid):
     yield made
     made.session.shutdown()
     made.review.cleanup()
-    made.review.widget.hide()
+    made.panel.hide()
 
 
 def test_a_predicted_case_appears_in_3d_with_its_places(desk):
