@@ -1,4 +1,4 @@
-"""The prediction as surfaces in a real 3-D view of Slicer's core: where they lie, how large and how coloured they are."""
+"""Predictions as surfaces in a real 3-D view of Slicer's core: their place, volume and colours."""
 
 import importlib.util
 import time
@@ -10,13 +10,16 @@ from metassl.project import Geometry, write_array
 if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
 
+import slicer
 import vtk
 from MetaSSLSlicerLib.Grid import ijkToRas
 from MetaSSLSlicerLib.Logic.CaseNodes import ATTRIBUTE
 from MetaSSLSlicerLib.Logic.CaseSurface import CaseSurface
 from MetaSSLSlicerLib.Logic.HeatMaps import ERROR_PROBABILITY, UNCERTAINTY
+from MetaSSLSlicerLib.Logic.SlicerServices import SlicerServices
 from MetaSSLSlicerLib.Logic.SurfaceField import MOST_VOXELS, structureBoxes, surfaceField, valuesAt
 from MetaSSLSlicerLib.Logic.SurfaceModel import SurfaceModel
+from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.RegionColors import rgbOf
 from predicting import predict
 from vtk.util.numpy_support import vtk_to_numpy
@@ -193,7 +196,8 @@ def bench(session, services, tiny_project, make_grid):
 
 
 def test_the_structures_of_a_predicted_case_appear_in_3d_only_and_go_with_it(bench):
-    before = bench.scene.GetNumberOfNodes()
+    names = ("vtkMRMLModelNode", "vtkMRMLModelDisplayNode", "vtkMRMLStorageNode")
+    before = [bench.scene.GetNumberOfNodesByClass(name) for name in names]
     case = bench.open()
     labels = {label.value: label for label in case.project.labels}
     assert sorted(bench.surface.models) == [1, 2] and len(bench.nodes()) == 2
@@ -207,8 +211,7 @@ def test_the_structures_of_a_predicted_case_appear_in_3d_only_and_go_with_it(ben
     assert len(bench.nodes()) == 2 and all(bench.cases[1] in node.GetName() for node in bench.nodes())
     bench.session.closeCase()
     assert bench.nodes() == [] and bench.surface.models == {} and not bench.failures
-    kept = [bench.scene.GetNthNode(i).GetClassName() for i in range(bench.scene.GetNumberOfNodes())]
-    assert len(kept) - before <= 3 and not [name for name in kept if "Model" in name and "Display" not in name], kept
+    assert [bench.scene.GetNumberOfNodesByClass(name) for name in names] == before
 
 
 def test_a_case_that_is_closed_while_its_surfaces_are_made_leaves_nothing(bench):
@@ -285,31 +288,37 @@ def test_a_surface_that_the_user_has_deleted_is_no_trouble(bench):
     assert bench.nodes() == [] and not bench.failures
 
 
-def test_the_structures_are_centred_and_fill_the_3d_view(bench, services):
+def test_the_structures_are_centred_and_fill_the_3d_view(bench):
+    app = OffscreenSlicer(160)
+    app.threeDView.node.SetBoxVisible(False)
+    app.threeDView.node.SetAxisLabelsVisible(False)
     case = bench.open()
-    camera, background = services.threeDView.camera, services.threeDView.renderer.GetBackground()
+    CaseSurface(app, bench.tasks).setCase(case)
+    bench.tasks.finish()
     corners = rasOf(bench.segmentation > 0, case.data.geometry)
-    assert np.allclose(camera.GetFocalPoint(), (corners.min(axis=0) + corners.max(axis=0)) / 2, atol=0.01)
-    services.threeDView.node.SetBoxVisible(False)
-    services.threeDView.node.SetAxisLabelsVisible(False)
-    picture = services.threeDView.grab().astype(float)
-    shown = np.abs(picture - picture[0, picture.shape[1] // 2]).max(axis=2) > 40
+    focus = app.threeDView.camera.GetFocalPoint()
+    assert np.allclose(focus, (corners.min(axis=0) + corners.max(axis=0)) / 2, atol=1.0)
+    picture = app.threeDView.grab().astype(float)
+    shown = np.abs(picture - picture[:, :1]).max(axis=2) > 40
     rows, columns = np.flatnonzero(shown.any(axis=1)), np.flatnonzero(shown.any(axis=0))
-    assert background is not None and rows[0] > 0 and rows[-1] < len(picture) - 1
-    assert columns[0] > 0 and columns[-1] < len(picture) - 1
+    assert min(rows[0], columns[0]) > 0 and max(rows[-1], columns[-1]) < len(picture) - 1
     assert max(np.ptp(rows), np.ptp(columns)) > 0.5 * len(picture)
 
 
-def test_without_3d_views_nothing_fails(bench):
-    for className in ("vtkMRMLCameraNode", "vtkMRMLViewNode"):
-        while bench.scene.GetNumberOfNodesByClass(className):
-            bench.scene.RemoveNode(bench.scene.GetNthNodeByClass(0, className))
-    bench.open()
-    assert len(bench.nodes()) == 2 and not bench.failures
+def test_without_3d_views_nothing_fails(bench, services):
+    case = bench.open()
+    bare = SlicerServices(slicer.vtkMRMLScene(), services.applicationLogic, services.segmentationsLogic)
+    surface = CaseSurface(bare, bench.tasks)
+    surface.setMode(UNCERTAINTY)
+    surface.setCase(case)
+    bench.tasks.finish()
+    assert bare.scene.GetNumberOfNodesByClass("vtkMRMLModelNode") == 2
+    surface.setCase(None)
+    assert bare.scene.GetNumberOfNodesByClass("vtkMRMLModelNode") == 0
 
 
 def test_a_large_case_is_made_in_steps_that_are_bounded(services):
-    """512x512x300 with four structures: what the GUI thread does at a time depends on the bound alone."""
+    """512x512x300 with three organs and a sheet: what the GUI thread does at a time depends on the bound alone."""
     from metassl.project import LabelDefinition
 
     geometry = gridOf((300, 512, 512), spacing=(0.8, 0.8, 1.0))
@@ -329,7 +338,7 @@ def test_a_large_case_is_made_in_steps_that_are_bounded(services):
         steps.append(time.perf_counter() - begin)
         assert model.node.GetMesh().GetNumberOfCells() < 400_000
         voxels = np.count_nonzero(segmentation == value) * geometry.voxel_ml * 1000
-        assert abs(volumeOf(model.node.GetMesh())) == pytest.approx(voxels, rel=0.05)
+        assert abs(volumeOf(model.node.GetMesh())) == pytest.approx(voxels, rel=0.02 if value < 4 else 0.4)
         model.remove()
-    assert len(steps) == 4 and min(steps) < 0.25, steps
+    assert len(steps) == 4 and np.median(steps) < 0.25, steps  # 0.02 s where nothing else runs
     print("seconds on the GUI thread for each surface:", [f"{step:.3f}" for step in steps])

@@ -52,7 +52,7 @@ class Mouse:
         event = self._event(vtk.vtkCommand.KeyPressEvent, self._here)
         event.SetKeySym(name)
         event.SetKeyCode("\x7f")
-        event.SetKeyRepeatCount(1)
+        event.SetKeyRepeatCount("\x01")  # a character, as VTK has it
         self._manager.ProcessInteractionEvent(event)
 
     def _send(self, kind, position, moved=False) -> None:
@@ -82,13 +82,13 @@ def app():
     return made
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def mouse(app):
     factory = slicer.vtkMRMLThreeDViewDisplayableManagerFactory.GetInstance()
     group = OffscreenSlicer._displayableManagers(app, factory, (MANAGER,), app.threeDView.renderer)
     group.SetMRMLDisplayableNode(app.threeDView.node)
+    yield Mouse(app, group.GetDisplayableManagerByClassName(MANAGER))
     factory.UnRegisterDisplayableManager(MANAGER)
-    return Mouse(app, group.GetDisplayableManagerByClassName(MANAGER))
 
 
 @pytest.fixture
@@ -159,7 +159,8 @@ def test_they_do_not_become_the_list_that_the_user_places_points_in(app, marks, 
     assert selection.GetActivePlaceNodeID() == own.GetID(), "as Slicer does it"
     navigator.setPlaces([place(1, (1.0, 2.0, 3.0))], 100.0)
     assert selection.GetActivePlaceNodeID() == own.GetID()
-    app.scene.RemoveNode(own)
+    for node in (own.GetDisplayNode(), own):
+        app.scene.RemoveNode(node)
 
 
 def test_other_places_replace_the_marks_and_none_leaves_nothing(app, marks, navigator):

@@ -20,6 +20,7 @@ MOST_VOXELS = 1_000_000
 
 _SMOOTHING = 1.0  # voxels; as one thick slice is far from the next, the steps between them need more
 _SMOOTHING_OF_THICKEST = 0.5
+_THIN = 8  # voxels
 _THICK = 2.0
 
 
@@ -100,16 +101,17 @@ def valuesAt(heat: np.ndarray, field: SurfaceField, points: np.ndarray, geometry
 
 
 def _levelAbove(array: np.ndarray, count: int) -> float:
-    """The level that so many of the voxels exceed, as nearly as there is one."""
-    below = array.size - count
-    return float(np.partition(array, (below - 1, below), axis=None)[below - 1 : below + 1].mean())
+    """The level that so many of the voxels exceed; all of those that are alike, where they are more."""
+    least = float(np.partition(array, array.size - count, axis=None)[array.size - count])
+    return (least + float(array[array < least].max())) / 2
 
 
 def _factors(shape: tuple[int, ...], spacing: tuple[float, ...], most: int) -> np.ndarray:
-    """How many voxels (z, y, x) become one: the finest axis is the first that is made coarser."""
-    factors = np.ones(3, int)
-    while np.prod(-(-np.array(shape) // factors) + 2 * _rims(_sigmas(spacing * factors))) > most:
-        factors[np.argmin(spacing * factors)] += 1
+    """How many voxels (z, y, x) become one: the finest axis is the first that is made coarser, if it is not thin."""
+    factors, sides = np.ones(3, int), np.array(shape)
+    while np.prod(-(-sides // factors) + 2 * _rims(_sigmas(spacing * factors))) > most:
+        thin = sides // factors < min(_THIN, (sides // factors).max())
+        factors[np.argmin(np.where(thin, np.inf, spacing * factors))] += 1
     return factors
 
 

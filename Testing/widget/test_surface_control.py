@@ -1,0 +1,108 @@
+"""The switch for the 3-D views, in the section "Review"."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import qt
+from metassl.project import write_array
+from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
+from MetaSSLSlicerLib.Logic.HeatMaps import ERROR_PROBABILITY
+from MetaSSLSlicerLib.Logic.Session import Session
+from MetaSSLSlicerLib.Widgets.ReviewWidget import ReviewWidget
+from predicting import predict
+
+
+class Desk:
+    """Two predicted cases, one with P(error), and the section on the screen."""
+
+    def __init__(self, harness, project, geometry):
+        self.scene = harness.services.scene
+        self.cases = [case.id for case in project.unlabelled_cases()]
+        for caseId in self.cases[:2]:
+            predict(project, caseId, geometry)
+        path = project.latest_round().prediction(self.cases[0]).error_probability
+        write_array(path, np.full(geometry.shape_zyx, 0.4, np.float32), geometry)
+        self.session = Session(harness.services, BackgroundTasks())
+        self.messages = []
+        self.session.said.connect(self.messages.append)
+        self.review = ReviewWidget(self.session)
+        self.panel = qt.QWidget()
+        qt.QVBoxLayout(self.panel).addWidget(self.review.widget)
+        self.panel.show()
+        self.control = self.review.surfaceControl
+        self.session.openProject(project.path)
+
+    def open(self, number=0):
+        self.session.openCase(self.cases[number])
+        self.session.tasks.finish()
+        assert self.session.case is not None and not self.messages
+
+    def choose(self, text: str):
+        combo = self.control.combo
+        combo.setCurrentIndex(combo.findText(text))
+        self.session.tasks.finish()
+
+    def displays(self):
+        return [model.node.GetDisplayNode() for model in self.control.surface.models.values()]
+
+    def count(self, className: str) -> int:
+        return self.scene.GetNumberOfNodesByClass(className)
+
+
+@pytest.fixture
+def desk(harness, settings, tiny_project, make_grid):
+    made = Desk(harness, tiny_project, make_grid())
+    yield made
+    made.session.shutdown()
+    made.review.cleanup()
+    made.panel.hide()
+
+
+def test_a_predicted_case_appears_in_3d_with_its_places(desk):
+    desk.open()
+    assert len(desk.displays()) == 1 and desk.displays()[0].GetVisibility()
+    assert desk.control.combo.currentText == "Structures"
+    marks = desk.control.marks.node
+    assert marks.GetNumberOfControlPoints() == len(desk.review.navigator.hotspots) > 0
+
+
+def test_the_switch_colours_the_surface_and_keeps_that_for_the_next_case(desk):
+    desk.open()
+    desk.choose("Chance to be wrong")
+    assert desk.displays()[0].GetActiveScalarName() == ERROR_PROBABILITY
+    assert desk.displays()[0].GetScalarVisibility() and not desk.control.missingLabel.isVisible()
+    desk.open(1)
+    assert desk.control.combo.currentText == "Chance to be wrong" and desk.control.missingLabel.isVisible()
+    desk.choose("Uncertainty")
+    assert desk.displays()[0].GetScalarVisibility() and not desk.control.missingLabel.isVisible()
+
+
+def test_nothing_hides_the_surface_and_the_marks(desk):
+    desk.open()
+    desk.choose("Nothing")
+    assert not desk.displays()[0].GetVisibility()
+    assert not desk.control.marks.node.GetDisplayNode().GetVisibility()
+    desk.choose("Structures")
+    assert desk.displays()[0].GetVisibility() and desk.control.marks.node.GetDisplayNode().GetVisibility()
+
+
+def test_nothing_of_it_is_left_when_the_case_is_closed_or_the_section_goes(desk):
+    kinds = ("vtkMRMLModelNode", "vtkMRMLModelDisplayNode", "vtkMRMLMarkupsNode", "vtkMRMLMarkupsDisplayNode")
+    before = [desk.count(kind) for kind in kinds]
+    desk.open()
+    assert [desk.count(kind) for kind in kinds] != before
+    desk.session.closeCase()
+    assert [desk.count(kind) for kind in kinds] == before
+    desk.open()
+    desk.review.cleanup()
+    assert [desk.count(kind) for kind in kinds] == before
+
+
+def test_a_section_that_is_made_while_a_case_is_open_shows_it(desk):
+    desk.open()
+    desk.review.cleanup()
+    again = ReviewWidget(desk.session)
+    desk.session.tasks.finish()
+    assert len(again.surfaceControl.surface.models) == 1
+    again.cleanup()
