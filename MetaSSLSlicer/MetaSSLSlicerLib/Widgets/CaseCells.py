@@ -36,8 +36,8 @@ class CaseCells:
         self.headingHints = [
             _("The case; double-click a row to open it"),
             _("How far its annotation has come"),
-            _("Doubtful voxels in and round the predicted structures: orange and blue where the two networks differ, "
-              "yellow where they agree without confidence. A full bar is half of the voxels."),
+            _("Doubtful voxels in and round the predicted structures: high and orange or blue where the two networks "
+              "differ, low and yellow where they agree without confidence. A full bar is half of the voxels."),
             _("How much the model is expected to learn from its label, by the chosen ranking"),
             _("Dice between the prediction and the label that you made of it"),
             _("How long you worked on it, in minutes and seconds"),

@@ -25,7 +25,7 @@ from .userAction import userAction
 
 _GO_ON = "MetaSSL/goOn"
 _GRADIENT_STEPS = 8
-_SWATCH = "background-color: {color}; border: 1px solid palette(mid); border-radius: 2px;"
+_SWATCH = "background-color: {color}; border: 1px solid gray; border-radius: 2px;"
 
 
 class ReviewWidget:
