@@ -8,7 +8,8 @@ from ..Logic.Message import Message
 from ..Translation import _
 from .userAction import userAction
 
-_COLORS = {"info": "#0072B2", "warning": "#E69F00", "error": "#D55E00"}
+_COLORS = {"info": "#308CC6", "warning": "#B87F00", "error": "#D55E00"}  # each 3 : 1 on Slicer's light and dark windows
+_MARKS = {"info": "i", "warning": "!", "error": "×"}
 _INFO_MS = 6000
 
 
@@ -24,7 +25,12 @@ class Banner:
         self.label.setWordWrap(True)
         self.label.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Preferred)  # long paths do not widen the panel
         self.label.setTextInteractionFlags(qt.Qt.TextSelectableByMouse)
-        layout.addWidget(self.label)
+        self.mark = qt.QLabel()
+        self.mark.setStyleSheet("font-weight: bold;")
+        row = qt.QHBoxLayout()
+        row.addWidget(self.mark, 0, qt.Qt.AlignTop)
+        row.addWidget(self.label, 1)
+        layout.addLayout(row)
         self._buttons = qt.QHBoxLayout()
         self._buttons.addStretch(1)
         self.actionButton, self.closeButton = qt.QPushButton(), qt.QPushButton(_("Dismiss"))
@@ -55,6 +61,7 @@ class Banner:
         color = _COLORS[message.level]
         border = f"border: 1px solid {color}; border-left: 5px solid {color};"
         self.widget.setStyleSheet(f"QFrame#messageBanner {{ {border} }}")
+        self.mark.text = _MARKS[message.level]
         self.label.text = self.label.toolTip = message.text
         self.actionButton.text = message.actionText
         self.actionButton.setVisible(message.action is not None)

@@ -36,8 +36,8 @@ class CaseCells:
         self.headingHints = [
             _("The case; double-click a row to open it"),
             _("How far its annotation has come"),
-            _("Uncertain voxels in and round the predicted structures: from the left where the two networks differ "
-              "(orange, blue), then where they agree without confidence (yellow). A full bar is half of the voxels."),
+            _("Uncertain voxels in and round the predicted structures: high and orange or blue where the two networks "
+              "differ, low and yellow where they agree without confidence. A full bar is half of the voxels."),
             _("In which order to label, by the chosen way of recommending: 1 comes first"),
             _("Dice between the prediction and the label that you made of it"),
             _("How long you worked on it, in minutes and seconds"),

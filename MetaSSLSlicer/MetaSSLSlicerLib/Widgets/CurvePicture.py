@@ -8,7 +8,7 @@ from ..Translation import _
 
 Points = list[tuple[int, float]]
 
-LOSS_COLOR, DICE_COLOR = "#56B4E9", "#CC79A7"
+LOSS_COLOR, DICE_COLOR = "#2E8BC8", "#B87F00"  # readable on light and on dark; the Dice has dots, too
 _TOP, _BOTTOM, _SIDE = 20, 18, 4
 _GRID = 4
 

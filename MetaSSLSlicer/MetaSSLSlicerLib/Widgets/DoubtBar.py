@@ -12,8 +12,9 @@ WIDTH, HEIGHT = 44, 10
 FULL_SHARE = 0.5
 """Of the voxels in and round the structures: so much doubt fills the bar."""
 
-_TRACK = (128, 128, 128, 70)
-_REGIONS = (DS, DC, US)
+_TRACK, _FRAME = (128, 128, 128, 70), (128, 128, 128)
+_REGIONS = {DS: HEIGHT, DC: 7, US: 4}
+"""Their heights tell them apart without colours: the higher, the more it matters."""
 
 
 class DoubtBar:
@@ -51,8 +52,11 @@ def _draw(widths: tuple[int, ...]):
     painter = qt.QPainter()
     painter.begin(pixmap)
     left = 0
-    for region, width in zip(_REGIONS, widths, strict=True):
-        painter.fillRect(left, 0, width, HEIGHT, qt.QColor(region.color))
+    painter.setPen(qt.QPen(qt.QColor(*_FRAME)))
+    for (region, height), width in zip(_REGIONS.items(), widths, strict=True):
+        painter.fillRect(left, HEIGHT - height, width, height, qt.QColor(region.color))
+        if width > 2:  # yellow on white, or dark blue on black, would have no edge
+            painter.drawRect(left, HEIGHT - height, width - 1, height - 1)
         left += width
     painter.end()
     return pixmap

@@ -29,7 +29,7 @@ from .userAction import userAction
 
 _GO_ON = "MetaSSL/goOn"
 _GRADIENT_STEPS = 8
-_SWATCH = "background-color: {color}; color: {text}; border: 1px solid palette(mid); border-radius: 2px;"
+_SWATCH = "background-color: {color}; color: {text}; border: 1px solid gray; border-radius: 2px;"
 
 
 class ReviewWidget:
