@@ -13,6 +13,7 @@ from ..Logic.SlicerPackages import SlicerPackages
 from ..Translation import _
 from .loadUi import loadUi
 from .userAction import userAction
+from .userSettings import userSettings
 
 PYTHON_KEY = "MetaSSL/python"
 _POLL_MS = 200
@@ -31,7 +32,7 @@ class EngineWidget:
         self._timer = qt.QTimer()
         self._timer.setInterval(_POLL_MS)
         self._timer.connect("timeout()", self.setup.poll)
-        self._restore(qt.QSettings().value(PYTHON_KEY, ""))
+        self._restore(userSettings().value(PYTHON_KEY, ""))
         self.ui.checkButton.connect("clicked(bool)", userAction(self._onCheck))
         self.ui.installButton.connect("clicked(bool)", userAction(self._onInstall))
         self.ui.useButton.connect("clicked(bool)", userAction(self._onUse))
@@ -121,7 +122,7 @@ class EngineWidget:
         except MetaSSLError as error:
             self._session.fail(error)
             return
-        qt.QSettings().setValue(PYTHON_KEY, self.setup.python.path)
+        userSettings().setValue(PYTHON_KEY, self.setup.python.path)
 
     def _refresh(self) -> None:
         setup, ui = self.setup, self.ui

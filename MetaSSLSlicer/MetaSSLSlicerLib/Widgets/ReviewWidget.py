@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import qt
 import slicer.util
 
 from ..Logic import ExpectedDice, Hotspots, RegionLegend
@@ -22,6 +21,7 @@ from .HotspotList import HotspotList
 from .loadUi import loadUi
 from .Shortcuts import KEYS
 from .userAction import userAction
+from .userSettings import userSettings
 
 _GO_ON = "MetaSSL/goOn"
 _GRADIENT_STEPS = 8
@@ -113,8 +113,8 @@ class ReviewWidget:
             check.text, check.toolTip = region.name, explanations[region.key]
             check.connect("toggled(bool)", partial(self.display.setRegionVisible, region.key))
             self._part("swatch", region.key).styleSheet = _SWATCH.format(color=region.color)
-        ui.goOnCheck.checked = slicer.util.settingsValue(_GO_ON, True, converter=slicer.util.toBool)
-        ui.goOnCheck.connect("toggled(bool)", lambda checked: qt.QSettings().setValue(_GO_ON, checked))
+        ui.goOnCheck.checked = slicer.util.toBool(userSettings().value(_GO_ON, True))
+        ui.goOnCheck.connect("toggled(bool)", lambda checked: userSettings().setValue(_GO_ON, checked))
         buttons = (
             (ui.nextButton, "nextSpot", _("Show the next place where the model is doubtful")),
             (ui.previousButton, "previousSpot", _("Show the place before")),

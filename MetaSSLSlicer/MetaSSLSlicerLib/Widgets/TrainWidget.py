@@ -15,6 +15,7 @@ from .CurvePicture import CurvePicture
 from .EngineWidget import EngineWidget
 from .loadUi import loadUi
 from .userAction import userAction
+from .userSettings import userSettings
 
 PRESET_KEY = "MetaSSL/trainMinutes"
 _TICK_MS = 500
@@ -92,7 +93,7 @@ class TrainWidget:
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self.job.logPath)))
 
     def _onPreset(self, _index: int = 0) -> None:
-        qt.QSettings().setValue(PRESET_KEY, _chosen(self.ui.presetComboBox))
+        userSettings().setValue(PRESET_KEY, _chosen(self.ui.presetComboBox))
         self.ui.minutesSpinBox.value = 0
         self._refreshDevice()
 
@@ -211,7 +212,7 @@ class TrainWidget:
         ):
             for text, value in zip(texts, values, strict=True):
                 combo.addItem(text, value)
-        if float(qt.QSettings().value(PRESET_KEY, FAST_MINUTES)) == ACCURATE_MINUTES:
+        if float(userSettings().value(PRESET_KEY, FAST_MINUTES)) == ACCURATE_MINUTES:
             ui.presetComboBox.setCurrentIndex(1)
 
 
