@@ -67,7 +67,7 @@ class HotspotList:
         rows.setFixedHeight(max(count, 1) * max(rowHeight, 16) + 2 * rows.frameWidth + rows.spacing)
 
     def _text(self, spot: Hotspot, visited: bool) -> str:
-        text = _("{rank}.  {region}: {ml} ml, {size} mm").format(
+        text = _("{rank}.  {region}: {ml}\u00a0ml, {size}\u00a0mm").format(
             rank=spot.rank,
             region=_REGIONS[spot.mainRegion].name,
             ml=millilitres(spot.ml),
@@ -78,6 +78,6 @@ class HotspotList:
 
 def _regionShares(spot: Hotspot) -> str:
     return "\n".join(
-        _("{region}: {percent} %").format(region=_REGIONS[key].name, percent=f"{100 * share:.0f}")
+        _("{region}: {percent}\u00a0%").format(region=_REGIONS[key].name, percent=f"{100 * share:.0f}")
         for key, share in sorted(spot.regions.items(), key=lambda entry: -entry[1])
     )

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from metassl.project import LabelDefinition, MetaSSLError, ProjectError
+from metassl.project.words import sentence
 
 from ..Logic.NewProject import NewProject
 from ..Logic.ProjectFolders import projectsFolder, suggestedFolder
@@ -17,7 +18,6 @@ from .chooseFolder import chooseFolder as askForFolder
 from .ImagesForm import ImagesForm
 from .LabelTable import LabelTable
 from .loadUi import loadUi
-from .sentence import sentence
 from .userAction import userAction
 from .userSettings import userSettings
 

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from metassl.project import LabelDefinition, MetaSSLError
+from metassl.project.words import sentence
 
 from ..Logic.ProjectFolders import nearestProject, projectsFolder
 from ..Logic.ProjectSummary import ProjectSummary
@@ -17,7 +18,6 @@ from ..Translation import _
 from .chooseFolder import chooseFolder as askForFolder
 from .loadUi import loadUi
 from .NewProjectWidget import NewProjectWidget
-from .sentence import sentence
 from .userAction import userAction
 from .userSettings import userSettings
 

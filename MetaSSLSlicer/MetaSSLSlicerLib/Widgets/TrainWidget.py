@@ -6,6 +6,7 @@ import qt
 from metassl.jobs import JobStatus
 from metassl.project import MetaSSLError
 
+from ..Logic.Durations import duration
 from ..Logic.TrainingAdvice import TrainingAdvice
 from ..Logic.TrainingJob import TrainingJob
 from ..Logic.TrainingOptions import ACCURATE_MINUTES, DEVICES, FAST_MINUTES, HOSTS, LOSSES, TrainingOptions
@@ -161,8 +162,8 @@ class TrainWidget:
         if self.job.isRunning and status is not None and status.device_name:
             text = _("Trains on {device}").format(device=status.device_name)
         elif chosen.device == "cpu" and setup.state == "ready":
-            text = _("Will train on the CPU, as chosen under Advanced: about {minutes:g} minutes")
-            text = text.format(minutes=chosen.minutes)
+            text = _("Will train on the CPU, as chosen under Advanced: about {time}")
+            text = text.format(time=duration(60 * chosen.minutes))
         else:
             text = setup.deviceLine(chosen.minutes)
         self.ui.deviceLabel.text = text
