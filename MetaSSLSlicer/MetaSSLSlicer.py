@@ -115,13 +115,8 @@ class MetaSSLSlicerLogic(ScriptedLoadableModuleLogic):
 class MetaSSLSlicerTest(ScriptedLoadableModuleTest):
     """The self test: the whole loop in the running application."""
 
-    def setUp(self):
-        """Begin with an empty scene."""
-        slicer.mrmlScene.Clear()
-
     def runTest(self, **_options):
         """Run the loop once."""
-        self.setUp()
         self.test_theWholeLoop()
 
     def test_theWholeLoop(self):

@@ -1,4 +1,7 @@
-"""The self test that runs inside desktop Slicer: a tiny project, once through the whole loop."""
+"""The self test that runs inside desktop Slicer: a tiny project, once through the whole loop.
+
+Its panel, project and settings are its own; the user's project, case, views and settings are afterwards as before.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,15 @@ import slicer
 import slicer.util
 from metassl.project import Case, Geometry, LabelDefinition, Project, write_array, write_json
 
-from .Logic.CaseSegmentation import segmentId
+from .Logic.BackgroundTasks import BackgroundTasks
+from .Logic.CaseSegmentation import setArray
+from .Logic.Session import Session
 from .Logic.TrainingOptions import TrainingOptions
+from .SetAside import setAside
 from .Translation import _
+from .Widgets.EngineWidget import PYTHON_KEY
+from .Widgets.PanelWidget import PanelWidget
+from .Widgets.userSettings import settingsIn
 
 CASES, LABELLED, STEPS = 5, 2, 20
 SHAPE_ZYX = (16, 24, 24)
@@ -22,21 +31,29 @@ TRAINING_S, PATIENCE_S = 300.0, 60.0
 
 
 class SelfTest:
-    """`say(text)` shows what is going on. `panel`: the module's own by default. Raises AssertionError."""
+    """`say(text)` shows what is going on. `panel`: the user's, by default the module's. Raises AssertionError."""
 
     def __init__(self, say: Callable[[str], object], panel=None) -> None:
         self._say = say
-        self._panel = panel or slicer.util.getModuleWidget("MetaSSLSlicer").panel
-        self._session = self._panel.session
+        self._users = panel or slicer.util.getModuleWidget("MetaSSLSlicer").panel
+        self._panel = self._session = None
 
     def run(self) -> None:
         """The whole loop; the folder that it needs is gone afterwards."""
-        with tempfile.TemporaryDirectory(prefix="metassl-test-", ignore_cleanup_errors=True) as folder:
+        users = self._users
+        with (
+            tempfile.TemporaryDirectory(prefix="metassl-test-", ignore_cleanup_errors=True) as folder,
+            settingsIn(Path(folder) / "settings.ini") as settings,
+            setAside(users.session),
+        ):
+            settings.setValue(PYTHON_KEY, users.engine.path)  # the one that is to train is what is tested
+            self._session = Session(users.session.services, BackgroundTasks())
+            self._panel = PanelWidget(self._session)
             try:
                 self._run(Path(folder) / "project")
             finally:
                 self._session.closeProject()
-                self._session.tasks.finish()
+                self._panel.cleanup()
 
     def _run(self, folder: Path) -> None:
         self._say(_("A project of {count} volumes").format(count=CASES))
@@ -59,9 +76,7 @@ class SelfTest:
         self._say(_("Drawing on {case}").format(case=caseId))
         case = self._open(caseId)
         mask = _ball(int(caseId[-1])).astype(np.uint8)
-        slicer.util.updateSegmentBinaryLabelmapFromArray(
-            mask, case.nodes.annotationNode, segmentId(1), case.nodes.volumeNode
-        )
+        setArray(case.nodes.annotationNode, case.data.geometry, self._project.labels, mask)
         self._session.saveLabel()
         self._wait(lambda: self._project.case(caseId).is_labelled, _("the label to be saved"))
         assert np.array_equal(self._project.read_label(caseId)[0], mask)

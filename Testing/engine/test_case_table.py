@@ -14,7 +14,7 @@ from metassl.project import Case, LabelDefinition, LabelError, Project, ProjectE
 from MetaSSLSlicerLib.Logic.CaseTable import CaseRow, readRows
 from MetaSSLSlicerLib.Logic.NextCase import recommend
 from MetaSSLSlicerLib.Logic.RoundComparison import compareRound, dicePerStructure
-from MetaSSLSlicerLib.Logic.RoundTable import RoundTable, dateText, describe, durationText
+from MetaSSLSlicerLib.Logic.RoundTable import RoundTable, dateText, describe, timeText
 
 DOUBT = {"US": 0.1, "DC": 0.02, "DS": 0.03}
 
@@ -244,7 +244,7 @@ def test_a_round_that_grows_is_read_again(tiny_project):
 
 
 def test_times_are_told_as_people_do():
-    assert [durationText(seconds) for seconds in (0, 42, 187, 7500)] == ["", "42 s", "3:07 min", "2:05 h"]
+    assert [timeText(seconds) for seconds in (0, 42, 187)] == ["", "42\u00a0s", "3\u00a0min 7\u00a0s"]
     assert dateText("nonsense") == ""
     assert dateText("2025-06-02T10:00:00+00:00", "%Y") == "2025"
 

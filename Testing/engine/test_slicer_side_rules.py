@@ -266,3 +266,8 @@ def test_a_forbidden_import_is_noticed_even_when_its_failure_is_caught(tmp_path,
     (tmp_path / "careless.py").write_text("try:\n    import torch.nn\nexcept ImportError:\n    pass\n")
     monkeypatch.setattr(sys.modules[__name__], "MODULE", tmp_path)
     assert import_in_a_fresh_python(["careless"])["tried"] == ["torch"]
+
+
+def test_the_user_s_choices_are_kept_in_one_place_which_the_self_test_can_exchange():
+    users = [path.name for path in slicer_side() for node in ast.walk(tree_of(path)) if dotted(node) == "qt.QSettings"]
+    assert set(users) == {"userSettings.py"}

@@ -191,7 +191,7 @@ def test_a_changed_case_is_updated_in_place(harness, session, section, tiny_proj
     harness.wait(lambda: section.model.cells["case_4"].row.state == "corrected" and section.model.isFilled)
     assert section.view.selected == "case_4"
     assert cell(section, "case_4", CaseCells.DICE) == "0.80"
-    assert cell(section, "case_4", CaseCells.TIME) == "1:15"
+    assert cell(section, "case_4", CaseCells.TIME) == "1\u00a0min 15\u00a0s"
     assert cell(section, "case_4", CaseCells.ORDER) == ""
     assert shown(section)[0] == "case_3"
     harness.wait(lambda: not section.ui.table.isColumnHidden(CaseCells.DICE))

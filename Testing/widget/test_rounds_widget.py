@@ -93,7 +93,7 @@ def test_rounds_are_listed_with_the_newest_first(harness, session, section, trai
     assert [texts(section, place)[0] for place in range(2)] == ["2", "1"]
     number, _, labels, dice, device, time, state = texts(section, 0)
     assert (labels, dice, device, state) == ("3", "0.84", "H100", "finished")
-    assert time in ("4:02", "4:03")
+    assert time in ("4\u00a0min 2\u00a0s", "4\u00a0min 3\u00a0s")
     assert section.ui.roundLabel.text.startswith("Round 2 of ")
     assert "3 labels, from the model of round 1, NVIDIA H100" in section.ui.roundLabel.text
     assert "Validation Dice 0.84 (Front 0.79, Back 0.89)" in section.ui.roundLabel.text

@@ -7,6 +7,7 @@ from metassl.project import MetaSSLError
 from ..Signal import Signal
 from ..Translation import _
 from .Dependencies import Dependencies, Requirement
+from .Durations import duration
 from .EngineCheck import EngineCheck
 from .EngineProcess import EngineProcess
 from .EnginePython import EnginePython
@@ -119,11 +120,11 @@ class EngineSetup:
             return _("This computer cannot train yet. The top of the panel says why.")
         if self.state != "ready":
             return _("Looking for a GPU ...") if self.state == "checking" else ""
-        if self.check.device == "cpu":
-            return _("No GPU can be used. Will train on the {name}: about {minutes:g} minutes").format(
-                name=self.check.deviceName, minutes=minutes
-            )
-        return _("Will train on {name}: about {minutes:g} minutes").format(name=self.check.deviceName, minutes=minutes)
+        onCpu = self.check.device == "cpu"
+        text = _("No GPU can be used. Will train on the {name}: about {time}") if onCpu else _(
+            "Will train on {name}: about {time}"
+        )
+        return text.format(name=self.check.deviceName, time=duration(60 * minutes))
 
     def close(self) -> None:
         """End a check or an installation that is under way."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
+from metassl.project.words import ended, sentence
+
 from ..Translation import _
 from .CaseTable import CaseRow
 
@@ -40,21 +42,13 @@ def _reason(row: CaseRow) -> str:
     if row.journal or row.state == "in_progress":
         parts.append(_("Your work on it is not finished."))
     if row.failed:
-        parts.append(_("The last training could not use it: {reason}").format(reason=_ended(row.failed)))
+        parts.append(_("The last training could not use it: {reason}").format(reason=ended(row.failed)))
     elif row.state == "rejected":
         parts.append(_("You rejected its prediction; label it by hand, or train again."))
     elif row.gain is not None:
-        parts.append(_sentence(row.reason) or _("The ranking puts it first."))
+        parts.append(sentence(row.reason) or _("The ranking puts it first."))
     elif row.doubt is not None:
         parts.append(_("Its prediction is new, and the most uncertain of those that are not ranked yet."))
     else:
         parts.append(_("Nothing is predicted yet: cases come in the order of their names."))
     return " ".join(parts)
-
-
-def _sentence(text: str) -> str:
-    return _ended(text[:1].upper() + text[1:])
-
-
-def _ended(text: str) -> str:
-    return text if not text or text.endswith((".", "!", "?")) else f"{text}."

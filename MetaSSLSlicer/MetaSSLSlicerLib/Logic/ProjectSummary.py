@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from metassl.project import Project
+from metassl.project.words import plural
 
 from ..Translation import _
 
@@ -52,5 +53,5 @@ class ProjectSummary:
             (self.test, _("{number} kept for a test")),
         ]
         counts = ", ".join(text.format(number=number) for number, text in parts if number)
-        total = _("1 case") if self.cases == 1 else _("{number} cases").format(number=self.cases)
+        total = plural(self.cases, _("1 case"), _("{count} cases"))
         return f"{total}: {counts}" if counts else total

@@ -53,7 +53,7 @@ class RegionDisplay:
         return not heatMapPath(self._case.data, self.mode).exists()
 
     def setCase(self, case: OpenCase | None) -> None:
-        """Show another case, or another prediction of the same one; call it while the nodes of a former case are there."""
+        """Show another case, or another prediction of the same; call it while the nodes of a former case are there."""
         self._showOutlines()
         self.isShown = True
         if self._case is not None and self._case.hasPrediction:

@@ -38,8 +38,8 @@ class LegendRow:
             return _("not yet measured")
         percent = 100.0 * self.errorRate
         if percent and percent < 0.1:
-            return _("below 0.1 %")
-        return _("{percent} %").format(percent=f"{percent:.1f}" if percent < 9.95 else f"{percent:.0f}")
+            return _("below 0.1\u00a0%")
+        return _("{percent}\u00a0%").format(percent=f"{percent:.1f}" if percent < 9.95 else f"{percent:.0f}")
 
 
 def advice(key: str) -> str:

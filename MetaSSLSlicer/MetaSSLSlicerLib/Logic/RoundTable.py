@@ -8,8 +8,10 @@ from pathlib import Path
 
 from metassl.jobs.round_summary import RoundSummary, summarise_round
 from metassl.project import Project, Round
+from metassl.project.words import plural, sentence
 
 from ..Translation import _
+from .Durations import briefDuration
 
 
 @dataclass(frozen=True)
@@ -85,22 +87,9 @@ def dateText(created: str, style: str = "%d %b %H:%M") -> str:
         return ""
 
 
-def durationText(seconds: float) -> str:
-    """ "42 s", "3:07 min" or "2:05 h"; nothing for no time at all."""
-    whole = round(seconds)
-    if whole <= 0:
-        return ""
-    if whole < 60:
-        return _("{seconds} s").format(seconds=whole)
-    if whole < 3600:
-        return _("{time} min").format(time=f"{whole // 60}:{whole % 60:02d}")
-    return _("{time} h").format(time=f"{whole // 3600}:{whole % 3600 // 60:02d}")
-
-
-def clockText(seconds: float) -> str:
-    """ "3:07" for tables: minutes and seconds, or nothing for no time at all."""
-    whole = round(seconds)
-    return f"{whole // 60}:{whole % 60:02d}" if whole > 0 else ""
+def timeText(seconds: float) -> str:
+    """ "3 min 7 s" for tables; nothing for no time at all."""
+    return briefDuration(seconds) if round(seconds) > 0 else ""
 
 
 def describe(row: RoundRow) -> str:
@@ -108,7 +97,7 @@ def describe(row: RoundRow) -> str:
     found = row.summary
     parts = [_title(found)]
     if found.message:
-        parts.append(found.message[:1].upper() + found.message[1:].rstrip(".") + ".")
+        parts.append(sentence(found.message))
     if found.dice is not None:
         each = ", ".join(
             f"{name} {value:.2f}" for name, value in found.dice_per_structure.items() if value is not None
@@ -125,16 +114,16 @@ def _title(found: RoundSummary) -> str:
         if isinstance(found.parent, int)
         else _("from scratch")
     )
-    labels = _("1 label") if found.labels == 1 else _("{count} labels").format(count=found.labels)
+    labels = plural(found.labels, _("1 label"), _("{count} labels"))
     text = _("Round {number} of {date}: {labels}, {start}").format(
         number=found.number, date=dateText(found.created), labels=labels, start=start
     )
-    return ", ".join(filter(None, [text, found.device, durationText(found.seconds), stateText(found.state)])) + "."
+    return ", ".join(filter(None, [text, found.device, timeText(found.seconds), stateText(found.state)])) + "."
 
 
 def _facts(row: RoundRow) -> list[tuple[bool, str]]:
     found = row.summary
-    cases = _("1 case") if found.predicted == 1 else _("{count} cases").format(count=found.predicted)
+    cases = plural(found.predicted, _("1 case"), _("{count} cases"))
     return [
         (found.predicted > 0, _("It predicted {cases}.").format(cases=cases)),
         (found.error_rates, _("Its error rates were measured.")),

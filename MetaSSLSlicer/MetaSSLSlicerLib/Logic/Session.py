@@ -10,6 +10,7 @@ import numpy as np
 import slicer
 from metassl.project import ChangedError, Geometry, MetaSSLError, Project
 from metassl.project.annotations import ANY_VERSION
+from metassl.project.words import sentence
 
 from ..ColorTable import removeColorTables
 from ..Signal import Signal
@@ -255,7 +256,7 @@ class Session:
                 text = _("Case {case} has no structure in it.").format(case=caseId)
                 self.ask(case, text, _("Save it as empty"), retryAsEmpty)
             elif isinstance(error, ChangedError):
-                self.say("warning", _sentence(str(error)), _("Make mine the label; theirs is kept"), overTheirs)
+                self.say("warning", sentence(error), _("Make mine the label; theirs is kept"), overTheirs)
             else:
                 self.fail(error)
 
@@ -304,7 +305,7 @@ class Session:
     def fail(self, error: Exception) -> None:
         """Tell the user of an error: ours in its own words, any other one with its name, and in Slicer's log."""
         if isinstance(error, MetaSSLError):
-            self.say("error", _sentence(str(error)))
+            self.say("error", sentence(error))
             return
         logging.error("MetaSSL", exc_info=error)
         text = _("Something unexpected happened: {error}. The details are in Slicer's log.")
@@ -323,7 +324,7 @@ class Session:
         self.case.changed.connect(self.caseChanged.emit)
         self._remember()
         for warning in data.warnings:
-            self.say("warning", _sentence(warning))
+            self.say("warning", sentence(warning))
         self.caseOpened.emit(self.case)
         self.caseChanged.emit()
 
@@ -395,7 +396,3 @@ class Session:
 
 class EmptyLabel(Exception):
     """A label without any structure, which the user has not asked for."""
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")

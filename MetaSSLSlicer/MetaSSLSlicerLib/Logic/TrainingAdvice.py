@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from metassl.jobs import JobStatus
+from metassl.project.words import sentence
 
 from ..Translation import _
 
@@ -35,9 +36,9 @@ class TrainingAdvice:
         for signs, advise in _KNOWN:
             if any(sign in lower for sign in signs):
                 text, whatToDo = advise()
-                return TrainingAdvice(text or _sentence(message), whatToDo)
+                return TrainingAdvice(text or sentence(message), whatToDo)
         other = _("Open the log: its last lines say more. If that does not help, send it to us with your question.")
-        return TrainingAdvice(_sentence(message), _sentence(hint) if hint and "log" not in hint else other)
+        return TrainingAdvice(sentence(message), sentence(hint) if hint and "log" not in hint else other)
 
 
 _KNOWN = (
@@ -66,8 +67,3 @@ _KNOWN = (
         "",
         _("Look at the images and labels of these cases: one may be damaged or empty. Then train anew."))),
 )  # fmt: skip
-
-
-def _sentence(text: str) -> str:
-    text = text.strip()
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".") if text else ""

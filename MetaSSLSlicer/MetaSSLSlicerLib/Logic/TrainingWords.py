@@ -5,6 +5,7 @@ from __future__ import annotations
 from metassl.jobs import JobStatus
 
 from ..Translation import _
+from .Durations import briefDuration
 
 WARNINGS_SHOWN = 3
 
@@ -23,18 +24,18 @@ def stageText(status: JobStatus) -> str:
 
 
 def detailText(status: JobStatus) -> str:
-    """ "step 120 of 400 · 1:20 min left · 2:10 min so far · 1.2 GB"."""
+    """ "step 120 of 400 · 1 min 20 s left · 2 min 10 s so far · memory 1.2 GB"."""
     parts = []
     if status.state == "running" and status.total:
         text = _("step {step} of {total}") if status.stage == "training" else _("{step} of {total}")
         parts.append(text.format(step=status.step, total=status.total))
     if status.state == "running" and status.eta_s is not None:
-        parts.append(_("{time} left").format(time=duration(status.eta_s)))
+        parts.append(_("{time} left").format(time=briefDuration(status.eta_s)))
     if status.elapsed_s:
         text = _("{time} so far") if status.state == "running" else _("took {time}")
-        parts.append(text.format(time=duration(status.elapsed_s)))
+        parts.append(text.format(time=briefDuration(status.elapsed_s)))
     if status.state == "running" and status.memory_mb:
-        parts.append(_("memory {size:.1f} GB").format(size=status.memory_mb / 1024))
+        parts.append(_("memory {size:.1f}\u00a0GB").format(size=status.memory_mb / 1024))
     mean = ((status.validation or {}).get("dice") or {}).get("mean")
     if mean is not None:
         parts.append(_("Dice {dice:.2f}").format(dice=mean))
@@ -50,16 +51,6 @@ def noticeText(status: JobStatus) -> str:
     if more > 0:
         lines.append(_("... and {count} more: see the log").format(count=more))
     return "\n".join(lines)
-
-
-def duration(seconds: float) -> str:
-    """ "42 s", "3:07 min" or "2:05 h"."""
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return _("{seconds} s").format(seconds=whole)
-    if whole < 3600:
-        return _("{minutes}:{seconds:02d} min").format(minutes=whole // 60, seconds=whole % 60)
-    return _("{hours}:{minutes:02d} h").format(hours=whole // 3600, minutes=whole % 3600 // 60)
 
 
 def _stages() -> dict[str, str]:

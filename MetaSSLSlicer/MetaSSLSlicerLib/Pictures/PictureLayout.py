@@ -162,8 +162,8 @@ def _legend(canvas: PictureCanvas, case: PictureCase, width: int, top: int, heig
 
 def _milliliters(volume: float) -> str:
     if volume >= 10:
-        return f"{volume:.0f} ml"
-    return f"{volume:.1f} ml" if volume >= 0.1 else f"{volume:.2g} ml"
+        return f"{volume:.0f}\u00a0ml"
+    return f"{volume:.1f}\u00a0ml" if volume >= 0.1 else f"{volume:.2g}\u00a0ml"
 
 
 def _roundLength(target: float) -> float:

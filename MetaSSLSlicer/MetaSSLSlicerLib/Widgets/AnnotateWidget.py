@@ -32,6 +32,7 @@ class AnnotateWidget:
         """() the editor shows another segmentation; it then takes the label layer out of all slice views."""
         self._session = session
         self._isEntered = self._hasKeys = False
+        self._node = None
         self.widget, self.ui = loadUi("AnnotateWidget")
         self.editor = slicer.qMRMLSegmentEditorWidget()
         self.editor.setMaximumNumberOfUndoStates(_UNDO_STATES)
@@ -67,10 +68,9 @@ class AnnotateWidget:
         self._session.caseAboutToClose.disconnect(self._onCaseAboutToClose)
         self._session.caseChanged.disconnect(self.refresh)
         self._releaseEditor()
-        node = self.editor.mrmlSegmentEditorNode()
         self.editor.setMRMLScene(None)
-        if node is not None:
-            self._session.services.scene.RemoveNode(node)
+        if self._node is not None and self._session.services.scene.IsNodePresent(self._node):
+            self._session.services.scene.RemoveNode(self._node)
 
     def enter(self) -> None:
         """The module is shown: the editor's effects work, and its keys while it has something to edit."""
@@ -193,13 +193,14 @@ class AnnotateWidget:
             self.editor.setActiveEffect(None)
 
     def _editorNode(self):
-        """A parameter node of our own: the Segment Editor module keeps its choices."""
+        """A parameter node of this editor's own: the Segment Editor module, and another panel, keep their choices."""
         scene = self._session.services.scene
-        node = scene.GetSingletonNode(_EDITOR_NODE, "vtkMRMLSegmentEditorNode")
-        if node is None:
-            node = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode")
+        if self._node is None or not scene.IsNodePresent(self._node):
+            node, tag = scene.CreateNodeByClass("vtkMRMLSegmentEditorNode"), _EDITOR_NODE
             node.UnRegister(None)
-            node.SetSingletonTag(_EDITOR_NODE)
+            while scene.GetSingletonNode(tag, "vtkMRMLSegmentEditorNode") is not None:
+                tag += "+"
+            node.SetSingletonTag(tag)
             node.SetSaveWithScene(False)
-            node = scene.AddNode(node)
-        return node
+            self._node = scene.AddNode(node)
+        return self._node

@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from metassl.project.words import percent
+
 from ..Logic.CaseTable import CaseRow
-from ..Logic.RoundTable import clockText
+from ..Logic.RoundTable import timeText
 from ..Translation import _
 
 NAME, STATE, UNCERTAINTY, ORDER, DICE, TIME = range(6)
@@ -40,7 +42,7 @@ class CaseCells:
               "differ, low and yellow where they agree without confidence. A full bar is half of the voxels."),
             _("In which order to label, by the chosen way of recommending: 1 comes first"),
             _("Dice between the prediction and the label that you made of it"),
-            _("How long you worked on it, in minutes and seconds"),
+            _("How long you worked on it"),
         ]
         self._words = {
             "unlabelled": _("to label"),
@@ -68,7 +70,7 @@ class CaseCells:
             "",
             "" if row.place is None else str(row.place),
             "" if row.dice is None else f"{row.dice:.2f}",
-            clockText(row.seconds),
+            timeText(row.seconds),
         )
         keys = (
             naturalKey(row.id),
@@ -94,7 +96,7 @@ class CaseCells:
         if row.journal:
             lines.append(self._unsavedLine)
         if row.doubt is not None:
-            shares = ", ".join(f"{region} {100 * share:.1f} %" for region, share in row.doubt.items())
+            shares = ", ".join(f"{region} {percent(share, 1)}" for region, share in row.doubt.items())
             lines.append(self._uncertaintyLine.format(round=row.round, shares=shares))
         if row.reason:
             lines.append(self._orderLine.format(reason=row.reason))

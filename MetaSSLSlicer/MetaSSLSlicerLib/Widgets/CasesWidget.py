@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 
 import qt
+from metassl.project.words import plural
 
 from ..Logic.CaseTable import collectorAtRest, readRows
 from ..Logic.EnginePython import EnginePython
@@ -206,7 +207,7 @@ class CasesWidget:
 
     def _showCount(self) -> None:
         count, shown, groups = len(self.model.cells), len(self.model.order), self.model.countOf()
-        parts = [_("1 case") if count == 1 else _("{count} cases").format(count=count)]
+        parts = [plural(count, _("1 case"), _("{count} cases"))]
         for text, number in ((_("{count} labelled"), groups["done"]), (_("{count} to review"), groups["review"])):
             if number:
                 parts.append(text.format(count=number))

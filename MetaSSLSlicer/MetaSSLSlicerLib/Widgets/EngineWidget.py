@@ -17,6 +17,7 @@ from .chooseFolder import chooseFile
 from .loadUi import loadUi
 from .SetupNotice import SetupNotice
 from .userAction import userAction
+from .userSettings import userSettings
 
 PYTHON_KEY = "MetaSSL/python"
 _POLL_MS = 200
@@ -40,7 +41,7 @@ class EngineWidget:
         self._timer = qt.QTimer()
         self._timer.setInterval(_POLL_MS)
         self._timer.connect("timeout()", self.setup.poll)
-        self._restore(qt.QSettings().value(PYTHON_KEY, ""))
+        self._restore(userSettings().value(PYTHON_KEY, ""))
         self.ui.checkButton.connect("clicked(bool)", userAction(self._onCheck))
         self.ui.useButton.connect("clicked(bool)", userAction(self._onUse))
         self.ui.ownButton.connect("clicked(bool)", userAction(self._onOwn))
@@ -141,7 +142,7 @@ class EngineWidget:
         except MetaSSLError as error:
             self._session.fail(error)
             return
-        qt.QSettings().setValue(PYTHON_KEY, self.setup.python.path)
+        userSettings().setValue(PYTHON_KEY, self.setup.python.path)
 
     def _refresh(self) -> None:
         setup, ui = self.setup, self.ui

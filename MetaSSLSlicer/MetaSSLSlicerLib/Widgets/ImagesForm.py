@@ -8,13 +8,13 @@ from pathlib import Path
 import qt
 import slicer
 from metassl.project import ProjectError
+from metassl.project.words import plural, sentence
 
 from ..Logic.FolderPreview import FolderPreview
 from ..Logic.SceneVolumes import SceneVolume, SceneVolumes, VolumeCase
 from ..Logic.Session import Session
 from ..Signal import Signal
 from ..Translation import _
-from .sentence import sentence
 from .userAction import userAction
 from .withoutSignals import withoutSignals
 
@@ -171,7 +171,7 @@ class ImagesForm:
         found = self.preview
         if found is None:
             return _("NIfTI, NRRD or MetaImage files, DICOM series, or a data set with dataset.json.")
-        text = _("1 case found") if found.cases == 1 else _("{number} cases found").format(number=found.cases)
+        text = plural(found.cases, _("1 case found"), _("{count} cases found"))
         if found.channels > 1:
             text = _("{cases}, of {number} images each").format(cases=text, number=found.channels)
         return _("{text}. The images stay where they are.").format(text=text)

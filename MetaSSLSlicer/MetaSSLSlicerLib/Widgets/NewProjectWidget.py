@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import qt
 from metassl.project import LabelDefinition, MetaSSLError, ProjectError
+from metassl.project.words import sentence
 
 from ..Logic.NewProject import NewProject
 from ..Logic.ProjectFolders import projectsFolder, suggestedFolder
@@ -18,8 +18,8 @@ from .chooseFolder import chooseFolder as askForFolder
 from .ImagesForm import ImagesForm
 from .LabelTable import LabelTable
 from .loadUi import loadUi
-from .sentence import sentence
 from .userAction import userAction
+from .userSettings import userSettings
 
 PARENT_SETTING = "MetaSSL/projectsFolder"
 
@@ -146,19 +146,19 @@ class NewProjectWidget:
     def _browsePath(self) -> None:
         parent = self._chooseFolder(_("The folder in which the project's own folder is made"), str(self._parent()))
         if parent:
-            qt.QSettings().setValue(PARENT_SETTING, parent)
+            userSettings().setValue(PARENT_SETTING, parent)
             self._pathEdited = False
             self._suggestFolder()
             self._showError(None)
 
     def _parent(self) -> Path:
-        return Path(qt.QSettings().value(PARENT_SETTING, "") or projectsFolder())
+        return Path(userSettings().value(PARENT_SETTING, "") or projectsFolder())
 
     # Making it
 
     def _onMade(self, path: Path, warnings: list[str]) -> None:
         self._setBusy(False)
-        qt.QSettings().setValue(PARENT_SETTING, str(path.parent))
+        userSettings().setValue(PARENT_SETTING, str(path.parent))
         self.created.emit(path, warnings)
 
     def _onNotMade(self, error: Exception) -> None:

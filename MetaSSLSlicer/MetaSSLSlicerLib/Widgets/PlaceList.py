@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import qt
+from metassl.project.words import percent
 
 from ..Logic.PlaceNavigator import PlaceNavigator
 from ..Logic.Places import Place, placeText
 from ..RegionColors import REGIONS
-from ..Translation import _
 from .withoutSignals import withoutSignals
 
 _ROWS_AT_ONCE = 6
@@ -72,6 +72,6 @@ class PlaceList:
 
 def _regionShares(place: Place) -> str:
     return "\n".join(
-        _("{region}: {percent} %").format(region=_REGIONS[key].name, percent=f"{100 * share:.0f}")
+        f"{_REGIONS[key].name}: {percent(share)}"
         for key, share in sorted(place.regions.items(), key=lambda entry: -entry[1])
     )

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
-import qt
 from metassl.project import LabelDefinition, MetaSSLError
+from metassl.project.words import sentence
 
 from ..Logic.ProjectFolders import nearestProject, projectsFolder
 from ..Logic.ProjectSummary import ProjectSummary
@@ -18,8 +18,8 @@ from ..Translation import _
 from .chooseFolder import chooseFolder as askForFolder
 from .loadUi import loadUi
 from .NewProjectWidget import NewProjectWidget
-from .sentence import sentence
 from .userAction import userAction
+from .userSettings import userSettings
 
 RECENT_SETTING = "MetaSSL/recentProjects"
 _MOST_WARNINGS = 5
@@ -35,7 +35,7 @@ class ProjectWidget:
         makeSample: Callable[[Path], Path] = makeSampleProject,
     ) -> None:
         self._session, self._chooseFolder, self._makeSample = session, chooseFolder, makeSample
-        self._recent = RecentProjects.fromText(qt.QSettings().value(RECENT_SETTING, ""))
+        self._recent = RecentProjects.fromText(userSettings().value(RECENT_SETTING, ""))
         self._isMakingNew = self._isBusy = False
         self._isCounting = self._countAgain = False
         self.widget, self.ui = loadUi("ProjectWidget")
@@ -122,7 +122,7 @@ class ProjectWidget:
         self._showError(_("{folder} is not there any more. It was taken off the list.").format(folder=path))
 
     def _keepRecent(self) -> None:
-        qt.QSettings().setValue(RECENT_SETTING, self._recent.text)
+        userSettings().setValue(RECENT_SETTING, self._recent.text)
         recent, paths = self.ui.recentList, self._recent.paths
         recent.clear()
         for index, path in enumerate(paths):

@@ -26,6 +26,7 @@ from .PlaceList import PlaceList
 from .Shortcuts import KEYS, withKey
 from .SurfaceControl import SurfaceControl
 from .userAction import userAction
+from .userSettings import userSettings
 
 _GO_ON = "MetaSSL/goOn"
 _GRADIENT_STEPS = 8
@@ -128,8 +129,8 @@ class ReviewWidget:
             swatch = self._part("swatch", region.key)
             swatch.text, swatch.toolTip = region.key, region.name
             swatch.styleSheet = _SWATCH.format(color=region.color, text=_readableOn(region.rgb))
-        ui.goOnCheck.checked = slicer.util.settingsValue(_GO_ON, True, converter=slicer.util.toBool)
-        ui.goOnCheck.connect("toggled(bool)", lambda checked: qt.QSettings().setValue(_GO_ON, checked))
+        ui.goOnCheck.checked = slicer.util.toBool(userSettings().value(_GO_ON, True))
+        ui.goOnCheck.connect("toggled(bool)", lambda checked: userSettings().setValue(_GO_ON, checked))
         ui.detailsButton.connect("clicked(bool)", lambda _checked: self._unfold(not self._isUnfolded))
         buttons = (
             (ui.nextButton, "nextSpot", _("Next place"), _("Show the next place where the model is unsure")),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import qt
 
-from ..Logic.RoundTable import RoundRow, clockText, dateText, describe, stateText
+from ..Logic.RoundTable import RoundRow, dateText, describe, stateText, timeText
 from ..Translation import _
 
 NUMBER, DATE, LABELS, DICE, DEVICE, TIME, STATE = range(7)
@@ -23,7 +23,7 @@ class RoundTableModel:
             NUMBER: _("In bold: the round whose predictions are shown"),
             LABELS: _("How many labels it learnt from"),
             DICE: _("Mean Dice at its end on the validation cases that were watched, up to four"),
-            TIME: _("How long it trained and predicted, in minutes and seconds; pauses are left out"),
+            TIME: _("How long it trained and predicted; pauses are left out"),
         }
         for column, text in hints.items():
             self.model.setHeaderData(column, qt.Qt.Horizontal, text, qt.Qt.ToolTipRole)
@@ -79,6 +79,6 @@ def _texts(row: RoundRow) -> tuple[str, ...]:
         str(found.labels),
         "" if found.dice is None else f"{found.dice:.2f}",
         found.device.removeprefix("NVIDIA ").partition(" (")[0],
-        clockText(found.seconds),
+        timeText(found.seconds),
         stateText(found.state),
     )

@@ -6,6 +6,7 @@ import qt
 from metassl.jobs import JobStatus
 from metassl.project import MetaSSLError
 
+from ..Logic.Durations import duration
 from ..Logic.TrainingAdvice import TrainingAdvice
 from ..Logic.TrainingJob import TrainingJob
 from ..Logic.TrainingOptions import ACCURATE_MINUTES, DEVICES, FAST_MINUTES, HOSTS, LOSSES, TrainingOptions
@@ -15,6 +16,7 @@ from .CurvePicture import CurvePicture
 from .EngineWidget import EngineWidget
 from .loadUi import loadUi
 from .userAction import userAction
+from .userSettings import userSettings
 
 PRESET_KEY = "MetaSSL/trainMinutes"
 _TICK_MS = 500
@@ -94,7 +96,7 @@ class TrainWidget:
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self.job.logPath)))
 
     def _onPreset(self, _index: int = 0) -> None:
-        qt.QSettings().setValue(PRESET_KEY, _chosen(self.ui.presetComboBox))
+        userSettings().setValue(PRESET_KEY, _chosen(self.ui.presetComboBox))
         self.ui.minutesSpinBox.value = 0
         self._refreshDevice()
 
@@ -162,8 +164,8 @@ class TrainWidget:
         if self.job.isRunning and status is not None and status.device_name:
             text = _("Trains on {device}").format(device=status.device_name)
         elif chosen.device == "cpu" and setup.state == "ready":
-            text = _("Will train on the CPU, as chosen under Advanced: about {minutes:g} minutes")
-            text = text.format(minutes=chosen.minutes)
+            text = _("Will train on the CPU, as chosen under Advanced: about {time}")
+            text = text.format(time=duration(60 * chosen.minutes))
         else:
             text = setup.deviceLine(chosen.minutes)
         self.ui.deviceLabel.text = text
@@ -213,7 +215,7 @@ class TrainWidget:
         ):
             for text, value in zip(texts, values, strict=True):
                 combo.addItem(text, value)
-        if float(qt.QSettings().value(PRESET_KEY, FAST_MINUTES)) == ACCURATE_MINUTES:
+        if float(userSettings().value(PRESET_KEY, FAST_MINUTES)) == ACCURATE_MINUTES:
             ui.presetComboBox.setCurrentIndex(1)
 
 

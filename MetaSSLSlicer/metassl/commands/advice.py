@@ -9,6 +9,7 @@ from typing import Any
 from metassl.jobs import JobStatus, job_status
 from metassl.project import MetaSSLError, Project, Round
 from metassl.project.round_files import read_ranking
+from metassl.project.words import count as counted
 
 from .console import command_line
 
@@ -77,7 +78,7 @@ def _after_training(project: Project, shown: Path, found: Round, train: str) -> 
     steps = []
     new = labels_since(project, found)
     if new:
-        count = "1 label" if len(new) == 1 else f"{len(new)} labels"
+        count = counted(len(new), "label")
         steps.append(Step(train, f"train the next round with {count} more"))
     first = next_case(project, found)
     if first is not None:

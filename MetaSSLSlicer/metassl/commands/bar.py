@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
-from .console import duration, harmless
+from metassl.project.words import brief_duration
+
+from .console import harmless
 
 PLAIN_EVERY_S = 5.0
 BAR_WIDTH = 24
@@ -70,7 +72,7 @@ class ProgressBar:
             place = f"{bar} {share:4.0%}  {done}/{total}"
         else:
             place = f"step {done}" if done else "..."
-        left = "" if eta_s is None else f"{duration(eta_s)} left"
+        left = "" if eta_s is None else f"{brief_duration(eta_s)} left"
         return "  ".join(filter(None, [f"{stage:<11}", place, left, details]))
 
     def _is_unicode(self) -> bool:
@@ -93,7 +95,7 @@ class ProgressBar:
 
 def _as_words(stage: str, done: int, total: int, eta_s: float | None, details: str) -> str:
     place = f"{done}/{total} ({min(done / total, 1.0):.0%})" if total else f"step {done}" if done else ""
-    left = "" if eta_s is None else f"{duration(eta_s)} left"
+    left = "" if eta_s is None else f"{brief_duration(eta_s)} left"
     rest = ", ".join(filter(None, [left, details.replace("  ", ", ")]))
     words = f"{stage} {place}".strip()
     return f"{words}, {rest}" if rest else words

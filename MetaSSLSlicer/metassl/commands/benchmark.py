@@ -22,8 +22,10 @@ from pathlib import Path
 
 from metassl.jobs.hosts_catalog import HOSTS, LOSSES
 from metassl.project.errors import ProjectError
+from metassl.project.words import count as counted
+from metassl.project.words import duration
 
-from .console import Console, command_line, duration
+from .console import Console, command_line
 from .options import (
     add_device_option,
     add_json_option,
@@ -63,7 +65,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     failed = {} if arguments.table else _benchmark(arguments, console)
     summary = write_outcome(out)
     seeds = known_seeds(summary.rows)
-    console.say(f"{len(seeds)} seed{'' if len(seeds) == 1 else 's'}, mean ± standard deviation\n")
+    console.say(f"{counted(len(seeds), 'seed')}, mean ± standard deviation\n")
     console.table(main_rows(summary))
     console.say()
     console.table(structure_rows(summary))

@@ -105,16 +105,6 @@ def _are_the_same(program: Path, called: Path) -> bool:
         return False
 
 
-def duration(seconds: float) -> str:
-    """ "42 s", "3:07 min" or "2:05 h"."""
-    seconds = max(0, round(seconds))
-    if seconds < 60:
-        return f"{seconds} s"
-    if seconds < 3600:
-        return f"{seconds // 60}:{seconds % 60:02d} min"
-    return f"{seconds // 3600}:{seconds % 3600 // 60:02d} h"
-
-
 def listing(names: Sequence[str], limit: int = 5) -> str:
     """ "a, b, c and 12 more"."""
     shown = ", ".join(names[:limit])

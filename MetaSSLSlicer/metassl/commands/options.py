@@ -6,10 +6,10 @@ import argparse
 from pathlib import Path
 
 from metassl.project.errors import ProjectError
+from metassl.project.words import count as counted
+from metassl.project.words import duration
 from metassl.training.clock import CLOCKS
 from metassl.training.defaults import DEFAULTS
-
-from .console import duration
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -46,10 +46,11 @@ def training_minutes(arguments: argparse.Namespace) -> float | None:
 
 
 def trainings_left(count: int, minutes: float | None) -> str:
-    """ "63 trainings to go, of 4 min each: at least 4:12 h"; `minutes` as in `training_minutes`."""
+    """ "63 trainings to go, of 4 minutes each: at least 4 hours 12 minutes"; `minutes` as in `training_minutes`."""
+    trainings = counted(count, "training")
     if minutes is None or not count:
-        return f"{count} trainings to go"
-    return f"{count} trainings to go, of {minutes:g} min each: at least {duration(60 * minutes * count)}"
+        return f"{trainings} to go"
+    return f"{trainings} to go, of {duration(60 * minutes)} each: at least {duration(60 * minutes * count)}"
 
 
 def add_results_options(parser: argparse.ArgumentParser, default: str) -> None:

@@ -12,7 +12,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .console import Console, command_line, duration
+from metassl.project.words import brief_duration
+
+from .console import Console, command_line
 from .options import add_json_option, count
 
 if TYPE_CHECKING:
@@ -70,7 +72,7 @@ def _show(project: Project, typed: Path, rounds: list[RoundSummary], console: Co
                 found.created[:16].replace("T", " "),
                 str(found.labels),
                 "" if found.dice is None else f"{found.dice:.3f}",
-                duration(found.seconds) if found.seconds else "",
+                brief_duration(found.seconds) if found.seconds else "",
                 found.device,
                 found.state,
             )

@@ -22,6 +22,7 @@ from pathlib import Path
 from metassl.jobs.hosts_catalog import HOSTS, LOSSES
 from metassl.jobs.strategies_catalog import STRATEGY_NAMES
 from metassl.project.errors import ProjectError
+from metassl.project.words import count as counted
 from metassl.training.defaults import DEFAULTS
 
 from .console import Console, command_line
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if not arguments.table:
         _simulate(arguments, console)
     curves, seeds = write_outcome(out)
-    console.say(f"{len(seeds)} seed{'' if len(seeds) == 1 else 's'}, mean ± standard deviation")
+    console.say(f"{counted(len(seeds), 'seed')}, mean ± standard deviation")
     console.table(rows(curves))
     console.say(f"see {out.with_suffix('.md')} and {out.with_suffix('.svg')}")
     console.result({"seeds": seeds, "curves": [as_json(curve) for curve in curves], "results": out})

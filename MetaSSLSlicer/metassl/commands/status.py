@@ -11,7 +11,9 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .console import Console, duration, listing
+from metassl.project.words import brief_duration
+
+from .console import Console, listing
 from .options import add_json_option
 
 if TYPE_CHECKING:
@@ -113,9 +115,9 @@ def _show_round(found: Round, status: JobStatus, console: Console) -> None:
         place = f" {status.step}/{status.total}" if status.total else ""
         words.append(f"{status.stage}{place}")
     if status.state == "running" and status.eta_s is not None:
-        words.append(f"{duration(status.eta_s)} left")
+        words.append(f"{brief_duration(status.eta_s)} left")
     if status.elapsed_s:
-        words.append(f"{duration(status.elapsed_s)} so far" if not status.is_over else duration(status.elapsed_s))
+        words.append(brief_duration(status.elapsed_s) + ("" if status.is_over else " so far"))
     words.append(describe_device(status))
     console.say(f"  {found.title}  {', '.join(filter(None, words))}")
     if status.plan.get("summary"):

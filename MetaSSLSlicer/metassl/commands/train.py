@@ -14,9 +14,10 @@ import argparse
 from pathlib import Path
 
 from metassl.jobs.hosts_catalog import HOSTS, LOSSES
+from metassl.project.words import duration
 from metassl.training.defaults import DEFAULTS
 
-from .console import Console, command_line, duration
+from .console import Console, command_line
 from .options import add_device_option, add_json_option, count, minutes
 
 SUMMARY = "train, then predict and rank all other cases"

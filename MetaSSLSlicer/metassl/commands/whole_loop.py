@@ -10,9 +10,10 @@ from metassl.evaluation.evaluate import format_table
 from metassl.evaluation.report import write_report
 from metassl.project import Project, ProjectError, Round, new_project
 from metassl.project.round_files import read_ranking
+from metassl.project.words import duration
 from metassl.training.start import start_training
 
-from .console import Console, command_line, duration
+from .console import Console, command_line
 from .follow import follow
 from .measuring import choose, evaluate_project
 
@@ -41,7 +42,7 @@ def run_demo(out: Path, data: Path | None, minutes: float, console: Console) -> 
     labelled = ", ".join(case.id for case in project.labelled_cases())
     console.say(f"   {len(project.cases)} cases in {shown}, labelled: {labelled}")
 
-    console.say(f"\n3. Training in the background for {minutes:g} minutes (Ctrl-C stops watching, not training)")
+    console.say(f"\n3. Training in the background for {duration(60 * minutes)} (Ctrl-C stops watching, not training)")
     found = start_training(project, minutes=minutes)
     try:
         status = follow(found, console)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metassl.project.words import count as counted
+
 from .region_errors import REGIONS
 
 MEANING = {
@@ -18,7 +20,7 @@ MEANING = {
 def format_table(result: Mapping[str, Any]) -> str:
     """The result of `evaluate` as aligned plain text."""
     count, failed = result["n_cases"], result["failed"]
-    blocks = [f"{count} case{'' if count == 1 else 's'} evaluated"]
+    blocks = [f"{counted(count, 'case')} evaluated"]
     if count:
         blocks += [_structures(result)]
     if any(result["regions"][name]["voxels"] for name in REGIONS.values()):

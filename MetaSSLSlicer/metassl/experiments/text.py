@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from metassl.project.words import duration
+
 
 def spread(values: np.ndarray, digits: int = 3) -> str:
     """ "0.812 ± 0.004": mean and standard deviation of (n,) values, those that are NaN left out; "-" without any."""
@@ -29,4 +31,4 @@ def training_length(settings: dict[str, Any]) -> str:
     if settings["iterations"] is not None:
         return f"{settings['iterations']} iterations"
     of = " of processor time" if settings.get("clock") == "processor" else ""
-    return f"{settings['minutes']:g} minutes{of}"
+    return f"{duration(60 * settings['minutes'])}{of}"

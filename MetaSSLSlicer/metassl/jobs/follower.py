@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..project.rounds import Round
+from ..project.words import duration
 from .events import EventReader
 from .process import process_started
 from .record import JobRecord
@@ -102,7 +103,7 @@ class JobFollower:
         quiet = seconds_between(last, datetime.now(UTC).isoformat())
         if quiet > _QUIET_S:
             status.warnings.append(
-                f"no news from {record.host} for {quiet / 60:.0f} min; look there whether it runs"
+                f"no news from {record.host} for {duration(quiet)}; look there whether it runs"
             )
 
     def _interrupted(self, status: JobStatus) -> None:

@@ -12,6 +12,7 @@ import torch
 from metassl.networks.memory import is_out_of_memory
 from metassl.networks.onednn import fast_convolutions
 from metassl.project.errors import MetaSSLError
+from metassl.project.words import count
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -58,7 +59,7 @@ def device_name(device: torch.device) -> str:
     if device.type == "mps":
         return "Apple GPU (MPS)"
     cores = usable_cores()
-    return f"CPU ({cores} core{'' if cores == 1 else 's'})"
+    return f"CPU ({count(cores, 'core')})"
 
 
 def usable_cores() -> int:

@@ -18,6 +18,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+from metassl.project.words import duration
+
 from .base import Scored, by_score, register
 from .candidate import DOUBTFUL, WHOLE, Candidate, ClassStatistics
 from .context import Context
@@ -65,7 +67,7 @@ class Discrepancy:
         voxels += sum(sizes[name] for name in missing) / voxel_ml
         minutes = annotation_minutes(voxels)
         parts = {name: 100 * volume / sizes[name] / minutes for name, volume in wrong.items()}
-        work = f"about {minutes:.0f} min of work"
+        work = f"about {duration(60 * max(1, round(minutes)))} of work"
         if candidate.is_empty:
             reason = f"no structure was found in this image; {work}"
         elif missing:

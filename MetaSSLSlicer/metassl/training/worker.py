@@ -50,6 +50,7 @@ from metassl.project.project import Project
 from metassl.project.round_files import read_ranking, read_summary
 from metassl.project.round_record import config_to_train
 from metassl.project.rounds import Round
+from metassl.project.words import duration
 from metassl.selection import rank
 from metassl.training.clock import clock
 from metassl.training.inputs import InputReader, Inputs
@@ -116,7 +117,7 @@ class Job:
             versions=self.round.record["versions"],
         )
         if self.device.type == "cpu" and self.config["device"] == "auto":
-            minutes = f" for {self.config['minutes']:g} minutes" if self.config["minutes"] else ""
+            minutes = f" for {duration(60 * self.config['minutes'])}" if self.config["minutes"] else ""
             if problem := gpu_problem():
                 self.emit("warning", message=f"the GPU cannot be used ({problem}): training on the CPU{minutes}")
             elif minutes:

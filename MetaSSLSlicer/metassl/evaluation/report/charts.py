@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from metassl.project.words import percent
+
 from .axes import HEIGHT, WIDTH, Frame, Points, log_ticks, rounded, ticks_between
 from .markup import Markup, tag
 
@@ -86,7 +88,7 @@ def share_bar(shares: Mapping[str, float | None], label: str, short: bool = Fals
         share = (amount or 0.0) / total
         if share > 0:
             wide = not short and share > 0.16
-            text = f"{name} {100 * share:.0f} %" if wide else name if share > 0.07 else ""
+            text = f"{name} {percent(share)}" if wide else name if share > 0.07 else ""
             style = f"width:{100 * share:.3f}%"
             parts.append(tag("span", text, style=style, class_=f"part {name.lower()}"))
     return tag("div", parts, class_="sharebar", role="img", aria_label=label)

@@ -15,10 +15,10 @@ from metassl.project.places import Place
 from metassl.project.project import Project
 from metassl.project.round_files import read_error_rates, read_ranking, read_summary
 from metassl.project.rounds import Round
+from metassl.project.words import count
 
 from ..region_errors import REGIONS
 from ..stored import told
-from .words import count
 
 _MEASURED_ON = {"validation_cases": "validation case", "corrected_cases": "reviewed case"}
 

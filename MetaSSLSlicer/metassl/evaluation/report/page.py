@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from metassl import __version__
+from metassl.project.words import count
 
 from .calibration import calibration_section
 from .charts import REGION_COLORS
@@ -17,7 +18,7 @@ from .quality import quality_section
 from .record import record_section
 from .review import review_section
 from .training import training_section
-from .words import count, duration, interval, moment, number, percent
+from .words import duration, interval, moment, number, percent
 
 STYLE = Path(__file__).with_name("style.css")
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

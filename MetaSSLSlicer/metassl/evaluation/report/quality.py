@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from metassl.project.words import NO_BREAK, count
+
 from .charts import dot_strip, reliability_chart
 from .content import Content
 from .markup import Markup, join, table, tag
-from .words import NONE, count, interval, number, percent, words
+from .words import NONE, interval, number, percent, words
 
 
 def quality_section(content: Content) -> Markup:
@@ -148,7 +150,7 @@ def _uncertainty(evaluation: dict[str, Any]) -> Markup | None:
     ]
     heads = ["", "AUROC", "95 % interval", "AUPRC", "Calibration error"]
     top = [
-        [f"{share} %", _meter(found), percent(found)]
+        [f"{share}{NO_BREAK}%", _meter(found), percent(found)]
         for share, found in (band.get("errors_in_most_doubtful") or {}).items()
     ]
     learnt = band.get("error_probability")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from metassl.project.words import count
+
 from .content import Content
 from .markup import Markup, join, table, tag
-from .words import NONE, count, duration, moment, number, words
+from .words import NONE, duration, moment, number, words
 
 
 def record_section(content: Content) -> Markup:
@@ -44,7 +46,7 @@ def _settings(content: Content) -> Markup:
 def _budget(config: dict[str, Any]) -> str:
     if config.get("iterations"):
         return f"{config['iterations']:,} steps"
-    return f"{config['minutes']:g} minutes" if config.get("minutes") else NONE
+    return duration(60 * config["minutes"]) if config.get("minutes") else NONE
 
 
 def _annotations(content: Content) -> Markup:

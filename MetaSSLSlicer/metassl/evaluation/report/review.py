@@ -6,13 +6,14 @@ import base64
 from typing import Any
 
 from metassl.project.places import Place, place_text
+from metassl.project.words import NO_BREAK, count
 
 from .calibration import expected_dice
 from .charts import share_bar, swatch
 from .content import Content
 from .markup import Markup, join, table, tag
 from .pictures import Pictures
-from .words import NONE, REGION_TITLES, count, number, percent, words
+from .words import NONE, REGION_TITLES, number, percent, words
 
 SHOWN = 10
 PLACES_SHOWN = 3
@@ -131,7 +132,7 @@ def _row(content: Content, place: int, entry: dict[str, Any], most: float) -> li
     width = f"width:{100 * max(score, 0) / most:.1f}%"
     bar = tag("span", tag("span", style=width, class_="fill"), class_="meter")
     volumes = (content.summaries.get(case) or {}).get("volume_ml")
-    total = NONE if not volumes else f"{sum(volumes.values()):.2f} ml"
+    total = NONE if not volumes else f"{sum(volumes.values()):.2f}{NO_BREAK}ml"
     doubt = tag("span", bar, f"{score:.3g}", class_="doubt")
     expected = [expected_dice(content.summaries.get(case))] if _predicts_dice(content) else []
     return [

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from metassl.project.words import NO_BREAK
+
 from ..region_errors import FLAGGED
 from .charts import Line, line_chart, region_chart
 from .content import Content
@@ -98,7 +100,7 @@ def _pace(content: Content, steps: list[dict[str, Any]]) -> Markup:
         "Time in all": duration(status.elapsed_s),
         "A step took": NONE if each is None else f"{number(1000 * each, 0)} ms",
         "Waiting for data": percent(last.get("data_wait_share")),
-        "Memory": NONE if not last.get("memory_mb") else f"{last['memory_mb'] / 1024:.1f} GB",
+        "Memory": NONE if not last.get("memory_mb") else f"{last['memory_mb'] / 1024:.1f}{NO_BREAK}GB",
         "Device": " · ".join(filter(None, [status.device_name or status.device])) or NONE,
     }
     return tag("dl", [[tag("dt", k), tag("dd", v)] for k, v in rows.items()], class_="pairs")

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from metassl.project.words import NO_BREAK, brief_duration
+
 NONE = "–"
-_PERCENT = "\N{NO-BREAK SPACE}%"
+_PERCENT = f"{NO_BREAK}%"
 REGION_TITLES = {
     "UC": "Unanimous, confident",
     "US": "Unanimous, suspicious",
@@ -48,16 +50,8 @@ def percent_interval(ends: Sequence[float | None] | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as "42 s", "3 min 52 s" or "2 h 05 min"."""
-    if seconds is None:
-        return NONE
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
+    """ "42 s", "3 min 52 s" or "2 h 5 min", or a dash."""
+    return NONE if seconds is None else brief_duration(seconds)
 
 
 def moment(text: str) -> str:
@@ -67,11 +61,6 @@ def moment(text: str) -> str:
     except (TypeError, ValueError):
         return str(text or NONE)
     return f"{time.astimezone(UTC):%d %b %Y, %H:%M} UTC".lstrip("0")
-
-
-def count(amount: int, one: str, many: str = "") -> str:
-    """ "1 case", "3 cases"."""
-    return f"{amount} {one if amount == 1 else many or one + 's'}"
 
 
 def words(name: Any) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metassl.evaluation.table import aligned, figure, share
+from metassl.project.words import count as counted
 
 TOP = "errors in top 1/5/10/15 %"
 HEADS = ["score", "passes", "s/case", "AUROC", "95 % interval", "AUPRC", "ECE", "calibrated", TOP, "own Dice"]
@@ -14,7 +15,7 @@ HEADS = ["score", "passes", "s/case", "AUROC", "95 % interval", "AUPRC", "ECE", 
 def format_comparison(result: Mapping[str, Any]) -> str:
     """What `compare` returned, as aligned plain text."""
     count = len(result["cases"])
-    lines = [f"{count} case{'' if count == 1 else 's'}, within {result['within_voxels']} voxels of a structure"]
+    lines = [f"{counted(count, 'case')}, within {result['within_voxels']} voxels of a structure"]
     if result["methods"]:
         lines += [
             aligned([HEADS, *(_row(row) for row in result["methods"])], "lrrrrrrrrr"),

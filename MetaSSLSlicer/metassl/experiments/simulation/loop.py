@@ -17,6 +17,7 @@ from metassl.evaluation.region_errors import RegionErrors
 from metassl.inference.predictor import CasePrediction, summarise
 from metassl.project.labels import LabelDefinition
 from metassl.project.rounds import Round
+from metassl.project.words import duration
 from metassl.selection import Candidate, Context, Scored, get_strategy
 from metassl.selection.context import read_labelled
 
@@ -157,7 +158,8 @@ class Simulation:
         parent = None if self._settings.fresh else parent
         found = self._learner.train(key, labelled, seed, parent)
         dice = self._dice(found)
-        self._say(f"{key}: {len(labelled)} labels, {minutes:.0f} min of annotation, Dice {dice['mean'] or 0.0:.3f}")
+        spent = duration(60 * minutes)
+        self._say(f"{key}: {len(labelled)} labels, {spent} of annotation, Dice {dice['mean'] or 0.0:.3f}")
         return {
             "key": key,
             "round": found.number,

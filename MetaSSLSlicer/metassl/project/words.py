@@ -1,0 +1,75 @@
+"""Lengths of time, numbers of things, shares and sentences as a person writes them; for the engine and for Slicer.
+
+The words are English; a translation hands in its own, see `TimeWords`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
+@dataclass(frozen=True)
+class TimeWords:
+    """Each unit for one and for several; `both`: how a large and a small one are put together."""
+
+    second: str = "1 second"
+    seconds: str = "{count} seconds"
+    minute: str = "1 minute"
+    minutes: str = "{count} minutes"
+    hour: str = "1 hour"
+    hours: str = "{count} hours"
+    both: str = "{large} {small}"
+
+
+LONG = TimeWords()
+BRIEF = TimeWords(*(f"{{count}}{NO_BREAK}{unit}" for unit in ("s", "min", "h") for _number in range(2)))
+"""For tables and lines that say much: "3 min 7 s"."""
+
+
+def duration(seconds: float, words: TimeWords = LONG) -> str:
+    """ "40 seconds", "1 minute", "3 minutes 7 seconds" or "2 hours 5 minutes"; nothing shorter than no time."""
+    whole = max(0, round(seconds))
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        large, small = (minutes, words.minute, words.minutes), (rest, words.second, words.seconds)
+    else:
+        hours, minutes = divmod(round(whole / 60), 60)
+        large, small = (hours, words.hour, words.hours), (minutes, words.minute, words.minutes)
+    if not large[0]:
+        return plural(*small)
+    if not small[0]:
+        return plural(*large)
+    return words.both.format(large=plural(*large), small=plural(*small))
+
+
+def brief_duration(seconds: float) -> str:
+    """ "42 s", "3 min 7 s" or "2 h 5 min"."""
+    return duration(seconds, BRIEF)
+
+
+def count(amount: int, one: str, many: str = "") -> str:
+    """ "1 case", "3 cases"; `many`: where it is not `one` with an s."""
+    return plural(amount, f"1 {one}", f"{{count}} {many or one + 's'}")
+
+
+def plural(amount: int, one: str, many: str) -> str:
+    """The text for one thing, or the one for none or several; "{count}" in it stands for how many."""
+    return (one if amount == 1 else many).format(count=amount)
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """A share, 0..1, as "12 %"."""
+    return f"{100 * share:.{digits}f}{NO_BREAK}%"
+
+
+def sentence(text: object) -> str:
+    """A text, such as an error's, beginning with a capital and ending with a full stop; nothing for an empty one."""
+    words = str(text).strip()
+    return ended(words[:1].upper() + words[1:])
+
+
+def ended(text: str) -> str:
+    """A text with a full stop at its end; nothing for an empty one."""
+    return text if not text or text.endswith((".", "!", "?")) else f"{text}."
