@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from journeys.large_case import LargeCase
+from journeys.pictures import Pictures
 from journeys.scenes import Scenes
 from journeys.self_test import SelfTest
 from journeys.whole_loop import WholeLoop
 
 JOURNEYS = {"self_test": SelfTest, "whole_loop": WholeLoop, "scenes": Scenes, "large_case": LargeCase}
+EXTRA = {"pictures": Pictures}
+"""Only when asked for."""
