@@ -258,7 +258,7 @@ def test_the_legend_gives_volumes_and_measured_error_rates(make_grid):
     assert [row.ml for row in rows] == pytest.approx([3.125, 0.125, 0.1, 0.025])
     assert [row.mlText for row in rows] == ["3.12", "0.12", "0.10", "0.025"]
     assert [row.share for row in rows] == [0.5, 0.25, 0.15, 0.1]
-    assert [row.errorText for row in rows] == ["below 0.1 %", "1.2 %", "50 %", "not yet measured"]
+    assert [row.errorText for row in rows] == ["below 0.1\u00a0%", "1.2\u00a0%", "50\u00a0%", "not yet measured"]
 
 
 def test_the_legend_without_a_prediction_has_names_only():

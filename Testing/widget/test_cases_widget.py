@@ -87,7 +87,7 @@ def test_the_most_promising_case_stands_on_top_with_its_doubt(harness, session, 
     assert section.ui.nextLabel.text.replace("\u00a0", " ") == "case_4: I" + REASONS.format(24)[1:] + "."
     assert not section.ui.table.isColumnHidden(CaseCells.UNCERTAINTY)
     assert section.ui.table.isColumnHidden(CaseCells.DICE)
-    assert "DS 20.0 %" in cell(section, "case_4", CaseCells.NAME, qt.Qt.ToolTipRole)
+    assert "DS 20.0\u00a0%" in cell(section, "case_4", CaseCells.NAME, qt.Qt.ToolTipRole)
 
 
 def test_the_doubt_is_drawn_in_the_colours_of_the_regions(harness, session, section, tiny_project):

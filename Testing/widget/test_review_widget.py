@@ -92,7 +92,7 @@ def test_the_title_tells_the_dice_to_be_expected_once_it_was_measured(desk):
 def test_the_legend_names_measures_and_toggles_the_regions(desk):
     case = desk.open()
     texts = [(desk.ui.checkUC.text, desk.ui.errorUC.text), (desk.ui.checkDS.text, desk.ui.errorDS.text)]
-    assert texts == [("Trust it: agree, sure", "below 0.1 %"), ("Look here: differ, unsure", "not yet measured")]
+    assert texts == [("Trust it: agree, sure", "below 0.1\u00a0%"), ("Look here: differ, unsure", "not yet measured")]
     assert desk.ui.swatchDS.text == "DS" and "Discrepant, suspicious" in desk.ui.checkDS.toolTip
     voxels = np.count_nonzero(case.data.prediction.regions == DC.value)
     assert float(desk.ui.mlDC.text) == pytest.approx(voxels * case.data.geometry.voxel_ml, abs=0.001)

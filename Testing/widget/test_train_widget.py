@@ -126,7 +126,7 @@ def test_a_running_training_shows_how_it_gets_on(panel, tiny_project):
     ui = panel.ui
     assert ui.trainButton.text == "Stop" and ui.stageLabel.text == "Training"
     assert ui.detailLabel.text.startswith("step 241 of 600 · 2\u00a0min 24\u00a0s left · ")
-    assert "memory 2.2 GB" in ui.detailLabel.text and "Dice 0.8" in ui.detailLabel.text
+    assert "memory 2.2\u00a0GB" in ui.detailLabel.text and "Dice 0.8" in ui.detailLabel.text
     assert (ui.progressBar.value, ui.progressBar.maximum) == (241, 600)
     assert ui.deviceLabel.text == "Trains on NVIDIA RTX A4000" and not ui.presetComboBox.enabled
     assert ui.curveLabel.isVisible() and not ui.newRoundButton.isVisible()
