@@ -106,7 +106,7 @@ def rasSpot(ras, name="Red"):
 def picture(path) -> None:
     """What is on the screen now."""
     slicer.app.processEvents()
-    slicer.app.primaryScreen().grabWindow(0).save(path)
+    slicer.util.mainWindow().screen().grabWindow(0).save(path)
 
 
 class Answering:

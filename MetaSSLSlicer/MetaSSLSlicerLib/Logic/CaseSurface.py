@@ -61,7 +61,7 @@ class CaseSurface:
         return self.mode != "off" and not self._editorShowsItsOwn()
 
     def setCase(self, case: OpenCase | None) -> None:
-        """Show another case; what was shown of the one before goes."""
+        """Show another case, or the same one with another prediction; what was shown before goes."""
         if self._case is not None:
             self._case.changed.disconnect(self._onCaseChanged)
         self._unobserve()
@@ -123,15 +123,15 @@ class CaseSurface:
         self._makeNext(later)
 
     def _run(self, work, done) -> None:
-        """Do it in a task; what comes of it is of use only while the case is open."""
-        case = self._case
+        """Do it in a task; what comes of it is of use only until `setCase` is called again."""
+        models = self.models
 
         def arrived(result) -> None:
-            if case is self._case:
+            if models is self.models:
                 done(result)
 
         def failed(error: Exception) -> None:
-            if case is self._case:
+            if models is self.models:
                 self.failed.emit(error)
 
         self._tasks.run(work, arrived, failed)

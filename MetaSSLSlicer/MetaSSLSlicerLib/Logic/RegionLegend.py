@@ -14,6 +14,9 @@ from ..Translation import _
 if TYPE_CHECKING:
     from .CaseFiles import Prediction
 
+_TRUSTED, _DOUBTED = 0.05, 0.3
+"""A region in which the model is wrong less often than the first is trusted; more often than the second: looked at."""
+
 
 @dataclass(frozen=True)
 class LegendRow:
@@ -42,43 +45,37 @@ class LegendRow:
         return _("{percent}\u00a0%").format(percent=f"{percent:.1f}" if percent < 9.95 else f"{percent:.0f}")
 
 
-def advice(key: str) -> str:
-    """What a reviewer does in a region, in a word or two."""
-    return _words()[key][0]
+def advice(key: str, errorRate: float | None = None) -> str:
+    """What a reviewer does in a region, in a word or two: by how often the model was wrong there, once that is known."""
+    if errorRate is None:
+        return {"UC": _("trust it"), "US": _("glance")}.get(key, _("look here"))
+    if errorRate < _TRUSTED:
+        return _("trust it")
+    return _("glance") if errorRate < _DOUBTED else _("look here")
 
 
-def title(key: str) -> str:
+def title(key: str, errorRate: float | None = None) -> str:
     """What to do in a region, and why: "Glance: agree, unsure"."""
-    return _words()[key][1]
+    words = advice(key, errorRate)
+    return f"{words[:1].upper()}{words[1:]}: {_reasons()[key]}"
 
 
 def explanation(key: str) -> str:
     """What a region means, in a sentence."""
-    return _words()[key][2]
-
-
-def _words() -> dict[str, tuple[str, str, str]]:
     return {
-        "UC": (
-            _("trust it"),
-            _("Trust it: agree, sure"),
-            _("Unanimous, confident: both networks say the same, and both are sure"),
-        ),
-        "US": (
-            _("glance"),
-            _("Glance: agree, unsure"),
-            _("Unanimous, suspicious: both networks say the same, but at least one is not sure"),
-        ),
-        "DC": (
-            _("look here"),
-            _("Look here: differ, sure"),
-            _("Discrepant, confident: the networks differ, and one is surer than usual there"),
-        ),
-        "DS": (
-            _("look here"),
-            _("Look here: differ, unsure"),
-            _("Discrepant, suspicious: the networks differ, and both waver"),
-        ),
+        "UC": _("Unanimous, confident: both networks say the same, and both are sure"),
+        "US": _("Unanimous, suspicious: both networks say the same, but at least one is not sure"),
+        "DC": _("Discrepant, confident: the networks differ, and one is surer than usual there"),
+        "DS": _("Discrepant, suspicious: the networks differ, and both waver"),
+    }[key]
+
+
+def _reasons() -> dict[str, str]:
+    return {
+        "UC": _("agree, sure"),
+        "US": _("agree, unsure"),
+        "DC": _("differ, sure"),
+        "DS": _("differ, unsure"),
     }
 
 
@@ -93,7 +90,7 @@ def rows(prediction: Prediction | None, geometry: Geometry | None) -> list[Legen
     return [
         LegendRow(
             region.key,
-            title(region.key),
+            title(region.key, rates.get(region.key)),
             region.color,
             voxels[region.key] * geometry.voxel_ml if region.key in voxels else None,
             near.get(region.key, 0) / total if total else None,

@@ -66,7 +66,9 @@ class UnderMouse:
 
     def _region(self, index: tuple[int, int, int]) -> str:
         key = _KEYS.get(int(self._prediction.regions[index]))
-        return _("not predicted") if key is None else f"{advice(key)} ({key})"
+        if key is None:
+            return _("not predicted")
+        return f"{advice(key, (self._prediction.errorRates or {}).get(key))} ({key})"
 
     def _chance(self, index: tuple[int, int, int]) -> str:
         if self.percents is None:

@@ -124,7 +124,7 @@ class ReviewWidget:
         ui.blinkButton.connect("clicked(bool)", lambda hidden: self.display.blink(not hidden))
         for region in REGIONS:
             check = self._part("check", region.key)
-            check.text, check.toolTip = RegionLegend.title(region.key), RegionLegend.explanation(region.key)
+            check.toolTip = RegionLegend.explanation(region.key)
             check.connect("toggled(bool)", partial(self.display.setRegionVisible, region.key))
             swatch = self._part("swatch", region.key)
             swatch.text, swatch.toolTip = region.key, region.name
@@ -197,6 +197,7 @@ class ReviewWidget:
     def _showLegend(self, case: OpenCase) -> None:
         measured = False
         for row in RegionLegend.rows(case.data.prediction, case.data.geometry):
+            self._part("check", row.key).text = row.title
             self._part("ml", row.key).text = row.mlText
             self._part("error", row.key).text = row.errorText
             measured = measured or row.errorRate is not None
@@ -242,7 +243,7 @@ class ReviewWidget:
         ui.spotsWidget.setVisible(count > 0 and self._isUnfolded)
         for button in (ui.previousButton, ui.nextButton):
             button.setEnabled(count > 0)
-        ui.spotsLabel.text = ui.spotsLabel.toolTip = self._spotsText(count)
+        ui.spotsLabel.text = self._spotsText(count)
 
     def _spotsText(self, count: int) -> str:
         navigator = self.navigator

@@ -23,6 +23,7 @@ class SurfaceControl:
         self._session = session
         self._connections = (
             (session.caseOpened, self.surface.setCase),
+            (session.predictionChanged, self.surface.setCase),
             (session.caseAboutToClose, self._onCaseAboutToClose),
             (self.surface.changed, self.refresh),
             (self.surface.failed, session.fail),

@@ -155,7 +155,8 @@ class WholeLoop(Journey):
         slicer.click(f"{TRAIN}.ui.trainButton", scroll=True)
         slicer.wait(f"{TRAIN}.job.isRunning", 60, "the training to begin")
         state = slicer.wait(
-            f"{TRAIN}.job.status is not None and {TRAIN}.job.status.is_over and {TRAIN}.job.status.state",
+            f"not {TRAIN}.job.isStarting and {TRAIN}.job.round.number == {round_}"
+            f" and {TRAIN}.job.status.is_over and {TRAIN}.job.status.state",
             _TRAINING_S,
             "the training to end",
         )

@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+from types import BuiltinMethodType
 
 import shiboken6
 from PySide6 import QtCore, QtGui, QtNetwork, QtSvg, QtUiTools, QtWidgets
 from PySide6.QtCore import QObject
 
 from . import NativeMeta, Signals
-from .Callbacks import isNative
 from .Facts import ClassFacts, factsOfClass
-from .Values import NativeMethod, alive, byTheModule, refuseNewerNames, setTruth
+from .Values import NativeMethod, alive, byTheModule, prepare, refuseNewerNames
 
 MODULES = (QtCore, QtGui, QtWidgets, QtNetwork, QtSvg, QtUiTools)
 
@@ -94,7 +94,9 @@ def _kind(cls: type, name: str) -> str:
             return "refused"
         if NativeMeta.hasProperty(cls, name):
             return "virtual" if name in _VIRTUAL else "property"
-        return "signal" if isinstance(inspect.getattr_static(cls, name, None), QtCore.Signal) else "native"
+        if isinstance(inspect.getattr_static(cls, name, None), QtCore.Signal):
+            return "signal"
+        return "unlisted" if facts is None else "native"
     if name in facts.properties:
         return "virtual" if name in _VIRTUAL else "property"
     if name in facts.signalNames:
@@ -120,11 +122,11 @@ def _signalSignature(cls: type, name: str) -> str:
 def _get(original, self, name):
     cls = type(self)
     kind = _kind(cls, name)
-    if factsOfType(cls) is None and byTheModule(sys._getframe(2)):
-        raise AttributeError(f"nothing is known of {cls.__name__}: list it in Testing/data/slicer-api/wrappers.py")
-    if kind == "native":
+    if kind == "native" or kind == "unlisted":
+        if kind == "unlisted" and byTheModule(sys._getframe(2)):
+            raise AttributeError(f"nothing is known of {cls.__name__}: list it in Testing/data/slicer-api/wrappers.py")
         value = original(self, name)
-        return NativeMethod(value) if isNative(value) else value
+        return NativeMethod(value) if type(value) is BuiltinMethodType else value
     if kind == "property":
         value = alive(_property, self, name)
         if value is None and self.metaObject().indexOfProperty(name) < 0:
@@ -224,7 +226,7 @@ def patch() -> None:
         for method, replacement in (("__getattribute__", _get), ("__setattr__", _set)):
             if method in cls.__dict__:
                 setattr(cls, method, _replaced(replacement, cls.__dict__[method]))
-    setTruth(_classOf)
+    prepare(_classOf)
     refuseNewerNames(MODULES, names)
     QObject.className = lambda self: vars(type(self)).get("_factsName") or self.metaObject().className()
     QObject.delete = lambda self: shiboken6.delete(self)

@@ -42,11 +42,15 @@ RETURN_UNKNOWN = frozenset(
 )
 """Methods of Qt's classes that return one of them, whatever the class."""
 
-_NO_LISTS = (GeneratorType, map, filter, zip, reversed, set, frozenset, type({}.keys()), type({}.values()))
+_NO_LISTS = frozenset(
+    (GeneratorType, map, filter, zip, reversed, set, frozenset, type({}.keys()), type({}.values()), type({}.items()))
+)
+_unknown: set[type] = set()
 
 
-def setTruth(classOf) -> None:
-    """Give the classes PythonQt's truth; `classOf(name)` gives a class, or None. The extension may not ask for it."""
+def prepare(classOf) -> None:
+    """Give the classes PythonQt's truth, for which the extension may not ask; `classOf(name)` gives a class or None."""
+    _unknown.update(cls for name in UNKNOWN if (cls := classOf(name)) is not None)
     for names, truth in (
         (["QObject"], lambda self: True),
         (_FALSE_IF_EMPTY, lambda self: not self.isEmpty()),
@@ -96,14 +100,18 @@ class _Hidden:
         return value.__get__(instance, owner) if hasattr(type(value), "__get__") else value
 
 
-def alive(function, *arguments, **named):
+def alive(function, *arguments):
     """Call it; a C++ object that is destroyed already raises PythonQt's error."""
     try:
-        return function(*arguments, **named)
+        return function(*arguments)
     except RuntimeError as error:
-        if "already deleted" not in str(error):
-            raise
-        raise ValueError(f"Trying to call a method on a destroyed object: {error}") from None
+        raise _asPythonQt(error) from None
+
+
+def _asPythonQt(error: RuntimeError) -> Exception:
+    if "already deleted" not in str(error):
+        return error
+    return ValueError(f"Trying to call a method on a destroyed object: {error}")
 
 
 class NativeMethod:
@@ -116,15 +124,19 @@ class NativeMethod:
 
     def __call__(self, *arguments, **named):
         for argument in arguments:
-            if isinstance(argument, _NO_LISTS):
+            if type(argument) in _NO_LISTS:
                 raise ValueError(f"{self.method.__name__}: PythonQt takes a list or a tuple, not {argument!r}")
-        result = alive(self.method, *arguments, **named)
-        if isinstance(result, list):
+        try:
+            result = self.method(*arguments, **named)
+        except RuntimeError as error:
+            raise _asPythonQt(error) from None
+        kind = type(result)
+        if kind is list:
             return tuple(result)
-        if type(result).__name__ in UNKNOWN:
-            kind = type(result).__name__
+        if kind in _unknown:
+            name = kind.__name__
             raise ValueError(
-                f"Called {self.method.__name__}(), return type '{kind}' is ignored because it is unknown to PythonQt."
+                f"{self.method.__name__}(): return type '{name}' is ignored because it is unknown to PythonQt"
             )
         return result
 
