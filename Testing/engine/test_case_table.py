@@ -168,7 +168,7 @@ def test_while_predictions_arrive_the_most_doubtful_comes_first():
     old = CaseRow("m", state="predicted", doubt={"US": 0.5, "DC": 0.0, "DS": 0.0})
     case, reason = recommend([CaseRow("l"), old, new])
     assert case == "n"
-    assert "doubtful" in reason
+    assert "uncertain" in reason
 
 
 def test_unfinished_work_is_told_but_does_not_jump_the_queue():

@@ -33,6 +33,8 @@ class CaseSeat:
         layout.setSpacing(4)
         for part in parts:
             layout.addWidget(part)
+        for button in others:
+            button.collapsedHeight = 0  # CTK leaves 14 pixels of frame under a folded heading
         self._others, self._dataProbe = Folding(others), Folding(_dataProbe())
         self._timer = qt.QTimer()
         self._timer.setSingleShot(True)
