@@ -95,7 +95,7 @@ def test_the_doubt_is_drawn_in_the_colours_of_the_regions(harness, session, sect
     open_(harness, session, section, tiny_project)
     bar = cell(section, "case_3", CaseCells.UNCERTAINTY, qt.Qt.DecorationRole)
     picture = bar.pixmap(44, 10, qt.QIcon.Selected).toImage()
-    colors = [qt.QColor(picture.pixel(x, 5)).name().upper() for x in (5, 24, 36)]
+    colors = [qt.QColor(picture.pixel(x, 7)).name().upper() for x in (5, 24, 36)]
     assert colors == ["#D55E00", "#0072B2", "#F0E442"]
     empty = cell(section, "case_4", CaseCells.UNCERTAINTY, qt.Qt.DecorationRole).pixmap(44, 10).toImage()
     assert qt.QColor(empty.pixel(2, 5)).name().upper() not in colors

@@ -27,7 +27,7 @@ def shelf(tmp_path, monkeypatch):
 
 
 def over(panel) -> None:
-    panel.harness.wait(lambda: panel.engine.setup.state != "installing", 120)
+    panel.harness.wait(lambda: panel.engine.setup.state != "installing", 400)
 
 
 def shown(notice) -> list[str]:
