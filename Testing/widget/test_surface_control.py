@@ -64,7 +64,7 @@ def test_a_predicted_case_appears_in_3d_with_its_places(desk):
     assert len(desk.displays()) == 1 and desk.displays()[0].GetVisibility()
     assert desk.control.combo.currentText == "Structures"
     marks = desk.control.marks.node
-    assert marks.GetNumberOfControlPoints() == len(desk.review.navigator.hotspots) > 0
+    assert marks.GetNumberOfControlPoints() == len(desk.review.navigator.places) > 0
 
 
 def test_the_switch_colours_the_surface_and_keeps_that_for_the_next_case(desk):

@@ -46,7 +46,7 @@ class LegendRow:
 
 
 def advice(key: str, errorRate: float | None = None) -> str:
-    """What a reviewer does in a region, in a word or two: by how often the model was wrong there, once that is known."""
+    """What a reviewer does in a region: by how often the model was wrong there, once that is known."""
     if errorRate is None:
         return {"UC": _("trust it"), "US": _("glance")}.get(key, _("look here"))
     if errorRate < _TRUSTED:

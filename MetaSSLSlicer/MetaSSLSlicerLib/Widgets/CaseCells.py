@@ -12,7 +12,7 @@ from ..Logic.CaseTable import CaseRow
 from ..Logic.RoundTable import timeText
 from ..Translation import _
 
-NAME, STATE, UNCERTAINTY, ORDER, DICE, TIME = range(6)
+COLUMNS = NAME, STATE, UNCERTAINTY, ORDER, DICE, TIME = range(6)
 
 _ORDER = ("in_progress", "predicted", "unlabelled", "rejected", "labelled", "corrected", "accepted")
 _DIGITS = re.compile(r"\d+")

@@ -11,6 +11,8 @@ from . import DoubtBar
 from .CaseCells import CaseCells
 from .CaseTableModel import CaseTableModel
 
+_LEAST_LETTERS = 9  # wide ones
+
 
 class CaseTableView:
     """Sets up a QTableView. `opened` is emitted with the id of a case that was double-clicked."""
@@ -76,6 +78,15 @@ class CaseTableView:
         cells = self.model.cells.values()
         for column in (Columns.UNCERTAINTY, Columns.ORDER, Columns.DICE, Columns.TIME):
             self.table.setColumnHidden(column, not any(each.keys[column] is not None for each in cells))
+        self._keepNamesReadable()
+
+    def _keepNamesReadable(self) -> None:
+        """The names take what the other columns leave: never less than a dozen letters."""
+        header = self.table.horizontalHeader()
+        others = [each for each in Columns.COLUMNS if each != Columns.NAME]
+        shown = sum(header.sectionSize(each) for each in others if not self.table.isColumnHidden(each))
+        names = qt.QFontMetrics(self.table.font).horizontalAdvance("m" * _LEAST_LETTERS)
+        self.table.setMinimumWidth(shown + names + 2 * self.table.frameWidth + self.table.verticalScrollBar().width)
 
     def _onHeadingClicked(self, column: int) -> None:
         """Sort by it, figures from the largest; a second click turns the order round."""
