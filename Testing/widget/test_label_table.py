@@ -114,6 +114,9 @@ def test_a_term_is_chosen_in_slicers_browser(harness, monkeypatch, button, answe
 
     def press() -> None:
         dialog = slicer.app.activeModalWidget()
+        if dialog is None:
+            qt.QTimer.singleShot(20, press)
+            return
         (found,) = [each for each in dialog.findChildren("QPushButton") if each.text == button]
         found.click()
 
