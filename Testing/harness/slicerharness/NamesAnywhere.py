@@ -17,7 +17,7 @@ from .Facts import allFacts
 
 MODULE = Path(__file__).resolve().parents[3] / "MetaSSLSlicer"
 _OF_SLICER = re.compile(
-    "(set|is|has|add|remove|insert|take|show|select|install|uninstall|Set|Get|Add|Remove|Create|Is|Has)[A-Z]"
+    "(set|is|has|add|remove|insert|take|show|select|Set|Get|Add|Remove|Create|Is|Has)[A-Z]"
 )
 
 
