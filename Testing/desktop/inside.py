@@ -103,6 +103,18 @@ def rasSpot(ras, name="Red"):
     return [point.x(), point.y()]
 
 
+def rasSpot3d(ras):
+    """Where a point in the patient (mm) is on the screen, in the first 3-D view."""
+    view = slicer.app.layoutManager().threeDWidget(0).threeDView()
+    renderer = view.renderWindow().GetRenderers().GetFirstRenderer()
+    renderer.SetWorldPoint(*ras, 1.0)
+    renderer.WorldToDisplay()
+    x, y, _depth = renderer.GetDisplayPoint()
+    scale = view.devicePixelRatioF() if hasattr(view, "devicePixelRatioF") else 1.0
+    point = view.mapToGlobal(qt.QPoint(round(x / scale), round(view.height - y / scale)))
+    return [point.x(), point.y()]
+
+
 def picture(path) -> None:
     """What is on the screen now."""
     slicer.app.processEvents()

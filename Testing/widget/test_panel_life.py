@@ -46,7 +46,7 @@ def test_a_round_that_ends_is_offered_and_its_prediction_reviewed_while_strokes_
     case = openedInPanel(harness, panel, CASE)
     panel.reviewWidget.ui.correctButton.click()
     paintTwoSlices(case)
-    drawn, spots = case.currentArray(), panel.reviewWidget.navigator.hotspots
+    drawn, spots = case.currentArray(), panel.reviewWidget.navigator.places
     predictAgain(panel, make_grid)
     harness.wait(lambda: panel.banner.message is not None)
     banner = panel.banner
@@ -59,7 +59,7 @@ def test_a_round_that_ends_is_offered_and_its_prediction_reviewed_while_strokes_
     harness.wait(lambda: case.data.prediction.round == 2)
     harness.wait(lambda: not panel.session.tasks.busy)
     assert "round 2" in panel.reviewWidget.ui.titleLabel.text
-    assert panel.reviewWidget.navigator.hotspots not in ([], spots)
+    assert panel.reviewWidget.navigator.places not in ([], spots)
     assert panel.annotateWidget.editor.segmentationNode() is case.nodes.annotationNode
     assert case.isModified and np.array_equal(case.currentArray(), drawn)
     assert {node.GetLabelVolumeID() for node in composites()} == {case.nodes.regionsNode.GetID()}

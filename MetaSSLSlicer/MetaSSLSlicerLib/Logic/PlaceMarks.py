@@ -14,11 +14,12 @@ ROLE = "places"
 _WAITING, _CURRENT, _UNDER_THE_MOUSE = (1.0, 1.0, 1.0), (0.0, 0.9, 1.0), (0.55, 1.0, 1.0)
 _GLYPH_PERCENT, _TEXT_PERCENT = 2.8, 3.6  # of the view
 _BEHIND = 0.4
-_NUMBERED = 10  # more would cover the surface
+_MOST = 30  # each costs Slicer milliseconds, and more would hide the surface
+_NUMBERED = 10
 
 
 class PlaceMarks:
-    """Follows a navigator: a mark for each of its places, the first ones numbered, the one shown now in another colour.
+    """Follows a navigator: a mark for each of its first places, numbered, the one shown now in another colour.
 
     The points cannot be dragged or deleted; a node that is locked as a whole would not notice a click.
     """
@@ -44,10 +45,10 @@ class PlaceMarks:
 
     def refresh(self) -> None:
         """Show the navigator's places, and which one is shown now."""
-        places = self._navigator.places
+        places = self._navigator.places[:_MOST]
         if self._shown != places or (self.node is not None and not self._scene.IsNodePresent(self.node)):
             self._remove()
-            self._shown = list(places)
+            self._shown = places
             if places:
                 self._add()
         if self.node is None:
@@ -89,7 +90,7 @@ class PlaceMarks:
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _onClick(self, _display, _event, click) -> None:
         index = click.GetComponentIndex()
-        if 0 <= index < len(self._navigator.places):
+        if 0 <= index < len(self._shown):
             self._navigator.goTo(index)
 
 

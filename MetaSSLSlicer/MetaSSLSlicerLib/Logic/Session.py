@@ -364,6 +364,8 @@ class Session:
         self.tasks.run(spend, lambda _: self.casesChanged.emit([caseId]), self.fail)
 
     def _remember(self) -> None:
+        if self.isEnding:  # a module that is reloaded shows the same case again
+            return
         path = None if self.project is None else self.project.path
         self._memory.remember(path, None if self.case is None else self.case.id)
 

@@ -60,7 +60,10 @@ class PanelWidget:
         self.widget = qt.QWidget()
         layout = qt.QVBoxLayout(self.widget)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.engineWidget.notice.widget)
+        self._notice = qt.QWidget()
+        qt.QVBoxLayout(self._notice).setContentsMargins(0, 0, 0, 0)
+        self._notice.layout().addWidget(self.engineWidget.notice.widget)
+        layout.addWidget(self._notice)
         layout.addWidget(self.banner.widget)
         for section in (self.caseSeat, *below):
             layout.addWidget(section.widget)
@@ -75,6 +78,7 @@ class PanelWidget:
         session.said.connect(self.banner.show)
         session.caseClosed.connect(self.banner.caseClosed)
         session.projectChanged.connect(self._onProjectChanged)
+        session.caseChanged.connect(self._onCaseChanged)
         session.sceneLoaded.connect(self._onLayoutChanged)
         session.tasks.started.connect(self._startPump)
         self.job.ended.connect(self.caseSeat.trainingEnded)
@@ -128,6 +132,10 @@ class PanelWidget:
         opened = self.session.project is not None
         for section in (self.casesWidget, self.trainWidget, self.roundsWidget):
             section.widget.setVisible(opened)
+
+    def _onCaseChanged(self) -> None:
+        """While a case is open the panel is about that case; what training lacks waits."""
+        self._notice.setVisible(self.session.case is None)
 
     def _onLayoutChanged(self, _layout: int = 0) -> None:
         """New slice views show the open case, too."""

@@ -23,6 +23,7 @@ from journeys.opening import (
 _MINUTES = 0.3
 _TRAINING_S = 600.0
 _STROKE_MM = 8.0
+_APART_PX = 14
 
 
 class WholeLoop(Journey):
@@ -67,6 +68,28 @@ class WholeLoop(Journey):
             far = max(abs(a - b) for a, b in zip(point, middle, strict=True))
             assert far <= 2, f"in {view} the place is {far} pixels away from the middle"
         return slicer.value(f"{REVIEW}.navigator.currentText")
+
+    def stepMark(self, slicer: DesktopSlicer) -> str:
+        """A click on a mark in the 3-D view goes to its place"""
+        spots = slicer.value(f"[rasSpot3d(place.ras) for place in {REVIEW}.navigator.places[:10]]")
+        alone = [
+            index
+            for index, spot in enumerate(spots)
+            if index and all(max(abs(a - b) for a, b in zip(spot, other, strict=True)) > _APART_PX
+                             for other in spots if other is not spot)
+        ]
+        assert alone, f"no mark lies apart from the others: {spots}"
+        slicer.moveTo(spots[alone[0]])
+        slicer.clickAt(spots[alone[0]])
+        slicer.wait(f"{REVIEW}.navigator.index == {alone[0]}", 5, f"place {alone[0] + 1}")
+        slicer.click(f"{REVIEW}.ui.spotsList.viewport()", 20, 8)
+        slicer.wait(f"{REVIEW}.navigator.index == 0", 5, "the first place")
+        return f"place {alone[0] + 1}"
+
+    def stepUnderMouse(self, slicer: DesktopSlicer) -> str:
+        """A line says what is under the mouse"""
+        slicer.moveTo(slicer.value(f"rasSpot(list({REVIEW}.navigator.current.ras))"))
+        return slicer.wait(f"{REVIEW}.ui.mouseLabel.text", 5, "the line")
 
     def stepCorrect(self, slicer: DesktopSlicer) -> str:
         """C brings the segment editor into view, with the four actions"""
