@@ -58,7 +58,7 @@ def blurred(mask: np.ndarray, sigma: float, spacingXyz=(1.0, 1.0, 1.0)) -> np.nd
     image = sitk.GetImageFromArray(np.pad(mask.astype(np.float32), [(m, m) for m in margin]))
     image.SetSpacing(spacingXyz)
     density = sitk.GetArrayFromImage(sitk.SmoothingRecursiveGaussian(image, sigma))
-    return density[tuple(slice(m, m + n) for m, n in zip(margin, mask.shape, strict=True))]
+    return density[tuple(slice(m, m + n) for m, n in zip(margin, mask.shape))]
 
 
 def _densest(mask: np.ndarray, spacingXyz) -> tuple[int, int, int]:
@@ -68,7 +68,7 @@ def _densest(mask: np.ndarray, spacingXyz) -> tuple[int, int, int]:
     sigma = max(_BLUR_VOXELS * min(spacingXyz), _BLUR_SHARE * cube)
     density = blurred(inside, float(sigma), spacingXyz)
     place = np.unravel_index(int(np.where(inside, density, -1.0).argmax()), inside.shape)
-    return tuple(int(p) + s.start for p, s in zip(reversed(place), reversed(box), strict=True))
+    return tuple(int(p) + s.start for p, s in zip(reversed(place), reversed(box)))
 
 
 def _grown(mask: np.ndarray) -> np.ndarray:

@@ -51,7 +51,7 @@ def _draw(widths: tuple[int, ...]):
     painter = qt.QPainter()
     painter.begin(pixmap)
     left = 0
-    for region, width in zip(_REGIONS, widths, strict=True):
+    for region, width in zip(_REGIONS, widths):
         painter.fillRect(left, 0, width, HEIGHT, qt.QColor(region.color))
         left += width
     painter.end()
