@@ -5,9 +5,11 @@ Its panel, project and settings are its own; the user's project, case, views and
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -42,15 +44,15 @@ class SelfTest:
         """The whole loop; the folder that it needs is gone afterwards."""
         users = self._users
         with (
-            tempfile.TemporaryDirectory(prefix="metassl-test-", ignore_cleanup_errors=True) as folder,
-            settingsIn(Path(folder) / "settings.ini") as settings,
+            _temporaryFolder() as folder,
+            settingsIn(folder / "settings.ini") as settings,
             setAside(users.session),
         ):
             settings.setValue(PYTHON_KEY, users.engine.path)  # the one that is to train is what is tested
             self._session = Session(users.session.services, BackgroundTasks())
             self._panel = PanelWidget(self._session)
             try:
-                self._run(Path(folder) / "project")
+                self._run(folder / "project")
             finally:
                 self._session.closeProject()
                 self._panel.cleanup()
@@ -170,3 +172,13 @@ def _ball(number: int) -> np.ndarray:
     """Where the structure lies in a case: bool (z, y, x)."""
     z, y, x = np.ogrid[: SHAPE_ZYX[0], : SHAPE_ZYX[1], : SHAPE_ZYX[2]]
     return (z - 8) ** 2 * 2 + (y - 11 - number % 3) ** 2 + (x - 12) ** 2 < 36
+
+
+@contextmanager
+def _temporaryFolder() -> Iterator[Path]:
+    """A folder that is gone afterwards, as far as its files can be deleted."""
+    folder = Path(tempfile.mkdtemp(prefix="metassl-test-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -271,3 +271,11 @@ def test_a_forbidden_import_is_noticed_even_when_its_failure_is_caught(tmp_path,
 def test_the_user_s_choices_are_kept_in_one_place_which_the_self_test_can_exchange():
     users = [path.name for path in slicer_side() for node in ast.walk(tree_of(path)) if dotted(node) == "qt.QSettings"]
     assert set(users) == {"userSettings.py"}
+
+
+def test_what_the_panel_imports_runs_in_the_oldest_python_of_a_slicer_that_is_supported():
+    """Slicer 5.8 has Python 3.9."""
+    shared = [MODULE / "metassl" / "project", MODULE / "metassl" / "jobs"]
+    command = [sys.executable, "-m", "vermin", "--target=3.9-", "--no-tips", "--violations"]
+    done = subprocess.run([*command, *map(str, slicer_side() + shared)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

@@ -14,7 +14,7 @@ def diceOfValues(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     if first.shape != second.shape:
         raise ValueError(f"shapes {first.shape} and {second.shape} are not one grid")
     sizes, common = np.zeros(256, np.int64), np.zeros(256, np.int64)
-    for a, b in zip(first, second, strict=True):  # plane by plane: little memory
+    for a, b in zip(first, second):  # plane by plane: little memory
         counted = (a != IGNORE) & (b != IGNORE)
         a, b = a[counted], b[counted]
         sizes += np.bincount(a, minlength=256) + np.bincount(b, minlength=256)

@@ -180,14 +180,14 @@ def windowOf(array: np.ndarray) -> tuple[float, float]:
 
 def _channels(project: Project, caseId: str, paths: list[Path], read: list) -> tuple[list[Channel], Geometry]:
     geometry, arrays = read[0][1], []
-    for path, (volumes, own) in zip(paths, read, strict=True):
+    for path, (volumes, own) in zip(paths, read):
         if difference := geometry.difference(own):
             raise ImageError(
                 f"case {caseId}: {path} is not on the grid of {paths[0]}: {difference}; resample it first"
             )
         arrays += volumes
     names = project.channels if len(project.channels) == len(arrays) else range(1, len(arrays) + 1)
-    return [Channel(str(name), each, windowOf(each)) for name, each in zip(names, arrays, strict=True)], geometry
+    return [Channel(str(name), each, windowOf(each)) for name, each in zip(names, arrays)], geometry
 
 
 def _maps(found: tuple[Round, PredictionPaths] | None) -> tuple[Path, ...]:
@@ -197,7 +197,7 @@ def _maps(found: tuple[Round, PredictionPaths] | None) -> tuple[Path, ...]:
 def _prediction(found: tuple[Round, PredictionPaths], maps: list, geometry: Geometry, caseId: str) -> Prediction:
     source, paths = found
     segmentation, regions = (
-        onGrid(read, geometry, path, caseId) for read, path in zip(maps, _maps(found), strict=True)
+        onGrid(read, geometry, path, caseId) for read, path in zip(maps, _maps(found))
     )
     summary = read_summary(paths.summary, caseId)
     return Prediction(source.number, segmentation, regions, summary, paths, summary.get("error_rates"))

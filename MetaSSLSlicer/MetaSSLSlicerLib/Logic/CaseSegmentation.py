@@ -181,7 +181,7 @@ def _copyOf(image, geometry: Geometry) -> Layer | None:
     if scalars is None or min(shape) < 1:
         return None
     inside, place = [], []
-    for begin, length, size in zip(reversed(start), shape, geometry.shape_zyx, strict=True):
+    for begin, length, size in zip(reversed(start), shape, geometry.shape_zyx):
         low, high = max(begin, 0), min(begin + length, size)
         if low >= high:
             return None

@@ -157,7 +157,7 @@ class CaseSurface:
             return [valuesAt(heat, model.field, model.points, data.geometry) for model in models]
 
         def done(values: list[np.ndarray]) -> None:
-            for model, each in zip(models, values, strict=True):
+            for model, each in zip(models, values):
                 model.setValues(kind, each)
             self._paint()
 

@@ -22,7 +22,7 @@ DOUBTFUL = ("US", "DC", "DS")
 _SHARES = whole_of(**dict.fromkeys(DOUBTFUL, share))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CaseRow:
     """One case.
 

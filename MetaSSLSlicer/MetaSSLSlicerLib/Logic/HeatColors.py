@@ -20,4 +20,4 @@ def heatColorNode(scene):
     parts = [np.interp(places, range(len(anchors)), anchors[:, part]).tolist() for part in range(3)]
     names = [f"{index / (_STEPS - 1):.2f}" for index in range(_STEPS)]
     opaque = [1.0] * _STEPS
-    return colorTable(scene, _SINGLETON_TAG, COLOR_TABLE_NAME, list(zip(names, *parts, opaque, strict=True)))
+    return colorTable(scene, _SINGLETON_TAG, COLOR_TABLE_NAME, list(zip(names, *parts, opaque)))

@@ -104,7 +104,7 @@ def _translated(layer: Layer, values: dict[int, int]) -> np.ndarray:
     table = np.zeros(256, np.uint8)
     for label, value in values.items():
         table[label & 255] = value
-    for plane, to in zip(array, translated, strict=True):  # a plane at a time stays in the processor's cache
+    for plane, to in zip(array, translated):  # a plane at a time stays in the processor's cache
         if array.dtype == np.uint8:
             np.take(table, plane, out=to, mode="clip")
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Union
 
 import numpy as np
 import slicer
@@ -28,7 +29,7 @@ from .SlicerServices import SlicerServices
 
 _PATIENCE_S = 20.0
 
-ArraySource = np.ndarray | Callable[[], np.ndarray]
+ArraySource = Union[np.ndarray, Callable[[], np.ndarray]]
 
 
 class Session:

@@ -49,7 +49,7 @@ def structureBoxes(segmentation: np.ndarray, values: list[int]) -> dict[int, tup
     for value in values:
         if (box := boundingBox(cropped == value)) is not None:
             boxes[value] = tuple(
-                slice(own.start + outer.start, own.stop + outer.start) for own, outer in zip(box, whole, strict=True)
+                slice(own.start + outer.start, own.stop + outer.start) for own, outer in zip(box, whole)
             )
     return boxes
 
@@ -65,7 +65,7 @@ def surfaceField(
     factors = _factors(mask.shape, geometry.spacing_zyx, most)
     sigmas = _sigmas(geometry.spacing_zyx * factors)
     rims = _rims(sigmas) * factors
-    margins = list(zip(rims, rims + -np.array(mask.shape) % factors, strict=True))
+    margins = list(zip(rims, rims + -np.array(mask.shape) % factors))
     share = _blocks(np.pad(mask, margins), factors, np.add)
     voxels = max(round(np.count_nonzero(mask) / np.prod(factors)), 1)
     image = sitk.GetImageFromArray((share > _levelAbove(share, voxels)).astype(np.uint8))
@@ -89,9 +89,9 @@ def valuesAt(heat: np.ndarray, field: SurfaceField, points: np.ndarray, geometry
     factors = np.array(field.factors[::-1])
     first = np.array(field.corner[::-1])
     last = first + np.array(field.array.shape) * factors
-    inside = [slice(max(low, 0), min(high, size)) for low, high, size in zip(first, last, heat.shape, strict=True)]
+    inside = [slice(max(low, 0), min(high, size)) for low, high, size in zip(first, last, heat.shape)]
     beyond = [
-        (part.start - low, high - part.stop) for part, low, high in zip(inside, first, last, strict=True)
+        (part.start - low, high - part.stop) for part, low, high in zip(inside, first, last)
     ]
     highest = _blocks(np.pad(heat[tuple(inside)], beyond, mode="edge"), factors, np.maximum)
     for axis, step in enumerate(geometry.spacing_zyx):

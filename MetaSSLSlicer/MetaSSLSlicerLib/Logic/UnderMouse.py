@@ -28,7 +28,7 @@ def readPercents(data: CaseData) -> Percents:
     kind = ERROR_PROBABILITY if heatMapPath(data, ERROR_PROBABILITY).exists() else UNCERTAINTY
     found = readHeatMap(data, kind)
     percents = np.empty(found.shape, np.uint8)
-    for source, target in zip(found, percents, strict=True):  # by slices: no second map as large as the first
+    for source, target in zip(found, percents):  # by slices: no second map as large as the first
         target[:] = np.rint(100.0 * np.clip(source, 0.0, 1.0))
     return kind, percents
 
@@ -46,7 +46,7 @@ class UnderMouse:
         """The voxel (z, y, x) that a point (mm) lies in; None outside the image."""
         index = np.floor(self._fromRas @ [*ras, 1.0] + 0.5)[2::-1].astype(int)
         shape = self._prediction.regions.shape
-        return tuple(index.tolist()) if all(0 <= i < n for i, n in zip(index, shape, strict=True)) else None
+        return tuple(index.tolist()) if all(0 <= i < n for i, n in zip(index, shape)) else None
 
     def text(self, ras: Sequence[float], edited: str | None = None) -> str:
         """The line for a point in RAS (mm), "" outside the image; `edited`: what is drawn there by now, as a name."""
@@ -109,7 +109,7 @@ def segmentAt(node, ras: Sequence[float]) -> str:
         fromWorld.Invert()
         index = [int(np.floor(i + 0.5)) for i in fromWorld.MultiplyPoint([*inside, 1.0])[:3]]
         first, last = image.GetExtent()[::2], image.GetExtent()[1::2]
-        if not all(low <= i <= high for low, i, high in zip(first, index, last, strict=True)):
+        if not all(low <= i <= high for low, i, high in zip(first, index, last)):
             continue
         if image.GetScalarComponentAsDouble(*index, 0) == segment.GetLabelValue():
             return segment.GetName()

@@ -134,7 +134,7 @@ def _target(case: PictureCase, cross: tuple[int, int, int]) -> tuple[slice, ...]
     box = boundingBox(case.segmentation > 0)
     if box is None:
         box = boundingBox(case.regions > UC.value) or [slice(0, n) for n in case.image.shape]
-    return tuple(slice(min(s.start, first), max(s.stop, last)) for s, (first, last) in zip(box, place, strict=True))
+    return tuple(slice(min(s.start, first), max(s.stop, last)) for s, (first, last) in zip(box, place))
 
 
 def _window(image: np.ndarray, target: tuple[slice, ...]) -> tuple[float, float]:

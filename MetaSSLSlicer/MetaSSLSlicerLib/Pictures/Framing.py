@@ -36,7 +36,7 @@ class Viewpoint:
 
 def corners(firstXyz, lastXyz, ijkToRas: np.ndarray) -> np.ndarray:
     """The 8 corners in RAS (8, 3) of a box of voxels, outer faces included."""
-    ends = list(zip(np.array(firstXyz) - 0.5, np.array(lastXyz) - 0.5, strict=True))
+    ends = list(zip(np.array(firstXyz) - 0.5, np.array(lastXyz) - 0.5))
     indices = np.array([(*point, 1.0) for point in itertools.product(*ends)])
     return (indices @ ijkToRas.T)[:, :3]
 
@@ -60,7 +60,7 @@ def frameFor(axes: np.ndarray, image: np.ndarray, target: np.ndarray, spot: np.n
         side = max(wanted * _LEAST_ROOM, min(extents))
     side = min(side, max(extents))
     center = axes[2] * (spot @ axes[2])
-    for axis, (low, high), first, last in zip(axes[:2], across, lowest, highest, strict=True):
+    for axis, (low, high), first, last in zip(axes[:2], across, lowest, highest):
         middle = (low + high) / 2
         half = min(side, last - first) / 2
         center = center + axis * np.clip(middle, first + half, last - half)

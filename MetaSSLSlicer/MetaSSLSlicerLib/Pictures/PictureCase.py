@@ -73,7 +73,7 @@ def _place(given: dict[str, Any] | None, geometry: Geometry, title: str) -> Pict
         return None
     try:
         index = tuple(int(i) for i in given["index"])
-        inside = all(0 <= i < n for i, n in zip(index, geometry.size_xyz, strict=True))
+        inside = all(0 <= i < n for i, n in zip(index, geometry.size_xyz))
         text = str(given["text"])
     except (KeyError, TypeError, ValueError):
         inside = False

@@ -18,7 +18,7 @@ _ORDER = ("in_progress", "predicted", "unlabelled", "rejected", "labelled", "cor
 _DIGITS = re.compile(r"\d+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Cells:
     """One row, ready to be shown. `keys`: what each column is sorted by; None stands behind all others."""
 

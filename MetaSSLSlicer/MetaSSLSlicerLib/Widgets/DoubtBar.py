@@ -53,7 +53,7 @@ def _draw(widths: tuple[int, ...]):
     painter.begin(pixmap)
     left = 0
     painter.setPen(qt.QPen(qt.QColor(*_FRAME)))
-    for (region, height), width in zip(_REGIONS.items(), widths, strict=True):
+    for (region, height), width in zip(_REGIONS.items(), widths):
         painter.fillRect(left, HEIGHT - height, width, height, qt.QColor(region.color))
         if width > 2:  # yellow on white, or dark blue on black, would have no edge
             painter.drawRect(left, HEIGHT - height, width - 1, height - 1)

@@ -17,7 +17,7 @@ class Folding:
         """True from `fold` to `unfold`."""
         self._isOurs = False
         self._slots = [partial(self._onFolded, index) for index in range(len(self._buttons))]
-        for button, slot in zip(self._buttons, self._slots, strict=True):
+        for button, slot in zip(self._buttons, self._slots):
             button.connect("contentsCollapsed(bool)", slot)
 
     def fold(self) -> None:
@@ -38,7 +38,7 @@ class Folding:
         """Give everything back; the buttons may be gone, with the main window."""
         with suppress(ValueError):
             self.unfold()
-            for button, slot in zip(self._buttons, self._slots, strict=True):
+            for button, slot in zip(self._buttons, self._slots):
                 button.disconnect("contentsCollapsed(bool)", slot)
         self._buttons = ()
 

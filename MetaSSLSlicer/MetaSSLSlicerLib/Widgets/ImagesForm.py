@@ -202,7 +202,7 @@ class ImagesForm:
 
     def _onTicked(self) -> None:
         states = [self.ui.volumeList.item(index).checkState() for index in range(len(self._volumes))]
-        pairs = zip(self._volumes, states, strict=True)
+        pairs = zip(self._volumes, states)
         self._unticked = {volume.nodeId for volume, state in pairs if state == qt.Qt.Unchecked}
         self.changed.emit()
 

@@ -181,7 +181,7 @@ class ReviewWidget:
         self._searching = True
         self._showSpots()
         prediction, geometry = case.data.prediction, case.data.geometry
-        side = max(n * step for n, step in zip(geometry.size_xyz, geometry.spacing_xyz, strict=True))
+        side = max(n * step for n, step in zip(geometry.size_xyz, geometry.spacing_xyz))
 
         def found(places: list[Place]) -> None:
             if case is self._session.case and case.data.prediction is prediction:

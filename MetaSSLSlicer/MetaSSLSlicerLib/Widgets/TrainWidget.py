@@ -213,7 +213,7 @@ class TrainWidget:
             (ui.hostComboBox, [hosts[host] for host in HOSTS], HOSTS),
             (ui.lossComboBox, losses, LOSSES),
         ):
-            for text, value in zip(texts, values, strict=True):
+            for text, value in zip(texts, values):
                 combo.addItem(text, value)
         if float(userSettings().value(PRESET_KEY, FAST_MINUTES)) == ACCURATE_MINUTES:
             ui.presetComboBox.setCurrentIndex(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,7 @@ class JobFollower:
             if silent:
                 status.state, status.stage, status.message, status.hint = "running", "", "", ""
             if status.state == "running":
-                status.elapsed_s = self._fold.elapsed_s(datetime.now(UTC).isoformat())
+                status.elapsed_s = self._fold.elapsed_s(datetime.now(timezone.utc).isoformat())
         elif silent and (said := _last_line(self.round.log_path, record.log_start)):
             status.state, status.message = "failed", said
             status.hint = f"see {self.round.log_path}"
@@ -100,7 +100,7 @@ class JobFollower:
         if status.state != "running":
             return
         last = self._fold.last_time if not silent else record.launched
-        quiet = seconds_between(last, datetime.now(UTC).isoformat())
+        quiet = seconds_between(last, datetime.now(timezone.utc).isoformat())
         if quiet > _QUIET_S:
             status.warnings.append(
                 f"no news from {record.host} for {duration(quiet)}; look there whether it runs"

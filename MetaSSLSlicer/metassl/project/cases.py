@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import asdict, dataclass, field, fields
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from .errors import ProjectError
@@ -31,7 +31,7 @@ _VERSION = re.compile(r"[0-9a-f]{64}")
 
 def now() -> str:
     """The present time, ISO 8601 in UTC with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds")
 
 
 @dataclass
@@ -70,10 +70,10 @@ class Case:
         if version is not None and not (isinstance(version, str) and _VERSION.fullmatch(version)):
             raise ProjectError(f"case {self.id} has a damaged label version {version!r}")
         spent = self.seconds_spent
-        if isinstance(spent, bool) or not isinstance(spent, int | float) or not 0 <= spent < 1e9:
+        if isinstance(spent, bool) or not isinstance(spent, (int, float)) or not 0 <= spent < 1e9:
             raise ProjectError(f"case {self.id} has an impossible annotation time {spent!r}")
         dice = self.dice
-        if dice is not None and (isinstance(dice, bool) or not isinstance(dice, int | float) or not 0 <= dice <= 1):
+        if dice is not None and (isinstance(dice, bool) or not isinstance(dice, (int, float)) or not 0 <= dice <= 1):
             raise ProjectError(f"case {self.id} has an impossible Dice {dice!r}")
         hashes = self.image_hashes
         if not isinstance(hashes, list) or not all(isinstance(h, str) and _VERSION.fullmatch(h) for h in hashes):

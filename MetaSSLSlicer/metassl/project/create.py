@@ -171,7 +171,7 @@ def _count(case: FoundCase, channels: int) -> int:
     if _is_stacked(case, channels):
         return channels
     grids = [read_geometry(image, case.id) for image in case.images]
-    for image, grid in zip(case.images, grids, strict=True):
+    for image, grid in zip(case.images, grids):
         if difference := grids[0].difference(grid):
             raise ImageError(f"case {case.id}: {image} is not on the grid of {case.images[0]}: {difference}")
     return sum(count_channels(image, case.id) for image in case.images)

@@ -188,7 +188,10 @@ def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes as hex. Raises ProjectError when it cannot be read."""
     try:
         with open(path, "rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = hashlib.sha256()
+            while block := stream.read(1 << 20):
+                digest.update(block)
+            return digest.hexdigest()
     except OSError as error:
         raise ProjectError(f"cannot read {path}: {error.strerror or error}") from error
 

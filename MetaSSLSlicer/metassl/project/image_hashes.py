@@ -33,7 +33,7 @@ def replaced_image(paths: Sequence[Path], now: Sequence[str], then: Sequence[str
     """The first image whose hash is not what it was; None when all are the same or `then` is empty: not known."""
     if not then:
         return None
-    changed = [path for path, new, old in zip(paths, now, then, strict=False) if new != old]
+    changed = [path for path, new, old in zip(paths, now, then) if new != old]
     if changed or len(now) != len(then):
         return Path([*changed, *paths][0])
     return None

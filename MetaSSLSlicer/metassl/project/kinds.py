@@ -37,7 +37,7 @@ def whole(value: Any) -> bool:
 
 def number(value: Any) -> bool:
     """A finite number."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
 def share(value: Any) -> bool:

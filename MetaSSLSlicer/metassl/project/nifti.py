@@ -151,7 +151,7 @@ class _Header:
             used = dims[1 : dims[0] + 1]
             voxels = math.prod(max(length, 1) for length in used)
             # A negative spacing is the old way to write a flip, which ITK understands.
-            spacing = [abs(step) for step, n in zip(pixdim[1:4], used, strict=False) if n > 1]
+            spacing = [abs(step) for step, n in zip(pixdim[1:4], used) if n > 1]
             grid = [*pixdim[1:4], *(placed[:6] if codes[0] else ()), *(placed[6:] if codes[1] else ())]
             float_type = np.dtype(order + _FLOATS[kind]) if kind in _FLOATS else None
             begin = max(int(offset), header_bytes)  # as ITK takes an offset that points into the header

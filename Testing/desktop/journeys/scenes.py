@@ -109,7 +109,7 @@ session.roundsChanged.emit()
 session.casesChanged.emit(None)
 """
         )
-        slicer.wait("'round 2' in panel().banner.ui.textLabel.text", 10, "the line about the new round")
+        slicer.wait("'round 2' in panel().banner.label.text", 10, "the line about the new round")
         assert drawnVoxels(slicer) == self._drawn
 
     def stepClose(self, slicer: DesktopSlicer) -> None:

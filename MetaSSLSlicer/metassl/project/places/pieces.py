@@ -52,7 +52,7 @@ def cut(voxels: np.ndarray, worth: np.ndarray, sides: tuple[int, int, int], most
 
 
 def _box(start: np.ndarray, stop: np.ndarray) -> tuple[slice, ...]:
-    return tuple(slice(int(first), int(end)) for first, end in zip(start, stop, strict=True))
+    return tuple(slice(int(first), int(end)) for first, end in zip(start, stop))
 
 
 def _window_sums(cells: np.ndarray, window: np.ndarray) -> np.ndarray:

@@ -260,7 +260,7 @@ def _structure_at(voxel: np.ndarray, case: _Case) -> tuple[str, bool]:
         return name(here), False
     reach = np.array(look.longest_sides(case.geometry))
     first = np.maximum(voxel - reach, 0)
-    near = case.segmentation[tuple(slice(a, b) for a, b in zip(first, voxel + reach + 1, strict=True))]
+    near = case.segmentation[tuple(slice(a, b) for a, b in zip(first, voxel + reach + 1))]
     found = np.argwhere((near > 0) & (near != IGNORE))
     if not len(found):
         return "", True
