@@ -109,7 +109,11 @@ session.roundsChanged.emit()
 session.casesChanged.emit(None)
 """
         )
-        slicer.wait("'round 2' in panel().banner.label.text", 10, "the line about the new round")
+        slicer.wait("'Round 2' in panel().banner.label.text", 10, "the line about the new round")
+        assert drawnVoxels(slicer) == self._drawn
+        slicer.click("panel().banner.actionButton", scroll=True)
+        slicer.wait(f"{SESSION}.case.data.prediction.round == 2", 20, "the prediction of round 2")
+        waitForTasks(slicer)
         assert drawnVoxels(slicer) == self._drawn
 
     def stepClose(self, slicer: DesktopSlicer) -> None:
