@@ -5,7 +5,6 @@
 #                      (FAULTS='--times 0.1 --only events' does less)
 # make slicer-test SLICER=/path/to/Slicer
 #                      the module in a desktop Slicer, with a real mouse and real keys (Linux; xvfb and xdotool)
-# make screenshots     pictures of every state of the panel, into Resources/Screenshots
 #
 # PYTHON=python3.12 picks another interpreter, OUT=DIR another folder for the demo, MINUTES=M a longer training.
 # Packages come from wherever your pip is set up to look. Where it offers a CPU build of torch (2.13.0+cpu), pip takes
@@ -23,7 +22,7 @@ JOURNEYS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test faults slicer-test screenshots clean
+.PHONY: help install demo test faults slicer-test clean
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
@@ -43,9 +42,6 @@ slicer-test: $(STAMP)
 	@test -n "$(SLICER)" || { echo 'Which Slicer? make slicer-test SLICER=/path/to/Slicer'; exit 2; }
 	$(BIN)/python Testing/desktop --slicer "$(SLICER)" --python "$(abspath $(BIN))/python" \
 	  $(if $(JOURNEYS),--only "$(JOURNEYS)")
-
-screenshots: $(STAMP)
-	$(BIN)/python Testing/screenshots.py
 
 clean:
 	rm -rf $(VENV)

@@ -23,9 +23,9 @@ from journeys.opening import (
 )
 
 FOLDER = Path(__file__).resolve().parents[3] / "Resources" / "Screenshots"
-_MINUTES = 2.0
+_MINUTES = 4.0
 _TRAINING_S = 900.0
-_COLORS = 256
+_QUALITY = 88
 _PROJECT = "METASSL_PICTURES_PROJECT"
 """A project with a round, for the picture of the README; without it that picture stays as it is."""
 
@@ -53,7 +53,7 @@ class Pictures(Journey):
         """In the middle of a training"""
         slicer.ask(f"{TRAIN}.ui.minutesSpinBox.value = {_MINUTES}")
         slicer.click(f"{TRAIN}.ui.trainButton", scroll=True)
-        slicer.wait(f"{TRAIN}.job.isRunning and {TRAIN}.job.status.step > 100", 300, "some steps")
+        slicer.wait(f"{TRAIN}.job.status is not None and {TRAIN}.job.status.step > 20", 300, "some steps")
         time.sleep(20.0)
         slicer.ask(f"bringIntoView({TRAIN}.widget)")
         self._keep(slicer, "tutorial_3_training")
@@ -138,5 +138,4 @@ class Pictures(Journey):
 
         path = slicer.folder / f"{name}.png"
         slicer.picture(path)
-        picture = Image.open(path).convert("RGB")
-        picture.quantize(_COLORS, dither=Image.Dither.NONE).save(FOLDER / f"{name}.png", optimize=True)
+        Image.open(path).convert("RGB").save(FOLDER / f"{name}.jpg", quality=_QUALITY, subsampling=0, optimize=True)
