@@ -136,6 +136,8 @@ class Pictures(Journey):
     def _keep(slicer: DesktopSlicer, name: str) -> None:
         from PIL import Image
 
+        FOLDER.mkdir(exist_ok=True)
+
         path = slicer.folder / f"{name}.png"
         slicer.picture(path)
         Image.open(path).convert("RGB").save(FOLDER / f"{name}.jpg", quality=_QUALITY, subsampling=0, optimize=True)
