@@ -12,7 +12,7 @@ from MetaSSLSlicerLib.Logic.CaseFiles import readCase, windowOf
 from MetaSSLSlicerLib.Logic.CaseNodes import CaseNodes
 from MetaSSLSlicerLib.Logic.CaseSegmentation import takeSnapshot
 from MetaSSLSlicerLib.Logic.Journal import journalPath, writeJournal
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
+from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer, OffscreenSliceView
 from MetaSSLSlicerLib.RegionColors import DS, UC, US
 
 SHAPE = (16, 20, 24)
@@ -300,6 +300,43 @@ def test_views_follow_the_slices_of_each_image(app, tmp_path, directions):
         axis = np.array(direction).reshape(3, 3)[:, 2] * (-1, -1, 1)
         assert abs(normal @ axis) > 0.9999
         made.remove()
+
+
+def imageOf(folder, shape):
+    """A case with nothing but an image of this shape."""
+    folder.mkdir()
+    project = Project.create(folder / "project", "p", LABELS, ["CT"])
+    write_array(folder / "image.nrrd", np.zeros(shape, np.int16), gridOf(shape=shape))
+    project.add_cases([Case("case_1", [str(folder / "image.nrrd")])])
+    return readCase(project, "case_1")
+
+
+def test_after_an_image_of_one_slice_the_views_show_three_directions_again(app, tmp_path):
+    for number, shape in enumerate(((1, 20, 24), SHAPE)):
+        made = CaseNodes(app, LABELS, imageOf(tmp_path / str(number), shape))
+        made.show()
+        made.remove()
+    matrices = [view.node.GetSliceToRAS() for view in app.sliceViews.values()]
+    normals = np.array([[matrix.GetElement(row, 2) for row in range(3)] for matrix in matrices])
+    np.testing.assert_allclose(np.abs(normals @ normals.T), np.eye(3), atol=1e-6)
+
+
+def test_a_view_that_the_layout_adds_is_where_the_image_is(app, nodes):
+    nodes.show()
+    view = OffscreenSliceView(app, "Slice4", "Axial", 64)
+    view.compositeNode.SetBackgroundVolumeID(nodes.volumeNode.GetID())  # Slicer itself does so
+    nodes.fillViews()
+    bounds, place = [0.0] * 6, view.node.GetSliceToRAS()
+    nodes.volumeNode.GetRASBounds(bounds)
+    middle = [(low + high) / 2 for low, high in zip(bounds[::2], bounds[1::2], strict=True)]
+    assert [place.GetElement(row, 3) for row in range(3)] == pytest.approx(middle, abs=2.0)
+    view.node.SetSliceOffset(view.node.GetSliceOffset() + 4.0)
+    there = view.node.GetSliceOffset()
+    nodes.fillViews()
+    assert view.node.GetSliceOffset() == there, "the user has moved it since"
+    app.applicationLogic.GetSliceLogics().RemoveItem(view.logic)
+    for node in (view.compositeNode, view.node):
+        app.scene.RemoveNode(node)
 
 
 def test_a_large_predicted_case_is_on_the_screen_soon(app, tmp_path):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 
 import numpy as np
 import pytest
 import slicer
+from data_tree import DataTree
 from metassl.project import ProjectError
 from MetaSSLSlicerLib.Logic.Journal import journals
 from MetaSSLSlicerLib.Logic.ReviewActions import ReviewActions
@@ -45,6 +47,32 @@ def test_edits_made_while_the_journal_is_written_are_in_it_after_closing(session
     assert np.array_equal(opened(session, CASE).currentArray(), drawn)
 
 
+@pytest.mark.parametrize("isWritten", [False, True])
+def test_strokes_are_kept_when_the_segmentation_is_deleted_in_the_data_tree(session, services, isWritten):
+    with closing(DataTree(services.scene)):
+        case = opened(session, CASE)
+        drawn = draw(case, slab(case, 2, 4))
+        if isWritten:
+            autosaved(session)
+        services.scene.RemoveNode(case.nodes.annotationNode)
+        session.tick()
+        session.tasks.finish()
+        assert session.case is None
+        assert np.array_equal(opened(session, CASE).currentArray(), drawn)
+
+
+def test_edits_that_are_thrown_away_stay_away_in_the_data_tree_too(session, services, tiny_project):
+    with closing(DataTree(services.scene)):
+        case = opened(session, CASE)
+        draw(case, slab(case, 2, 4))
+        session.discardEdits()
+        session.tasks.finish()
+        assert journals(tiny_project) == {} and not case.currentArray().any()
+        drawn = draw(case, slab(case, 5, 6))
+        opened(session, OTHER)
+        assert np.array_equal(opened(session, CASE).currentArray(), drawn)
+
+
 def test_a_label_being_stored_is_waited_for_when_its_case_is_closed_with_later_edits(session, tiny_project):
     case = opened(session, CASE)
     store = session.project.add_label
@@ -80,7 +108,7 @@ def test_what_cannot_be_written_is_kept_and_written_when_it_can(session, tiny_pr
     session.tick()
     session.tasks.finish()
     session.tick()
-    assert CASE in journals(tiny_project) and session._writes._closed == []
+    assert CASE in journals(tiny_project) and session.writes._closed == []
     assert np.array_equal(opened(session, CASE).currentArray(), drawn)
 
 

@@ -10,6 +10,8 @@ if importlib.util.find_spec("slicer") is None:
 
 import slicer
 import vtk
+from color_distance import distance
+from metassl.project.labels import DEFAULT_COLORS
 from MetaSSLSlicerLib.Logic.PlaceMarks import PlaceMarks
 from MetaSSLSlicerLib.Logic.PlaceNavigator import PlaceNavigator
 from MetaSSLSlicerLib.Logic.Places import Place
@@ -185,3 +187,9 @@ def test_marks_that_the_user_has_deleted_come_back_with_the_next_place(app, mark
     app.scene.RemoveNode(marks.node)
     navigator.next()
     assert app.scene.IsNodePresent(marks.node) and marks.node.GetNumberOfControlPoints() == 3
+
+
+@pytest.mark.parametrize(("sight", "least"), [("normal", 20.0), ("protanopia", 10.0), ("deuteranopia", 10.0)])
+def test_the_mark_of_the_place_shown_is_seen_on_every_structure(marks, navigator, sight, least):
+    current = "#" + "".join(f"{round(255 * part):02X}" for part in marks.node.GetDisplayNode().GetSelectedColor())
+    assert min(distance(current, structure, sight) for structure in DEFAULT_COLORS[:8]) >= least

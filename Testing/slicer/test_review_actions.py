@@ -1,6 +1,7 @@
 """Decisions on a predicted case, and what they leave in the project."""
 
 import importlib.util
+import time
 
 import numpy as np
 import pytest
@@ -128,6 +129,26 @@ def test_accepting_the_confident_part_leaves_the_rest_unannotated(review):
     np.testing.assert_array_equal(label == 255, regions != UC.value)
     np.testing.assert_array_equal(label[regions == UC.value], structureBlock(label.shape)[regions == UC.value])
     assert review.finished == [review.caseId]
+
+
+DECISIONS = [("acceptConfident", "reject", "rejected"), ("reject", "accept", "accepted")]
+
+
+@pytest.mark.parametrize(("first", "last", "state"), DECISIONS)
+def test_of_two_decisions_in_quick_succession_the_last_one_counts(review, monkeypatch, first, last, state):
+    project, delays = review.session.project, [0.3]  # the first write takes long
+    for name in ("add_label", "update_case"):
+        write = getattr(project, name)
+
+        def slowly(*content, write=write, **options):
+            time.sleep(delays.pop() if delays else 0.0)
+            return write(*content, **options)
+
+        monkeypatch.setattr(project, name, slowly)
+    getattr(review.actions, first)()
+    getattr(review.actions, last)()
+    review.finish()
+    assert review.project.case(review.caseId).state == state and not review.messages
 
 
 def test_without_a_confident_structure_the_confident_part_is_refused(start, make_grid):

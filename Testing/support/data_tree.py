@@ -65,3 +65,5 @@ def _removeLine(scene, _event, node) -> None:
     item = tree.GetItemByDataNode(node)
     if item:
         tree.RemoveItem(item, False, False)
+    if node.IsA("vtkMRMLSegmentationNode"):  # its segments go with their lines
+        node.GetSegmentation().RemoveAllSegments()

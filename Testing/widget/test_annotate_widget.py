@@ -62,10 +62,44 @@ def test_unsaved_work_can_be_thrown_away_with_one_click(harness, panel, tiny_pro
     assert not annotate.restoredFrame.isVisible() and not case.currentArray().any()
 
 
+def test_the_editor_does_not_see_the_views_while_a_scene_is_closed(harness, panel):
+    """No effect can be stopped meanwhile, and one that looks for its segmentation in a view ends Slicer."""
+    openedInPanel(harness, panel, "case_4")
+    editor, seen = panel.annotateWidget.editor, []
+    editor.setActiveEffectByName("Paint")
+    assert editor._seesViews
+    events = (slicer.vtkMRMLScene.StartCloseEvent, slicer.vtkMRMLScene.EndCloseEvent)
+    tags = [slicer.mrmlScene.AddObserver(event, lambda *_: seen.append(editor._seesViews)) for event in events]
+    slicer.mrmlScene.Clear(0)
+    for tag in tags:
+        slicer.mrmlScene.RemoveObserver(tag)
+    assert seen == [False, False] and editor.activeEffect() is None
+    openedInPanel(harness, panel, "case_5")
+    assert editor._seesViews
+    panel.exit()
+    assert not editor._seesViews
+    panel.enter()
+    assert editor._seesViews
+
+
+@pytest.mark.parametrize("leave", [lambda session: session.openCase("case_5"), lambda session: session.discardEdits()])
+def test_what_an_effect_offers_goes_with_the_segmentation_that_it_is_of(harness, panel, leave):
+    case = openedInPanel(harness, panel, "case_4")
+    paintSegment(case.nodes.annotationNode, "Label_1", np.ones(case.data.geometry.shape_zyx), case.data.geometry)
+    editor = panel.annotateWidget.editor
+    editor.setActiveEffectByName("Fill between slices")
+    editor.activeEffect().self().onPreview()
+    assert slicer.mrmlScene.GetFirstNodeByName("preview")
+    leave(panel.session)
+    harness.wait(lambda: not panel.session.tasks.busy)
+    assert slicer.mrmlScene.GetFirstNodeByName("preview") is None
+
+
 def test_a_node_that_is_deleted_elsewhere_closes_the_case_and_keeps_its_edits(harness, panel, tiny_project):
     case = openedInPanel(harness, panel, "case_4")
     paintSegment(case.nodes.annotationNode, "Label_1", np.ones(case.data.geometry.shape_zyx), case.data.geometry)
-    slicer.mrmlScene.RemoveNode(case.nodes.annotationNode)
+    with closing(DataTree(slicer.mrmlScene)):
+        slicer.mrmlScene.RemoveNode(case.nodes.annotationNode)
     harness.wait(lambda: panel.session.case is None)
     assert "deleted" in panel.banner.message.text
     harness.wait(lambda: "case_4" in journals(tiny_project))

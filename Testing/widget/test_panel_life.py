@@ -13,6 +13,7 @@ import slicer.util
 from complaints import complaints
 from data_tree import DataTree
 from MetaSSLSlicerLib.Logic.Message import Message
+from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSliceView
 from MetaSSLSlicerLib.Widgets import CasesWidget
 from opening import openedInPanel
 from painting import paintTwoSlices
@@ -58,7 +59,7 @@ def test_a_round_that_ends_is_offered_and_its_prediction_reviewed_while_strokes_
     banner.actionButton.click()
     harness.wait(lambda: case.data.prediction.round == 2)
     harness.wait(lambda: not panel.session.tasks.busy)
-    assert "round 2" in panel.reviewWidget.ui.titleLabel.text
+    assert "round 2" in panel.caseBar.label.text
     assert panel.reviewWidget.navigator.places not in ([], spots)
     assert panel.annotateWidget.editor.segmentationNode() is case.nodes.annotationNode
     assert case.isModified and np.array_equal(case.currentArray(), drawn)
@@ -104,6 +105,23 @@ def test_a_scene_with_an_edited_case_comes_back_in_the_panel(harness, panel, tmp
     assert {node.GetLabelVolumeID() for node in composites()} == {case.nodes.regionsNode.GetID()}
     assert panel.annotateWidget.editor.segmentationNode() is case.nodes.annotationNode
     assert panel.banner.message is None
+
+
+def test_a_view_that_another_layout_brings_shows_the_image_after_its_slider_has_moved_it(
+    harness, openModule, tiny_project
+):
+    layouts = harness.useLayoutManager()
+    panel = openModule().panel
+    panel.projectWidget.openProject(tiny_project.path)
+    case = openedInPanel(harness, panel, "case_4")
+    view = OffscreenSliceView(harness.services, "Slice4", "Axial", 64)
+    layouts.layout = slicer.vtkMRMLLayoutNode.SlicerLayoutThreeByThreeSliceView
+    view.node.SetSliceOffset(-1000.0)  # Slicer's slider does so when the view is first seen
+    bounds = [0.0] * 6
+    case.nodes.volumeNode.GetRASBounds(bounds)
+    harness.wait(lambda: bounds[4] < view.node.GetSliceOffset() < bounds[5])
+    assert view.compositeNode.GetBackgroundVolumeID() == case.nodes.volumeNode.GetID()
+    harness.services.applicationLogic.GetSliceLogics().RemoveItem(view.logic)
 
 
 def test_the_module_leaves_nothing_in_the_scene_or_the_application(harness, openModule, tiny_project):

@@ -13,6 +13,7 @@ from MetaSSLSlicerLib.Logic.EngineCheck import EngineCheck
 from MetaSSLSlicerLib.Logic.EnginePython import EnginePython
 from MetaSSLSlicerLib.Logic.Installation import Step
 from MetaSSLSlicerLib.Logic.PipProcess import PipProcess
+from MetaSSLSlicerLib.Widgets import SetupNotice
 from MetaSSLSlicerLib.Widgets.EngineWidget import PYTHON_KEY
 from train_panel import GPU
 from wheels import WheelShelf
@@ -185,6 +186,13 @@ def test_without_the_pytorch_extension_its_manager_is_offered(makePanel, tmp_pat
     assert opened
     panel.ui.trainButton.click()
     assert panel.messages[0].level == "error" and "Extensions Manager" in panel.messages[0].text
+
+
+def test_a_slicer_without_the_extensions_manager_does_not_offer_it(makePanel, tmp_path, monkeypatch, tiny_project):
+    monkeypatch.setattr(SetupNotice, "slicer", SimpleNamespace(app=object()))
+    panel = makePanel(WheelShelf(tmp_path, monkeypatch, extension=False))
+    panel.open(tiny_project)
+    assert shown(panel.engine.notice) == ["Use another Python..."]
 
 
 def test_another_python_can_be_chosen_at_once(makePanel, shelf, settings):

@@ -36,6 +36,7 @@ class CaseNodes:
         self.regionsNode = None
         self.heatNodes: dict = {}
         """The heat maps that were read, by kind."""
+        self._fitted: set[str] = set()
         self._addPrediction()
 
     def allNodes(self) -> list:
@@ -70,8 +71,8 @@ class CaseNodes:
 
     def removeAnnotation(self) -> None:
         """Take the segmentation that is edited away; the prediction is seen again."""
-        self._remove(self.annotationNode)
-        self.annotationNode = None
+        node, self.annotationNode = self.annotationNode, None  # it is ours no more when the scene tells that it goes
+        self._remove(node)
         if self.predictionNode is not None:
             self.predictionNode.SetDisplayVisibility(True)
 
@@ -101,23 +102,30 @@ class CaseNodes:
             composite.SetLabelVolumeID(regions)
             composite.SetLabelOpacity(_LABEL_OPACITY)
         for view in nodesOfClass(self._scene, "vtkMRMLSliceNode"):
-            view.RotateToVolumePlane(self.volumeNode)
+            self._turn(view)
         self._services.applicationLogic.FitSliceToAll(False, False)
 
     def fillViews(self) -> None:
         """Show the image in slice views that show none: a change of the layout made them, or a scene that was loaded
-        emptied them."""
+        emptied them. Slicer gives a new view what another one shows, but leaves it where the image may not be."""
         for composite in nodesOfClass(self._scene, "vtkMRMLSliceCompositeNode"):
-            if self._scene.GetNodeByID(composite.GetBackgroundVolumeID() or "") is None:
+            shown, isNew = composite.GetBackgroundVolumeID() or "", composite.GetLayoutName() not in self._fitted
+            if self._scene.GetNodeByID(shown) is None or (isNew and shown == self.volumeNode.GetID()):
                 composite.SetBackgroundVolumeID(self.volumeNode.GetID())
                 self._fit(composite.GetLayoutName())
 
     def _fit(self, layoutName: str) -> None:
         for view in nodesOfClass(self._scene, "vtkMRMLSliceNode"):
             if view.GetLayoutName() == layoutName:
-                view.RotateToVolumePlane(self.volumeNode)
+                self._turn(view)
                 if (logic := self._services.applicationLogic.GetSliceLogic(view)) is not None:
                     logic.FitSliceToAll()
+
+    def _turn(self, view) -> None:
+        """Along the image's axes, from the view's own direction: a case before may have turned it to an only slice."""
+        view.SetOrientationToDefault()
+        view.RotateToVolumePlane(self.volumeNode)
+        self._fitted.add(view.GetLayoutName())
 
     def remove(self) -> None:
         """Take our nodes, with their display and storage nodes, out of the scene."""

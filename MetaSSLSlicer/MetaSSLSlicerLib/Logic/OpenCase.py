@@ -24,6 +24,7 @@ from .SlicerServices import SlicerServices
 from .ViewNodes import nodesOfClass
 
 _EDITS = ("SourceRepresentationModified", "SegmentAdded", "SegmentRemoved")
+_BEFORE_OTHERS = 1.0
 
 
 class OpenCase:
@@ -50,6 +51,8 @@ class OpenCase:
         self.autosave = Autosave(tasks, self.takeSnapshot, self._writeJournal, self.journal.remove, failed)
         self.nodes.show()
         self._observeViews()
+        goes = slicer.vtkMRMLScene.NodeAboutToBeRemovedEvent
+        self._observe(services.scene, goes, self._onNodeGoes, _BEFORE_OTHERS)
         if data.isJournalSaved:
             self.autosave.labelSaved(self.autosave.revision)
         if data.journal is not None:
@@ -203,8 +206,15 @@ class OpenCase:
         for node in nodesOfClass(self._scene, "vtkMRMLSliceNode"):
             self._observe(node, "ModifiedEvent", self.clock.tick)
 
-    def _observe(self, target, event, callback) -> None:
-        self._observed.append((target, [target.AddObserver(event, callback)]))
+    @vtk.calldata_type(vtk.VTK_OBJECT)
+    def _onNodeGoes(self, _scene, _event, node) -> None:
+        """Somebody deletes the segmentation: Slicer's data tree empties it before it goes, which is no edit."""
+        if self.isEditing and node is self.nodes.annotationNode:
+            self._unobserve(node.GetSegmentation())
+            self.autosave.finish()
+
+    def _observe(self, target, event, callback, priority: float = 0.0) -> None:
+        self._observed.append((target, [target.AddObserver(event, callback, priority)]))
 
     def _unobserve(self, target) -> None:
         for observed, tags in [entry for entry in self._observed if entry[0] is target]:

@@ -11,7 +11,7 @@ from .PlaceNavigator import PlaceNavigator
 from .SlicerServices import SlicerServices
 
 ROLE = "places"
-_WAITING, _CURRENT, _UNDER_THE_MOUSE = (1.0, 1.0, 1.0), (0.0, 0.9, 1.0), (0.55, 1.0, 1.0)
+_WAITING, _CURRENT, _UNDER_THE_MOUSE = (1.0, 1.0, 1.0), (1.0, 0.9, 0.0), (1.0, 1.0, 0.55)
 _GLYPH_PERCENT, _TEXT_PERCENT = 2.8, 3.6  # of the view
 _BEHIND = 0.4
 _MOST = 30  # each costs Slicer milliseconds, and more would hide the surface

@@ -80,12 +80,15 @@ class ReviewActions:
                 session.casesChanged.emit([case.id])
                 self._finish(case, _("The prediction of {case} is rejected."))
 
+        waitForWrites = session.writes.waiter(case.id)
+
         def rejected() -> None:
+            waitForWrites()  # what was decided last is what counts
             case.project.update_case(case.id, former=case.data.labelVersion, state="rejected")
 
         def store() -> None:
             case.stopEditing()
-            session.tasks.run(rejected, decided, session.fail)
+            session.writes.add(case.id, session.tasks.run(rejected, decided, session.fail))
 
         self._unlessUnsaved(case, store, _("Throw them away and reject the prediction"))
 

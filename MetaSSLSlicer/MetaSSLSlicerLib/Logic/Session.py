@@ -65,7 +65,7 @@ class Session:
         self._newPrediction = NewPrediction(self)
         self._memory = SceneMemory(services.scene)
         self._isJustLoaded = False
-        self._writes = CaseWrites()
+        self.writes = CaseWrites()
         self._ours: set[str] = set()
         """The versions of the labels that were saved here."""
         self._sceneTags = [
@@ -102,7 +102,7 @@ class Session:
         if self.project is None or caseId == self.loadingCase:
             return
         self.closeCase()
-        project, waitForWrites = self.project, self._writes.waiter(caseId)
+        project, waitForWrites = self.project, self.writes.waiter(caseId)
         self.loadingCase = caseId
         self.caseChanged.emit()
 
@@ -120,7 +120,7 @@ class Session:
         case = self.case
         self.caseAboutToClose.emit(case)
         self._spend(case)
-        self._writes.close(case)
+        self.writes.close(case)
         self._forgetCase()
 
     def shutdown(self) -> None:
@@ -131,7 +131,7 @@ class Session:
             self.services.scene.RemoveObserver(tag)
         self._sceneTags = []
         self.tasks.finish(_PATIENCE_S)
-        self._writes.finish(self.fail)
+        self.writes.finish(self.fail)
         removeColorTables(self.services.scene)
         self.project = None
         self.tasks.shutdown()
@@ -144,7 +144,7 @@ class Session:
             if self.case is not None:
                 self.case.nodes.fillViews()
             self.sceneLoaded.emit()
-        self._writes.tick(self.loadingCase)
+        self.writes.tick(self.loadingCase)
         if self.case is None:
             return
         self.case.autosave.tick()
@@ -220,7 +220,7 @@ class Session:
         opened, the user is asked first, unless `overOthers`; that label stays in the history.
         """
         project, case, seconds, hashes, data = self.project, None, 0.0, [], None
-        waitForWrites = self._writes.waiter(caseId)
+        waitForWrites = self.writes.waiter(caseId)
         if self.case is not None and self.case.id == caseId:
             case = self.case
             case.clock.tick()
@@ -266,7 +266,7 @@ class Session:
                 options = {"allowEmpty": allowEmpty, "prediction": prediction, "done": done}
                 self.storeLabel(caseId, array, geometry, state, overOthers=True, **options)
 
-        self._writes.add(caseId, self.tasks.run(store, stored, failed))
+        self.writes.add(caseId, self.tasks.run(store, stored, failed))
 
     def discardEdits(self) -> None:
         """Throw the unsaved edits of the open case away; it waits for a label, or for a review, as before."""
@@ -318,7 +318,7 @@ class Session:
         if project is not self.project or data.caseId != self.loadingCase:
             return  # the user has gone on
         self.loadingCase = None
-        unwritten = self._writes.takeUnwritten(project, data)
+        unwritten = self.writes.takeUnwritten(project, data)
         self.case = OpenCase(self.services, self.tasks, project, data, self.fail)
         if unwritten:
             self.case.autosave.touch()
@@ -341,7 +341,7 @@ class Session:
             case = self.case
             self.caseAboutToClose.emit(case)
             try:
-                self._writes.close(case, wait=True)
+                self.writes.close(case, wait=True)
             except Exception as error:
                 self.fail(error)
             self._forgetCase()

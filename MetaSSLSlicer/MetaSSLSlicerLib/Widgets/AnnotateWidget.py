@@ -21,6 +21,7 @@ from .userAction import userAction
 _WHOLE, _SLICES, _BOX = range(3)
 _EDITOR_NODE = "MetaSSLSegmentEditor"
 _UNDO_STATES = 10
+_PREVIEW, _PREVIEW_OWNER = "SegmentationResultPreview", "SegmentationResultPreviewOwnerEffect"  # as Slicer names them
 
 
 class AnnotateWidget:
@@ -31,7 +32,7 @@ class AnnotateWidget:
         self.editorBound = Signal()
         """() the editor shows another segmentation; it then takes the label layer out of all slice views."""
         self._session = session
-        self._isEntered = self._hasKeys = False
+        self._isEntered = self._isAwake = False
         self._node = None
         self.widget, self.ui = loadUi("AnnotateWidget")
         self.editor = slicer.qMRMLSegmentEditorWidget()
@@ -75,8 +76,7 @@ class AnnotateWidget:
     def enter(self) -> None:
         """The module is shown: the editor's effects work, and its keys while it has something to edit."""
         self._isEntered = True
-        self.editor.setupViewObservations()
-        self._giveKeys(self._bound() is not None)
+        self._wake(self._bound() is not None)
 
     def exit(self) -> None:
         """Another module is shown: no effect stays active, and no key is ours."""
@@ -84,8 +84,7 @@ class AnnotateWidget:
             return
         self._isEntered = False
         self._stopEffect()
-        self._giveKeys(False)
-        self.editor.removeViewObservations()
+        self._wake(False)
 
     def save(self) -> None:
         """Make what is drawn the case's label."""
@@ -156,22 +155,40 @@ class AnnotateWidget:
             self.editor.setMRMLSegmentEditorNode(self._editorNode())
             self.editor.setSegmentationNode(nodes.annotationNode)
             self.editor.setSourceVolumeNode(nodes.volumeNode)
-            self._giveKeys(self._isEntered)
+            self._wake(self._isEntered)
             self.editorBound.emit()
 
     def _releaseEditor(self) -> None:
-        self._giveKeys(False)
+        self._wake(False)
         if self._bound() is None:
             return
+        self._dropPreview()
         self._stopEffect()
         self.editor.setSourceVolumeNode(None)
         self.editor.setSegmentationNode(None)
 
-    def _giveKeys(self, wanted: bool) -> None:
-        """Without a segmentation the editor's keys (space, digits, Esc, ...) would do nothing but complain."""
-        if wanted != self._hasKeys:
-            self._hasKeys = wanted
-            self.editor.installKeyboardShortcuts() if wanted else self.editor.uninstallKeyboardShortcuts()
+    def _wake(self, wanted: bool) -> None:
+        """Give the editor its keys and the views, or take them away.
+
+        Without a segmentation its keys (space, digits, Esc, ...) would do nothing but complain; and while a scene is
+        closed no effect can be stopped: one that still sees the views then ends Slicer.
+        """
+        if wanted == self._isAwake:
+            return
+        self._isAwake = wanted
+        if wanted:
+            self.editor.installKeyboardShortcuts()
+            self.editor.setupViewObservations()
+        else:
+            self.editor.uninstallKeyboardShortcuts()
+            self.editor.removeViewObservations()
+
+    def _dropPreview(self) -> None:
+        """What Grow from seeds and Fill between slices offer is of this segmentation: never apply it to the next."""
+        node = self.editor.mrmlSegmentEditorNode()
+        effect = self.editor.effectByName(node.GetAttribute(_PREVIEW_OWNER) or "")
+        if node.GetNodeReference(_PREVIEW) is not None and effect is not None:
+            effect.self().onCancel()
 
     def _bound(self):
         """The segmentation that the editor's own node names; its combo box may show another one."""

@@ -24,6 +24,7 @@ from .TrainWidget import TrainWidget
 
 _PUMP_MS = 10
 _TICK_MS = 200
+_SETTLE_MS = 50
 
 
 class PanelWidget:
@@ -79,7 +80,7 @@ class PanelWidget:
         session.caseClosed.connect(self.banner.caseClosed)
         session.projectChanged.connect(self._onProjectChanged)
         session.caseChanged.connect(self._onCaseChanged)
-        session.sceneLoaded.connect(self._onLayoutChanged)
+        session.sceneLoaded.connect(self._showInNewViews)
         session.tasks.started.connect(self._startPump)
         self.job.ended.connect(self.caseSeat.trainingEnded)
         self.reviewWidget.nextCaseWanted.connect(self._goOn)
@@ -88,6 +89,8 @@ class PanelWidget:
         self._layoutManager = slicer.app.layoutManager()
         if self._layoutManager is not None:
             self._layoutManager.connect("layoutChanged(int)", self._onLayoutChanged)
+        self._settleTimer = self._timer(_SETTLE_MS, self._showInNewViews)
+        self._settleTimer.setSingleShot(True)
         self._pumpTimer = self._timer(_PUMP_MS, self._pump)
         self._tickTimer = self._timer(_TICK_MS, session.tick)
         self._tickTimer.start()
@@ -104,6 +107,7 @@ class PanelWidget:
         self._tickTimer.stop()
         self.session.shutdown()  # before all else: nothing that goes wrong below may cost unsaved work
         self._pumpTimer.stop()
+        self._settleTimer.stop()
         with suppress(ValueError):  # they went with the main window
             self.shortcuts.remove()
         if self._layoutManager is not None:
@@ -137,7 +141,11 @@ class PanelWidget:
         """While a case is open the panel is about that case; what training lacks waits."""
         self._notice.setVisible(self.session.case is None)
 
-    def _onLayoutChanged(self, _layout: int = 0) -> None:
+    def _onLayoutChanged(self, _layout: int) -> None:
+        """Its new views have their places, and their sliders have set them to 0 mm, a moment later."""
+        self._settleTimer.start()
+
+    def _showInNewViews(self) -> None:
         """New slice views show the open case, too."""
         if self.session.case is not None:
             self.session.case.nodes.fillViews()

@@ -57,7 +57,7 @@ class SetupNotice:
         self._refreshProgress(installation if runs else None)
         obstacle = bool(setup.dependencies.obstacle(setup.missing)) if lacks else False
         self.installButton.text = self._installText()
-        self.installButton.setVisible(lacks and (not obstacle or setup.dependencies.lacksExtension(setup.missing)))
+        self.installButton.setVisible(lacks and (not obstacle or self._canGetExtension()))
         self.otherButton.setVisible(not runs)
         self.checkButton.setVisible(state == "failed")
         self.cancelButton.setVisible(runs)
@@ -100,6 +100,11 @@ class SetupNotice:
             return _("Open the Extensions Manager")
         failed = setup.installation is not None and setup.installation.state == "failed"
         return _("Try again") if failed else _("Install")
+
+    def _canGetExtension(self) -> bool:
+        """A Slicer can be built without the Extensions Manager."""
+        lacks = self._setup.dependencies.lacksExtension(self._setup.missing)
+        return lacks and hasattr(slicer.app, "openExtensionsManagerDialog")
 
     def _onInstall(self) -> None:
         if self._setup.dependencies.lacksExtension(self._setup.missing):

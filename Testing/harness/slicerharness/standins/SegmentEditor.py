@@ -35,6 +35,28 @@ class Effect(QtCore.QObject):
         return self._editor.mrmlSegmentEditorNode().GetAttribute(f"{self._effectName}.{name}") or ""
 
 
+class AutoCompleteEffect(Effect):
+    """Offers a result in a node of its own, to which the segment editor node refers until it is taken or refused."""
+
+    _role, _owner = "SegmentationResultPreview", "SegmentationResultPreviewOwnerEffect"
+
+    def self(self):
+        return self
+
+    def onPreview(self):
+        node = self._editor.mrmlSegmentEditorNode()
+        preview = node.GetScene().AddNewNodeByClass("vtkMRMLSegmentationNode", "preview")
+        node.SetNodeReferenceID(self._role, preview.GetID())
+        node.SetAttribute(self._owner, self._effectName)
+
+    def onCancel(self):
+        node = self._editor.mrmlSegmentEditorNode()
+        node.GetSegmentationNode().GetDisplayNode().SetOpacity(1.0)
+        preview = node.GetNodeReference(self._role)
+        node.SetNodeReferenceID(self._role, None)
+        node.GetScene().RemoveNode(preview)
+
+
 class qMRMLSegmentEditorWidget(standIn("slicer.qMRMLSegmentEditorWidget", qMRMLWidget)):
     """The segment editor, as far as its nodes go."""
 
@@ -54,7 +76,9 @@ class qMRMLSegmentEditorWidget(standIn("slicer.qMRMLSegmentEditorWidget", qMRMLW
         self._node, self._tag, self._keys = None, None, []
         self._seen = {"segmentation": None, "volume": None, "segment": ""}
         self._order = list(EFFECTS)
-        self._effects = {name: Effect(self, name) for name in EFFECTS}
+        kinds = dict.fromkeys(("Grow from seeds", "Fill between slices"), AutoCompleteEffect)
+        self._effects = {name: kinds.get(name, Effect)(self, name) for name in EFFECTS}
+        self._seesViews = False
         self._history = slicer.vtkSegmentationHistory()
         self._savedStates = 0
         self._view = SegmentEditorView(self)
@@ -174,13 +198,17 @@ class qMRMLSegmentEditorWidget(standIn("slicer.qMRMLSegmentEditorWidget", qMRMLW
     def redo(self):
         self._history.RestoreNextState()
 
-    # What needs views, and so does nothing here
     def setupViewObservations(self):
+        self._seesViews = True
+
+    def removeViewObservations(self):
+        self._seesViews = False
+
+    # What needs views, and so does nothing here
+    def jumpSlices(self):
         pass
 
-    removeViewObservations = setupViewObservations
-    jumpSlices = turnOffLightboxes = rotateSliceViewsToSegmentation = setupViewObservations
-    updateEffectList = setupViewObservations
+    turnOffLightboxes = rotateSliceViewsToSegmentation = updateEffectList = jumpSlices
 
     def installKeyboardShortcuts(self, parent=None):
         """One of many keys, in the main window, as the real one does; a second call would make it ambiguous."""
