@@ -47,11 +47,11 @@ clean:
 	rm -rf $(VENV)
 
 # The stamp is touched last, so an install that was cut short is done again.
-$(STAMP): pyproject.toml constraints.txt MetaSSLSlicer/Resources/requirements.txt
+$(STAMP): pyproject.toml research/pyproject.toml constraints.txt MetaSSLSlicer/Resources/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo 'Python 3.11 or newer is needed: make PYTHON=/path/to/python3.11'; exit 1; }
 	@echo 'Installing into $(VENV) (once, about a minute on a fast line) ...'
 	@$(PYTHON) -m venv $(VENV) || \
 	  { echo 'The venv could not be made; on Debian and Ubuntu: apt install python3-venv'; exit 1; }
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,report]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,report]' -e research
 	@touch $@

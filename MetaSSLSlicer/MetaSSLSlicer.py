@@ -41,7 +41,7 @@ class MetaSSLSlicer(ScriptedLoadableModule):
 
     def registerSampleData(self):
         """Offer the made-up cohort in Slicer's module Sample Data."""
-        from MetaSSLSlicerLib.Logic.SampleProject import registerSampleData
+        from MetaSSLSlicerLib.Logic.Project.SampleProject import registerSampleData
 
         registerSampleData(self.openSample, self.resourcePath("Icons/MetaSSLSlicer.png"))
 
@@ -104,10 +104,10 @@ class MetaSSLSlicerLogic(ScriptedLoadableModuleLogic):
     """For scripts: `slicer.util.getModuleLogic("MetaSSLSlicer").makeSession()` opens projects without the panel."""
 
     def makeSession(self):
-        """A new session (MetaSSLSlicerLib.Logic.Session) on the application's scene."""
-        from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-        from MetaSSLSlicerLib.Logic.Session import Session
-        from MetaSSLSlicerLib.Logic.SlicerServices import SlicerServices
+        """A new session (MetaSSLSlicerLib.Logic.Case.Session) on the application's scene."""
+        from MetaSSLSlicerLib.Logic.Case.Session import Session
+        from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
+        from MetaSSLSlicerLib.Logic.Scene.SlicerServices import SlicerServices
 
         return Session(SlicerServices.ofThisSlicer(), BackgroundTasks())
 

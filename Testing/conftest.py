@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from metassl.project import Geometry, LabelDefinition, Project, new_project, write_array
+from metassl.imaging import Geometry, write_array
+from metassl.intake import new_project
+from metassl.project import LabelDefinition, Project
 
 SHAPE_ZYX = (10, 14, 12)
 OBLIQUE = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)

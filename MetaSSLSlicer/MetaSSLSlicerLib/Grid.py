@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from metassl.project import Geometry
+from metassl.imaging import Geometry
 from metassl.project.masks import bounding_box as boundingBox
 
 __all__ = ["boundingBox", "ijkToRas"]

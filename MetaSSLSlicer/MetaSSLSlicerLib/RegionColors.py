@@ -1,42 +1,15 @@
-"""The four regions of agreement and confidence: values, names, colours, and their colour table."""
+"""The colour table of the four regions; the regions themselves are the project's."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from metassl.project.regions import DC, DS, REGIONS, UC, US, Region
+from metassl.project.regions import rgb_of as rgbOf
 
 from .ColorTable import colorTable
 
 COLOR_TABLE_NAME = "MetaSSL regions"
 _SINGLETON_TAG = "MetaSSLRegions"
-
-
-@dataclass(frozen=True)
-class Region:
-    """One region of a region map. `opacity` is that of its colour over an image, 0..1."""
-
-    value: int
-    key: str
-    name: str
-    color: str
-    opacity: float
-
-    @property
-    def rgb(self) -> tuple[float, float, float]:
-        """The colour as three numbers 0..1."""
-        return rgbOf(self.color)
-
-
-UC = Region(1, "UC", "Unanimous, confident", "#009E73", 0.0)
-US = Region(2, "US", "Unanimous, suspicious", "#F0E442", 0.18)
-DC = Region(3, "DC", "Discrepant, confident", "#0072B2", 0.6)
-DS = Region(4, "DS", "Discrepant, suspicious", "#D55E00", 0.6)
-
-REGIONS = (UC, US, DC, DS)
-
-
-def rgbOf(color: str) -> tuple[float, float, float]:
-    """The colour "#RRGGBB" as three numbers 0..1."""
-    return tuple(int(color[i : i + 2], 16) / 255.0 for i in (1, 3, 5))
+__all__ = ["DC", "DS", "REGIONS", "UC", "US", "Region", "regionColorNode", "rgbOf"]
 
 
 def regionColorNode(scene):

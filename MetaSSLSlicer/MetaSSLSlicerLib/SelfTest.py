@@ -15,12 +15,14 @@ from pathlib import Path
 import numpy as np
 import slicer
 import slicer.util
-from metassl.project import Case, Geometry, LabelDefinition, Project, write_array, write_json
+from metassl.files import write_json
+from metassl.imaging import Geometry, write_array
+from metassl.project import Case, LabelDefinition, Project
 
-from .Logic.BackgroundTasks import BackgroundTasks
-from .Logic.CaseSegmentation import setArray
-from .Logic.Session import Session
-from .Logic.TrainingOptions import TrainingOptions
+from .Logic.Case.CaseSegmentation import setArray
+from .Logic.Case.Session import Session
+from .Logic.Scene.BackgroundTasks import BackgroundTasks
+from .Logic.Training.TrainingOptions import TrainingOptions
 from .SetAside import setAside
 from .Translation import _
 from .Widgets.EngineWidget import PYTHON_KEY
@@ -103,7 +105,7 @@ class SelfTest:
         composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
         assert all(node.GetLabelVolumeID() == case.nodes.regionsNode.GetID() for node in composites)
         review = self._panel.reviewWidget
-        self._wait(lambda: not self._session.tasks.busy, _("the doubtful places to be found"))
+        self._wait(lambda: not self._session.tasks.busy, _("the uncertain places to be found"))
         for _index in range(min(3, len(review.navigator.places))):
             review.actions["nextSpot"]()
         review.ui.goOnCheck.checked = False

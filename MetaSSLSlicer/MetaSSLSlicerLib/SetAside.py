@@ -8,17 +8,17 @@ from contextlib import contextmanager
 
 import slicer
 import vtk
-from metassl.project import MetaSSLError
+from metassl.files import MetaSSLError
 
-from .Logic.Session import Session
-from .Logic.ViewNodes import nodesOfClass
+from .Logic.Case.Session import Session
+from .Logic.Scene.ViewNodes import nodesOfClass
 
 _PATIENCE_S = 60.0
 
 
 @contextmanager
 def setAside(session: Session) -> Iterator[None]:
-    """Close what is open in `session`, and open it again at the end; unsaved edits come back out of the journal."""
+    """Close what is open in `session`, and open it again at the end; unsaved edits come back out of the autosave."""
     project = session.project
     caseId = session.loadingCase if session.case is None else session.case.id
     wasEditing = session.case is not None and session.case.isEditing

@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 
 from metassl import __version__
-from metassl.commands import STORY
-from metassl.commands.console import Console
-from metassl.project.errors import MetaSSLError
+from metassl.commands import chapters, name_of
+from metassl.commands.shared.console import Console
+from metassl.files.errors import MetaSSLError
 
 OK, FAILED, USER_ERROR, UNEXPECTED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 70, 130, 141
 _ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS}
@@ -61,9 +61,11 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("-h", "--help", action="help")
     parser.add_argument("--version", action="version", version=f"metassl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
-    for _, modules in STORY:
+    for _, modules in chapters():
         for module in modules:
-            command = commands.add_parser(_name(module), help=module.SUMMARY, description=module.__doc__)
+            command = commands.add_parser(
+                name_of(module), aliases=getattr(module, "ALIASES", ()), help=module.SUMMARY, description=module.__doc__
+            )
             module.add_arguments(command)
             command.set_defaults(run=module.run)
     return parser
@@ -80,19 +82,15 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USER_ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def _name(module) -> str:
-    return module.__name__.rpartition(".")[2]
-
-
 def _story() -> str:
     lines = [
         "usage: metassl COMMAND ...",
         "",
         "Label three cases, train, and review the rest where the model itself is unsure.",
     ]
-    for chapter, modules in STORY:
+    for chapter, modules in chapters():
         lines += ["", chapter]
-        lines += [f"  {_name(module):<11} {module.SUMMARY}" for module in modules]
+        lines += [f"  {name_of(module):<11} {module.SUMMARY}" for module in modules]
     lines += [
         "",
         "metassl COMMAND --help tells more.",

@@ -7,20 +7,25 @@ runs the named checks in order and prints a JSON line after each.
 
 from __future__ import annotations
 
+import ctypes
 import getpass
 import json
 import os
+import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from metassl.doctor_checks import CHECKS, CRASH_ADVICE
+from metassl import __version__
 from metassl.jobs.process import host_name
 
 PATIENCE_S = 180.0
@@ -136,6 +141,183 @@ def main(names: list[str]) -> int:
         finding = Finding(name, state, anonymous(text), anonymous(" ".join(advice)))
         print(json.dumps(finding.to_json()), flush=True)
     return 0
+
+
+OLDEST_PYTHON = (3, 11)
+LITTLE_MEMORY = 4 << 30
+LITTLE_DISK = 2 << 30
+
+
+def check_python() -> tuple[str, ...]:
+    system = f"{platform.system()} {platform.machine()}"
+    text = f"{platform.python_version()} on {system}, metassl {__version__}"
+    if sys.version_info < OLDEST_PYTHON:
+        return "failed", text, "Python 3.11 or newer is needed"
+    return "ok", text
+
+
+def check_cores() -> tuple[str, ...]:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return "ok", f"{usable} usable"
+
+
+def check_memory() -> tuple[str, ...]:
+    total = memory_total()
+    if total is None:
+        return "note", "its size could not be found out"
+    text = f"{total / 2**30:.1f} GiB"
+    if total < LITTLE_MEMORY:
+        return (
+            "note",
+            text,
+            "little memory: large volumes may need smaller patches, which training then takes",
+        )
+    return "ok", text
+
+
+def check_write_access() -> tuple[str, ...]:
+    from metassl.files.json_files import write_json
+
+    with tempfile.TemporaryDirectory(prefix="metassl-doctor-") as folder:
+        write_json(Path(folder) / "test.json", {"written": True})
+        free = shutil.disk_usage(folder).free
+    here = os.access(Path.cwd(), os.W_OK)
+    text = f"temporary files: yes, {free / 2**30:.1f} GiB free; this folder: {'yes' if here else 'no'}"
+    if free < LITTLE_DISK:
+        return "note", text, "little space is left on the disk"
+    if not here:
+        return "note", text, "make projects in a folder that you may write to"
+    return "ok", text
+
+
+def check_numpy() -> tuple[str, ...]:
+    import numpy as np
+
+    if abs(float(np.linalg.det(np.diag([1.0, 2.0, 3.0]))) - 6.0) > 1e-9:
+        return "failed", f"{np.__version__} computes wrongly", "reinstall numpy"
+    return "ok", np.__version__
+
+
+def check_simpleitk() -> tuple[str, ...]:
+    import numpy as np
+    import SimpleITK as sitk
+
+    values = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+    with tempfile.TemporaryDirectory(prefix="metassl-doctor-") as folder:
+        for suffix in (".nii.gz", ".nrrd"):
+            path = os.path.join(folder, f"image{suffix}")
+            sitk.WriteImage(sitk.GetImageFromArray(values), path)
+            if not np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(path)), values):
+                return "failed", f"a {suffix} file came back changed", "reinstall SimpleITK"
+    return "ok", f"{version('SimpleITK')}, NIfTI and NRRD files come back as written"
+
+
+def check_torch() -> tuple[str, ...]:
+    import torch
+
+    from metassl.networks.device import train_a_step
+
+    train_a_step("cpu")
+    bf16 = torch.ones(8, 8, dtype=torch.bfloat16)
+    if float((bf16 @ bf16)[0, 0]) != 8.0:
+        return "failed", f"{torch.__version__} computes wrongly in bf16", "reinstall torch"
+    return "ok", f"{torch.__version__}, a training step and bf16 work on the CPU"
+
+
+def check_gpu() -> tuple[str, ...]:
+    import torch
+
+    from metassl.data.budget import choose_precision
+    from metassl.networks.device import gpu_problem, train_a_step
+
+    if torch.cuda.is_available():
+        gpus = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+        found = "; ".join(f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB" for gpu in gpus)
+        text = f"CUDA {torch.version.cuda}: {found}"
+        if problem := gpu_problem():
+            return "note", f"{text}; it cannot be used, training runs on the CPU: {problem}", CRASH_ADVICE["GPU"]
+        return "ok", f"{text}; a training step works, {choose_precision('cuda')} is used"
+    if torch.backends.mps.is_available():
+        train_a_step("mps")
+        return "ok", "Apple MPS, a training step works"
+    if shutil.which("nvidia-smi") or Path("/proc/driver/nvidia/version").exists():
+        advice = "update the NVIDIA driver, or install a CUDA build of torch (see pytorch.org)"
+        return (
+            "note",
+            f"there is an NVIDIA GPU, but torch {torch.__version__} cannot use it",
+            advice,
+        )
+    return "note", "none: training runs on the CPU"
+
+
+def check_monai() -> tuple[str, ...]:
+    import monai
+    import torch
+    from monai.networks.nets import DynUNet
+
+    network = DynUNet(3, 1, 2, [3, 3, 3], [1, 2, 2], [2, 2], filters=[4, 8, 8])
+    with torch.no_grad():
+        shape = tuple(network(torch.zeros(1, 1, 8, 8, 8)).shape)
+    if shape != (1, 2, 8, 8, 8):
+        return "failed", f"{monai.__version__}: a network gave the shape {shape}", "reinstall monai"
+    return "ok", f"{monai.__version__}, a small network runs"
+
+
+def check_pictures() -> tuple[str, ...]:
+    try:
+        return "ok", f"slicer-core {version('slicer-core')}, vtk {version('vtk')}"
+    except PackageNotFoundError:
+        advice = 'for pictures in the report: pip install "metassl[report]"'
+        return "note", "slicer-core is not installed: reports have no pictures", advice
+
+
+CHECKS: dict[str, Callable[[], tuple[str, ...]]] = {
+    "python": check_python,
+    "cores": check_cores,
+    "memory": check_memory,
+    "write access": check_write_access,
+    "numpy": check_numpy,
+    "SimpleITK": check_simpleitk,
+    "torch": check_torch,
+    "GPU": check_gpu,
+    "monai": check_monai,
+    "pictures": check_pictures,
+}
+
+CRASH_ADVICE = {
+    "numpy": "reinstall numpy",
+    "SimpleITK": "reinstall SimpleITK",
+    "torch": "reinstall torch: pip install --force-reinstall torch",
+    "GPU": "update the driver of the GPU, or install a torch that supports it (see pytorch.org)",
+    "monai": "reinstall monai",
+}
+
+
+def memory_total() -> int | None:
+    """The bytes of memory that this process may use: the machine's, or less inside a container."""
+    if sys.platform == "win32":
+        return _memory_windows()
+    sizes = []
+    if "SC_PHYS_PAGES" in os.sysconf_names:
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    try:
+        sizes.append(int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+    except (OSError, ValueError):
+        pass  # no container, or no limit
+    return min(sizes, default=None)
+
+
+def _memory_windows() -> int:
+    class Status(ctypes.Structure):
+        _fields_ = [
+            ("length", ctypes.c_ulong),
+            ("load", ctypes.c_ulong),
+            *((name, ctypes.c_ulonglong) for name in ("total", "a", "b", "c", "d", "e", "f")),
+        ]
+
+    status = Status(length=ctypes.sizeof(Status))
+    ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+    return status.total
 
 
 if __name__ == "__main__":

@@ -27,21 +27,23 @@ from metassl.data.plan import Plan, make_plan
 from metassl.data.preprocess import labels_to_grid, to_grid
 from metassl.data.streams import Batch, PatchSampler, PreparedCase
 from metassl.evaluation.metrics import dice
-from metassl.evaluation.region_errors import BAND_VOXELS, RegionErrors, foreground_band
+from metassl.evaluation.region_errors import RegionErrors, foreground_band
 from metassl.evaluation.uncertainty import UncertaintyScore
-from metassl.hosts import HOSTS, pasted
-from metassl.hosts.base import Host, StepOutput
-from metassl.hosts.cps import CrossPseudoSupervision
-from metassl.hosts.pasted import Pasted
+from metassl.frameworks import FRAMEWORKS, pasted
+from metassl.frameworks.base import Framework, StepOutput
+from metassl.frameworks.cps import CrossPseudoSupervision
+from metassl.frameworks.pasted import Pasted
+from metassl.imaging.images import read_image, read_labels
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.region_map import region_map
 from metassl.inference.sliding_window import predict_pair
-from metassl.method import HalfWeights, RegionWeights, get_preset, presets, rule_b
-from metassl.project.images import read_image, read_labels
+from metassl.method import presets
+from metassl.method.presets import get_preset
+from metassl.method.weights import HalfWeights, RegionWeights, rule_b
+from metassl.project.masks import ERROR_BAND_VOXELS
 from metassl.training import loop
-from metassl.training.clock import CLOCKS, clock
 from metassl.training.loop import Trainer
-from metassl.training.schedule import Budget
+from metassl.training.schedule import CLOCKS, Budget, clock
 
 CPU = torch.device("cpu")
 MEASURED_OF_TRAINING = 27
@@ -72,9 +74,9 @@ class OneNetwork(CrossPseudoSupervision):
 
 @dataclass(frozen=True)
 class Variant:
-    """host builds the host; the rest is what differs from the default."""
+    """framework builds the framework; the rest is what differs from the default."""
 
-    host: Callable[[Plan, str], Host] = CrossPseudoSupervision
+    framework: Callable[[Plan, str], Framework] = CrossPseudoSupervision
     loss: str = "metassl"
     all_labels: bool = False
     augmentation: dict[str, Any] = field(default_factory=dict)
@@ -94,8 +96,8 @@ LABELLED_ALIKE = HalfWeights(unlabelled=GENTLE.unlabelled, labelled=ALIKE)
 VARIANTS = {
     "default": Variant(),
     "default, plain loss": Variant(loss="plain"),
-    "supervised, the few labels": Variant(HOSTS["supervised"], "plain"),
-    "supervised, all labels": Variant(HOSTS["supervised"], "plain", all_labels=True),
+    "supervised, the few labels": Variant(FRAMEWORKS["supervised"], "plain"),
+    "supervised, all labels": Variant(FRAMEWORKS["supervised"], "plain", all_labels=True),
     "one network": Variant(OneNetwork),
     "one network, plain loss": Variant(OneNetwork, "plain"),
     "a level at full resolution": Variant(full_resolution=True),
@@ -111,15 +113,15 @@ VARIANTS = {
     "default, published weights": Variant(weights=PUBLISHED),
     "default, unlabelled voxels alike": Variant(weights=UNLABELLED_ALIKE),
     "default, labelled voxels alike": Variant(weights=LABELLED_ALIKE),
-    "BCP, plain": Variant(HOSTS["bcp"], "plain"),
-    "BCP, MetaSSL": Variant(HOSTS["bcp"]),
-    "BCP, published weights": Variant(HOSTS["bcp"], weights=PUBLISHED),
-    "CCT, plain": Variant(HOSTS["cct"], "plain"),
-    "CCT, MetaSSL": Variant(HOSTS["cct"]),
-    "FixMatch, plain": Variant(HOSTS["fixmatch"], "plain"),
-    "FixMatch, MetaSSL": Variant(HOSTS["fixmatch"]),
-    "Mean Teacher, plain": Variant(HOSTS["mt"], "plain"),
-    "Mean Teacher, MetaSSL": Variant(HOSTS["mt"]),
+    "BCP, plain": Variant(FRAMEWORKS["bcp"], "plain"),
+    "BCP, MetaSSL": Variant(FRAMEWORKS["bcp"]),
+    "BCP, published weights": Variant(FRAMEWORKS["bcp"], weights=PUBLISHED),
+    "CCT, plain": Variant(FRAMEWORKS["cct"], "plain"),
+    "CCT, MetaSSL": Variant(FRAMEWORKS["cct"]),
+    "FixMatch, plain": Variant(FRAMEWORKS["fixmatch"], "plain"),
+    "FixMatch, MetaSSL": Variant(FRAMEWORKS["fixmatch"]),
+    "Mean Teacher, plain": Variant(FRAMEWORKS["mt"], "plain"),
+    "Mean Teacher, MetaSSL": Variant(FRAMEWORKS["mt"]),
 }
 
 
@@ -143,7 +145,7 @@ def read(data: Path, labelled: int) -> tuple[Plan, dict[str, PreparedCase], dict
 def train(
     variant: Variant, plan: Plan, cases: dict, split: dict, few: int, minutes: float, seed: int, counted: str
 ) -> dict[str, Any]:
-    order = split["train_order"][: -MEASURED_OF_TRAINING]
+    order = split["train_order"][:-MEASURED_OF_TRAINING]
     measured = split["val"] + split["train_order"][-MEASURED_OF_TRAINING:]
     labelled = order if variant.all_labels else order[:few]
     others = [PreparedCase(c, cases[c].image) for c in order if c not in labelled]
@@ -156,12 +158,12 @@ def train(
             mock.patch.object(module, name, value).start()
         preset = get_preset("metassl").with_options(weights=variant.weights or GENTLE)
         mock.patch.dict(presets.PRESETS, metassl=preset).start()
-        host = variant.host(plan, variant.loss)
-        host.run_on(CPU, plan.precision)
+        framework = variant.framework(plan, variant.loss)
+        framework.run_on(CPU, plan.precision)
         views = Augmentation(in_plane=plan.is_stack, **variant.augmentation)
         sampler = PatchSampler(plan, [cases[c] for c in labelled], others, seed, views)
         trainer = Trainer(
-            host,
+            framework,
             sampler,
             Budget(seconds=60 * minutes),
             device=CPU,
@@ -176,7 +178,7 @@ def train(
         trainer.run()
         seconds = time.monotonic() - begin
         mock.patch.stopall()
-    pair = tuple(network.eval() for network in host.inference_pair())
+    pair = tuple(network.eval() for network in framework.inference_pair())
     pool = [predict_pair(pair, case.image, plan, CPU) for case in others[:16]] or None
     figures = measure(pair, [cases[c] for c in measured], plan, pool)
     return {"steps": trainer.step, "seconds": round(seconds, 1), **figures}
@@ -202,22 +204,22 @@ def with_finest_level(plan: Plan) -> Plan:
 def measure(pair, cases: list[PreparedCase], plan: Plan, pool: list[np.ndarray] | None) -> dict[str, Any]:
     softmaxes = [predict_pair(pair, case.image, plan, CPU) for case in cases]
     thresholds = calibrate_thresholds(pool or softmaxes, plan)
-    scores, errors, doubt = [], RegionErrors(), UncertaintyScore()
+    scores, errors, uncertainty = [], RegionErrors(), UncertaintyScore()
     for case, softmax in zip(cases, softmaxes, strict=True):
         maps = region_map(*torch.from_numpy(softmax.astype(np.float32)), thresholds)
         found = maps.classes.numpy()
         scores.append([dice(found == k, case.label == k) for k in range(1, plan.classes)])
-        band = foreground_band(found, case.label, BAND_VOXELS) & (case.label != 255)
+        band = foreground_band(found, case.label, ERROR_BAND_VOXELS) & (case.label != 255)
         wrong = found != case.label
         errors.add(maps.regions.numpy(), wrong, band)
-        doubt.add(maps.uncertainty.numpy(), wrong, band)
+        uncertainty.add(maps.uncertainty.numpy(), wrong, band)
     table = errors.table()
     return {
         "dice": float(np.nanmean(scores)),
         "per_class": np.nanmean(scores, axis=0).tolist(),
         "regions": {n: {k: row[k] for k in ("error_rate", "share_of_volume")} for n, row in table.items()},
-        "auroc": doubt.auroc,
-        "errors_in_most_doubtful": doubt.errors_in_most_doubtful(),
+        "auroc": uncertainty.auroc,
+        "errors_in_flagged_share": uncertainty.errors_in_flagged_share(),
     }
 
 

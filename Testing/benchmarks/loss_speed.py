@@ -1,6 +1,6 @@
-"""Time of a training step with MetaSSL against the host's own loss: same batches, same run, alternating.
+"""Time of a training step with MetaSSL against the framework's own loss: same batches, same run, alternating.
 
-    python Testing/benchmarks/loss_speed.py [--host cps] [--patch 40 56 40] [--device cpu] [--steps 30]
+    python Testing/benchmarks/loss_speed.py [--framework cps] [--patch 40 56 40] [--device cpu] [--steps 30]
 
 Prints one JSON object; `ratio` is the median over pairs of neighbouring steps.
 """
@@ -17,7 +17,7 @@ from metassl.data.budget import BUDGETS, choose_precision
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.data.topology import levels
-from metassl.hosts import HOSTS, build_host
+from metassl.frameworks import FRAMEWORKS, build_framework
 from metassl.networks.device import choose_device, device_name
 
 
@@ -44,7 +44,7 @@ def plan_for(patch: tuple[int, int, int], device: torch.device) -> Plan:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--host", default="cps", choices=list(HOSTS))
+    parser.add_argument("--framework", default="cps", choices=list(FRAMEWORKS))
     parser.add_argument("--patch", type=int, nargs=3, default=(40, 56, 40))
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--steps", type=int, default=30)
@@ -53,37 +53,35 @@ def main() -> None:
     plan = plan_for(tuple(options.patch), device)
     torch.manual_seed(0)
     shape = (1, *plan.patch_zyx)
-    batch = Batch(
-        torch.randn(1, *shape), torch.randint(0, 3, shape), torch.randn(1, *shape), ["a"], ["b"]
-    ).to(device)
-    hosts = {}
+    batch = Batch(torch.randn(1, *shape), torch.randint(0, 3, shape), torch.randn(1, *shape), ["a"], ["b"]).to(device)
+    frameworks = {}
     for loss in ("plain", "metassl"):
-        hosts[loss] = build_host(options.host, plan, loss)
-        hosts[loss].run_on(device, plan.precision)
-        hosts[loss].train()
+        frameworks[loss] = build_framework(options.framework, plan, loss)
+        frameworks[loss].run_on(device, plan.precision)
+        frameworks[loss].train()
     optimizers = {
-        loss: torch.optim.AdamW(host.trained_parameters(), 1e-3) for loss, host in hosts.items()
+        loss: torch.optim.AdamW(framework.trained_parameters(), 1e-3) for loss, framework in frameworks.items()
     }
 
     def step(loss: str) -> float:
         begin = time.perf_counter()
-        hosts[loss].training_loss(batch, 0.9).total.backward()
+        frameworks[loss].training_loss(batch, 0.9).total.backward()
         optimizers[loss].step()
         optimizers[loss].zero_grad()
-        hosts[loss].after_step(100)
+        frameworks[loss].after_step(100)
         if device.type == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter() - begin
 
     for _ in range(3):
-        for loss in hosts:
+        for loss in frameworks:
             step(loss)
     pairs = [(step("plain"), step("metassl")) for _ in range(options.steps)]
     print(
         json.dumps(
             {
                 "device": device_name(device),
-                "host": options.host,
+                "framework": options.framework,
                 "patch": list(plan.patch_zyx),
                 "precision": plan.precision,
                 "threads": torch.get_num_threads(),

@@ -15,14 +15,15 @@ from pathlib import Path
 import numpy as np
 import torch
 from metassl.data.preprocess import to_grid
-from metassl.evaluation.region_errors import BAND_VOXELS, RegionErrors, foreground_band
+from metassl.evaluation.region_errors import RegionErrors, foreground_band
+from metassl.imaging.images import IGNORE, read_image, read_labels
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import model_round
 from metassl.inference.region_map import OFFICIAL, SYMMETRIC, region_map
 from metassl.inference.sliding_window import predict_pair
 from metassl.networks.device import choose_device
-from metassl.project.images import IGNORE, read_image, read_labels
+from metassl.project.masks import ERROR_BAND_VOXELS
 from metassl.project.project import Project
 
 CALIBRATION_CASES = 16
@@ -65,7 +66,7 @@ def main() -> None:
         for name, (thresholds, definition) in definitions.items():
             maps = region_map(first, second, thresholds, definition)
             shown = np.asarray(model.values, np.uint8)[maps.classes.numpy()]
-            band = foreground_band(shown, truth, BAND_VOXELS) & (truth != IGNORE)
+            band = foreground_band(shown, truth, ERROR_BAND_VOXELS) & (truth != IGNORE)
             errors[name].add(maps.regions.numpy(), shown != truth, band)
     table = {name: {**each.table(), "flagged": each.flagged()} for name, each in errors.items()}
     print(json.dumps({"round": found.number, "cases": arguments.cases, "definitions": table}, indent=1))

@@ -12,11 +12,12 @@ import pytest
 from in_process import trainings_in_this_process
 from metassl.cli import main
 from metassl.evaluation.metrics import case_metrics
-from metassl.experiments.benchmark.plan import Run
-from metassl.experiments.experiment import Experiment
-from metassl.experiments.label_noise import noisy_cases, wrong_annotation
+from metassl.imaging import read_labels
 from metassl.networks.checkpoint import load_checkpoint
-from metassl.project import Project, read_labels
+from metassl.project import Project
+from metassl_research.benchmark.plan import Run
+from metassl_research.experiment import Experiment
+from metassl_research.label_noise import noisy_cases, wrong_annotation
 
 LONGEST_S = 120
 
@@ -31,7 +32,7 @@ def data(decathlon: Path) -> Path:
 
 
 def words(data: Path, out: Path, *more: str) -> list[str]:
-    recipe = ["--labelled", "1", "--hosts", "mt", "--seeds", "1", "--iterations", "2", "--device", "cpu"]
+    recipe = ["--labelled", "1", "--frameworks", "mt", "--seeds", "1", "--iterations", "2", "--device", "cpu"]
     return ["benchmark", "--data", str(data), "--out", str(out), *recipe, *more]
 
 
@@ -49,7 +50,7 @@ def test_a_killed_benchmark_goes_on_and_more_can_be_added(data, tmp_path, capsys
     out = tmp_path / "run.json"
     killed_after_the_first_run(words(data, out, "--losses", "plain"), out)
     first = json.loads(out.read_text("utf-8"))["runs"][0]
-    assert (first["host"], first["loss"], first["labelled"]) == ("supervised", "plain", 1)
+    assert (first["framework"], first["loss"], first["labelled"]) == ("supervised", "plain", 1)
 
     with trainings_in_this_process(monkeypatch):
         assert main(words(data, out, "--losses", "plain")) == 0
@@ -57,7 +58,7 @@ def test_a_killed_benchmark_goes_on_and_more_can_be_added(data, tmp_path, capsys
         assert "[3/3] seed 0, 1 labelled, mt plain: Dice" in told.err and "left" in told.err
         content = json.loads(out.read_text("utf-8"))
         assert content["runs"][0] == first
-        assert [(run["host"], run["labelled"]) for run in content["runs"]] == [
+        assert [(run["framework"], run["labelled"]) for run in content["runs"]] == [
             ("supervised", 1),
             ("supervised", 3),
             ("mt", 1),
@@ -87,7 +88,7 @@ def test_a_killed_benchmark_goes_on_and_more_can_be_added(data, tmp_path, capsys
 def what_is_kept_of_a_run_is_true(experiment: Experiment, run: dict, test: list[str]) -> None:
     found = experiment.round(run["round"])
     state = load_checkpoint(found.last_checkpoint_path)
-    key = Run(run["host"], run["loss"], run["labelled"], run["seed"], run["noisy"]).key
+    key = Run(run["framework"], run["loss"], run["labelled"], run["seed"], run["noisy"]).key
     assert found.record["experiment"] == key and found.record["config"]["iterations"] == 2
     assert list(found.record["labels"]) == run["cases"] == experiment.train_order[: run["labelled"]]
     assert run["steps"] == state["step"] == 2 and run["seconds"] == pytest.approx(state["elapsed"], abs=0.1)
@@ -121,7 +122,7 @@ def the_noisy_run_learnt_from_a_wrong_annotation(experiment: Experiment, run: di
 def test_what_cannot_be_done_is_said_before_any_work(data, tmp_path, capsys):
     out = tmp_path / "run.json"
     for more, said in (
-        (["--hosts", "unet"], "there is no host unet"),
+        (["--frameworks", "unet"], "there is no framework unet"),
         (["--labelled", "9"], "--labelled 9 is more than the 3 training cases"),
         (["--out", str(tmp_path / "run.txt")], "does not end in .json"),
         (["--table"], "is missing"),

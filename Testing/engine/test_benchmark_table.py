@@ -8,14 +8,14 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from metassl.choices.frameworks import SEMI_SUPERVISED
 from metassl.cli import main
-from metassl.experiments.benchmark.outcome import write_outcome
-from metassl.experiments.benchmark.plan import Run, planned
-from metassl.experiments.benchmark.settings import Settings, chosen_counts, chosen_hosts, chosen_losses
-from metassl.experiments.benchmark.summary import Paired, Summary
-from metassl.experiments.benchmark.table import gain_rows, main_rows, map_rows, noisy_rows, structure_rows
-from metassl.jobs.hosts_catalog import SEMI_SUPERVISED
-from metassl.project import MetaSSLError, write_json
+from metassl.files import MetaSSLError, write_json
+from metassl_research.benchmark.outcome import write_outcome
+from metassl_research.benchmark.plan import Run, planned
+from metassl_research.benchmark.settings import Settings, chosen_counts, chosen_frameworks, chosen_losses
+from metassl_research.benchmark.summary import Paired, Summary
+from metassl_research.benchmark.table import gain_rows, main_rows, map_rows, noisy_rows, structure_rows
 
 REGIONS = {name: {"error_rate": 0.1, "share": 0.25} for name in ("UC", "US", "DC", "DS")}
 
@@ -33,10 +33,10 @@ def measures(dice: float, distance: float | None = 2.0) -> dict:
     }
 
 
-def run(host, loss, labelled, seed, dice, noisy=None, best=None, seconds=90.0) -> dict:
+def run(framework, loss, labelled, seed, dice, noisy=None, best=None, seconds=90.0) -> dict:
     maps = {"regions": REGIONS, "auroc": 0.9, "errors_in_15_percent": None, "learnt": None}
     return {
-        **Run(host, loss, labelled, seed, noisy).to_json(),
+        **Run(framework, loss, labelled, seed, noisy).to_json(),
         "cases": [],
         "noisy_cases": {},
         "round": 1,
@@ -56,7 +56,7 @@ def measures_at(dice: float, distance: float) -> dict:
 
 @pytest.fixture
 def content() -> dict:
-    """Three seeds of one host at 3 labels, of which the third has no MetaSSL run yet; 10 cases to train on."""
+    """Three seeds of one framework at 3 labels, of which the third has no MetaSSL run yet; 10 cases to train on."""
     plain, metassl, floor, ceiling = (0.70, 0.74, 0.78), (0.73, 0.75), (0.60, 0.62, 0.64), (0.80, 0.84, 0.88)
     runs = [run("cps", "plain", 3, seed, dice, best=dice + 0.01) for seed, dice in enumerate(plain)]
     runs += [run("cps", "metassl", 3, seed, dice, seconds=120.0) for seed, dice in enumerate(metassl)]
@@ -89,8 +89,8 @@ def test_the_main_table(content):
     assert ceiling[:4] == ["all 10", "supervised", "plain (ceiling)", "0.840 ± 0.040"] and ceiling[-2] == "100.0 %"
 
 
-def test_what_metassl_changes_host_by_host_and_over_all(content):
-    content["settings"]["hosts"] = ["cps", "mt"]
+def test_what_metassl_changes_framework_by_framework_and_over_all(content):
+    content["settings"]["frameworks"] = ["cps", "mt"]
     content["runs"] += [{**run("mt", "plain", 3, 0, 0.70), **measures_at(0.70, 4.0)}]
     content["runs"] += [{**run("mt", "metassl", 3, 0, 0.64), **measures_at(0.64, 3.0)}]
     heads, cps, mt, both = gain_rows(Summary(content))
@@ -168,8 +168,8 @@ def test_floors_and_ceiling_come_first_and_the_seed_is_outermost():
     settings = Settings("Boxes", (3, 8), ("cps", "mt"), ("plain", "metassl"), seeds=2, iterations=1, noisy=0.3)
     runs = planned(settings, 100)
     assert len(runs) == 2 * (3 + 8 + 8) and [run.seed for run in runs] == sorted(run.seed for run in runs)
-    assert [(run.host, run.labelled) for run in runs[:3]] == [("supervised", count) for count in (3, 8, 100)]
-    order = [(run.labelled, run.host, run.loss, run.noisy) for run in runs[3:6]]
+    assert [(run.framework, run.labelled) for run in runs[:3]] == [("supervised", count) for count in (3, 8, 100)]
+    order = [(run.labelled, run.framework, run.loss, run.noisy) for run in runs[3:6]]
     assert order == [(3, "cps", "plain", None), (3, "cps", "metassl", None), (3, "mt", "plain", None)]
     assert all(run.noisy == 0.3 for run in runs[11:19]) and len({run.key for run in runs}) == len(runs)
     floor_asked_for = Settings("Boxes", (3,), ("supervised",), ("plain", "metassl"), seeds=1, iterations=1)
@@ -181,10 +181,15 @@ def test_floors_and_ceiling_come_first_and_the_seed_is_outermost():
 
 
 def test_what_is_chosen_is_checked():
-    assert chosen_hosts("all") == SEMI_SUPERVISED and "supervised" not in chosen_hosts("all")
-    assert chosen_hosts("supervised, all") == ("supervised", *SEMI_SUPERVISED)
+    assert chosen_frameworks("all") == SEMI_SUPERVISED and "supervised" not in chosen_frameworks("all")
+    assert chosen_frameworks("supervised, all") == ("supervised", *SEMI_SUPERVISED)
     assert chosen_losses("metassl,plain") == ("plain", "metassl") and chosen_counts("8,3,3") == (3, 8)
-    for choose, text in ((chosen_hosts, "cps,unet"), (chosen_losses, ""), (chosen_counts, "3,x"), (chosen_counts, "0")):
+    for choose, text in (
+        (chosen_frameworks, "cps,unet"),
+        (chosen_losses, ""),
+        (chosen_counts, "3,x"),
+        (chosen_counts, "0"),
+    ):
         with pytest.raises(MetaSSLError):
             choose(text)
 
@@ -192,7 +197,7 @@ def test_what_is_chosen_is_checked():
 def test_more_can_be_added_and_what_contradicts_is_named():
     first = Settings("Boxes", (3,), ("mt",), ("plain",), seeds=1, minutes=2.0).to_json()
     more = Settings("Boxes", (8,), ("cps",), ("metassl",), seeds=2, minutes=2.0, noisy=0.3).merged(first, "r.json")
-    assert (more["labelled"], more["hosts"], more["losses"]) == ([3, 8], ["cps", "mt"], ["plain", "metassl"])
+    assert (more["labelled"], more["frameworks"], more["losses"]) == ([3, 8], ["cps", "mt"], ["plain", "metassl"])
     assert (more["seeds"], more["noisy"]) == (2, 0.3)
     assert Settings("Boxes", (3,), ("mt",), ("plain",), seeds=1, minutes=2.0).merged(more, "r.json")["noisy"] == 0.3
     for other, named in (

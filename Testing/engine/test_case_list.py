@@ -3,9 +3,9 @@
 import os
 import time
 
+from metassl.files.json_files import read_json, write_json
 from metassl.project import LabelDefinition, Project, documents
 from metassl.project.cases import Case
-from metassl.project.files import read_json, write_json
 
 LONG_AGO = time.time_ns() - 3600 * 10**9
 

@@ -9,24 +9,26 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from metassl.files import LabelError, ProjectError, write_json
+from metassl.imaging import write_array
 from metassl.jobs import EventWriter
-from metassl.project import Case, LabelDefinition, LabelError, Project, ProjectError, write_array, write_json
-from MetaSSLSlicerLib.Logic.CaseTable import CaseRow, readRows
-from MetaSSLSlicerLib.Logic.NextCase import recommend
-from MetaSSLSlicerLib.Logic.RoundComparison import compareRound, dicePerStructure
-from MetaSSLSlicerLib.Logic.RoundTable import RoundTable, dateText, describe, timeText
+from metassl.project import Case, LabelDefinition, Project
+from MetaSSLSlicerLib.Logic.Project.CaseTable import CaseRow, readRows
+from MetaSSLSlicerLib.Logic.Project.NextCase import recommend
+from MetaSSLSlicerLib.Logic.Project.RoundComparison import compareRound, dicePerStructure
+from MetaSSLSlicerLib.Logic.Project.RoundTable import RoundTable, dateText, describe, timeText
 
-DOUBT = {"US": 0.1, "DC": 0.02, "DS": 0.03}
+UNCERTAINTY = {"US": 0.1, "DC": 0.02, "DS": 0.03}
 
 
-def predict(found, case_id: str, doubt: dict | None = DOUBT) -> None:
+def predict(found, case_id: str, uncertainty: dict | None = UNCERTAINTY) -> None:
     paths = found.prediction(case_id)
     paths.folder.mkdir(parents=True, exist_ok=True)
-    write_json(paths.summary, {"case": case_id, "doubt": doubt})
+    write_json(paths.summary, {"case": case_id, "uncertainty": uncertainty})
 
 
 def rank(found, **scores: float) -> None:
-    entries = [{"case": case, "score": score, "reason": f"doubt in {case}"} for case, score in scores.items()]
+    entries = [{"case": case, "score": score, "reason": f"uncertainty in {case}"} for case, score in scores.items()]
     write_json(found.ranking_path, {"strategy": "discrepancy", "cases": entries, "skipped": {}})
 
 
@@ -49,7 +51,7 @@ def test_a_new_project_has_a_row_for_each_case_and_nothing_to_tell(tiny_project)
     assert rows[5] == CaseRow("case_5")
 
 
-def test_a_row_tells_doubt_gain_and_why(tiny_project):
+def test_a_row_tells_uncertainty_gain_and_why(tiny_project):
     found = new_round(tiny_project)
     predict(found, "case_3")
     predict(found, "case_4", {"US": 0.9, "DC": 0.9, "DS": 0.9})
@@ -57,27 +59,27 @@ def test_a_row_tells_doubt_gain_and_why(tiny_project):
     tiny_project.mark_predicted(["case_3"])
     tiny_project.update_case("case_4", seconds_spent=61, dice=0.5)
     rows = rows_of(tiny_project)
-    assert (rows["case_3"].doubt, rows["case_3"].gain, rows["case_3"].round) == (DOUBT, 0.4, 1)
-    assert (rows["case_3"].state, rows["case_3"].reason) == ("predicted", "doubt in case_3")
-    assert rows["case_3"].totalDoubt == pytest.approx(0.15)
-    assert rows["case_4"].totalDoubt == 1.0
+    assert (rows["case_3"].uncertainty, rows["case_3"].gain, rows["case_3"].round) == (UNCERTAINTY, 0.4, 1)
+    assert (rows["case_3"].state, rows["case_3"].reason) == ("predicted", "uncertainty in case_3")
+    assert rows["case_3"].totalUncertainty == pytest.approx(0.15)
+    assert rows["case_4"].totalUncertainty == 1.0
     assert (rows["case_4"].seconds, rows["case_4"].dice) == (61.0, 0.5)
     assert rows["case_0"].gain is None, "a labelled case has nothing more to give"
 
 
-def test_doubt_and_ranking_are_those_of_the_round_under_review(tiny_project):
+def test_uncertainty_and_ranking_are_those_of_the_round_under_review(tiny_project):
     first, second = new_round(tiny_project), new_round(tiny_project)
     for found, share in ((first, 0.3), (second, 0.1)):
         predict(found, "case_3", {"US": share, "DC": 0, "DS": 0})
     predict(first, "case_4")
     rank(first, case_3=1.0, case_4=0.5)
-    assert rows_of(tiny_project)["case_3"].doubt["US"] == 0.1
+    assert rows_of(tiny_project)["case_3"].uncertainty["US"] == 0.1
     assert rows_of(tiny_project)["case_3"].gain == 1.0, "the second round is not ranked yet"
     assert rows_of(tiny_project)["case_4"].round == 1
     rank(second, case_3=0.2)
     assert rows_of(tiny_project)["case_3"].gain == 0.2
     Project.open(tiny_project.path).update_settings(shown_round=1)  # another program's choice
-    assert rows_of(tiny_project)["case_3"].doubt["US"] == 0.3
+    assert rows_of(tiny_project)["case_3"].uncertainty["US"] == 0.3
     assert rows_of(tiny_project)["case_3"].gain == 1.0
 
 
@@ -87,8 +89,8 @@ def test_a_prediction_that_is_not_whole_yet_or_damaged_does_no_harm(tiny_project
     predict(found, "case_4", {"US": "much"})
     found.ranking_path.write_text("{")
     rows = rows_of(tiny_project)
-    assert (rows["case_3"].round, rows["case_3"].doubt) == (None, None)
-    assert (rows["case_4"].round, rows["case_4"].doubt, rows["case_4"].totalDoubt) == (1, None, None)
+    assert (rows["case_3"].round, rows["case_3"].uncertainty) == (None, None)
+    assert (rows["case_4"].round, rows["case_4"].uncertainty, rows["case_4"].totalUncertainty) == (1, None, None)
 
 
 def test_a_case_that_could_not_be_used_says_why_until_it_is_predicted(tiny_project):
@@ -102,7 +104,7 @@ def test_a_case_that_could_not_be_used_says_why_until_it_is_predicted(tiny_proje
 def test_unsaved_work_is_seen(tiny_project):
     (tiny_project.path / "journal" / "case_3.seg.nrrd").write_bytes(b"")
     rows = rows_of(tiny_project)
-    assert [row.id for row in rows.values() if row.journal] == ["case_3"]
+    assert [row.id for row in rows.values() if row.autosaved] == ["case_3"]
 
 
 def test_a_few_rows_are_read_alone(tiny_project):
@@ -120,7 +122,7 @@ def test_thousands_of_cases_are_read_in_time(count, seconds, tmp_path):
     project = Project.create(tmp_path / "big", "big", [LabelDefinition(1, "Front")], ["CT"])
     project.add_cases(Case(f"case_{number:05d}", [f"images/{number}.nii.gz"]) for number in range(count))
     found = new_round(project)
-    line = json.dumps({"schema_version": 1, "voxels": {"UC": 1, "US": 2}, "doubt": DOUBT}, indent=1)
+    line = json.dumps({"schema_version": 1, "voxels": {"UC": 1, "US": 2}, "uncertainty": UNCERTAINTY}, indent=1)
     for number in range(count):
         folder = Path(found.predictions, f"case_{number:05d}")
         folder.mkdir()
@@ -132,7 +134,7 @@ def test_thousands_of_cases_are_read_in_time(count, seconds, tmp_path):
     begin = time.perf_counter()
     assert len(readRows(project, ["case_00007"])) == 1
     print(f"{count} rows in {taken:.2f} s, one of them in {time.perf_counter() - begin:.2f} s")
-    assert len(rows) == count and all(row.doubt for row in rows)
+    assert len(rows) == count and all(row.uncertainty for row in rows)
     assert taken < seconds
 
 
@@ -140,8 +142,8 @@ def test_thousands_of_cases_are_read_in_time(count, seconds, tmp_path):
 
 
 ROWS = [
-    CaseRow("a", state="predicted", doubt=DOUBT, gain=0.1, reason="little"),
-    CaseRow("b", state="predicted", doubt=DOUBT, gain=0.7, reason="networks differ on 12 %"),
+    CaseRow("a", state="predicted", uncertainty=UNCERTAINTY, gain=0.1, reason="little"),
+    CaseRow("b", state="predicted", uncertainty=UNCERTAINTY, gain=0.7, reason="networks differ on 12 %"),
     CaseRow("c", state="unlabelled"),
     CaseRow("d", state="accepted"),
     CaseRow("e", split="validation"),
@@ -163,9 +165,9 @@ def test_before_any_training_cases_come_in_the_order_of_their_names():
     assert "order of their names" in reason
 
 
-def test_while_predictions_arrive_the_most_doubtful_comes_first():
-    new = CaseRow("n", state="predicted", doubt={"US": 0.0, "DC": 0.3, "DS": 0.1})
-    old = CaseRow("m", state="predicted", doubt={"US": 0.5, "DC": 0.0, "DS": 0.0})
+def test_while_predictions_arrive_the_most_uncertain_comes_first():
+    new = CaseRow("n", state="predicted", uncertainty={"US": 0.0, "DC": 0.3, "DS": 0.1})
+    old = CaseRow("m", state="predicted", uncertainty={"US": 0.5, "DC": 0.0, "DS": 0.0})
     case, reason = recommend([CaseRow("l"), old, new])
     assert case == "n"
     assert "uncertain" in reason

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 from metassl import cli
+from metassl.choices.frameworks import FRAMEWORK_CATALOG, FRAMEWORKS, LOSSES
 from metassl.cli import main
-from metassl.commands import STORY
+from metassl.commands import chapters
+from metassl.imaging import Geometry, write_array
 from metassl.jobs import EventWriter, JobRecord, LocalLauncher
-from metassl.jobs.hosts_catalog import HOST_CATALOG, HOSTS, LOSSES
-from metassl.project import Geometry, Project, write_array
+from metassl.project import Project
 
-COMMANDS = [module.__name__.rpartition(".")[2] for _, modules in STORY for module in modules]
+COMMANDS = [module.__name__.rpartition(".")[2] for _, modules in chapters() for module in modules]
 ENGINE = Path(cli.__file__).parents[1]
 
 WORKER = """
@@ -90,7 +91,7 @@ def test_help_tells_the_commands_in_the_order_of_the_story(capsys):
     places = [text.index(f"\n  {name} ") for name in COMMANDS]
     assert end.value.code == 0
     assert places == sorted(places)
-    expected = "demo sample new label train hosts status stop rounds predict rank evaluate report export doctor"
+    expected = "demo sample new label train frameworks status stop rounds predict rank evaluate report export doctor"
     assert set(COMMANDS) == set(expected.split()) | {"uncertainty", "benchmark", "simulate"}
 
 
@@ -143,7 +144,7 @@ def test_no_command_at_all_shows_the_story(capsys):
         ["train", "P", "--minutes", "soon"],
         ["train", "P", "--minutes", "1", "--iterations", "5"],
         ["train", "P", "--iterations", "0"],
-        ["train", "P", "--host", "unknown"],
+        ["train", "P", "--framework", "unknown"],
         ["new", "P"],
         ["new", "P", "--from", "D", "--labelled", "3", "--labelled-cases", "F"],
         ["fly"],
@@ -157,22 +158,22 @@ def test_wrong_options_are_answered_in_one_line(words, capsys):
 
 
 def test_the_choices_of_train_are_those_of_the_engine():
-    hosts = pytest.importorskip("metassl.hosts")
-    assert tuple(hosts.HOSTS) == HOSTS
-    assert hosts.LOSSES == LOSSES
+    frameworks = pytest.importorskip("metassl.frameworks")
+    assert tuple(frameworks.FRAMEWORKS) == FRAMEWORKS
+    assert frameworks.LOSSES == LOSSES
 
 
-def test_hosts_are_listed_with_one_line_and_their_citation(capsys):
-    code, out, _ = run(capsys, "hosts")
+def test_frameworks_are_listed_with_one_line_and_their_citation(capsys):
+    code, out, _ = run(capsys, "frameworks")
     assert code == 0
-    for host in HOST_CATALOG:
-        assert f"{host.title}: {host.summary}" in out and host.citation in out
-    code, out, err = run(capsys, "hosts", "--json")
+    for framework in FRAMEWORK_CATALOG:
+        assert f"{framework.title}: {framework.summary}" in out and framework.citation in out
+    code, out, err = run(capsys, "frameworks", "--json")
     found = json.loads(out)
-    assert [host["name"] for host in found["hosts"]] == list(HOSTS)
-    assert all(all(host.values()) for host in found["hosts"])
-    assert found["default"]["host"] in HOSTS and found["default"]["loss"] in LOSSES
-    assert "default: --host" in err
+    assert [framework["name"] for framework in found["frameworks"]] == list(FRAMEWORKS)
+    assert all(all(framework.values()) for framework in found["frameworks"])
+    assert found["default"]["framework"] in FRAMEWORKS and found["default"]["loss"] in LOSSES
+    assert "default: --framework" in err
 
 
 def test_a_users_error_shows_its_traceback_only_on_request(tmp_path, capsys, monkeypatch):
@@ -214,7 +215,6 @@ def test_ctrl_c_is_130(tiny_project, capsys, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes are closed in another way there")
-
 
 # new, label, status
 
@@ -315,7 +315,9 @@ def finished_round(project: Project):
     events.write("validation", step=9, dice=dice)
     events.write("case_failed", case="case_4", file="x.nii", reason="case case_4: x.nii is torn")
     events.write("finished", seconds=61.0)
-    entries = [{"case": name, "score": 1.0, "parts": {}, "reason": f"doubt in {name}"} for name in ("case_3", "case_5")]
+    entries = [
+        {"case": name, "score": 1.0, "parts": {}, "reason": f"uncertainty in {name}"} for name in ("case_3", "case_5")
+    ]
     ranking = {"schema_version": 1, "strategy": "discrepancy", "cases": entries}
     found.ranking_path.write_text(json.dumps(ranking))
     return found
@@ -328,7 +330,7 @@ def test_status_tells_plan_validation_and_next_case(tiny_project, capsys):
     assert "plan        1 x 1 x 1 mm · patch 32 x 32 x 32" in out
     assert "validation  Dice 0.750 (Front 0.700, Back 0.800)" in out
     assert "left out    case case_4: x.nii is torn" in out
-    assert "next case   case_3: doubt in case_3" in out
+    assert "next case   case_3: uncertainty in case_3" in out
     assert f"metassl label {tiny_project.path} case_3 FILE" in out
 
 

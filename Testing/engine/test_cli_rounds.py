@@ -9,10 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from metassl.cli import main
+from metassl.files import MetaSSLError, write_json
 from metassl.inference.predict import model_round
 from metassl.jobs import EventWriter, JobRecord, read_events
 from metassl.jobs.round_summary import find_events, round_summaries, summarise_round
-from metassl.project import MetaSSLError, write_json
 
 DICE = {"mean": 0.75, "per_class": {"Front": 0.7, "Back": 0.8}}
 
@@ -90,7 +90,7 @@ def long_events(path, count: int) -> None:
     add("validation", 600, step=1, dice=DICE)
     add("started", 5000, device="cuda", device_name="A GPU")
     for step in range(count // 2):
-        add("predicted", 5000 + 600 * step / (count // 2), case=f"case_{step}", doubt={"US": 0.1})
+        add("predicted", 5000 + 600 * step / (count // 2), case=f"case_{step}", uncertainty={"US": 0.1})
     add("finished", 5600, seconds=600)
     path.write_text("\n".join(lines) + '\n{"seq": 9, "event": "started"')
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from metassl import cli
-from metassl.project import find_cases, new_project
+from metassl.intake import find_cases, new_project
 
 ENGINE = Path(cli.__file__).parents[1]
 

@@ -6,7 +6,7 @@ from itertools import combinations
 
 import pytest
 from color_distance import ciede2000, distance
-from metassl.project.labels import DEFAULT_COLORS, REGION_COLORS
+from metassl.project.structures import DEFAULT_COLORS, REGION_COLORS
 
 FLAGGED = dict(zip(("US", "DC", "DS"), REGION_COLORS[1:], strict=True))
 EIGHT = DEFAULT_COLORS[:8]

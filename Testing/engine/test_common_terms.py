@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from MetaSSLSlicerLib.Logic.CommonTerms import CATEGORIES, LISTS, TERMS, commonTerms, exactTerm, proposals
+from MetaSSLSlicerLib.Logic.Scene.CommonTerms import CATEGORIES, LISTS, TERMS, commonTerms, exactTerm, proposals
 
 LEFT_KIDNEY = (
     "Segmentation category and type - 3D Slicer General Anatomy list~SCT^123037004^Anatomical Structure"

@@ -11,7 +11,7 @@ import threading
 import numpy as np
 import pytest
 from metassl.data.cache import PreprocessCache, content_key
-from metassl.project.errors import ProjectError
+from metassl.files.errors import ProjectError
 
 MB = 1 << 20
 

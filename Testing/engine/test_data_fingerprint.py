@@ -7,8 +7,9 @@ import pytest
 import SimpleITK as sitk
 from metassl.data.fingerprint import fingerprint
 from metassl.data.plan import make_plan
-from metassl.project.errors import ProjectError
-from metassl.project.images import IGNORE, CaseImage, Geometry
+from metassl.files.errors import ProjectError
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.images import IGNORE, CaseImage
 
 STRAIGHT = (1.0, 0, 0, 0, 1, 0, 0, 0, 1)
 
@@ -90,19 +91,13 @@ def test_the_median_shape_is_in_voxels_of_the_median_spacing():
 
 
 def test_straight_axial_stacks_keep_patient_axes():
-    items = [
-        (str(i), case([mr(i, (8, 12, 14))], (1, 1, 8), rotation(5 * i, 10, 3)), None)
-        for i in range(3)
-    ]
+    items = [(str(i), case([mr(i, (8, 12, 14))], (1, 1, 8), rotation(5 * i, 10, 3)), None) for i in range(3)]
     assert fingerprint(items)["axes"] == "patient"
 
 
 def test_stacks_at_any_angle_have_their_slices_first():
     angles = [(60, 30, 0), (40, -50, 20), (5, 5, 5), (-45, 45, 45)]
-    items = [
-        (str(i), case([mr(i, (8, 12, 14))], (1, 1, 8), rotation(*a)), None)
-        for i, a in enumerate(angles)
-    ]
+    items = [(str(i), case([mr(i, (8, 12, 14))], (1, 1, 8), rotation(*a)), None) for i, a in enumerate(angles)]
     facts = fingerprint(items)
     assert facts["axes"] == "stack"
     assert facts["median_spacing_zyx"] == [8, 1, 1]

@@ -10,13 +10,12 @@ import torch
 from metassl.data import resample
 from metassl.data.grid import GridTransform
 from metassl.data.orientation import axis_order
-from metassl.project.errors import ImageError
-from metassl.project.images import IGNORE, Geometry
+from metassl.files.errors import ImageError
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.images import IGNORE
 
 STRAIGHT = (1.0, 0, 0, 0, 1, 0, 0, 0, 1)
-SIGNED_PERMUTATIONS = [
-    (order, signs) for order in permutations(range(3)) for signs in product((1, -1), repeat=3)
-]
+SIGNED_PERMUTATIONS = [(order, signs) for order in permutations(range(3)) for signs in product((1, -1), repeat=3)]
 
 
 @dataclass
@@ -230,9 +229,7 @@ def test_a_stack_cut_at_any_angle_has_its_slices_first():
 def test_predictions_of_any_number_format_are_restored(dtype):
     transform = GridTransform.of(geometry((12, 10, 8), (1, 1, 1.5)), Target((1.0, 1, 1)))
     ones = np.ones((2, *transform.shape_zyx), np.float32)
-    volume = (
-        torch.from_numpy(ones).to(dtype) if isinstance(dtype, torch.dtype) else ones.astype(dtype)
-    )
+    volume = torch.from_numpy(ones).to(dtype) if isinstance(dtype, torch.dtype) else ones.astype(dtype)
     restored = transform.restore(volume)
     assert tuple(restored.shape) == (2, 8, 10, 12)
     assert np.allclose(np.asarray(restored), 1, atol=1e-6)
@@ -240,9 +237,7 @@ def test_predictions_of_any_number_format_are_restored(dtype):
 
 def test_an_image_with_an_impossible_spacing_names_the_case():
     own = geometry((512, 512, 400), (300.0, 300, 300))
-    with pytest.raises(
-        ImageError, match="case P7: .*voxels at the model's spacing of 1 x 1 x 1 mm"
-    ):
+    with pytest.raises(ImageError, match="case P7: .*voxels at the model's spacing of 1 x 1 x 1 mm"):
         GridTransform.of(own, Target((1.0, 1, 1)), case="P7")
 
 

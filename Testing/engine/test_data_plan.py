@@ -8,8 +8,8 @@ import pytest
 import torch
 from metassl.data import budget
 from metassl.data.plan import MOST_COARSENED, Plan, make_plan
+from metassl.files.errors import ProjectError
 from metassl.networks.unet import build_network
-from metassl.project.errors import ProjectError
 
 GIGABYTE = 10**9
 MR = {"is_ct": False, "foreground": {"low": 3, "high": 90, "mean": 40, "std": 9}}

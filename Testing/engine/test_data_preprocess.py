@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from metassl.data.plan import Plan
 from metassl.data.preprocess import labels_to_grid, to_grid
-from metassl.project.errors import ImageError
-from metassl.project.images import CaseImage, Geometry
+from metassl.files.errors import ImageError
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.images import CaseImage
 
 ZSCORE = {"scheme": "robust_zscore"}
 WINDOW = {"scheme": "ct_window", "low": -100.0, "high": 300.0, "mean": 50.0, "std": 80.0}
@@ -156,8 +157,8 @@ def test_another_number_of_channels_names_the_case():
 
 def test_the_cache_key_part_follows_what_changes_the_result_and_nothing_else():
     base = plan()
-    assert replace(
-        base, patch_zyx=(32, 32, 32), batch=(1, 1), precision="bf16"
-    ).preprocessing() == (base.preprocessing())
+    assert replace(base, patch_zyx=(32, 32, 32), batch=(1, 1), precision="bf16").preprocessing() == (
+        base.preprocessing()
+    )
     assert replace(base, spacing_zyx=(1.0, 1.0, 2.0)).preprocessing() != base.preprocessing()
     assert replace(base, intensity=(WINDOW,)).preprocessing() != base.preprocessing()

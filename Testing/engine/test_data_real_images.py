@@ -9,7 +9,7 @@ import pytest
 from metassl.data.fingerprint import fingerprint
 from metassl.data.plan import make_plan
 from metassl.data.preprocess import labels_to_grid, to_grid
-from metassl.project.images import read_image, read_labels
+from metassl.imaging.images import read_image, read_labels
 
 CASES = 12
 
@@ -37,18 +37,14 @@ def read_cases(name: str) -> list[tuple]:
 
 
 def plan_for(cases, classes):
-    labelled = [
-        (case, image, labels if i < 3 else None) for i, (case, image, labels) in enumerate(cases)
-    ]
+    labelled = [(case, image, labels if i < 3 else None) for i, (case, image, labels) in enumerate(cases)]
     return make_plan(fingerprint(labelled), classes, "cpu", 8 * 10**9)
 
 
 def lowest_dice(first, second):
     values = set(np.unique(second)) - {0}
     overlaps = [(2 * ((first == v) & (second == v)).sum(), (first == v).sum()) for v in values]
-    return min(
-        both / (one + (second == v).sum()) for (both, one), v in zip(overlaps, values, strict=True)
-    )
+    return min(both / (one + (second == v).sum()) for (both, one), v in zip(overlaps, values, strict=True))
 
 
 def round_trip(image, labels, plan):

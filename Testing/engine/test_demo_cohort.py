@@ -10,7 +10,9 @@ import pytest
 import SimpleITK as sitk
 from metassl.demo.cohort import make_cohort
 from metassl.demo.phantom import BODY, HEAD, SHAPE_ZYX
-from metassl.project import Geometry, ProjectError, find_cases, new_project, read_image, read_labels
+from metassl.files import ProjectError
+from metassl.imaging import Geometry, read_image, read_labels
+from metassl.intake import find_cases, new_project
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from metassl import doctor_checks
+from metassl import doctor as doctor_checks
 from metassl.networks import device
 from metassl.networks.device import autocast, choose_device, gpu_problem
 from metassl.networks.memory import is_out_of_memory

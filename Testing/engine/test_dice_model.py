@@ -6,8 +6,8 @@ import torch
 from metassl.evaluation.dice_agreement import dice_agreement, spearman
 from metassl.evaluation.dice_model import LEAST_CASES, OF_P_ERROR, MeasuredCase, fit_dice_model, predict_dice
 from metassl.inference.dice_features import DiceFeatures, expected_dice
-from metassl.inference.summary_fields import measured_fields
-from metassl.project.labels import LabelDefinition
+from metassl.inference.predictor import measured_fields
+from metassl.project.structures import LabelDefinition
 
 
 def cases(count: int, seed: int = 0, noise: float = 0.01) -> list[MeasuredCase]:

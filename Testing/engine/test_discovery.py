@@ -10,8 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from metassl.project import MetaSSLError, ProjectError, find_cases, read_image
-from metassl.project.discovery import image_files
+from metassl.files import MetaSSLError, ProjectError
+from metassl.imaging import read_image
+from metassl.intake import find_cases
+from metassl.intake.discovery import image_files
 
 
 def save(path: Path, seed: int = 0) -> Path:
@@ -225,6 +227,6 @@ def test_a_folder_that_cannot_be_read_is_explained(tmp_path, monkeypatch):
     def denied(path):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr("metassl.project.discovery.os.scandir", denied)
+    monkeypatch.setattr("metassl.intake.discovery.os.scandir", denied)
     with pytest.raises(ProjectError, match="cannot read the folder .*Permission denied"):
         find_cases(tmp_path)

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 from metassl.cli import main
-from metassl.doctor import anonymous, examine
-from metassl.doctor_checks import CHECKS, CRASH_ADVICE, memory_total
+from metassl.doctor import CHECKS, CRASH_ADVICE, anonymous, examine, memory_total
 from metassl.jobs.process import host_name
 
 

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 from metassl.evaluation.uncertainty import UncertaintyScore
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.images import CaseImage
 from metassl.inference import error_features, error_model
 from metassl.inference.error_features import feature_count, feature_slabs, smooth, voxel_features
-from metassl.inference.error_fit import checked_error_model
-from metassl.inference.error_model import fit_error_model, take_sample
+from metassl.inference.error_model import checked_error_model, fit_error_model, take_sample
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image
 from metassl.networks.unet import build_network
-from metassl.project.images import CaseImage, Geometry
 from tiny_plan import tiny_plan as make_plan
 
 CPU = torch.device("cpu")

@@ -8,15 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from metassl.evaluation.evaluate import EvaluationItem, evaluate, format_table, pair_with_truth
-from metassl.project import (
-    Geometry,
-    LabelDefinition,
-    MetaSSLError,
-    PredictionPaths,
-    read_labels,
-    write_array,
-)
+from metassl.evaluation.evaluate import evaluate
+from metassl.evaluation.measure import EvaluationItem
+from metassl.evaluation.pairs import pair_with_truth
+from metassl.evaluation.table import format_table
+from metassl.files import MetaSSLError
+from metassl.imaging import Geometry, read_labels, write_array
+from metassl.project import LabelDefinition, PredictionPaths
 
 LABELS = [LabelDefinition(1, "Front"), LabelDefinition(2, "Back")]
 
@@ -32,14 +30,14 @@ def made(tmp_path: Path, make_case, make_grid):
         prediction[prediction == 255] = 0
         random = np.random.default_rng(len(case))
         unsure = (prediction != np.roll(prediction, 1, axis=1)) | (prediction != labels)
-        doubt = np.where(unsure, 0.6, 0.02) + 0.05 * random.random(labels.shape)
+        uncertainty = np.where(unsure, 0.6, 0.02) + 0.05 * random.random(labels.shape)
         regions = np.where(unsure, random.integers(2, 5, labels.shape), 1).astype(np.uint8)
         paths = PredictionPaths.at(tmp_path / "predictions" / case)
         paths.folder.mkdir(parents=True)
         (tmp_path / "truth").mkdir(exist_ok=True)
         write_array(paths.segmentation, prediction, grid)
         write_array(paths.regions, regions, grid)
-        write_array(paths.uncertainty, doubt.astype(np.float32), grid)
+        write_array(paths.uncertainty, uncertainty.astype(np.float32), grid)
         truth_path = tmp_path / "truth" / f"{case}.nii.gz"
         write_array(truth_path, labels, grid)
         return EvaluationItem(case, paths, truth_path)

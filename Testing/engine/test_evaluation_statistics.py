@@ -172,12 +172,12 @@ def test_calibration_error_is_zero_for_rates_that_equal_the_uncertainty():
     assert scored(values, np.zeros(2000, bool)).ece == pytest.approx(0.3)
 
 
-def test_the_most_doubtful_voxels_hold_the_errors_that_were_put_there():
+def test_the_most_uncertain_voxels_hold_the_errors_that_were_put_there():
     values = np.linspace(0, 1, 1000)
     wrong = np.zeros(1000, bool)
     wrong[995:] = True  # five errors in the top percent, five just below the top ten percent
     wrong[890:895] = True
-    top = scored(values, wrong).errors_in_most_doubtful()
+    top = scored(values, wrong).errors_in_flagged_share()
     assert list(top) == ["1", "5", "10", "15"]
     assert top["1"] == pytest.approx(0.5) and top["5"] == pytest.approx(0.5)
     assert top["15"] == pytest.approx(1.0)
@@ -202,7 +202,7 @@ def test_only_valid_voxels_are_scored():
 def test_without_errors_there_is_no_auroc_and_no_share():
     score = scored(np.linspace(0, 1, 10), np.zeros(10, bool))
     assert score.auroc is None and score.auprc is None
-    assert set(score.errors_in_most_doubtful().values()) == {None}
+    assert set(score.errors_in_flagged_share().values()) == {None}
     assert UncertaintyScore().summary()["ece"] is None
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from in_process import InThisProcess, trainings_in_this_process
-from metassl.experiments.experiment import Experiment
+from metassl.files import MetaSSLError, ProjectError, read_json
 from metassl.jobs import EventWriter, JobRecord, read_events
 from metassl.jobs.follower import JobFollower
 from metassl.networks.checkpoint import load_checkpoint
-from metassl.project import MetaSSLError, Project, ProjectError, read_json
+from metassl.project import Project
+from metassl_research.experiment import Experiment
 
-RECIPE = {"host": "mt", "loss": "plain", "seed": 0, "device": "cpu"}
+RECIPE = {"framework": "mt", "loss": "plain", "seed": 0, "device": "cpu"}
 
 
 @pytest.fixture
@@ -182,7 +183,7 @@ def test_ctrl_c_stops_the_training_gracefully_and_it_goes_on_where_it_was(experi
             return events, status
 
     with monkeypatch.context() as patch:
-        patch.setattr("metassl.experiments.experiment.JobFollower", Interrupted)
+        patch.setattr("metassl_research.experiment.JobFollower", Interrupted)
         with pytest.raises(KeyboardInterrupt):
             experiment.train("one", ["case_0"], iterations=20, **RECIPE)
     found = experiment.project.round(1)

@@ -8,8 +8,10 @@ import json
 import numpy as np
 import pytest
 from metassl.cli import main
-from metassl.project import PredictionPaths, ProjectError, read_labels, write_array, write_json
-from metassl.project.export import export_project
+from metassl.exports.nifti import export_project
+from metassl.files import ProjectError, write_json
+from metassl.imaging import read_labels, write_array
+from metassl.project import PredictionPaths
 
 
 def predict(project, found, case_id: str, array, geometry) -> PredictionPaths:
@@ -17,7 +19,7 @@ def predict(project, found, case_id: str, array, geometry) -> PredictionPaths:
     paths = found.prediction(case_id)
     paths.folder.mkdir(parents=True)
     write_array(paths.segmentation, array, geometry)
-    write_json(paths.summary, {"case": case_id, "doubt": {"US": 0.1, "DC": 0.02, "DS": 0.03}})
+    write_json(paths.summary, {"case": case_id, "uncertainty": {"US": 0.1, "DC": 0.02, "DS": 0.03}})
     project.mark_predicted([case_id])
     return paths
 
@@ -57,7 +59,7 @@ def test_voxels_that_nobody_annotated_stay_255(predicted, tmp_path, make_case, m
     assert values == {"0": "background", "1": "Front", "2": "Back", "255": "not annotated"}
 
 
-def test_the_table_tells_state_doubt_and_volumes(predicted, tmp_path, make_case, make_grid):
+def test_the_table_tells_state_uncertainty_and_volumes(predicted, tmp_path, make_case, make_grid):
     predicted.update_case("case_0", seconds_spent=61.25, dice=0.5)
     export_project(predicted, tmp_path / "out")
     rows = {row["case"]: row for row in table(tmp_path / "out" / "summary.csv")}
@@ -65,7 +67,7 @@ def test_the_table_tells_state_doubt_and_volumes(predicted, tmp_path, make_case,
     assert (rows["case_0"]["state"], rows["case_0"]["seconds_spent"]) == ("labelled", "61.2")
     assert rows["case_0"]["dice_of_prediction"] == "0.5000"
     assert rows["case_2"]["split"] == "validation"
-    assert (rows["case_3"]["round"], rows["case_3"]["doubt_US"]) == ("1", "0.1000")
+    assert (rows["case_3"]["round"], rows["case_3"]["uncertainty_US"]) == ("1", "0.1000")
     ml = np.count_nonzero(make_case(3)[1] == 1) * make_grid().voxel_ml
     assert float(rows["case_3"]["prediction_ml Front"]) == pytest.approx(ml, abs=1e-3)
     assert rows["case_3"]["label_ml Front"] == ""
@@ -108,17 +110,17 @@ def test_a_damaged_case_is_named_and_the_rest_go_on(predicted, tmp_path):
     assert "case_1" in rows["case_1"]["problem"]
 
 
-def test_a_summary_without_doubt_is_no_obstacle(predicted, tmp_path):
+def test_a_summary_without_uncertainty_is_no_obstacle(predicted, tmp_path):
     path = predicted.round(1).prediction("case_3").summary
-    path.write_text(json.dumps({"schema_version": 1, "doubt": {"XX": 1}}))
+    path.write_text(json.dumps({"schema_version": 1, "uncertainty": {"XX": 1}}))
     result = export_project(predicted, tmp_path / "out")
     assert result.failed == {}
-    assert table(tmp_path / "out" / "summary.csv")[3]["doubt_US"] == ""
+    assert table(tmp_path / "out" / "summary.csv")[3]["uncertainty_US"] == ""
 
 
 def test_a_damaged_summary_is_named_and_the_rest_go_on(predicted, tmp_path):
     path = predicted.round(1).prediction("case_3").summary
-    path.write_text(json.dumps({"schema_version": 1, "doubt": {"US": "much"}}))
+    path.write_text(json.dumps({"schema_version": 1, "uncertainty": {"US": "much"}}))
     result = export_project(predicted, tmp_path / "out")
     assert list(result.failed) == ["case_3"]
     assert str(path) in result.failed["case_3"] and "predict the case again" in result.failed["case_3"]

@@ -6,20 +6,20 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
-from host_parts import fresh_host
+from framework_parts import fresh_framework
 from in_process import trainings_in_this_process
 from metassl.data.augment import Augmentation, local_mean
 from metassl.data.plan import Plan
 from metassl.data.streams import PatchSampler, PreparedCase
 from metassl.data.topology import plan_patch
-from metassl.hosts import HOSTS
-from metassl.hosts.views import strong_view
+from metassl.frameworks import FRAMEWORKS
+from metassl.frameworks.views import strong_view
+from metassl.imaging.images import IGNORE
 from metassl.jobs.follower import job_status
+from metassl.jobs.start import start_training
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case
-from metassl.project.images import IGNORE
 from metassl.training.inputs import InputReader
-from metassl.training.start import start_training
 from metassl.training.worker import Job
 
 AXIAL, CORONAL, SAGITTAL, FEW = (1, 48, 40), (48, 1, 40), (48, 40, 1), (3, 48, 40)  # (z, y, x)
@@ -62,11 +62,11 @@ def sampler_of(project, monkeypatch) -> tuple[PatchSampler, Plan]:
     return PatchSampler(plan, inputs.labelled, inputs.unlabelled, 0, job._augmentation(plan)), plan
 
 
-@pytest.mark.parametrize(("host", "shape"), [("cps", AXIAL), ("fixmatch", AXIAL), ("cps", CORONAL)])
-def test_a_project_of_2d_images_trains_and_predicts(host, shape, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("framework", "shape"), [("cps", AXIAL), ("fixmatch", AXIAL), ("cps", CORONAL)])
+def test_a_project_of_2d_images_trains_and_predicts(framework, shape, tmp_path, monkeypatch):
     project = discs(tmp_path, shape)
     with trainings_in_this_process(monkeypatch):
-        found = start_training(project, iterations=6, device="cpu", host=host)
+        found = start_training(project, iterations=6, device="cpu", framework=framework)
     assert job_status(found).state == "finished" and job_status(found).failed_cases == {}
     assert sitk.ReadImage(str(found.prediction("disc2").regions)).GetSize() == shape[::-1]
 
@@ -91,15 +91,15 @@ def test_most_of_the_labels_stay_in_the_views(shape, spacing, tmp_path, monkeypa
     assert (labels == 1).any()
 
 
-@pytest.mark.parametrize("name", list(HOSTS))
-def test_every_host_learns_from_slices(name, tiny_plan):
+@pytest.mark.parametrize("name", list(FRAMEWORKS))
+def test_every_framework_learns_from_slices(name, tiny_plan):
     flat = {"patch_zyx": (1, 32, 32), "kernels": ((1, 3, 3),) * 3, "strides": ((1, 1, 1), (1, 2, 2), (1, 2, 2))}
     plan = tiny_plan(**flat)
     rng = np.random.default_rng(0)
     image, label = rng.normal(size=(1, 1, 36, 30)).astype(np.float16), rng.integers(0, 3, (1, 36, 30)).astype(np.uint8)
     case = PreparedCase("slice", image, label)
     batch = PatchSampler(plan, [case], [], 0, Augmentation(in_plane=plan.is_stack)).batch(0)
-    output = fresh_host(name, plan).training_loss(batch, 0.9)
+    output = fresh_framework(name, plan).training_loss(batch, 0.9)
     assert torch.isfinite(output.total)
 
 

@@ -10,16 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from metassl.project import (
-    Geometry,
-    ImageError,
-    LabelError,
-    read_geometry,
-    read_image,
-    read_labels,
-    read_volume,
-    write_array,
-)
+from metassl.files import ImageError, LabelError
+from metassl.imaging import Geometry, read_geometry, read_image, read_labels, read_volume, write_array
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 FLIPPED = (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0)
@@ -71,9 +63,7 @@ def write_dicom(folder: Path, array: np.ndarray, positions=None, tags=None, name
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize("direction", [None, IDENTITY, FLIPPED, SAGITTAL])
-def test_oblique_and_flipped_volumes_come_back_unchanged(
-    tmp_path, make_case, make_grid, suffix, direction
-):
+def test_oblique_and_flipped_volumes_come_back_unchanged(tmp_path, make_case, make_grid, suffix, direction):
     image, labels = make_case()
     grid = make_grid() if direction is None else make_grid(direction=direction)
     write_array(tmp_path / f"i{suffix}", image, grid)

@@ -17,23 +17,27 @@ SLICER_ROOM = MODULE / "MetaSSLSlicerLib"
 
 SLICER_ONLY = {"slicer", "qt", "ctk", "vtk", "vtkmodules", "mrml", "MetaSSLSlicerLib"}
 TORCH_ONLY = {"torch", "monai", "torchvision", "ignite"}
-SHARED = {"metassl.project", "metassl.jobs"}
+SHARED_PARTS = ("files", "imaging", "choices", "project", "jobs")
+SHARED = {f"metassl.{part}" for part in SHARED_PARTS}
 SHARED_PACKAGES = {"numpy", "SimpleITK"}
 
 LAYERS = [
+    "files",  # atomic writes, JSON, locks, errors
+    "imaging",  # images and annotations as files
+    "choices",  # the catalogues
     "project",  # the folder on disk
     "jobs",  # what is at work in it, and what it says
+    "intake",  # a project from a folder of images
+    "exports",  # its labels and predictions for other programs
     "selection",  # which case next, from what a round wrote
     "evaluation",  # how good a round is, from what it wrote
     "method",  # the paper; from here on with torch
     "data",
     "networks",
-    "hosts",
+    "frameworks",
     "inference",
     "training",
-    "experiments",  # many trainings, predictions and measurements
     "demo",
-    "doctor_checks",
     "doctor",
     "commands",
     "cli",
@@ -96,13 +100,13 @@ def test_the_slicer_room_never_imports_torch_or_the_engine():
     assert offences(files, forbidden) == []
 
 
-def test_project_and_jobs_import_nothing_but_each_other_numpy_simpleitk_and_python():
-    files = python_files(ENGINE / "project") + python_files(ENGINE / "jobs")
+def test_the_shared_parts_import_nothing_but_each_other_numpy_simpleitk_and_python():
+    files = [path for part in SHARED_PARTS for path in python_files(ENGINE / part)]
 
     def forbidden(name: str) -> bool:
         top = name.split(".")[0]
         if top == "metassl":
-            return not in_shared_rooms(name)
+            return name != "metassl.__version__" and not in_shared_rooms(name)
         return top not in sys.stdlib_module_names and top not in SHARED_PACKAGES
 
     assert offences(files, forbidden) == []
@@ -149,10 +153,12 @@ def test_the_layers_below_the_method_import_no_torch():
 
 
 def test_the_rule_of_the_layers_sees_an_import_upward(tmp_path):
-    hosts = tmp_path / "metassl" / "hosts"
-    hosts.mkdir(parents=True)
-    (hosts / "x.py").write_text("from metassl import __version__, data\ndef f():\n    from ..training import loop\n")
-    assert upward_imports("hosts", tmp_path / "metassl") == ["hosts/x.py:3 imports metassl.training.loop"]
+    frameworks = tmp_path / "metassl" / "frameworks"
+    frameworks.mkdir(parents=True)
+    (frameworks / "x.py").write_text(
+        "from metassl import __version__, data\ndef f():\n    from ..training import loop\n"
+    )
+    assert upward_imports("frameworks", tmp_path / "metassl") == ["frameworks/x.py:3 imports metassl.training.loop"]
 
 
 @pytest.mark.parametrize(
@@ -182,11 +188,39 @@ def loaded_by(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_project_and_jobs_load_no_torch_in_a_fresh_process():
-    loaded = loaded_by("import metassl.project, metassl.jobs")
+def test_the_shared_parts_load_no_torch_in_a_fresh_process():
+    loaded = loaded_by("import metassl.files, metassl.imaging, metassl.choices, metassl.project, metassl.jobs")
     assert "metassl" in loaded and "numpy" in loaded
     assert not loaded & (TORCH_ONLY | SLICER_ONLY)
 
 
 def test_the_root_of_the_engine_loads_nothing_heavy():
     assert not loaded_by("import metassl") & (TORCH_ONLY | SLICER_ONLY | SHARED_PACKAGES)
+
+
+ROOMS = ["Scene", "Autosave", "Case", "Review", "Engine", "Training", "Project"]
+"""The rooms of Slicer's logic. Each imports those before it in this list, none behind it."""
+LOGIC = SLICER_ROOM / "Logic"
+
+
+def test_every_file_of_the_logic_has_its_room():
+    assert sorted(path.name for path in LOGIC.iterdir() if path.is_dir() and path.name[0] != "_") == sorted(ROOMS)
+    assert [path.name for path in LOGIC.glob("*.py")] == ["__init__.py"]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_the_logic_imports_none_behind_it(room):
+    behind = tuple(f"MetaSSLSlicerLib.Logic.{name}." for name in ROOMS[ROOMS.index(room) + 1 :])
+    beside = ("MetaSSLSlicerLib.Widgets", "MetaSSLSlicerLib.Pictures")
+    assert offences(python_files(LOGIC / room), lambda name: name.startswith((*behind, *beside))) == []
+
+
+def test_no_folder_of_the_product_holds_more_than_twenty_files():
+    folders = [MODULE, *(path for path in MODULE.rglob("*") if path.is_dir() and path.name != "__pycache__")]
+    counts = {str(path.relative_to(MODULE)): sum(each.is_file() for each in path.iterdir()) for path in folders}
+    assert {name: count for name, count in counts.items() if count > 20} == {}
+
+
+def test_no_file_of_the_product_is_longer_than_four_hundred_lines():
+    lengths = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in python_files(MODULE)}
+    assert {name: length for name, length in lengths.items() if length > 400} == {}

@@ -5,6 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from metassl.files.errors import ProjectError
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.images import CaseImage
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image, summarise
@@ -12,9 +15,7 @@ from metassl.inference.region_map import DC, DS, OFFICIAL, UC, US, entropy, regi
 from metassl.inference.sliding_window import predict_pair, window_starts
 from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.networks.unet import build_network
-from metassl.project.errors import ProjectError
-from metassl.project.images import CaseImage, Geometry
-from metassl.project.labels import LabelDefinition
+from metassl.project.structures import LabelDefinition
 
 CPU = torch.device("cpu")
 

@@ -2,22 +2,23 @@
 
 import numpy as np
 import pytest
-from metassl.evaluation.isotonic import (
+from metassl.evaluation.uncertainty import (
+    BINS,
     CENTRES,
+    UncertaintyScore,
     apply_calibration,
     calibration_error,
     calibration_error_on_unseen,
     fit_isotonic,
 )
-from metassl.evaluation.uncertainty import BINS, UncertaintyScore
 
 
 def histogram(seed: int, voxels: int = 20_000) -> UncertaintyScore:
     """Voxels whose P(error) is half the square of their uncertainty."""
     random = np.random.default_rng(seed)
-    doubt = random.random(voxels)
+    uncertainty = random.random(voxels)
     score = UncertaintyScore()
-    score.add(doubt, random.random(voxels) < doubt**2 / 2, np.ones(voxels, bool))
+    score.add(uncertainty, random.random(voxels) < uncertainty**2 / 2, np.ones(voxels, bool))
     return score
 
 

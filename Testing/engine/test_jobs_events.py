@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from metassl.files import ProjectError
 from metassl.jobs import EventReader, EventWriter, read_events
-from metassl.project import ProjectError
 
 
 def lines(path: Path) -> list[str]:

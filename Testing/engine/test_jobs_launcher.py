@@ -13,15 +13,10 @@ from pathlib import Path
 
 import metassl
 import pytest
-from metassl.jobs import (
-    JobRecord,
-    LocalLauncher,
-    get_launcher,
-    job_status,
-    read_events,
-)
+from metassl.files import ProjectError
+from metassl.jobs import JobRecord, LocalLauncher, get_launcher, job_status, read_events
 from metassl.jobs.process import kill
-from metassl.project import ProjectError, Round
+from metassl.project import Round
 from metassl.project.rounds import make_round
 
 ENGINE = str(Path(metassl.__file__).parents[1])
@@ -79,9 +74,7 @@ def a_round(tmp_path):
 
 
 def started(found: Round) -> dict:
-    return wait_for(lambda: [e for e in read_events(found.events_path) if e["event"] == "started"])[
-        0
-    ]
+    return wait_for(lambda: [e for e in read_events(found.events_path) if e["event"] == "started"])[0]
 
 
 def test_the_default_worker_is_that_of_the_engine():

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import metassl
 import pytest
+from metassl.files import BusyError, ProjectError, write_json
 from metassl.jobs import TrainingLock
 from metassl.jobs.process import ENDED, UNKNOWN, host_name, process_started, same_process
-from metassl.project import BusyError, ProjectError, write_json
 
 ENGINE = str(Path(metassl.__file__).parents[1])
 
@@ -104,7 +104,7 @@ def test_of_many_that_find_a_dead_holder_one_takes_over(tmp_path):
     code = """
 import sys, time
 from metassl.jobs import TrainingLock
-from metassl.project import BusyError
+from metassl.files import BusyError
 print("ready", flush=True)
 sys.stdin.readline()
 try:

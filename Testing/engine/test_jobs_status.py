@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from metassl.files import write_json
 from metassl.jobs import EventWriter, JobFollower, JobRecord, StatusFold, job_status
-from metassl.project import write_json
 from metassl.project.rounds import make_round
 
 
@@ -84,9 +84,9 @@ def test_a_new_stage_starts_from_zero_and_predictions_count_as_its_steps():
         event("started"),
         event("progress", stage="training", step=200, total=200, eta_s=0.0),
         event("stage", stage="predicting", total=3),
-        event("predicted", case="a", doubt=0.1),
+        event("predicted", case="a", uncertainty=0.1),
         event("case_failed", case="b", file="b.nii", reason="case b: it is truncated"),
-        event("predicted", case="c", doubt=0.2),
+        event("predicted", case="c", uncertainty=0.2),
     )
     assert (status.step, status.total, status.eta_s) == (2, 3, None)
     assert status.predicted == 2 and status.failed_cases == {"b": "case b: it is truncated"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from metassl.experiments.label_noise import KINDS, noisy_cases, wrong_annotation
+from metassl_research.label_noise import KINDS, noisy_cases, wrong_annotation
 
 EVEN = (1.0, 1.0, 1.0)
 

@@ -48,7 +48,7 @@ def test_the_uncertainty_is_calibrated_once_three_cases_show_that_it_helps():
     found = errors.to_json()["uncertainty"]
     assert found["auroc"] > 0.98 and found["errors"] == 96
     assert found["ece_calibrated"] < found["ece"]
-    assert set(found["errors_in_most_doubtful"]) == {"1", "5", "10", "15"}
+    assert set(found["errors_in_flagged_share"]) == {"1", "5", "10", "15"}
 
 
 def test_a_case_without_an_uncertainty_still_counts_for_the_regions():

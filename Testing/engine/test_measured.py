@@ -10,15 +10,18 @@ import pytest
 import torch
 from metassl.cli import main
 from metassl.evaluation import dice_model
-from metassl.evaluation.report import write_report
-from metassl.inference import error_fit, error_model
+from metassl.evaluation.report.write import write_report
+from metassl.files import read_json, write_json
+from metassl.inference import error_model
+from metassl.inference import error_model as error_fit
 from metassl.inference import measured as measured_module
-from metassl.inference.error_fit import checked_error_model
+from metassl.inference.error_model import checked_error_model
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
+from metassl.intake import new_project
 from metassl.networks.unet import build_network
-from metassl.project import Project, Round, new_project, read_json, write_json
+from metassl.project import Project, Round
 from metassl.training.worker import Job
 
 REGIONS = ["UC", "US", "DC", "DS"]

@@ -1,4 +1,4 @@
-"""Weights, the ramp, the supervised loss, and the pieces for hosts with views of their own."""
+"""Weights, the ramp, the supervised loss, and the pieces for frameworks with views of their own."""
 
 from __future__ import annotations
 
@@ -6,19 +6,11 @@ import math
 
 import pytest
 import torch
-from metassl.method import (
-    SCRIPT_WEIGHTS,
-    HeterogeneousLoss,
-    Region,
-    RegionWeights,
-    consistency_ramp,
-    region_weight_map,
-    rule_a,
-    rule_b,
-    rule_c,
-    supervised_loss,
-    weighted_cross_entropy,
-)
+from metassl.method.loss import HeterogeneousLoss, region_weight_map, weighted_cross_entropy
+from metassl.method.ramp import consistency_ramp
+from metassl.method.regions import Region
+from metassl.method.supervised import supervised_loss
+from metassl.method.weights import SCRIPT_WEIGHTS, RegionWeights, rule_a, rule_b, rule_c
 
 WEIGHTS = RegionWeights(uc=4.0, us=3.0, dc=2.0, ds=1.0)
 REGIONS = torch.tensor([[[1, 2, 3], [4, 1, 0]]], dtype=torch.uint8)

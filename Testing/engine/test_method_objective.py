@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from metassl.method import PRESETS, MetaSSLLoss, Preset, consistency_ramp, supervised_loss
+from metassl.method.metassl_loss import MetaSSLLoss
+from metassl.method.presets import PRESETS, Preset
+from metassl.method.ramp import consistency_ramp
+from metassl.method.supervised import supervised_loss
 
 SHAPES = {"2D": (9, 11), "3D": (6, 5, 7)}
 
@@ -31,9 +34,7 @@ def thresholds_after(labels, confidence, preset: Preset, classes: int) -> list[f
         chosen = confidence[labels == k]
         mean = float(chosen.sum()) / (len(chosen) + 1)
         enough = len(chosen) >= preset.class_n_min
-        tau = (
-            preset.alpha * mean + (1 - preset.alpha) * preset.initial if enough else preset.initial
-        )
+        tau = preset.alpha * mean + (1 - preset.alpha) * preset.initial if enough else preset.initial
         floor = 1 / classes if preset.floor is None else preset.floor
         taus.append(min(max(tau, floor), preset.cap))
     return taus
@@ -79,7 +80,7 @@ def reference_objective(first, second, annotation, preset: Preset, weight: float
     y = y[known]
     labelled = [voxels(z[:number])[known] for z in (first, second)]
     unlabelled = [voxels(z[number:]) for z in (first, second)]
-    both = preset.host != "mt" or preset.teacher_terms == "add"
+    both = preset.framework != "mt" or preset.teacher_terms == "add"
     total = 0
     for half, logits in (("l", labelled), ("u", unlabelled)):
         guesses = [z.detach().softmax(1).max(1) for z in logits]
@@ -103,8 +104,8 @@ def reference_objective(first, second, annotation, preset: Preset, weight: float
 
 VARIANTS = {
     **{name: (name, {}) for name in PRESETS},
-    "metassl_cps": ("metassl", {"host": "cps"}),
-    "metassl_peer": ("metassl", {"labelled_reference": "peer", "host": "cct"}),
+    "metassl_cps": ("metassl", {"framework": "cps"}),
+    "metassl_peer": ("metassl", {"labelled_reference": "peer", "framework": "cct"}),
     "metassl_region": ("metassl", {"normalisation": "region", "uc_split": "class"}),
     "metassl_sparse": ("metassl", {"normalisation": "region", "region_n_min": 40}),
     "annotation_2d": ("official_cps_2d", {"labelled_reference": "annotation"}),
@@ -121,7 +122,7 @@ def test_every_choice_of_options_follows_the_method(variant, shape, ignored):
     first, second, annotation = make_batch(shape=shape, ignored=ignored)
     mine = [z.clone().requires_grad_() for z in (first, second)]
     theirs = [z.double().requires_grad_() for z in (first, second)]
-    if loss.preset.host == "mt":
+    if loss.preset.framework == "mt":
         theirs[1] = theirs[1].detach()
     output = loss(*mine, annotation, 2, 12_000)
     output.total.backward()
@@ -150,9 +151,7 @@ def special_logits(kind: str, shape: tuple[int, ...]) -> tuple[torch.Tensor, tor
 
 
 @pytest.mark.parametrize("name", PRESETS)
-@pytest.mark.parametrize(
-    "kind", ["uniform", "all_agree", "all_disagree", "class_absent", "extreme"]
-)
+@pytest.mark.parametrize("kind", ["uniform", "all_agree", "all_disagree", "class_absent", "extreme"])
 def test_special_logits_follow_the_method_too(kind, name):
     first, second = special_logits(kind, (5, 6))
     annotation = first[:2].roll(1, dims=2).argmax(1).to(torch.uint8)
@@ -160,9 +159,7 @@ def test_special_logits_follow_the_method_too(kind, name):
     loss = MetaSSLLoss(4, name)
     output = loss(mine, second, annotation, 2, 22_500)
     output.total.backward()
-    expected = reference_objective(
-        theirs, second.double(), annotation, loss.preset, output.consistency
-    )
+    expected = reference_objective(theirs, second.double(), annotation, loss.preset, output.consistency)
     expected.backward()
     torch.testing.assert_close(output.total.double(), expected, rtol=2e-6, atol=2e-6)
     torch.testing.assert_close(mine.grad.double(), theirs.grad, rtol=2e-6, atol=2e-6)
@@ -170,12 +167,10 @@ def test_special_logits_follow_the_method_too(kind, name):
 
 @pytest.mark.parametrize("classes", [2, 3, 20])
 def test_any_number_of_classes_works(classes):
-    loss = MetaSSLLoss(classes, "metassl", host="cps", class_n_min=1)
+    loss = MetaSSLLoss(classes, "metassl", framework="cps", class_n_min=1)
     first, second, annotation = make_batch(classes=classes)
     output = loss(first, second, annotation, 2, 100)
-    expected = reference_objective(
-        first.double(), second.double(), annotation, loss.preset, output.consistency
-    )
+    expected = reference_objective(first.double(), second.double(), annotation, loss.preset, output.consistency)
     torch.testing.assert_close(output.total.double(), expected, rtol=2e-6, atol=2e-6)
 
 
@@ -209,9 +204,9 @@ def test_an_unlabelled_voxel_can_be_ignored_too():
     valid = torch.ones(2, *SHAPES["3D"], dtype=torch.bool)
     valid[:, :3] = False
     cropped = [torch.cat([z[:2], z[2:]])[:, :, 3:] for z in (first, second)]
-    masked = MetaSSLLoss(5, "metassl", host="cps", class_n_min=1)
+    masked = MetaSSLLoss(5, "metassl", framework="cps", class_n_min=1)
     output = masked(first, second, annotation, 2, 100, unlabelled_valid=valid)
-    plain = MetaSSLLoss(5, "metassl", host="cps", class_n_min=1)
+    plain = MetaSSLLoss(5, "metassl", framework="cps", class_n_min=1)
     expected = plain(*cropped, annotation[:, 3:], 2, 100)
     for direction, terms in output.unlabelled.items():
         torch.testing.assert_close(terms.value, expected.unlabelled[direction].value)
@@ -288,9 +283,7 @@ def test_halves_may_differ_in_size():
     first, second, annotation = make_batch(batch=5, labelled=1)
     loss = MetaSSLLoss(5, "official_cps_2d")
     output = loss(first, second, annotation, 1, 100)
-    expected = reference_objective(
-        first.double(), second.double(), annotation, loss.preset, output.consistency
-    )
+    expected = reference_objective(first.double(), second.double(), annotation, loss.preset, output.consistency)
     torch.testing.assert_close(output.total.double(), expected, rtol=2e-6, atol=2e-6)
 
 
@@ -308,7 +301,7 @@ def test_the_partial_losses_add_up_to_the_total():
 
 def test_the_log_counts_regions_and_accuracy():
     first, second, annotation = make_batch(ignored=0.3)
-    output = MetaSSLLoss(5, "metassl", host="cps")(first, second, annotation, 2, 100)
+    output = MetaSSLLoss(5, "metassl", framework="cps")(first, second, annotation, 2, 100)
     fractions = output.region_fractions()
     assert list(fractions) == ["UC", "US", "DC", "DS"]
     assert sum(fractions.values()) == pytest.approx(1)
@@ -348,7 +341,7 @@ def test_shapes_that_do_not_fit_are_refused(arguments, message):
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        ("host", "fixmatch"),
+        ("framework", "fixmatch"),
         ("labelled_reference", "both"),
         ("uc_split", "thirds"),
     ],

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from metassl.method import (
-    Region,
-    is_confident,
-    partition,
-    partition_against_annotation,
-    predict,
-)
+from metassl.method.prediction import predict
+from metassl.method.regions import Region, is_confident, partition, partition_against_annotation
 from metassl.method.terms import term_map, term_names, term_weights
 from metassl.method.weights import RegionWeights
 

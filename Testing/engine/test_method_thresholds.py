@@ -11,7 +11,7 @@ from pathlib import Path
 import metassl
 import pytest
 import torch
-from metassl.method import AdaptiveThresholds, Half
+from metassl.method.thresholds import AdaptiveThresholds, Half
 
 
 def follow(thresholds, labels, confidence, half=Half.UNLABELLED, net=1, valid=None):
@@ -100,7 +100,7 @@ def test_the_state_survives_saving_and_loading(kind):
 
 POOLING_PROCESS = """
 import sys, torch
-from metassl.method import AdaptiveThresholds
+from metassl.method.thresholds import AdaptiveThresholds
 
 rank, address, out = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 torch.distributed.init_process_group("gloo", init_method=address, rank=rank, world_size=2)

@@ -14,17 +14,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from metassl.method import (
-    PRESETS,
-    LossOutput,
-    MetaSSLLoss,
-    Region,
-    consistency_ramp,
-    dice_loss,
-    partition_against_annotation,
-    predict,
-    supervised_loss,
-)
+from metassl.method.metassl_loss import MetaSSLLoss
+from metassl.method.output import LossOutput
+from metassl.method.prediction import predict
+from metassl.method.presets import PRESETS
+from metassl.method.ramp import consistency_ramp
+from metassl.method.regions import Region, partition_against_annotation
+from metassl.method.supervised import dice_loss, supervised_loss
 from numpy.testing import assert_allclose
 
 BUNDLED = Path(__file__).resolve().parents[1] / "data" / "parity"
@@ -70,10 +66,7 @@ def run_steps(path: Path) -> SimpleNamespace:
         steps=[],
     )
     for step, iteration in enumerate(vectors["iter"]):
-        logits = [
-            torch.from_numpy(vectors[key][step]).float().requires_grad_()
-            for key in ("logits1", "logits2")
-        ]
+        logits = [torch.from_numpy(vectors[key][step]).float().requires_grad_() for key in ("logits1", "logits2")]
         annotation = torch.from_numpy(vectors["label"][step])
         output = loss(*logits, annotation, len(annotation), int(iteration))
         output.total.backward()
@@ -213,7 +206,7 @@ def test_the_gradients_are_equal(run):
     for step, now in enumerate(run.steps):
         for logits, key in zip(now.logits, ("grad1", "grad2"), strict=True):
             if key not in run.vectors:
-                assert run.preset.host == "mt" and logits.grad is None
+                assert run.preset.framework == "mt" and logits.grad is None
                 continue
             expected = run.vectors[key][step]
             error = np.abs(logits.grad.numpy() - expected) / np.maximum(1.0, np.abs(expected))
@@ -266,9 +259,7 @@ def masked_objective(path: Path, step: int, logits: list[torch.Tensor]) -> torch
             masks = dict(zip(META["regions"], vectors["masks"][step, half, n], strict=True))
             for region, mask in (masks | {"UCs": masks["UCb"]}).items():
                 name = f"{'lu'[half]}_{region[:2]}"
-                total = total + weights[name] * (ce * torch.from_numpy(mask)).sum() / (
-                    int(mask.sum()) + 1
-                )
+                total = total + weights[name] * (ce * torch.from_numpy(mask)).sum() / (int(mask.sum()) + 1)
     return total * vectors["consistency_weight"][step]
 
 
@@ -279,13 +270,10 @@ def test_the_published_foreground_slip_counts_background_twice(path):
     loss = MetaSSLLoss(META[config]["classes"], PRESET_OF[config])
     for step, iteration in enumerate(vectors["iter"]):
         mine, theirs = (
-            [
-                torch.from_numpy(vectors[f"logits{n}"][step]).to(kind).requires_grad_()
-                for n in (1, 2)
-            ]
+            [torch.from_numpy(vectors[f"logits{n}"][step]).to(kind).requires_grad_() for n in (1, 2)]
             for kind in (torch.float32, torch.float64)
         )
-        if loss.preset.host == "mt":
+        if loss.preset.framework == "mt":
             theirs[1] = theirs[1].detach()
         annotation = torch.from_numpy(vectors["label"][step])
         output = loss(*mine, annotation, len(annotation), int(iteration))

@@ -7,11 +7,14 @@ import time
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from metassl.project import Geometry, LabelDefinition
-from metassl.project.labels import REGION_COLORS
+from metassl.imaging import Geometry
+from metassl.project import LabelDefinition
 from metassl.project.masks import bounding_box, dilate
-from metassl.project.places import Place, deepest, find_places, look, place_text, position_text, search
+from metassl.project.places import look, search
 from metassl.project.places.pieces import cut
+from metassl.project.places.search import Place, deepest, find_places
+from metassl.project.places.words import place_text, position_text
+from metassl.project.structures import REGION_COLORS
 from MetaSSLSlicerLib.RegionColors import REGIONS
 
 UC, US, DC, DS = 1, 2, 3, 4
@@ -33,7 +36,7 @@ def tilted(shape=SHAPE) -> Geometry:
 
 
 def maps(shape=SHAPE):
-    """Nothing predicted, and nothing doubted: a segmentation and a region map."""
+    """Nothing predicted, and nothing uncertaintyed: a segmentation and a region map."""
     return np.zeros(shape, np.uint8), np.full(shape, UC, np.uint8)
 
 
@@ -47,7 +50,7 @@ def ball(center_zyx, size, shape=SHAPE) -> np.ndarray:
 
 
 def shell(shape, spacing_zyx, inner_mm, thick_mm):
-    """A ball that is predicted and its doubtful surface."""
+    """A ball that is predicted and its uncertain surface."""
     middle = [(n - 1) / 2 for n in shape]
     from_middle = radius(middle, shape, spacing_zyx)
     segmentation, regions = maps(shape)
@@ -151,7 +154,7 @@ def test_the_cross_lands_on_the_voxel_that_is_most_likely_wrong():
     regions[20, 20, 23] = DS
     errors, unsure = np.full(SHAPE, 0.1, np.float32), np.full(SHAPE, 0.2, np.float32)
     errors[17, 21, 20], unsure[22, 18, 21] = 0.9, 0.8
-    errors[0, 0, 0] = unsure[20, 20, 30] = 1.0  # outside: nobody doubts it
+    errors[0, 0, 0] = unsure[20, 20, 30] = 1.0  # outside: nobody is unsure of it
 
     def cross(**given) -> tuple[int, int, int]:
         (place,) = find_places(segmentation, regions, grid(), [ANTERIOR], **given)
@@ -163,7 +166,7 @@ def test_the_cross_lands_on_the_voxel_that_is_most_likely_wrong():
     assert cross(error_probability=np.full(SHAPE, 0.3, np.float32)) == (20, 20, 20), "alike: deepest inside"
 
 
-def test_a_ring_never_has_its_cross_in_the_middle_where_nobody_doubts():
+def test_a_ring_never_has_its_cross_in_the_middle_where_nobody_uncertainties():
     segmentation, regions = maps()
     from_middle = radius((20, 24, 22))
     segmentation[from_middle < 6] = 1
@@ -172,7 +175,7 @@ def test_a_ring_never_has_its_cross_in_the_middle_where_nobody_doubts():
     assert len(places) == 1 and regions[places[0].index_xyz[::-1]] == US
 
 
-def test_numbers_that_are_none_count_as_doubt():
+def test_numbers_that_are_none_count_as_uncertainty():
     segmentation, regions = maps()
     regions[10:14, 10:14, 10:14] = DS
     errors = np.full(SHAPE, 0.2, np.float32)
@@ -316,7 +319,7 @@ def timed(*arguments, **given) -> tuple[list[Place], float]:
 def test_a_large_shell_in_a_large_image_is_found_in_seconds():
     shape, spacing = (300, 512, 512), (0.7, 0.7, 0.7)
     segmentation, regions = shell(shape, spacing, 90.0, 2.8)
-    regions[2, 2, 2:9] = regions[297, 509, 500:509] = DC  # so that the box of all doubt is the image
+    regions[2, 2, 2:9] = regions[297, 509, 500:509] = DC  # so that the box of all uncertainty is the image
     errors = np.full(shape, 0.3, np.float32)
     worst = (150, 256, 256 + 131)
     errors[worst] = 0.95
@@ -326,7 +329,7 @@ def test_a_large_shell_in_a_large_image_is_found_in_seconds():
     assert seconds < 12, "about one second on a quiet machine"
 
 
-def test_where_nearly_everything_is_doubtful_the_search_still_ends(monkeypatch):
+def test_where_nearly_everything_is_uncertain_the_search_still_ends(monkeypatch):
     monkeypatch.setattr(search, "_MOST_VOXELS", 50_000)
     shape = (60, 128, 128)
     random = np.random.default_rng(0)

@@ -5,11 +5,11 @@ import time
 import pytest
 from in_process import trainings_in_this_process
 from metassl.jobs.events import read_events
+from metassl.jobs.start import start_training
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case
 from metassl.training import predicted_marks, worker
 from metassl.training.predicted_marks import PredictedMarks
-from metassl.training.start import start_training
 from metassl.training.worker import Job
 
 
@@ -41,7 +41,7 @@ def test_marking_takes_a_small_part_of_the_time_however_many_cases_there_are(tmp
     project.add_cases(Case(f"case_{number}", [f"{number}.nii.gz"]) for number in range(1500))
     told = []
 
-    def emit(event, case, doubt):
+    def emit(event, case, uncertainty):
         assert event == "predicted" and project.case(case).state == "predicted", "told when it is marked, not before"
         told.append(case)
 
@@ -85,5 +85,5 @@ def test_what_a_killed_training_left_unmarked_is_marked_by_the_next_and_not_pred
     assert states(tiny_project) == {forgotten: "predicted", rejected: "rejected", marked: "predicted"}
     assert [case for event, case in events if event == "predicted"] == [forgotten]
     assert found.prediction(forgotten).summary.stat().st_mtime_ns == written
-    doubts = [event["doubt"] for event in read_events(found.events_path) if event["event"] == "predicted"]
-    assert len(doubts) == 3 and all(doubts)
+    uncertainties = [event["uncertainty"] for event in read_events(found.events_path) if event["event"] == "predicted"]
+    assert len(uncertainties) == 3 and all(uncertainties)

@@ -7,9 +7,9 @@ import os
 import sys
 
 import pytest
-from metassl.commands.bar import PLAIN_EVERY_S, ProgressBar
-from metassl.commands.console import Console, command_line, listing, plain
-from metassl.commands.follow import JobDisplay
+from metassl.commands.shared.bar import PLAIN_EVERY_S, ProgressBar
+from metassl.commands.shared.console import Console, command_line, listing, plain
+from metassl.commands.shared.follow import JobDisplay
 from metassl.jobs import JobStatus
 
 

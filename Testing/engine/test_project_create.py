@@ -8,14 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from metassl.project import (
-    MetaSSLError,
-    Project,
-    ProjectError,
-    new_project,
-    read_image,
-    write_array,
-)
+from metassl.files import MetaSSLError, ProjectError
+from metassl.imaging import read_image, write_array
+from metassl.intake import new_project
+from metassl.project import Project
 
 
 def ids(cases) -> list[str]:
@@ -92,18 +88,14 @@ def test_images_without_labels_need_the_names_of_the_structures(tmp_path, decath
     assert len(project.unlabelled_cases()) == 6
 
 
-def test_an_unreadable_image_is_left_out_with_a_warning_and_the_next_takes_its_place(
-    tmp_path, decathlon
-):
+def test_an_unreadable_image_is_left_out_with_a_warning_and_the_next_takes_its_place(tmp_path, decathlon):
     (decathlon / "imagesTr" / "case_0.nii.gz").write_bytes(b"not an image at all")
     project, warnings = new_project(tmp_path / "p", decathlon, labelled=2)
     assert ids(project.labelled_cases()) == ["case_1", "case_2"] and "case_0" not in project.cases
     assert len(warnings) == 1 and "case case_0" in warnings[0] and "left out" in warnings[0]
 
 
-def test_a_label_that_cannot_be_used_leaves_its_case_unlabelled(
-    tmp_path, decathlon, make_case, make_grid
-):
+def test_a_label_that_cannot_be_used_leaves_its_case_unlabelled(tmp_path, decathlon, make_case, make_grid):
     labels = make_case(0)[1]
     labels[0, 0, 0] = 9
     write_array(decathlon / "labelsTr" / "case_0.nii.gz", labels, make_grid())
@@ -166,9 +158,7 @@ def test_vector_images_give_the_project_as_many_channels(tmp_path, make_case):
     (tmp_path / "s").mkdir()
     for name in ("a", "b"):
         pair = np.stack([make_case(1)[0], make_case(2)[0]], -1)
-        sitk.WriteImage(
-            sitk.GetImageFromArray(pair, isVector=True), str(tmp_path / f"s/{name}.mha")
-        )
+        sitk.WriteImage(sitk.GetImageFromArray(pair, isVector=True), str(tmp_path / f"s/{name}.mha"))
     project, warnings = new_project(tmp_path / "p", tmp_path / "s", labels=["1=A"])
     assert project.channels == ["channel 0", "channel 1"] and warnings == []
 

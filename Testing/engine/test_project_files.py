@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from metassl.project import ProjectError, atomic_write, read_json, sha256_of, write_json, write_text
-from metassl.project import files as files_module
-from metassl.project.writer import write_array
+from metassl.files import ProjectError, atomic_write, read_json, sha256_of, write_json, write_text
+from metassl.files import atomic as files_module
+from metassl.imaging.writer import write_array
 
 
 @pytest.fixture

@@ -14,19 +14,10 @@ import metassl
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from metassl.project import (
-    IGNORE,
-    BusyError,
-    Case,
-    Geometry,
-    LabelError,
-    Project,
-    ProjectError,
-    read_labels,
-    write_array,
-    write_json,
-)
-from metassl.project import files as files_module
+from metassl.files import BusyError, LabelError, ProjectError, write_json
+from metassl.files import atomic as files_module
+from metassl.imaging import IGNORE, Geometry, read_labels, write_array
+from metassl.project import Case, Project
 
 ENGINE = str(Path(metassl.__file__).parents[1])
 
@@ -37,8 +28,7 @@ def run_together(count: int, code: str, *arguments: str) -> list[str]:
     environment = {**os.environ, "PYTHONPATH": ENGINE}
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", f"from metassl.project import *; {gate}\n{code}", str(n)]
-            + list(arguments),
+            [sys.executable, "-c", f"from metassl.project import *; {gate}\n{code}", str(n)] + list(arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -302,9 +292,7 @@ def test_an_annotation_of_nothing_but_255_is_always_refused(tiny_project, make_g
         ({"direction": (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)}, "direction"),
     ],
 )
-def test_an_annotation_on_another_grid_is_refused(
-    tiny_project, make_case, make_grid, change, complaint
-):
+def test_an_annotation_on_another_grid_is_refused(tiny_project, make_case, make_grid, change, complaint):
     grid = Geometry(**{**make_grid().__dict__, **change})
     refused(tiny_project, make_case(3)[1], grid, complaint)
 
@@ -314,9 +302,7 @@ def test_an_annotation_of_another_size_is_refused(tiny_project, make_case, make_
     refused(tiny_project, labels, make_grid(labels.shape), "size 12x14x9 against 12x14x10")
 
 
-def test_a_full_disk_while_labelling_leaves_the_former_annotation(
-    tiny_project, make_case, make_grid, monkeypatch
-):
+def test_a_full_disk_while_labelling_leaves_the_former_annotation(tiny_project, make_case, make_grid, monkeypatch):
     before = all_files(tiny_project.path)
 
     def full_disk(descriptor: int) -> None:

@@ -5,18 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-from metassl.project import (
-    Case,
-    LabelDefinition,
-    LabelError,
-    ProjectError,
-    Round,
-    check_case_id,
-    make_case_id,
-    parse_labels,
-)
-from metassl.project.labels import REGION_COLORS, check_labels, default_color
+from metassl.files import LabelError, ProjectError
+from metassl.project import Case, LabelDefinition, Round, check_case_id, make_case_id, parse_labels
 from metassl.project.rounds import list_rounds, make_round
+from metassl.project.structures import REGION_COLORS, check_labels, default_color
 
 
 def test_labels_are_read_from_texts_in_order_of_value():

@@ -9,19 +9,13 @@ import numpy as np
 import pytest
 from metassl.evaluation.report.markup import tag
 from metassl.evaluation.stored import read_evaluation
+from metassl.files import MetaSSLError, ProjectError, write_json
+from metassl.imaging import read_image, read_labels, write_array
 from metassl.jobs.events import EventWriter
-from metassl.project import (
-    MetaSSLError,
-    Project,
-    ProjectError,
-    Round,
-    read_image,
-    read_labels,
-    write_array,
-    write_json,
-)
-from metassl.project.places import find_places, place_text
-from metassl.selection import rank
+from metassl.project import Project, Round
+from metassl.project.places.search import find_places
+from metassl.project.places.words import place_text
+from metassl.selection.rank import rank
 from reported_project import GRID, build_evaluation, build_project, build_round, report_step, volume, written
 
 HOSTILE = "<script>alert(1)</script>\"'&"
@@ -73,7 +67,7 @@ LEARNT = {
     },
     "error_probability": {
         **{"auroc": 0.98, "auroc_interval": [0.97, 0.99], "auprc": 0.6, "ece": 0.001},
-        "errors_in_most_doubtful": {"1": 0.1, "5": 0.5, "10": 0.8, "15": 0.9},
+        "errors_in_flagged_share": {"1": 0.1, "5": 0.5, "10": 0.8, "15": 0.9},
     },
 }
 JUDGED = ("Predicted before these annotations were seen", "Learnt P(error), there")
@@ -208,7 +202,7 @@ def test_a_round_that_has_only_begun_has_a_report(project):
 
 
 def test_a_failed_round_says_why(project):
-    found = project.new_round({"config": {"host": "cps", "loss": "metassl"}})
+    found = project.new_round({"config": {"framework": "cps", "loss": "metassl"}})
     events = EventWriter(found.events_path)
     events.write("started", device="cpu", device_name="CPU", precision="fp32")
     events.write("failed", message="the memory is full", hint="use a smaller image")

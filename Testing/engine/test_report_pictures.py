@@ -34,15 +34,11 @@ def test_a_long_curve_is_thinned_and_keeps_its_mean():
     points = [(step, 2 + math.sin(step)) for step in range(10_000)]
     fewer = thinned(points)
     assert len(fewer) <= 240
-    assert np.mean([y for _, y in fewer]) == pytest.approx(
-        np.mean([y for _, y in points]), abs=0.01
-    )
+    assert np.mean([y for _, y in fewer]) == pytest.approx(np.mean([y for _, y in points]), abs=0.01)
     assert thinned([]) == []
 
 
-@pytest.mark.parametrize(
-    "points", [[], [(1, 0.0)], [(1, 5.0)], [(0, 1e-7), (5, 3e5)], [(1, -2.0), (2, 4.0)]]
-)
+@pytest.mark.parametrize("points", [[], [(1, 0.0)], [(1, 5.0)], [(0, 1e-7), (5, 3e5)], [(1, -2.0), (2, 4.0)]])
 @pytest.mark.parametrize("log", [False, True])
 def test_any_curve_can_be_drawn_within_its_frame(points, log):
     chart = line_chart([Line("loss", points)], "step", "a loss", log=log)
@@ -75,9 +71,7 @@ for job in json.load(open(sys.argv[1]))["pictures"]:
 """
 
 
-def test_rendered_pictures_are_in_the_page_and_missing_ones_are_said(
-    project, found, tmp_path, monkeypatch
-):
+def test_rendered_pictures_are_in_the_page_and_missing_ones_are_said(project, found, tmp_path, monkeypatch):
     renderer(tmp_path, monkeypatch, DRAWS)
     assert len(project.unlabelled_cases()) == 3
     text, page = written(project, found, with_pictures=True)
@@ -87,9 +81,7 @@ def test_rendered_pictures_are_in_the_page_and_missing_ones_are_said(
     assert "Anterior" in page.text and "ml" in page.text
 
 
-def test_without_the_slicer_core_the_report_says_so_and_goes_on(
-    project, found, tmp_path, monkeypatch
-):
+def test_without_the_slicer_core_the_report_says_so_and_goes_on(project, found, tmp_path, monkeypatch):
     body = "raise ModuleNotFoundError(\"No module named 'slicer'\")"
     renderer(tmp_path, monkeypatch, body)
     _, page = written(project, found, with_pictures=True)
@@ -97,9 +89,7 @@ def test_without_the_slicer_core_the_report_says_so_and_goes_on(
     assert "img" not in page.tags and "Ranking by combined" in page.text
 
 
-def test_a_renderer_that_dies_is_reported_with_its_last_words(
-    project, found, tmp_path, monkeypatch
-):
+def test_a_renderer_that_dies_is_reported_with_its_last_words(project, found, tmp_path, monkeypatch):
     renderer(tmp_path, monkeypatch, "import sys; sys.exit('no graphics here')")
     _, page = written(project, found, with_pictures=True)
     assert "no graphics here" in page.text
@@ -124,7 +114,5 @@ def test_the_slicer_core_renders_a_case(project, found):
 def test_writing_a_report_imports_no_engine():
     code = "import metassl.evaluation.report, metassl.selection, sys; print('torch' in sys.modules)"
     root = str(Path(pictures.__file__).parents[3])
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -7,10 +7,13 @@ import math
 
 import numpy as np
 import pytest
-from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY, STRATEGY_NAMES
-from metassl.project import MetaSSLError, write_json
-from metassl.selection import STRATEGIES, Candidate, Context, get_strategy, rank, register
-from MetaSSLSlicerLib.Logic import Ranking
+from metassl.choices.strategies import DEFAULT_STRATEGY, STRATEGY_NAMES
+from metassl.files import MetaSSLError, write_json
+from metassl.selection.base import STRATEGIES, get_strategy, register
+from metassl.selection.candidate import Candidate
+from metassl.selection.context import Context
+from metassl.selection.rank import rank
+from MetaSSLSlicerLib.Logic.Project import Ranking
 from summaries import new_summary, old_summary
 
 ALL = sorted(STRATEGIES)

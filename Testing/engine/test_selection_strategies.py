@@ -7,9 +7,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from metassl.selection import Candidate, Context, LabelledCase, get_strategy
+from metassl.selection.base import CASE_SECONDS, VOXEL_SECONDS, annotation_minutes, get_strategy
+from metassl.selection.candidate import Candidate
 from metassl.selection.clasp_pe import beta
-from metassl.selection.cost import CASE_SECONDS, VOXEL_SECONDS, annotation_minutes
+from metassl.selection.context import Context, LabelledCase
 from summaries import new_summary, old_summary
 
 

@@ -11,16 +11,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from metassl.cli import main
-from metassl.experiments.experiment import Experiment
-from metassl.experiments.simulation.annotator import Annotator
-from metassl.experiments.simulation.learner import ExperimentLearner
-from metassl.experiments.simulation.loop import Simulation
-from metassl.experiments.simulation.results import Results
-from metassl.experiments.simulation.settings import Settings
-from metassl.project import Project, read_labels
-from metassl.selection import STRATEGIES, Context
-from metassl.selection.context import read_labelled
-from metassl.selection.cost import annotation_minutes
+from metassl.imaging import read_labels
+from metassl.project import Project
+from metassl.selection.base import STRATEGIES, annotation_minutes
+from metassl.selection.context import Context, read_labelled
+from metassl_research.experiment import Experiment
+from metassl_research.simulation.annotator import Annotator
+from metassl_research.simulation.learner import ExperimentLearner
+from metassl_research.simulation.loop import Simulation
+from metassl_research.simulation.results import Results
+from metassl_research.simulation.settings import Settings
 
 LONGEST_S = 120
 
@@ -80,8 +80,8 @@ def test_a_killed_simulation_goes_on_and_ends_with_table_and_plot(data, tmp_path
     assert main(words(data, out, 2)) == 0 and len(project.rounds()) == 3
     assert "0 trainings to go" in capsys.readouterr().out
     assert json.loads(out.read_text("utf-8")) == json.loads(written)
-    assert main([*words(data, out, 2), "--host", "mt"]) == 2
-    assert "--host mt (it has cps)" in capsys.readouterr().err
+    assert main([*words(data, out, 2), "--framework", "mt"]) == 2
+    assert "--framework mt (it has cps)" in capsys.readouterr().err
 
     learner = ExperimentLearner(Experiment.open(tmp_path / "run", data), Settings("Boxes", ("random",), iterations=2))
     every_strategy_ranks_what_the_model_predicts(learner, first["round"], out)

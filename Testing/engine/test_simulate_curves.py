@@ -9,12 +9,12 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 from metassl.cli import main
-from metassl.experiments.simulation.curves import area, curves, first_reach
-from metassl.experiments.simulation.results import Results
-from metassl.experiments.simulation.settings import Settings, chosen_strategies
-from metassl.experiments.simulation.table import rows
-from metassl.project import MetaSSLError, write_json
-from metassl.selection import STRATEGIES
+from metassl.files import MetaSSLError, write_json
+from metassl.selection.base import STRATEGIES
+from metassl_research.simulation.curves import area, curves, first_reach
+from metassl_research.simulation.results import Results
+from metassl_research.simulation.settings import Settings, chosen_strategies
+from metassl_research.simulation.table import rows
 
 NAMES = ("random", "discrepancy")
 

@@ -13,18 +13,18 @@ import SimpleITK as sitk
 import torch
 from file_limit import files_end_at
 from in_process import trainings_in_this_process
+from metassl.files.errors import BusyError, ProjectError
+from metassl.files.json_files import read_json, write_json
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.jobs.events import read_events
 from metassl.jobs.follower import job_status
 from metassl.jobs.record import JobRecord
+from metassl.jobs.start import start_training
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.networks.unet import build_network
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case
-from metassl.project.errors import BusyError, ProjectError
-from metassl.project.files import read_json, write_json
-from metassl.training.start import start_training
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def trained(status) -> int:
 
 
 def weights(found) -> dict:
-    return load_checkpoint(found.last_checkpoint_path)["host"]
+    return load_checkpoint(found.last_checkpoint_path)["framework"]
 
 
 def kill(found) -> None:
@@ -124,8 +124,8 @@ def test_a_stop_request_pauses_and_the_next_train_goes_on(project):
     assert found.model_path.exists(), "a stopped round keeps a model"
     step = load_checkpoint(found.last_checkpoint_path)["step"]
     assert 3 <= step < 400
-    with pytest.raises(ProjectError, match="--host mt"):
-        start_training(project, host="mt")
+    with pytest.raises(ProjectError, match="--framework mt"):
+        start_training(project, framework="mt")
     resumed = start_training(project)
     wait(resumed, until=lambda status: trained(status) > step)
     resumed.stop_path.touch()

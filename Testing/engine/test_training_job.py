@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from metassl.jobs import EventReader, EventWriter, JobRecord, StatusFold
 from metassl.project import Project
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Curve import Curve
-from MetaSSLSlicerLib.Logic.EnginePython import EnginePython
-from MetaSSLSlicerLib.Logic.TrainingAdvice import TrainingAdvice
-from MetaSSLSlicerLib.Logic.TrainingJob import TrainingJob
-from MetaSSLSlicerLib.Logic.TrainingOptions import TrainingOptions
+from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
+from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
+from MetaSSLSlicerLib.Logic.Training.Curve import Curve
+from MetaSSLSlicerLib.Logic.Training.TrainingAdvice import TrainingAdvice
+from MetaSSLSlicerLib.Logic.Training.TrainingJob import TrainingJob
+from MetaSSLSlicerLib.Logic.Training.TrainingOptions import TrainingOptions
 from MetaSSLSlicerLib.Signal import Signal
 
 LONGEST_TICK_S = 0.05
@@ -220,7 +220,9 @@ def test_predictions_are_told_as_they_are_written(tiny_project, session, job):
     session.open(tiny_project)
     session.changed.clear()
     with open(found.events_path, "a") as stream:
-        stream.write(line(3, "predicted", case="case_1", doubt=0.1) + line(4, "predicted", case="case_2", doubt=0.2))
+        stream.write(
+            line(3, "predicted", case="case_1", uncertainty=0.1) + line(4, "predicted", case="case_2", uncertainty=0.2)
+        )
     job.tick()
     assert session.changed == [["case_1", "case_2"]] and job.status.predicted == 2
 
@@ -314,12 +316,12 @@ def test_a_failure_is_told_in_the_users_words(message, word, advice):
 
 
 def test_options_are_handed_on_as_the_command_takes_them():
-    assert TrainingOptions().arguments() == "--minutes 4 --host cps --loss metassl --device auto".split()
+    assert TrainingOptions().arguments() == "--minutes 4 --framework cps --loss metassl --device auto".split()
     assert TrainingOptions(iterations=9, newRound=True).arguments()[:2] == ["--iterations", "9"]
     assert TrainingOptions(newRound=True).arguments()[-1] == "--new-round"
 
 
 def test_the_module_folder_is_all_that_the_engine_needs():
-    from MetaSSLSlicerLib.Logic.EngineProcess import ENGINE_FOLDER
+    from MetaSSLSlicerLib.Logic.Engine.EngineProcess import ENGINE_FOLDER
 
     assert (Path(ENGINE_FOLDER) / "metassl" / "__main__.py").is_file()

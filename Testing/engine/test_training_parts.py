@@ -1,4 +1,4 @@
-"""The parts of the training: batches, schedule, memory ladder, hosts, losses that are not finite."""
+"""The parts of the training: batches, schedule, memory ladder, frameworks, losses that are not finite."""
 
 import copy
 import itertools
@@ -8,18 +8,17 @@ import time
 import numpy as np
 import pytest
 import torch
+from metassl.choices.frameworks import SEMI_SUPERVISED
 from metassl.data.augment import Augmentation, random_view
 from metassl.data.streams import OnDemand, PatchSampler, Prefetcher, PreparedCase
-from metassl.hosts import HOSTS, build_host
-from metassl.hosts.pasted import MOST_WARM_UP, WARM_UP
-from metassl.jobs.hosts_catalog import SEMI_SUPERVISED
+from metassl.files.errors import MetaSSLError
+from metassl.frameworks import FRAMEWORKS, build_framework
+from metassl.frameworks.pasted import MOST_WARM_UP, WARM_UP
 from metassl.networks import memory
 from metassl.networks.checkpoint import load_checkpoint
-from metassl.project.errors import MetaSSLError
 from metassl.training import loop
-from metassl.training.clock import clock
 from metassl.training.loop import BAD_STEPS_IN_A_ROW, Stopped, Trainer
-from metassl.training.schedule import Budget, learning_rate
+from metassl.training.schedule import Budget, clock, learning_rate
 
 CPU = torch.device("cpu")
 
@@ -44,7 +43,7 @@ def trainer(tmp_path, plan, iterations, events=None, **changes) -> Trainer:
     torch.manual_seed(0)
     events = [] if events is None else events
     return Trainer(
-        build_host("cps", plan),
+        build_framework("cps", plan),
         sampler(plan),
         Budget(iterations=iterations),
         device=CPU,
@@ -62,31 +61,31 @@ def test_a_timed_training_warms_up_once_for_as_long_as_it_says_and_ends_in_time(
     now, warm = 0.0, []
     subject = trainer(tmp_path, tiny_plan(), None, clock=lambda: now)
     subject.budget.seconds = 60
-    training_loss = subject.host.training_loss
+    training_loss = subject.framework.training_loss
 
     def timed(batch, fraction):
         nonlocal now
-        warm.append(subject.host.since_warm_up(fraction) < 0)
-        now += subject.host.cost(fraction)
+        warm.append(subject.framework.since_warm_up(fraction) < 0)
+        now += subject.framework.cost(fraction)
         return training_loss(batch, fraction)
 
-    monkeypatch.setattr(subject.host, "training_loss", timed)
+    monkeypatch.setattr(subject.framework, "training_loss", timed)
     subject.run()
     assert warm == sorted(warm, reverse=True), "never back to it"
     assert warm.count(True) / len(warm) == pytest.approx(MOST_WARM_UP, abs=0.03)
     assert now == pytest.approx(60, abs=2)
-    assert subject.host.planned_steps == subject.budget.total == len(warm)
+    assert subject.framework.planned_steps == subject.budget.total == len(warm)
 
 
 def test_networks_of_an_earlier_round_warm_up_no_longer_than_usual_also_when_resumed(tmp_path, tiny_plan):
     first, again = (trainer(tmp_path, tiny_plan(), 100) for _ in range(2))
-    first.host.planned_steps = again.host.planned_steps = 100
-    first.host.taught = True
+    first.framework.planned_steps = again.framework.planned_steps = 100
+    first.framework.taught = True
     first.save()
     again.resume()
-    assert again.host.since_warm_up(WARM_UP) == 0
-    again.host.taught = False
-    assert again.host.since_warm_up(MOST_WARM_UP) == 0
+    assert again.framework.since_warm_up(WARM_UP) == 0
+    again.framework.taught = False
+    assert again.framework.since_warm_up(MOST_WARM_UP) == 0
 
 
 def test_a_batch_depends_on_seed_and_step_alone(tiny_plan):
@@ -101,9 +100,7 @@ def test_without_augmentation_a_view_is_the_image_itself():
     still = Augmentation(0, (1, 1), 0, 0, 0, (1, 1), 0, 0)
     case = cases(1, (16, 16, 16))[0]
     centre = np.full(3, 7.5)
-    view, label = random_view(
-        case.image, case.label, centre, (16, 16, 16), (1, 1, 1), still, np.random.default_rng(1)
-    )
+    view, label = random_view(case.image, case.label, centre, (16, 16, 16), (1, 1, 1), still, np.random.default_rng(1))
     blurred = torch.from_numpy(case.image.astype(np.float32))
     assert torch.equal(label, torch.from_numpy(case.label).long())
     # the only change left is the random blur, so the seed is one that draws none
@@ -154,50 +151,50 @@ def test_an_error_while_making_a_batch_reaches_the_training_thread():
 
 
 @pytest.mark.parametrize("loss", ["plain", "metassl"])
-@pytest.mark.parametrize("name", list(HOSTS))
-def test_every_host_trains_with_both_losses_and_all_its_networks_learn(name, loss, tiny_plan):
+@pytest.mark.parametrize("name", list(FRAMEWORKS))
+def test_every_framework_trains_with_both_losses_and_all_its_networks_learn(name, loss, tiny_plan):
     torch.manual_seed(0)
-    host = build_host(name, tiny_plan(), loss)
+    framework = build_framework(name, tiny_plan(), loss)
     batch = sampler(tiny_plan()).batch(0)
     for fraction in (0.0, 0.9):
-        host.zero_grad()
-        output = host.training_loss(batch, fraction)
+        framework.zero_grad()
+        output = framework.training_loss(batch, fraction)
         assert torch.isfinite(output.total)
         output.total.backward()
-        for network in host.networks:
+        for network in framework.networks:
             assert sum(p.grad.abs().sum() for p in network.parameters()) > 0
-        assert all(p.grad is None for p in host.averages.parameters())
+        assert all(p.grad is None for p in framework.averages.parameters())
     if loss == "metassl" and name in SEMI_SUPERVISED:
         assert sum(float(v) for v in output.regions.values()) == pytest.approx(1, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", list(HOSTS))
+@pytest.mark.parametrize("name", list(FRAMEWORKS))
 def test_voxels_that_nobody_annotated_change_nothing(name, tiny_plan):
     torch.manual_seed(0)
-    host = build_host(name, tiny_plan())
+    framework = build_framework(name, tiny_plan())
     batch = sampler(tiny_plan()).batch(0)
     batch.annotation[:, :, :8] = 255
     other = copy.deepcopy(batch)
-    reference = first_loss(host, batch)
+    reference = first_loss(framework, batch)
     other.annotation[:, :, :8] = 255
-    assert first_loss(host, other) == reference
+    assert first_loss(framework, other) == reference
     other.annotation[:, :, :8] = 1
-    assert first_loss(host, other) != reference
+    assert first_loss(framework, other) != reference
 
 
-def first_loss(host, batch) -> float:
-    """Of a copy of the host, so that its thresholds and the random numbers are the same each time."""
+def first_loss(framework, batch) -> float:
+    """Of a copy of the framework, so that its thresholds and the random numbers are the same each time."""
     torch.manual_seed(1)
-    return float(copy.deepcopy(host).training_loss(batch, 0.0).total.detach())
+    return float(copy.deepcopy(framework).training_loss(batch, 0.0).total.detach())
 
 
 def test_the_first_average_is_the_network_itself(tiny_plan):
-    host = build_host("mt", tiny_plan())
+    framework = build_framework("mt", tiny_plan())
     with torch.no_grad():
-        for parameter in host.networks.parameters():
+        for parameter in framework.networks.parameters():
             parameter.add_(1.0)
-    host.after_step(0)
-    for own, average in zip(host.networks.parameters(), host.averages.parameters(), strict=True):
+    framework.after_step(0)
+    for own, average in zip(framework.networks.parameters(), framework.averages.parameters(), strict=True):
         assert torch.equal(own, average)
 
 
@@ -206,12 +203,12 @@ def test_a_loss_that_is_not_finite_changes_no_weight_and_names_the_cases(tmp_pat
     subject = trainer(tmp_path, tiny_plan(), iterations=20, events=events)
     subject.sampler.labelled[0].image[:] = np.nan
     subject.sampler.labelled[1].image[:] = np.nan
-    before = copy.deepcopy(subject.host.state_dict())
+    before = copy.deepcopy(subject.framework.state_dict())
     subject.save()
     with pytest.raises(MetaSSLError, match="case0|case1"):
         subject.run()
     assert sum(e["event"] == "warning" for e in events) == BAD_STEPS_IN_A_ROW
-    kept = load_checkpoint(tmp_path / "last.pt")["host"]
+    kept = load_checkpoint(tmp_path / "last.pt")["framework"]
     assert all(torch.equal(kept[name], before[name]) for name in before)
 
 
@@ -263,16 +260,16 @@ def test_the_memory_ladder_goes_down_rung_by_rung_and_ends(tiny_plan):
     assert all("patch" in message for message in rungs[1:-1]) and len(rungs) > 3
 
 
-@pytest.mark.parametrize("name", list(HOSTS))
+@pytest.mark.parametrize("name", list(FRAMEWORKS))
 def test_gradient_checkpointing_gives_the_same_gradients(name, tiny_plan):
     torch.manual_seed(0)
-    host = build_host(name, tiny_plan())
+    framework = build_framework(name, tiny_plan())
     batch = sampler(tiny_plan()).batch(0)
-    recomputing = copy.deepcopy(host)
+    recomputing = copy.deepcopy(framework)
     for network in recomputing.networks:
         memory.use_gradient_checkpointing(network)
-    for subject in (host, recomputing):
+    for subject in (framework, recomputing):
         torch.manual_seed(1)
         subject.training_loss(batch, 0.5).total.backward()
-    for expected, found in zip(host.networks.parameters(), recomputing.networks.parameters(), strict=True):
+    for expected, found in zip(framework.networks.parameters(), recomputing.networks.parameters(), strict=True):
         assert torch.allclose(found.grad, expected.grad, atol=1e-6)

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 from metassl.cli import main
-from metassl.experiments.doubt.compare import Comparison
-from metassl.experiments.doubt.methods import ONE_NETWORK, UNCERTAINTY, Score
-from metassl.experiments.doubt.passes import FLIPS, DropoutPass, FlippedPass
 from metassl.inference.model import TrainedModel
 from metassl.networks.unet import build_network
 from metassl.project import LabelDefinition
+from metassl_research.uncertainty.compare import Comparison
+from metassl_research.uncertainty.methods import ONE_NETWORK, UNCERTAINTY, Score
+from metassl_research.uncertainty.passes import FLIPS, DropoutPass, FlippedPass
 
 NAMES = [
     "entropy of the pair's mean",
@@ -42,7 +42,7 @@ def trained(tiny_project, tiny_plan):
 def test_the_command_compares_all_methods_and_keeps_the_figures(trained, tiny_plan, decathlon, tmp_path, capsys):
     other = tmp_path / "other.pt"
     random_model(tiny_plan(spacing_zyx=(2.0, 1.0, 1.0)), 1).save(other)
-    out = tmp_path / "doubt.json"
+    out = tmp_path / "uncertainty.json"
     words = ["uncertainty", trained.path, "--truth", decathlon / "labelsTr", "--second", other, "--out", out]
     assert main([*map(str, words), "--device", "cpu", "--json"]) == 0
     printed = capsys.readouterr()
@@ -72,7 +72,7 @@ def test_cases_that_were_trained_on_are_left_out(trained, tiny_plan, decathlon, 
 
 
 def test_a_folder_that_is_not_there_is_told_before_the_work(trained, decathlon, tmp_path, capsys):
-    out = tmp_path / "gone" / "doubt.json"
+    out = tmp_path / "gone" / "uncertainty.json"
     assert main(["uncertainty", str(trained.path), "--truth", str(decathlon / "labelsTr"), "--out", str(out)]) == 2
     printed = capsys.readouterr()
     assert f"there is no folder {out.parent}" in printed.err and "comparing" not in printed.err

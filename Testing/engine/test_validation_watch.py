@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from host_parts import CPU, cohort, fresh_host, sampler
+from framework_parts import CPU, cohort, fresh_framework, sampler
 from metassl.data.streams import PreparedCase
 from metassl.evaluation.metrics import dice
 from metassl.inference.model import TrainedModel
@@ -21,13 +21,19 @@ LABELS = [LabelDefinition(3, "Front"), LabelDefinition(7, "Back")]
 
 @pytest.fixture
 def watch(tiny_plan, tmp_path):
-    """watch(host, cases) with its `told` events."""
+    """watch(framework, cases) with its `told` events."""
 
-    def make(host=None, cases=None) -> ValidationWatch:
+    def make(framework=None, cases=None) -> ValidationWatch:
         told = []
-        host = host or fresh_host("mt", tiny_plan())
+        framework = framework or fresh_framework("mt", tiny_plan())
         made = ValidationWatch(
-            host, tiny_plan(), cases or cohort(2), LABELS, CPU, tmp_path / "best.pt", lambda *_, **f: told.append(f)
+            framework,
+            tiny_plan(),
+            cases or cohort(2),
+            LABELS,
+            CPU,
+            tmp_path / "best.pt",
+            lambda *_, **f: told.append(f),
         )
         made.told = told
         return made
@@ -52,7 +58,7 @@ def test_it_tells_the_dice_of_the_mean_prediction_for_each_structure(watch, tiny
     cases = cohort(WATCHED_CASES + 2)
     subject = watch(cases=cases)
     subject(12)
-    pair = tuple(network.eval() for network in subject.host.inference_pair())
+    pair = tuple(network.eval() for network in subject.framework.inference_pair())
     table = np.array(
         [
             [dice(softmax.argmax(0) == value, case.label == value) for value in (1, 2)]
@@ -83,24 +89,24 @@ def test_the_best_survives_a_pause(watch):
     assert scored(watch(), 0.4, 0.45, 0.55) == [2, 2, 3]
 
 
-def test_the_kept_model_loads_and_predicts_as_the_host_did(watch, tiny_plan):
-    host = fresh_host("supervised", tiny_plan())
-    subject = watch(host)
+def test_the_kept_model_loads_and_predicts_as_the_framework_did(watch, tiny_plan):
+    framework = fresh_framework("supervised", tiny_plan())
+    subject = watch(framework)
     subject(7)
     image = cohort(1)[0].image
-    expected = predict_pair(tuple(network.eval() for network in host.inference_pair()), image, tiny_plan(), CPU)
+    expected = predict_pair(tuple(network.eval() for network in framework.inference_pair()), image, tiny_plan(), CPU)
     with torch.no_grad():
-        for parameter in host.parameters():
+        for parameter in framework.parameters():
             parameter.add_(1.0)  # the training goes on
     model = TrainedModel.load(subject.best_path, CPU)
-    assert (model.step, model.host, model.values) == (7, "supervised", [0, 3, 7])
+    assert (model.step, model.framework, model.values) == (7, "supervised", [0, 3, 7])
     assert model.thresholds.shape[-1] == 3 and torch.isfinite(model.thresholds).all()
     assert np.array_equal(predict_pair(model.networks, image, model.plan, CPU), expected)
 
 
 def training(tiny_plan, path, budget: Budget, validate) -> Trainer:
     return Trainer(
-        fresh_host("mt", tiny_plan()),
+        fresh_framework("mt", tiny_plan()),
         sampler(tiny_plan()),
         budget,
         device=CPU,

@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from metassl.commands.options import trainings_left
+from metassl.commands.shared.options import trainings_left
 from metassl.project.words import brief_duration, count, duration, percent, sentence
-from MetaSSLSlicerLib.Logic import Durations
+from MetaSSLSlicerLib import Durations
 
 PACKAGE = Path(__file__).parents[2] / "MetaSSLSlicer"
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from file_limit import files_end_at
-from metassl.project import Geometry, ProjectError, write_array
+from metassl.files import ProjectError
+from metassl.imaging import Geometry, write_array
 
 pytest.importorskip("resource", reason="files are limited on Unix only")
 

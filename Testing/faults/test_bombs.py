@@ -15,9 +15,9 @@ import pytest
 from faults import hostile_images
 from faults.hostile_checkpoints import sound
 from faults.hostile_child import Child
-from metassl.project import Geometry, read_geometry, read_image, write_array
-from metassl.project.claims import MAX_VOXELS, impossible
-from metassl.project.nifti import problem
+from metassl.imaging import Geometry, read_geometry, read_image, write_array
+from metassl.imaging.headers import MAX_VOXELS, impossible
+from metassl.imaging.nifti import problem
 
 LARGE_SCAN = (512, 512, 1500)
 CLAIMS = {"100 GB": (4096, 4096, 3000), "2 GB": (1000, 1000, 1000)}

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from faults import disk_full
 from faults.disk_full_shim import FailingDisk, SmallDisk
-from metassl.project import write_json
+from metassl.files import write_json
 
 
 def test_a_disk_that_is_full_at_any_step_of_any_act_loses_nothing(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from faults.killed_worker import SLOW, SPANS, Tally, disturb
 from faults.killed_worker_cohort import ball_project, child_launcher, on_one_core
 from metassl.jobs import JobRecord
-from metassl.jobs.handover import take_over
+from metassl.jobs.start import take_over
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
 

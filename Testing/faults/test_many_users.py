@@ -7,12 +7,12 @@ import pytest
 from faults.killed_gui_states import CASE, state
 from faults.killed_worker_cohort import BALL, GRID, ball_project
 from faults.many_users import run
-from metassl.project import ChangedError
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Journal import journals
-from MetaSSLSlicerLib.Logic.JournalFile import journalMarks
-from MetaSSLSlicerLib.Logic.ReviewActions import ReviewActions
-from MetaSSLSlicerLib.Logic.Session import Session
+from metassl.files import ChangedError
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFile import autosaveMarks
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosaves
+from MetaSSLSlicerLib.Logic.Case.Session import Session
+from MetaSSLSlicerLib.Logic.Review.ReviewActions import ReviewActions
+from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from painting import paintSegment
 from predicting import predict
@@ -108,12 +108,12 @@ def test_an_autosave_that_comes_late_leaves_the_case_labelled(project):
     assert np.array_equal(project.read_label(CASE)[0], state(1))
 
 
-def test_two_with_the_same_case_keep_a_journal_each(project):
+def test_two_with_the_same_case_keep_a_autosave_each(project):
     with slicers(project) as (first, second):
         ours, theirs = draw(first, 1), draw(second, 2)
         autosave(first)
         autosave(second)
-        assert list(journals(project)) == [CASE] and len(journalMarks(project, CASE)) == 2
+        assert list(autosaves(project)) == [CASE] and len(autosaveMarks(project, CASE)) == 2
         assert "another Slicer" in second.messages[-1].text and first.messages == []
         ours = draw(first, 3)
         autosave(first)

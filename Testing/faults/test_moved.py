@@ -3,10 +3,10 @@
 import pytest
 from faults import moved
 from faults.sample_project import GRID, label, make_project, write_images
+from metassl.files import ProjectError
 from metassl.jobs import EventWriter
 from metassl.networks.checkpoint import save_checkpoint
-from metassl.project import ProjectError
-from MetaSSLSlicerLib.Logic.Journal import journalPath, writeJournal
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, writeAutosave
 
 
 def test_a_project_can_be_moved_at_any_time(tmp_path):
@@ -21,7 +21,7 @@ def test_nothing_is_written_where_the_project_was(tmp_path):
     events = EventWriter(found.events_path)
     project.path.rename(tmp_path / "elsewhere")
     for write in (
-        lambda: writeJournal(journalPath(project, "scan_1"), label(1), GRID, project.labels),
+        lambda: writeAutosave(autosavePath(project, "scan_1"), label(1), GRID, project.labels),
         lambda: save_checkpoint(found.last_checkpoint_path, {"step": 1}),
         lambda: EventWriter(found.events_path),
         lambda: events.write("progress"),

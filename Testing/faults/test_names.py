@@ -12,7 +12,10 @@ import pytest
 from faults.hostile_template import template
 from faults.sample_project import GRID, image, label, make_project, write_images
 from metassl import cli
-from metassl.project import MetaSSLError, Project, new_project, read_image, write_array
+from metassl.files import MetaSSLError
+from metassl.imaging import read_image, write_array
+from metassl.intake import new_project
+from metassl.project import Project
 from metassl.project.cases import make_case_id
 
 NFC = unicodedata.normalize("NFC", "Müller é")

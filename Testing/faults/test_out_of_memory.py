@@ -13,12 +13,13 @@ from faults import out_of_memory
 from faults.killed_worker_cohort import ball_project
 from faults.out_of_memory import PLAN, ladder, new_round, problem_of, rungs_of, work
 from faults.out_of_memory_limit import steps_keep_at_most, use_up, windows_hold_at_most
+from metassl.files import ImageError
+from metassl.imaging import read_image, read_labels
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.inference.predictor import predict_image
 from metassl.jobs import job_status
 from metassl.networks.memory import is_out_of_memory
-from metassl.project import ImageError, read_image, read_labels
 
 CPU = torch.device("cpu")
 

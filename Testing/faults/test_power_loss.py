@@ -8,7 +8,7 @@ import pytest
 from faults import power_loss
 from faults.acts import ACTS
 from faults.power_loss_disk import WatchedDisk, leave
-from metassl.project import write_json
+from metassl.files import write_json
 
 
 def test_after_a_power_loss_in_any_act_the_old_state_is_there_or_the_new(tmp_path):

@@ -13,11 +13,13 @@ from faults import versions
 from faults.versions import REFUSED_BY, complaint, make_newer, released_projects
 from in_process import trainings_in_this_process
 from metassl import __version__
+from metassl.files import ProjectError
+from metassl.imaging import read_labels
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.jobs import job_status
-from metassl.project import Project, ProjectError, read_labels
-from metassl.training.start import start_training
+from metassl.jobs.start import start_training
+from metassl.project import Project
 
 
 @pytest.fixture(params=released_projects(), ids=lambda path: path.name)

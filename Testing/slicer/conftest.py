@@ -13,8 +13,8 @@ def services():
 @pytest.fixture
 def make_session(services, tiny_project):
     """Makes sessions with the tiny project, as if Slicer were started again; what each says is in its `messages`."""
-    from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-    from MetaSSLSlicerLib.Logic.Session import Session
+    from MetaSSLSlicerLib.Logic.Case.Session import Session
+    from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 
     made = []
 

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import slicer.util
 import vtk
-from metassl.project import Case, Geometry, ImageError, LabelDefinition, Project, write_array, write_json
-from MetaSSLSlicerLib.Logic.CaseFiles import readCase, windowOf
-from MetaSSLSlicerLib.Logic.CaseNodes import CaseNodes
-from MetaSSLSlicerLib.Logic.CaseSegmentation import takeSnapshot
-from MetaSSLSlicerLib.Logic.Journal import journalPath, writeJournal
+from metassl.files import ImageError, write_json
+from metassl.imaging import Geometry, write_array
+from metassl.project import Case, LabelDefinition, Project
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, writeAutosave
+from MetaSSLSlicerLib.Logic.Case.CaseFiles import readCase, windowOf
+from MetaSSLSlicerLib.Logic.Case.CaseNodes import CaseNodes
+from MetaSSLSlicerLib.Logic.Case.CaseSegmentation import takeSnapshot
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer, OffscreenSliceView
 from MetaSSLSlicerLib.RegionColors import DS, UC, US
 
@@ -96,18 +98,18 @@ def test_a_predicted_case_is_read_whole(data):
     assert np.array_equal(data.prediction.segmentation, labels)
     assert np.array_equal(data.prediction.regions, regions)
     assert data.prediction.round == 1 and data.prediction.errorRates == SUMMARY["error_rates"]
-    assert data.label is data.journal is data.journalTime is None
+    assert data.label is data.autosaved is data.autosaveTime is None
 
 
 def test_a_label_and_unsaved_work_are_read_too(project):
     _, labels, _ = arrays()
     grid = readCase(project, "case_1").geometry
     project.add_label("case_1", (labels, grid), state="corrected")
-    writeJournal(journalPath(project, "case_1"), np.flip(labels), grid, LABELS)
+    writeAutosave(autosavePath(project, "case_1"), np.flip(labels), grid, LABELS)
     data = readCase(project, "case_1")
     assert data.state == "corrected" and np.array_equal(data.label, labels)
-    assert np.array_equal(data.journal, np.flip(labels))
-    assert abs(data.journalTime - time.time()) < 60
+    assert np.array_equal(data.autosaved, np.flip(labels))
+    assert abs(data.autosaveTime - time.time()) < 60
 
 
 def test_each_channel_is_read_with_its_name(tmp_path):
@@ -149,10 +151,10 @@ def test_a_prediction_on_another_grid_is_left_out_with_a_warning(project):
 
 
 def test_damaged_unsaved_work_is_left_out_with_a_warning_and_stays_on_the_disk(project):
-    path = journalPath(project, "case_1")
+    path = autosavePath(project, "case_1")
     path.write_bytes(b"NRRD0004\n")
     data = readCase(project, "case_1")
-    assert data.journal is None and data.journalTime is None and path.exists()
+    assert data.autosaved is None and data.autosaveTime is None and path.exists()
     assert len(data.warnings) == 1 and "case_1.seg.nrrd" in data.warnings[0]
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from metassl.project import Geometry, LabelDefinition, write_array
+from metassl.imaging import Geometry, write_array
+from metassl.project import LabelDefinition
 from MetaSSLSlicerLib.Pictures.PictureCase import PictureCase, PicturedPlace
 
 if importlib.util.find_spec("slicer") is None:
@@ -170,7 +171,7 @@ def test_the_pointers_point_at_the_place(painter):
         assert panel.color(index)[2] > panel.color(index)[0] + 0.2, "the place itself stays free: it is DC"
 
 
-def test_the_3d_panel_shows_both_structures_and_the_doubt_in_their_colours(painter):
+def test_the_3d_panel_shows_both_structures_and_the_uncertainty_in_their_colours(painter):
     canvas, _, _ = painted(painter, made_up())
     left, top = panelCorners(SIZE)["3D"]
     panel = canvas.pixels[top : top + SIZE, left : left + SIZE]

@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 import slicer
 import vtk
-from metassl.project import Geometry, LabelDefinition, LabelError
-from MetaSSLSlicerLib.Logic.CaseSegmentation import addSegmentation, ijkToRasMatrix, segmentId, setArray, takeSnapshot
+from metassl.files import LabelError
+from metassl.imaging import Geometry
+from metassl.project import LabelDefinition
+from MetaSSLSlicerLib.Logic.Case.CaseSegmentation import addSegmentation, ijkToRasMatrix, setArray, takeSnapshot
+from MetaSSLSlicerLib.Logic.Scene.SegmentIds import segmentId
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from vtk.util.numpy_support import vtk_to_numpy
 
@@ -291,7 +294,7 @@ def test_a_new_segment_that_is_empty_does_not_matter(app, array):
     assert np.array_equal(arrayOf(node, gridOf()), array)
 
 
-def test_a_new_segment_with_voxels_is_refused_by_its_name_and_kept_apart_in_the_journal(app, array):
+def test_a_new_segment_with_voxels_is_refused_by_its_name_and_kept_apart_in_the_autosave(app, array):
     grid = gridOf()
     node = addSegmentation(app, "x", grid, LABELS, array)
     node.GetSegmentation().AddEmptySegment("mine", "Vessel", [1, 0, 0])
@@ -299,10 +302,10 @@ def test_a_new_segment_with_voxels_is_refused_by_its_name_and_kept_apart_in_the_
     snapshot = takeSnapshot(node, grid, LABELS)
     with pytest.raises(LabelError, match='"Vessel" is not one of the structures'):
         snapshot.toArray()
-    kept, strangers = snapshot.withStrangers(LABELS)
-    (stranger,) = strangers
-    assert stranger.name == "Vessel" and stranger.value not in {label.value for label in LABELS}
-    assert np.array_equal(kept, np.where((array == 0) & (box(0, 1, 2) != 0), stranger.value, array))
+    kept, unknownStructures = snapshot.withUnknownStructures(LABELS)
+    (unknownStructure,) = unknownStructures
+    assert unknownStructure.name == "Vessel" and unknownStructure.value not in {label.value for label in LABELS}
+    assert np.array_equal(kept, np.where((array == 0) & (box(0, 1, 2) != 0), unknownStructure.value, array))
 
 
 def test_slicers_undo_brings_the_former_values_back(app, array):

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 import pytest
-from metassl.project import Geometry, write_array
+from metassl.imaging import Geometry, write_array
 
 if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
@@ -13,12 +13,12 @@ if importlib.util.find_spec("slicer") is None:
 import slicer
 import vtk
 from MetaSSLSlicerLib.Grid import ijkToRas
-from MetaSSLSlicerLib.Logic.CaseNodes import ATTRIBUTE
-from MetaSSLSlicerLib.Logic.CaseSurface import CaseSurface
-from MetaSSLSlicerLib.Logic.HeatMaps import ERROR_PROBABILITY, UNCERTAINTY
-from MetaSSLSlicerLib.Logic.SlicerServices import SlicerServices
-from MetaSSLSlicerLib.Logic.SurfaceField import MOST_VOXELS, structureBoxes, surfaceField, valuesAt
-from MetaSSLSlicerLib.Logic.SurfaceModel import SurfaceModel
+from MetaSSLSlicerLib.Logic.Case.CaseNodes import ATTRIBUTE
+from MetaSSLSlicerLib.Logic.Review.CaseSurface import CaseSurface
+from MetaSSLSlicerLib.Logic.Review.HeatMaps import ERROR_PROBABILITY, UNCERTAINTY
+from MetaSSLSlicerLib.Logic.Review.SurfaceModel import SurfaceModel
+from MetaSSLSlicerLib.Logic.Scene.SlicerServices import SlicerServices
+from MetaSSLSlicerLib.Logic.Scene.SurfaceField import MOST_VOXELS, structureBoxes, surfaceField, valuesAt
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.RegionColors import rgbOf
 from predicting import predict
@@ -136,7 +136,7 @@ def test_a_vertex_has_the_value_of_the_map_beside_it(modelOf):
         assert np.allclose(valuesAt(flat, model.field, model.points, geometry), 0.25)
 
 
-def test_a_thin_doubtful_shell_just_outside_the_surface_is_not_missed(modelOf):
+def test_a_thin_uncertain_shell_just_outside_the_surface_is_not_missed(modelOf):
     geometry = gridOf((40, 60, 60), spacing=(1.0, 1.0, 1.0))
     segmentation = ellipsoid(geometry)
     near = np.zeros(geometry.shape_zyx, bool)

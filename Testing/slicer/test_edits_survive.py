@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import slicer
 from data_tree import DataTree
-from metassl.project import ProjectError
-from MetaSSLSlicerLib.Logic.Journal import journals
-from MetaSSLSlicerLib.Logic.ReviewActions import ReviewActions
+from metassl.files import ProjectError
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosaves
+from MetaSSLSlicerLib.Logic.Review.ReviewActions import ReviewActions
 from opening import opened
 from painting import paintSegment
 from predicting import predict
@@ -36,10 +36,10 @@ def autosaved(session) -> None:
     assert not session.case.autosave.isDirty
 
 
-def test_edits_made_while_the_journal_is_written_are_in_it_after_closing(session):
+def test_edits_made_while_the_autosave_is_written_are_in_it_after_closing(session):
     case = opened(session, CASE)
-    write = case.journal.write
-    case.journal.write = lambda *content: (time.sleep(0.3), write(*content))  # a slow disk
+    write = case.autosaveFile.write
+    case.autosaveFile.write = lambda *content: (time.sleep(0.3), write(*content))  # a slow disk
     draw(case, slab(case, 2, 4))
     case.autosave.flush()
     drawn = draw(case, slab(case, 2, 8))
@@ -67,7 +67,7 @@ def test_edits_that_are_thrown_away_stay_away_in_the_data_tree_too(session, serv
         draw(case, slab(case, 2, 4))
         session.discardEdits()
         session.tasks.finish()
-        assert journals(tiny_project) == {} and not case.currentArray().any()
+        assert autosaves(tiny_project) == {} and not case.currentArray().any()
         drawn = draw(case, slab(case, 5, 6))
         opened(session, OTHER)
         assert np.array_equal(opened(session, CASE).currentArray(), drawn)
@@ -93,38 +93,38 @@ def test_what_cannot_be_written_is_kept_and_written_when_it_can(session, tiny_pr
         raise ProjectError("the disk is full")
 
     case = opened(session, CASE)
-    write, case.journal.write = case.journal.write, full
+    write, case.autosaveFile.write = case.autosaveFile.write, full
     drawn = draw(case, slab(case, 2, 4))
     opened(session, OTHER)
-    assert session.messages[-1].text == "The disk is full." and CASE not in journals(tiny_project)
+    assert session.messages[-1].text == "The disk is full." and CASE not in autosaves(tiny_project)
     again = opened(session, CASE)
     assert again.isRestored and np.array_equal(again.currentArray(), drawn)
 
-    again.journal.write = full
+    again.autosaveFile.write = full
     drawn = draw(again, slab(again, 1, 3))
     opened(session, OTHER)
-    again.journal.write = write
+    again.autosaveFile.write = write
     again.autosave._clock = lambda: time.monotonic() + 60.0  # it is tried again some seconds later
     session.tick()
     session.tasks.finish()
     session.tick()
-    assert CASE in journals(tiny_project) and session.writes._closed == []
+    assert CASE in autosaves(tiny_project) and session.writes._closed == []
     assert np.array_equal(opened(session, CASE).currentArray(), drawn)
 
 
 def test_a_write_that_fails_just_before_slicer_closes_is_done_again(session, tiny_project):
     case = opened(session, CASE)
-    write = case.journal.write
+    write = case.autosaveFile.write
 
     def failing(*content) -> None:
-        case.journal.write = write
+        case.autosaveFile.write = write
         raise ProjectError("the share is gone for a moment")
 
-    case.journal.write = failing
+    case.autosaveFile.write = failing
     draw(case, slab(case, 2, 4))
     case.autosave.flush()
     session.shutdown()
-    assert CASE in journals(tiny_project)
+    assert CASE in autosaves(tiny_project)
 
 
 def test_undo_is_an_edit(session, tiny_project):
@@ -160,8 +160,10 @@ def test_voxels_in_a_segment_that_is_none_of_the_project_s_come_back_in_it(sessi
     segmentation = again.nodes.annotationNode.GetSegmentation()
     names = [segmentation.GetNthSegment(index).GetName() for index in range(segmentation.GetNumberOfSegments())]
     assert names[-1] == "Island 2"
-    kept, strangers = again.takeSnapshot().withStrangers(session.project.labels)
-    assert [each.name for each in strangers] == ["Island 2"] and again.takeSnapshot().strangers() == ["Island 2"]
+    kept, unknownStructures = again.takeSnapshot().withUnknownStructures(session.project.labels)
+    assert [each.name for each in unknownStructures] == ["Island 2"] and again.takeSnapshot().unknownStructures() == [
+        "Island 2"
+    ]
     assert np.array_equal(kept == 1, slab(again, 1, 3)) and np.array_equal(kept > 1, slab(again, 3, 4))
 
 
@@ -186,15 +188,15 @@ def test_a_label_of_somebody_else_is_not_replaced_by_older_unsaved_work_unasked(
     assert np.array_equal(tiny_project.read_label(CASE)[0], drawn)
 
 
-def test_a_journal_that_is_the_label_goes_away_by_itself(session, tiny_project):
+def test_a_autosave_that_is_the_label_goes_away_by_itself(session, tiny_project):
     case = opened(session, CASE)
     drawn = draw(case, slab(case, 2, 4))
     opened(session, OTHER)
     tiny_project.add_label(CASE, (drawn, case.data.geometry))  # and then the program was killed
-    assert CASE in journals(tiny_project)
+    assert CASE in autosaves(tiny_project)
     again = opened(session, CASE)
     session.tasks.finish()
-    assert not again.isRestored and not again.isModified and CASE not in journals(tiny_project)
+    assert not again.isRestored and not again.isModified and CASE not in autosaves(tiny_project)
 
 
 @pytest.mark.parametrize("isPredicted", [True, False])

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import slicer.util
-from MetaSSLSlicerLib.Logic.Journal import journals
-from MetaSSLSlicerLib.Logic.RegionDisplay import RegionDisplay
-from MetaSSLSlicerLib.Logic.ReviewActions import ReviewActions
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosaves
+from MetaSSLSlicerLib.Logic.Review.RegionDisplay import RegionDisplay
+from MetaSSLSlicerLib.Logic.Review.ReviewActions import ReviewActions
 from opening import opened
 from painting import paintTwoSlices
 from predicting import predict, structureBlock
@@ -64,7 +64,7 @@ def test_strokes_stay_when_the_new_prediction_is_shown(session, tiny_project, ag
     paintTwoSlices(case)
     case.autosave.flush()
     session.tasks.finish()
-    assert CASE in journals(tiny_project)
+    assert CASE in autosaves(tiny_project)
     drawn = case.currentArray()
     assert np.array_equal(opened(session, OTHER) and opened(session, CASE).currentArray(), drawn)
     session.saveLabel()

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import vtk
-from metassl.project import Geometry
+from metassl.imaging import Geometry
 from MetaSSLSlicerLib.Grid import ijkToRas
-from MetaSSLSlicerLib.Logic.PartialAnnotation import annotatedSlices, confidentPart, insideRoi
+from MetaSSLSlicerLib.Logic.Case.PartialAnnotation import annotatedSlices, confidentPart, insideRoi
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.RegionColors import DC, DS, UC, US
 

@@ -11,10 +11,10 @@ if importlib.util.find_spec("slicer") is None:
 import slicer
 import vtk
 from color_distance import distance
-from metassl.project.labels import DEFAULT_COLORS
-from MetaSSLSlicerLib.Logic.PlaceMarks import PlaceMarks
-from MetaSSLSlicerLib.Logic.PlaceNavigator import PlaceNavigator
-from MetaSSLSlicerLib.Logic.Places import Place
+from metassl.project.places.search import Place
+from metassl.project.structures import DEFAULT_COLORS
+from MetaSSLSlicerLib.Logic.Review.PlaceMarks import PlaceMarks
+from MetaSSLSlicerLib.Logic.Review.PlaceNavigator import PlaceNavigator
 from MetaSSLSlicerLib.Pictures import OffscreenSlicer
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import SLICE_ORIENTATIONS
 

@@ -1,17 +1,18 @@
-"""The doubtful places of a prediction, shown in real slice views."""
+"""The uncertain places of a prediction, shown in real slice views."""
 
 import importlib.util
 
 import numpy as np
 import pytest
-from metassl.project import Geometry, LabelDefinition
-from metassl.project.places import find_places
+from metassl.imaging import Geometry
+from metassl.project import LabelDefinition
+from metassl.project.places.search import find_places
 
 if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
 
 import slicer
-from MetaSSLSlicerLib.Logic.PlaceNavigator import PlaceNavigator
+from MetaSSLSlicerLib.Logic.Review.PlaceNavigator import PlaceNavigator
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.RegionColors import DS, UC
 

@@ -5,17 +5,18 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from metassl.project import Project, write_array
+from metassl.imaging import write_array
+from metassl.project import Project
 
 if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
 
 import vtk
 from MetaSSLSlicerLib.Grid import ijkToRas
-from MetaSSLSlicerLib.Logic import RegionLegend
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.RegionDisplay import RegionDisplay
-from MetaSSLSlicerLib.Logic.Session import Session
+from MetaSSLSlicerLib.Logic.Case.Session import Session
+from MetaSSLSlicerLib.Logic.Review import RegionLegend
+from MetaSSLSlicerLib.Logic.Review.RegionDisplay import RegionDisplay
+from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.RegionColors import REGIONS
 from predicting import PLACES, predict

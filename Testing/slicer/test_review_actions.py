@@ -5,16 +5,16 @@ import time
 
 import numpy as np
 import pytest
-from MetaSSLSlicerLib.Logic.Agreement import meanDice
+from MetaSSLSlicerLib.Logic.Case.Agreement import meanDice
 
 if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
 
 import slicer
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Journal import journals
-from MetaSSLSlicerLib.Logic.ReviewActions import ReviewActions
-from MetaSSLSlicerLib.Logic.Session import Session
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosaves
+from MetaSSLSlicerLib.Logic.Case.Session import Session
+from MetaSSLSlicerLib.Logic.Review.ReviewActions import ReviewActions
+from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.RegionColors import UC
 from painting import paintSegment
@@ -196,7 +196,7 @@ def test_unsaved_corrections_are_thrown_away_only_when_the_user_says_so(review, 
     assert review.finished == [review.caseId]
     review.session.closeCase()
     review.finish()
-    assert journals(review.project) == {}
+    assert autosaves(review.project) == {}
     assert review.project.case(review.caseId).state == {"reject": "rejected", "acceptConfident": "accepted"}[decision]
 
 

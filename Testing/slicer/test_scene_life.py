@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from complaints import complaints
 from data_tree import DataTree
-from metassl.project import new_project
+from metassl.intake import new_project
 from opening import opened
 from painting import paintTwoSlices
 from predicting import predict
@@ -135,9 +135,7 @@ def test_a_line_that_somebody_put_below_one_of_ours_stays(session, services, pre
     assert all(tree.node.GetItemDataNode(item) is not None for item in tree.items()), tree.lines()
 
 
-def test_closing_the_scene_with_an_edited_case_leaves_nothing_but_the_edits(
-    session, services, predicted, tree, capfd
-):
+def test_closing_the_scene_with_an_edited_case_leaves_nothing_but_the_edits(session, services, predicted, tree, capfd):
     case = opened(session, CASE)
     case.startEditing()
     paintTwoSlices(case)
@@ -188,8 +186,8 @@ def test_after_the_session_nothing_of_it_is_left(make_session, services, predict
 
 
 def test_nothing_holds_a_session_that_is_over(services, predicted):
-    from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-    from MetaSSLSlicerLib.Logic.Session import Session
+    from MetaSSLSlicerLib.Logic.Case.Session import Session
+    from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 
     session = Session(services, BackgroundTasks())
     session.openProject(predicted.path)

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from metassl.project import Geometry, LabelDefinition, Project, ProjectError, read_geometry, read_image, write_array
+from metassl.files import ProjectError
+from metassl.imaging import Geometry, read_geometry, read_image, write_array
+from metassl.project import LabelDefinition, Project
 
 if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
@@ -17,14 +19,19 @@ import slicer
 import slicer.util
 import vtk
 from MetaSSLSlicerLib.Grid import ijkToRas
-from MetaSSLSlicerLib.Logic.FolderPreview import FolderPreview
-from MetaSSLSlicerLib.Logic.NewProject import NewProject
-from MetaSSLSlicerLib.Logic.ProjectFolders import isFree, nearestProject, projectsFolder, suggestedFolder
-from MetaSSLSlicerLib.Logic.ProjectSummary import ProjectSummary
-from MetaSSLSlicerLib.Logic.RecentProjects import MOST, RecentProjects
-from MetaSSLSlicerLib.Logic.SampleProject import makeSampleProject, registerSampleData
-from MetaSSLSlicerLib.Logic.SceneLabels import labelsOfSegmentation, terminologyName
-from MetaSSLSlicerLib.Logic.SceneVolumes import SceneVolumes, createFromVolumes, geometryOf
+from MetaSSLSlicerLib.Logic.Project.NewProject import FolderPreview, NewProject
+from MetaSSLSlicerLib.Logic.Project.ProjectFolders import (
+    MOST,
+    RecentProjects,
+    isFree,
+    nearestProject,
+    projectsFolder,
+    suggestedFolder,
+)
+from MetaSSLSlicerLib.Logic.Project.ProjectSummary import ProjectSummary
+from MetaSSLSlicerLib.Logic.Project.SampleProject import makeSampleProject, registerSampleData
+from MetaSSLSlicerLib.Logic.Scene.SceneLabels import labelsOfSegmentation, terminologyName
+from MetaSSLSlicerLib.Logic.Scene.SceneVolumes import SceneVolumes, createFromVolumes, geometryOf
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 
 SHAPE = (5, 7, 6)

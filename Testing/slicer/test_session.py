@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import slicer.util
-from metassl.project import Project, ProjectError
-from MetaSSLSlicerLib.Logic.Journal import journalPath, journals
+from metassl.files import ProjectError
+from metassl.project import Project
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, autosaves
 from opening import opened
 from painting import paintSegment
 
@@ -52,7 +53,7 @@ def test_a_saved_label_holds_exactly_what_was_drawn(session, tiny_project):
     assert geometry.difference(case.data.geometry) == ""
     found = tiny_project.case("case_3")
     assert found.state == "labelled" and found.dice is None
-    assert not case.isModified and journals(tiny_project) == {}
+    assert not case.isModified and autosaves(tiny_project) == {}
 
 
 def test_leaving_a_case_keeps_the_edits_and_coming_back_shows_them(session, tiny_project):
@@ -73,10 +74,10 @@ def test_restored_edits_can_be_thrown_away(session, tiny_project):
     case.discardEdits()
     session.tasks.finish()
     assert case.isEditing and not case.isModified and not case.currentArray().any()
-    assert not journalPath(tiny_project, "case_3").exists()
+    assert not autosavePath(tiny_project, "case_3").exists()
 
 
-def test_edits_reach_the_journal_soon_after_the_hand_rests(session, tiny_project):
+def test_edits_reach_the_autosave_soon_after_the_hand_rests(session, tiny_project):
     case = opened(session, "case_3")
     paint(case, 1)
     session.tick()
@@ -84,7 +85,7 @@ def test_edits_reach_the_journal_soon_after_the_hand_rests(session, tiny_project
     time.sleep(0.5)
     session.tick()
     session.tasks.finish()
-    assert journalPath(tiny_project, "case_3").exists()
+    assert autosavePath(tiny_project, "case_3").exists()
     assert not case.autosave.isDirty and case.isModified
 
 
@@ -194,8 +195,8 @@ import json, os, signal, sys, time
 import numpy as np
 from painting import paintSegment
 from pathlib import Path
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Session import Session
+from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
+from MetaSSLSlicerLib.Logic.Case.Session import Session
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 
 session = Session(OffscreenSlicer(64), BackgroundTasks())

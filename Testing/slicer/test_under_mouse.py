@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import vtk
-from metassl.project import write_array
+from metassl.imaging import write_array
 from MetaSSLSlicerLib.Grid import ijkToRas
-from MetaSSLSlicerLib.Logic.UnderMouse import UnderMouse, readPercents, segmentAt, uncertaintyWord
+from MetaSSLSlicerLib.Logic.Review.UnderMouse import UnderMouse, readPercents, segmentAt, uncertaintyWord
 from opening import opened
 from painting import paintSegment
 from predicting import PLACES, predict

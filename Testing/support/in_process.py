@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from metassl.jobs import EventWriter, JobRecord
+from metassl.jobs import EventWriter, JobRecord, start
 from metassl.project import Project
-from metassl.training import start, worker
+from metassl.training import worker
 
 
 class InThisProcess:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import slicer
-from MetaSSLSlicerLib.Logic.CaseSegmentation import ijkToRasMatrix
+from MetaSSLSlicerLib.Logic.Case.CaseSegmentation import ijkToRasMatrix
 from vtk.util.numpy_support import numpy_to_vtk
 
 

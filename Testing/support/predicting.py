@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from metassl.project import Geometry, Project, write_array, write_json
+from metassl.files import write_json
+from metassl.imaging import Geometry, write_array
+from metassl.project import Project
 from MetaSSLSlicerLib.RegionColors import DC, DS, REGIONS, UC, US
 
 PLACES = {"UC": (5, 11, 9), "US": (5, 3, 2), "DC": (5, 7, 5), "DS": (5, 3, 9)}
@@ -20,7 +22,7 @@ def regionBlocks(shape: tuple[int, int, int]) -> np.ndarray:
 
 
 def structureBlock(shape: tuple[int, int, int]) -> np.ndarray:
-    """A segmentation with a box of the value 1 that holds all doubtful blocks."""
+    """A segmentation with a box of the value 1 that holds all uncertain blocks."""
     segmentation = np.zeros(shape, np.uint8)
     segmentation[2:8, 1:10, 1:11] = 1
     return segmentation

@@ -8,11 +8,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
-from metassl.evaluation.evaluate import EvaluationItem, evaluate
-from metassl.evaluation.report import write_report
+from metassl.evaluation.evaluate import evaluate
+from metassl.evaluation.measure import EvaluationItem
+from metassl.evaluation.report.write import write_report
+from metassl.files import write_json
+from metassl.imaging import Geometry, write_array
 from metassl.jobs.events import EventWriter
-from metassl.project import Case, Geometry, LabelDefinition, Project, Round, write_array, write_json
-from metassl.selection import rank
+from metassl.project import Case, LabelDefinition, Project, Round
+from metassl.selection.rank import rank
 
 GRID = Geometry((24, 24, 16), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
 VOID = {"img", "meta", "br", "col"}
@@ -84,17 +87,15 @@ def predict(project: Project, found: Round, case_id: str, seed: int) -> Path:
     border = sum(np.roll(truth, step, axis) != truth for axis in range(3) for step in (-1, 1)) > 0
     wrong = border & (random.random(truth.shape) < 0.25)
     segmentation = np.where(wrong, np.roll(truth, 1, 1), truth).astype(np.uint8)
-    doubt = np.clip(0.02 * smooth + 0.45 * border + 0.2 * wrong, 0, 1).astype(np.float32)
+    uncertainty = np.clip(0.02 * smooth + 0.45 * border + 0.2 * wrong, 0, 1).astype(np.float32)
     regions = np.ones(truth.shape, np.uint8)
     regions[border] = random.choice([1, 2, 2, 2, 3, 4], int(border.sum()))
     paths = found.prediction(case_id)
     paths.folder.mkdir(parents=True)
     write_array(paths.segmentation, segmentation, GRID)
     write_array(paths.regions, regions, GRID)
-    write_array(paths.uncertainty, doubt, GRID)
-    voxels = dict(
-        zip(("UC", "US", "DC", "DS"), np.bincount(regions.ravel(), minlength=5)[1:], strict=True)
-    )
+    write_array(paths.uncertainty, uncertainty, GRID)
+    voxels = dict(zip(("UC", "US", "DC", "DS"), np.bincount(regions.ravel(), minlength=5)[1:], strict=True))
     near = dict(zip(voxels, np.bincount(regions[border], minlength=5)[1:], strict=True))
     write_json(
         paths.summary,
@@ -105,12 +106,11 @@ def predict(project: Project, found: Round, case_id: str, seed: int) -> Path:
             "band_voxels": {key: int(value) for key, value in near.items()},
             "structure_voxels": int((segmentation > 0).sum()),
             "volume_ml": {
-                label.name: float((segmentation == label.value).sum() * GRID.voxel_ml)
-                for label in project.labels
+                label.name: float((segmentation == label.value).sum() * GRID.voxel_ml) for label in project.labels
             },
-            "mean_uncertainty": float(doubt[border].mean()),
+            "mean_uncertainty": float(uncertainty[border].mean()),
             "mutual_information": 0.03,
-            "doubt": {"US": 0.2, "DC": 0.05, "DS": 0.04},
+            "uncertainty": {"US": 0.2, "DC": 0.05, "DS": 0.04},
             "error_rates": None,
         },
     )
@@ -125,7 +125,7 @@ def build_round(project: Project, steps: int = 300) -> Round:
     labelled = project.labelled_cases()
     found = project.new_round(
         {
-            "config": {"host": "cps", "loss": "metassl", "minutes": 4.0, "seed": 7},
+            "config": {"framework": "cps", "loss": "metassl", "minutes": 4.0, "seed": 7},
             "parent": None,
             "labels": {case.id: case.label_version for case in labelled},
             "validation": {},
@@ -145,7 +145,7 @@ def build_round(project: Project, steps: int = 300) -> Round:
             events.write("validation", step=step, dice=dice, cases=2)
     for seed, case in enumerate(project.unlabelled_cases()):
         predict(project, found, case.id, seed)
-        events.write("predicted", case=case.id, doubt={"US": 0.2, "DC": 0.05, "DS": 0.04})
+        events.write("predicted", case=case.id, uncertainty={"US": 0.2, "DC": 0.05, "DS": 0.04})
     rank(project, found)
     events.write("finished", seconds=232.0)
     return found
@@ -187,9 +187,7 @@ def build_evaluation(project: Project, found: Round) -> dict:
     return {"group": "test", **evaluate(items, project.labels)}
 
 
-def written(
-    project: Project, found: Round, evaluation=None, with_pictures=False
-) -> tuple[str, Page]:
+def written(project: Project, found: Round, evaluation=None, with_pictures=False) -> tuple[str, Page]:
     out = project.path.parent / "out" / "report.html"
     assert write_report(project, found, out, evaluation, pictures=with_pictures) == out
     text = out.read_text(encoding="utf-8")

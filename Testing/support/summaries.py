@@ -21,8 +21,8 @@ def new_summary(case: str, features=(0.0, 0.0), classes: dict | None = None, **c
     whole = old_summary(case, **counts)
     if classes is None:
         voxels = whole["structure_voxels"] // 2
-        doubtful = {region: whole["band_voxels"][region] // 2 for region in ("US", "DC", "DS")}
+        uncertain = {region: whole["band_voxels"][region] // 2 for region in ("US", "DC", "DS")}
         entropy = 100.0 * whole["mean_uncertainty"]
-        classes = {name: {"voxels": voxels, **doubtful, "entropy": entropy} for name in ("Front", "Back")}
+        classes = {name: {"voxels": voxels, **uncertain, "entropy": entropy} for name in ("Front", "Back")}
     features = None if features is None else list(features)
     return {**whole, "voxel_ml": 0.001, "classes": classes, "features": features}

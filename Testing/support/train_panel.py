@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import qt
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Dependencies import Dependencies
-from MetaSSLSlicerLib.Logic.EngineCheck import EngineCheck
-from MetaSSLSlicerLib.Logic.EnginePython import EnginePython
-from MetaSSLSlicerLib.Logic.Session import Session
-from MetaSSLSlicerLib.Logic.SlicerPackages import SlicerPackages
-from MetaSSLSlicerLib.Logic.SlicerServices import SlicerServices
-from MetaSSLSlicerLib.Logic.TrainingJob import TrainingJob
+from MetaSSLSlicerLib.Logic.Case.Session import Session
+from MetaSSLSlicerLib.Logic.Engine.Dependencies import Dependencies
+from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
+from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
+from MetaSSLSlicerLib.Logic.Engine.SlicerPackages import SlicerPackages
+from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
+from MetaSSLSlicerLib.Logic.Scene.SlicerServices import SlicerServices
+from MetaSSLSlicerLib.Logic.Training.TrainingJob import TrainingJob
 from MetaSSLSlicerLib.Widgets.EngineWidget import EngineWidget
 from MetaSSLSlicerLib.Widgets.TrainWidget import TrainWidget
 

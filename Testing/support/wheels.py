@@ -7,7 +7,7 @@ import os
 import zipfile
 from pathlib import Path
 
-from MetaSSLSlicerLib.Logic.Installation import Step
+from MetaSSLSlicerLib.Logic.Engine.Installation import Step
 
 _WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 

@@ -46,8 +46,8 @@ def settings(harness: Harness):
 def session(harness: Harness):
     """A session whose tasks are pumped, as the panel does it; what it says is in `messages`."""
     import qt
-    from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-    from MetaSSLSlicerLib.Logic.Session import Session
+    from MetaSSLSlicerLib.Logic.Case.Session import Session
+    from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 
     session = Session(harness.services, BackgroundTasks())
     session.messages = []

@@ -9,7 +9,7 @@ import pytest
 import slicer
 import slicer.util
 from data_tree import DataTree
-from MetaSSLSlicerLib.Logic.Journal import journals
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosaves
 from MetaSSLSlicerLib.Widgets.Shortcuts import KEYS
 from opening import openedInPanel
 from painting import paintSegment
@@ -58,7 +58,7 @@ def test_unsaved_work_can_be_thrown_away_with_one_click(harness, panel, tiny_pro
     annotate = panel.annotateWidget.ui
     assert annotate.restoredFrame.isVisible() and "unsaved work of" in annotate.restoredLabel.text
     annotate.discardButton.click()
-    harness.wait(lambda: journals(tiny_project) == {})
+    harness.wait(lambda: autosaves(tiny_project) == {})
     assert not annotate.restoredFrame.isVisible() and not case.currentArray().any()
 
 
@@ -102,7 +102,7 @@ def test_a_node_that_is_deleted_elsewhere_closes_the_case_and_keeps_its_edits(ha
         slicer.mrmlScene.RemoveNode(case.nodes.annotationNode)
     harness.wait(lambda: panel.session.case is None)
     assert "deleted" in panel.banner.message.text
-    harness.wait(lambda: "case_4" in journals(tiny_project))
+    harness.wait(lambda: "case_4" in autosaves(tiny_project))
     assert (openedInPanel(harness, panel, "case_4").currentArray() == 1).all()
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 import qt
-from metassl.project import Case, LabelDefinition, Project, write_json
-from MetaSSLSlicerLib.Logic.CaseTable import CaseRow
-from MetaSSLSlicerLib.Widgets import CaseCells
+from metassl.files import write_json
+from metassl.project import Case, LabelDefinition, Project
+from MetaSSLSlicerLib.Logic.Project.CaseTable import CaseRow
 from MetaSSLSlicerLib.Widgets.CasesWidget import CasesWidget
-from MetaSSLSlicerLib.Widgets.CaseTableModel import CaseTableModel
+from MetaSSLSlicerLib.Widgets.Parts import CaseCells
+from MetaSSLSlicerLib.Widgets.Parts.CaseTableModel import CaseTableModel
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
 REASONS = "in and round the structures, networks differ on {} % and agree without confidence on 4 %"
-
 
 
 @pytest.fixture
@@ -29,20 +29,23 @@ def section(session):
     section.cleanup()
 
 
-def predict(project, **doubts: float) -> None:
-    """A finished round that predicted these cases, and ranked the most doubtful first."""
+def predict(project, **uncertainties: float) -> None:
+    """A finished round that predicted these cases, and ranked the most uncertain first."""
     found = project.new_round({"config": {}, "labels": {}})
-    for case, doubt in doubts.items():
+    for case, uncertainty in uncertainties.items():
         paths = found.prediction(case)
         paths.folder.mkdir(parents=True)
-        write_json(paths.summary, {"case": case, "doubt": {"US": 0.4 * doubt, "DC": 0.1 * doubt, "DS": 0.5 * doubt}})
+        write_json(
+            paths.summary,
+            {"case": case, "uncertainty": {"US": 0.4 * uncertainty, "DC": 0.1 * uncertainty, "DS": 0.5 * uncertainty}},
+        )
     entries = [
-        {"case": case, "score": doubt, "reason": REASONS.format(round(60 * doubt))}
-        for case, doubt in sorted(doubts.items(), key=lambda item: -item[1])
+        {"case": case, "score": uncertainty, "reason": REASONS.format(round(60 * uncertainty))}
+        for case, uncertainty in sorted(uncertainties.items(), key=lambda item: -item[1])
     ]
     write_json(found.ranking_path, {"strategy": "discrepancy", "cases": entries, "skipped": {}})
     found.model_path.write_bytes(b"model")
-    project.mark_predicted(doubts)
+    project.mark_predicted(uncertainties)
 
 
 def shown(section) -> list[str]:
@@ -78,7 +81,7 @@ def test_a_new_project_lists_its_cases_and_recommends_the_first_unlabelled_one(h
     assert section.ui.table.isColumnHidden(CaseCells.UNCERTAINTY)
 
 
-def test_the_most_promising_case_stands_on_top_with_its_doubt(harness, session, section, tiny_project):
+def test_the_most_promising_case_stands_on_top_with_its_uncertainty(harness, session, section, tiny_project):
     predict(tiny_project, case_3=0.1, case_4=0.4, case_5=0.2)
     open_(harness, session, section, tiny_project)
     assert shown(section)[:3] == ["case_4", "case_5", "case_3"]
@@ -90,7 +93,7 @@ def test_the_most_promising_case_stands_on_top_with_its_doubt(harness, session, 
     assert "DS 20.0\u00a0%" in cell(section, "case_4", CaseCells.NAME, qt.Qt.ToolTipRole)
 
 
-def test_the_doubt_is_drawn_in_the_colours_of_the_regions(harness, session, section, tiny_project):
+def test_the_uncertainty_is_drawn_in_the_colours_of_the_regions(harness, session, section, tiny_project):
     predict(tiny_project, case_3=0.5, case_4=0.0)
     open_(harness, session, section, tiny_project)
     bar = cell(section, "case_3", CaseCells.UNCERTAINTY, qt.Qt.DecorationRole)
@@ -240,8 +243,15 @@ def test_another_strategy_is_kept_and_ranks_again_in_its_own_process(harness, se
     predict(tiny_project, case_3=0.1, case_4=0.4)
     for case, entropy in (("case_3", 0.9), ("case_4", 0.2)):
         path = tiny_project.round(1).prediction(case).summary
-        write_json(path, {"mean_uncertainty": entropy, "mutual_information": 0.1, "structure_voxels": 9,
-                          "doubt": {"US": 0.1, "DC": 0.1, "DS": 0.1}})
+        write_json(
+            path,
+            {
+                "mean_uncertainty": entropy,
+                "mutual_information": 0.1,
+                "structure_voxels": 9,
+                "uncertainty": {"US": 0.1, "DC": 0.1, "DS": 0.1},
+            },
+        )
     open_(harness, session, section, tiny_project)
     assert section.ui.strategyCombo.currentText == "where the networks differ, unlike the others"
     section.ui.strategyCombo.setCurrentIndex(1)
@@ -296,8 +306,8 @@ class Pulse:
 @pytest.mark.parametrize("count", [1000, 10_000])
 def test_thousands_of_cases_never_block_the_event_loop(count, harness, session, section, tmp_path):
     project = big_project(tmp_path, count)
-    doubts = {f"scan_{number}": ((number * 7919) % 1000) / 1000 for number in range(count)}
-    predict(project, **doubts)
+    uncertainties = {f"scan_{number}": ((number * 7919) % 1000) / 1000 for number in range(count)}
+    predict(project, **uncertainties)
     pulses = {}
     gc.collect()
     gc.freeze()  # what the test run itself holds is no burden of the table

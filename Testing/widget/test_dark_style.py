@@ -7,10 +7,11 @@ from collections import Counter
 import pytest
 import qt
 from color_distance import SIGHTS, contrast, distance
-from MetaSSLSlicerLib.Logic.Message import Message
+from MetaSSLSlicerLib.Logic.Scene.Message import Message
 from MetaSSLSlicerLib.RegionColors import DC, DS, US
-from MetaSSLSlicerLib.Widgets import Banner, CurvePicture
-from MetaSSLSlicerLib.Widgets.DoubtBar import HEIGHT, WIDTH, DoubtBar
+from MetaSSLSlicerLib.Widgets import Banner
+from MetaSSLSlicerLib.Widgets.Parts import CurvePicture
+from MetaSSLSlicerLib.Widgets.Parts.UncertaintyBar import HEIGHT, WIDTH, UncertaintyBar
 from PySide6 import QtGui, QtWidgets
 
 STYLES = {  # role: colour; as in qSlicerStyle::standardLightPalette and standardDarkPalette
@@ -45,9 +46,7 @@ def style(request, harness):
 def colors(widget) -> list[str]:
     """The colours of a widget as it is drawn, the most frequent one first."""
     image = QtWidgets.QWidget.grab(widget).toImage()
-    counts = Counter(
-        image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height())
-    )
+    counts = Counter(image.pixelColor(x, y).name() for x in range(image.width()) for y in range(image.height()))
     return [color for color, _count in counts.most_common()]
 
 
@@ -96,19 +95,17 @@ def test_the_two_curves_differ_for_every_reader(sight):
 
 
 def test_the_bar_of_a_case_tells_its_regions_apart_without_colours():
-    image = DoubtBar().icon({"US": 0.1, "DC": 0.1, "DS": 0.1}).pixmap(WIDTH, HEIGHT).toImage()
+    image = UncertaintyBar().icon({"US": 0.1, "DC": 0.1, "DS": 0.1}).pixmap(WIDTH, HEIGHT).toImage()
     heights = {}
     for region in (US, DC, DS):
         wanted = qt.QColor(region.color).name()
-        rows = [
-            y for y in range(HEIGHT) for x in range(WIDTH) if image.pixelColor(x, y).name() == wanted
-        ]
+        rows = [y for y in range(HEIGHT) for x in range(WIDTH) if image.pixelColor(x, y).name() == wanted]
         heights[region.key] = max(rows) - min(rows) + 1
     assert heights["US"] < heights["DC"] < heights["DS"]
 
 
 @pytest.mark.parametrize("style_", STYLES)
 def test_the_bar_of_a_case_has_an_edge_on_every_ground(style_):
-    image = DoubtBar().icon({"US": 0.3, "DC": 0.0, "DS": 0.0}).pixmap(WIDTH, HEIGHT).toImage()
+    image = UncertaintyBar().icon({"US": 0.3, "DC": 0.0, "DS": 0.0}).pixmap(WIDTH, HEIGHT).toImage()
     edge = image.pixelColor(5, HEIGHT - 1)
     assert edge.alpha() == 255 and contrast(edge.name(), STYLES[style_]["Base"]) >= VISIBLE

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 
 import slicer
-from MetaSSLSlicerLib.Logic.Journal import journals
-from MetaSSLSlicerLib.Logic.SceneMemory import SceneMemory
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosaves
+from MetaSSLSlicerLib.Logic.Scene.SceneMemory import SceneMemory
 from opening import openedInPanel
 from painting import paintTwoSlices
 from PySide6.QtCore import QCoreApplication, QTimer
@@ -28,7 +28,7 @@ def test_when_slicer_quits_unsaved_work_is_written_while_everything_is_still_the
     session.openProject(tiny_project.path)
     paintTwoSlices(openedInPanel(harness, widget.panel, CASE))
     endOfSlicer(harness)
-    assert widget.panel is None and session.isEnding and CASE in journals(tiny_project)
+    assert widget.panel is None and session.isEnding and CASE in autosaves(tiny_project)
     layouts.delete()  # as Slicer's main window does with its own
     widget.cleanup()  # as Slicer does when it unloads the module
 
@@ -40,7 +40,7 @@ def test_a_panel_that_is_cleaned_up_after_its_window_saves_all_the_same(harness,
     paintTwoSlices(openedInPanel(harness, widget.panel, CASE))
     layouts.delete()  # as Slicer's main window does with its own
     widget.cleanup()
-    assert CASE in journals(tiny_project)
+    assert CASE in autosaves(tiny_project)
 
 
 def test_a_scene_that_names_what_cannot_be_reached_leaves_a_panel_that_says_so(

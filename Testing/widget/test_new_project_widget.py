@@ -9,11 +9,11 @@ import pytest
 import qt
 import slicer
 import vtk
-from metassl.project import Project, read_image
-from MetaSSLSlicerLib.Logic.FolderPreview import FolderPreview
-from MetaSSLSlicerLib.Logic.NewProject import NewProject
-from MetaSSLSlicerLib.Widgets.LabelTable import NAME
+from metassl.imaging import read_image
+from metassl.project import Project
+from MetaSSLSlicerLib.Logic.Project.NewProject import FolderPreview, NewProject
 from MetaSSLSlicerLib.Widgets.NewProjectWidget import PARENT_SETTING
+from MetaSSLSlicerLib.Widgets.Parts.LabelTable import NAME
 from project_section import addVolume, chooseImages, names, shown
 from PySide6.QtTest import QTest
 
@@ -140,9 +140,7 @@ def test_a_folder_that_is_taken_is_said_and_a_free_one_works(harness, section, a
     assert session.project.path == tmp_path / "free"
 
 
-def test_cases_that_cannot_be_used_are_named_after_the_project_is_made(
-    harness, section, answers, decathlon, session
-):
+def test_cases_that_cannot_be_used_are_named_after_the_project_is_made(harness, section, answers, decathlon, session):
     (decathlon / "imagesTr" / "case_2.nii.gz").write_bytes(b"torn")
     section.ui.newButton.click()
     chooseImages(section, harness, answers, decathlon)
@@ -225,9 +223,7 @@ def test_a_search_is_given_up_when_another_folder_is_typed_or_the_form_or_slicer
 # A new project of what is loaded
 
 
-def test_loaded_volumes_are_offered_first_and_become_cases(
-    harness, section, session, make_case, make_grid, tmp_path
-):
+def test_loaded_volumes_are_offered_first_and_become_cases(harness, section, session, make_case, make_grid, tmp_path):
     volumes = [addVolume(name, make_case, make_grid, seed) for seed, name in enumerate(["CT", "MR", "T2"])]
     section.ui.newButton.click()
     ui = section.newProject.ui

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from metassl.project import MetaSSLError
+from metassl.files import MetaSSLError
 from MetaSSLSlicerLib.Widgets.ProjectWidget import RECENT_SETTING, ProjectWidget
 from project_section import shown
 from PySide6 import QtCore

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import qt
-from metassl.project import read_json, write_json
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Session import Session
+from metassl.files import read_json, write_json
+from MetaSSLSlicerLib.Logic.Case.Session import Session
+from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.RegionColors import DC, REGIONS, regionColorNode
-from MetaSSLSlicerLib.Widgets.CaseBar import CaseBar
+from MetaSSLSlicerLib.Widgets.Parts.CaseBar import CaseBar
 from MetaSSLSlicerLib.Widgets.ReviewWidget import ReviewWidget
 from MetaSSLSlicerLib.Widgets.Shortcuts import KEYS
 from painting import paintSegment

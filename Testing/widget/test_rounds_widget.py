@@ -8,8 +8,10 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 import qt
+from metassl.files import write_json
+from metassl.imaging import write_array
 from metassl.jobs import EventWriter
-from metassl.project import Project, write_array, write_json
+from metassl.project import Project
 from MetaSSLSlicerLib.Widgets.RoundsWidget import RoundsWidget
 
 
@@ -41,7 +43,7 @@ def train(project, dice: float, prediction: np.ndarray, geometry, labels: int = 
     write_array(paths.regions, regions, geometry)
     write_array(paths.uncertainty, np.zeros(prediction.shape, np.float32), geometry)
     voxels = {"UC": 9, "US": 1, "DC": 1, "DS": 1}
-    write_json(paths.summary, {"case": "case_3", "doubt": {"US": 0.1, "DC": 0.1, "DS": 0.1}, "voxels": voxels})
+    write_json(paths.summary, {"case": "case_3", "uncertainty": {"US": 0.1, "DC": 0.1, "DS": 0.1}, "voxels": voxels})
     begun = (datetime.now(UTC) - timedelta(seconds=242)).isoformat()
     started = {"seq": 1, "time": begun, "event": "started", "device": "cuda", "device_name": device}
     found.events_path.write_text(json.dumps(started) + "\n")

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import slicer
 import slicer.util
-from metassl.project import MetaSSLError
+from metassl.files import MetaSSLError
 from MetaSSLSlicerLib import SelfTest as SelfTestModule
-from MetaSSLSlicerLib.Logic.Dependencies import Dependencies, readRequirements
+from MetaSSLSlicerLib.Logic.Engine.Dependencies import Dependencies, readRequirements
 from MetaSSLSlicerLib.SelfTest import SelfTest
 from MetaSSLSlicerLib.Widgets.EngineWidget import PYTHON_KEY
 from MetaSSLSlicerLib.Widgets.ProjectWidget import RECENT_SETTING

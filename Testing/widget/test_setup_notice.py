@@ -9,12 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 import slicer
-from MetaSSLSlicerLib.Logic.EngineCheck import EngineCheck
-from MetaSSLSlicerLib.Logic.EnginePython import EnginePython
-from MetaSSLSlicerLib.Logic.Installation import Step
-from MetaSSLSlicerLib.Logic.PipProcess import PipProcess
-from MetaSSLSlicerLib.Widgets import SetupNotice
+from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
+from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
+from MetaSSLSlicerLib.Logic.Engine.Installation import Step
+from MetaSSLSlicerLib.Logic.Engine.PipProcess import PipProcess
 from MetaSSLSlicerLib.Widgets.EngineWidget import PYTHON_KEY
+from MetaSSLSlicerLib.Widgets.Parts import SetupNotice
 from train_panel import GPU
 from wheels import WheelShelf
 
@@ -179,7 +179,7 @@ def test_without_the_pytorch_extension_its_manager_is_offered(makePanel, tmp_pat
     panel = makePanel(WheelShelf(tmp_path, monkeypatch, extension=False))
     panel.open(tiny_project)
     notice = panel.engine.notice
-    assert "Slicer's extension \"PyTorch\"" in notice.label.text
+    assert 'Slicer\'s extension "PyTorch"' in notice.label.text
     assert shown(notice) == ["Open the Extensions Manager", "Use another Python..."]
     panel.grab("setup_no_extension")
     notice.installButton.click()

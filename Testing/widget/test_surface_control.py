@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import qt
-from metassl.project import write_array
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.HeatMaps import ERROR_PROBABILITY
-from MetaSSLSlicerLib.Logic.Session import Session
+from metassl.imaging import write_array
+from MetaSSLSlicerLib.Logic.Case.Session import Session
+from MetaSSLSlicerLib.Logic.Review.HeatMaps import ERROR_PROBABILITY
+from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Widgets.ReviewWidget import ReviewWidget
 from predicting import predict
 

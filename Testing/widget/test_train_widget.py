@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from metassl.jobs import JobRecord
-from MetaSSLSlicerLib.Logic.EngineCheck import EngineCheck
-from MetaSSLSlicerLib.Logic.TrainingOptions import TrainingOptions
+from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
+from MetaSSLSlicerLib.Logic.Training.TrainingOptions import TrainingOptions
 from MetaSSLSlicerLib.Widgets.TrainWidget import TrainWidget
 from train_panel import TrainPanel
 
@@ -105,7 +105,7 @@ def test_the_choices_reach_the_engine(panel):
     ui = panel.ui
     assert panel.train.options == TrainingOptions()
     ui.presetComboBox.setCurrentIndex(1)
-    ui.hostComboBox.setCurrentIndex(1)
+    ui.frameworkComboBox.setCurrentIndex(1)
     ui.lossComboBox.setCurrentIndex(1)
     ui.deviceComboBox.setCurrentIndex(3)
     assert panel.train.options == TrainingOptions(15.0, "mt", "plain", "cpu")
@@ -132,7 +132,9 @@ def test_a_running_training_shows_how_it_gets_on(panel, tiny_project):
     assert ui.curveLabel.isVisible() and not ui.newRoundButton.isVisible()
     panel.grab("train_running")
     with open(found.events_path, "a") as stream:
-        stream.write(line(9, "stage", stage="predicting", total=3) + line(10, "predicted", case="case_3", doubt=0.1))
+        stream.write(
+            line(9, "stage", stage="predicting", total=3) + line(10, "predicted", case="case_3", uncertainty=0.1)
+        )
         stream.write(line(11, "warning", message="case_4 has another spacing than the rest"))
         stream.write(line(12, "case_failed", case="case_5", reason="case_5: the file is truncated: case_5.nii.gz"))
     panel.harness.wait(lambda: ui.stageLabel.text == "Predicting the other cases")
@@ -172,7 +174,11 @@ def test_a_training_that_was_killed_can_go_on(panel, tiny_project):
 
 
 def test_a_finished_training_shows_its_result(panel, tiny_project):
-    events = [*course(600, 600), line(90, "predicted", case="case_3", doubt=0.1), line(91, "finished", seconds=240)]
+    events = [
+        *course(600, 600),
+        line(90, "predicted", case="case_3", uncertainty=0.1),
+        line(91, "finished", seconds=240),
+    ]
     write(panel, tiny_project, *events, alive=False)
     assert panel.ui.stageLabel.text == "Finished. Cases predicted: 1" and panel.ui.trainButton.text == "Train"
     panel.grab("train_finished")

@@ -11,8 +11,9 @@ import pytest
 import slicer
 import slicer.util
 import vtk
+from metassl.imaging import Geometry
 from metassl.jobs import job_status
-from metassl.project import Geometry, Project
+from metassl.project import Project
 from MetaSSLSlicerLib.Grid import ijkToRas
 from painting import paintSegment
 
@@ -114,7 +115,7 @@ def test_the_whole_loop_from_loaded_scans_to_the_second_round(harness, openModul
         harness.wait(lambda: panel.casesWidget.model.countOf()["review"] == CASES - LABELLED)
         harness.wait(lambda: not panel.session.tasks.busy)
 
-        # the most doubtful case, at its most doubtful place
+        # the most uncertain case, at its most uncertain place
         panel.casesWidget.ui.nextButton.click()
         harness.wait(lambda: panel.session.case is not None)
         case = panel.session.case

@@ -1,14 +1,15 @@
-"""Draws a case: three slices through its first doubtful place, and its structures in 3-D."""
+"""Draws a case: three slices through its first uncertain place, and its structures in 3-D."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from metassl.project.places import deepest
+from metassl.project.masks import bounding_box as boundingBox
+from metassl.project.places.search import deepest
 from vtk.util.numpy_support import vtk_to_numpy
 
-from ..Grid import boundingBox, ijkToRas
+from ..Grid import ijkToRas
 from ..RegionColors import UC, rgbOf
 from .Framing import corners, frameFor, viewpointFor
 from .OffscreenSlicer import OffscreenSlicer

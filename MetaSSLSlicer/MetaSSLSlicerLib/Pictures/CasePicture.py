@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from metassl.project import MetaSSLError, read_json
+from metassl.files import MetaSSLError, read_json
 
 from .PictureCase import readCase
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import vtk
-from metassl.project import atomic_write
+from metassl.files import atomic_write
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 Color = tuple[float, float, float]

@@ -8,14 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from metassl.project import (
-    Geometry,
-    ImageError,
-    LabelDefinition,
-    LabelError,
-    read_image,
-    read_labels,
-)
+from metassl.files import ImageError, LabelError
+from metassl.imaging import Geometry, read_image, read_labels
+from metassl.project import LabelDefinition
 
 IGNORE = 255
 

@@ -119,7 +119,7 @@ def _header(canvas, case: PictureCase, width: int, height: int, size) -> None:
     if case.place is not None:
         words = case.place.text
     elif case.segmentation.any():
-        words = "there is no doubtful place"
+        words = "there is no uncertain place"
     else:
         words = "nothing was found in this image"
     words = _shortened(words, _WORDS_SHARE * width, size * 0.035, bold=False)

@@ -1,4 +1,4 @@
-"""The MRML nodes that show one case: image, region map, segmentation, and the doubtful regions
+"""The MRML nodes that show one case: image, region map, segmentation, and the uncertain regions
 as surfaces."""
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import slicer
 import slicer.util
 import vtk
 from metassl.project import LabelDefinition
+from metassl.project.masks import bounding_box as boundingBox
 
-from ..Grid import boundingBox, ijkToRas
+from ..Grid import ijkToRas
 from ..RegionColors import DC, DS, regionColorNode, rgbOf
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCase import PictureCase
@@ -44,7 +45,7 @@ class PictureScene:
             segment.SetColor(0.0, 0.0, 0.0)
         self.structuresNode = self._addSegmentation("Structures", case.segmentation, case.labels, 0.5)
         blobs = [LabelDefinition(region.value, region.key, region.color) for region in (DC, DS)]
-        self.blobsNode = self._addSegmentation("Doubt", _lumps(case.regions), blobs, 0.5)
+        self.blobsNode = self._addSegmentation("Uncertainty", _lumps(case.regions), blobs, 0.5)
 
     def setWindow(self, low: float, high: float) -> None:
         """Show image values from black (`low`) to white (`high`)."""
@@ -123,8 +124,8 @@ def _segments(node) -> list:
 def _lumps(regions: np.ndarray) -> np.ndarray:
     """The discrepant regions as a few lumps, for an overview: thin shells and crumbs fall away."""
     lumps = np.zeros_like(regions)
-    doubtful = (regions == DC.value) | (regions == DS.value)
-    box = boundingBox(doubtful, margin=1)
+    uncertain = (regions == DC.value) | (regions == DS.value)
+    box = boundingBox(uncertain, margin=1)
     if box is None:
         return lumps
     confident, suspicious = (_blurred(regions[box] == region.value) for region in (DC, DS))

@@ -8,15 +8,13 @@ from functools import partial
 import numpy as np
 import slicer
 
-from ..Logic.CaseNodes import ATTRIBUTE
-from ..Logic.PartialAnnotation import annotatedSlices, insideRoi
-from ..Logic.Session import Session
+from ..Logic.Case.CaseNodes import ATTRIBUTE
+from ..Logic.Case.PartialAnnotation import annotatedSlices, insideRoi
+from ..Logic.Case.Session import Session
 from ..Signal import Signal
 from ..Translation import _
-from .loadUi import loadUi
 from .Shortcuts import withKey
-from .slimEditor import fitSegments, foldMasking
-from .userAction import userAction
+from .Tools import fitSegments, foldMasking, loadUi, userAction
 
 _WHOLE, _SLICES, _BOX = range(3)
 _EDITOR_NODE = "MetaSSLSegmentEditor"
@@ -117,7 +115,7 @@ class AnnotateWidget:
             fitSegments(self.editor)
 
     def _restoredText(self) -> str:
-        when = self._session.case.data.journalTime
+        when = self._session.case.data.autosaveTime
         if when is None:
             return _("This is your unsaved work.")
         return _("This is your unsaved work of {time}.").format(time=f"{datetime.fromtimestamp(when):%Y-%m-%d %H:%M}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import qt
 
-from ..Logic.Message import Message
+from ..Logic.Scene.Message import Message
 from ..Translation import _
-from .userAction import userAction
+from .Tools import userAction
 
 _COLORS = {"info": "#308CC6", "warning": "#B87F00", "error": "#D55E00"}  # each 3 : 1 on Slicer's light and dark windows
 _MARKS = {"info": "i", "warning": "!", "error": "×"}

@@ -7,21 +7,19 @@ import html
 import qt
 from metassl.project.words import plural
 
-from ..Logic.CaseTable import collectorAtRest, readRows
-from ..Logic.EnginePython import EnginePython
-from ..Logic.NextCase import recommend
-from ..Logic.Ranking import STRATEGIES, Ranking
-from ..Logic.Session import Session
+from ..Logic.Case.Session import Session
+from ..Logic.Engine.EnginePython import EnginePython
+from ..Logic.Project.CaseTable import collectorAtRest, readRows
+from ..Logic.Project.NextCase import recommend
+from ..Logic.Project.Ranking import STRATEGIES, Ranking
 from ..Translation import _
-from .CaseCells import CaseCells, Cells, naturalKey
-from .CaseTableView import CaseTableView
-from .loadUi import loadUi
+from .Parts.CaseCells import CaseCells, Cells, naturalKey
+from .Parts.CaseTableView import CaseTableView
 from .Shortcuts import withKey
-from .userAction import userAction
-from .withoutSignals import withoutSignals
+from .Tools import loadUi, userAction, withoutSignals
 
 _POLL_MS = 200
-_LOOK_AGAIN_MS = 2500  # by then the journal of a case that was edited is written
+_LOOK_AGAIN_MS = 2500  # by then the autosave of a case that was edited is written
 _NAMED = 4
 
 
@@ -124,7 +122,7 @@ class CasesWidget:
         self._onCasesChanged(None)
 
     def _onCaseChanged(self) -> None:
-        """Another case is open, or the open one was edited: its journal may come or go in a moment."""
+        """Another case is open, or the open one was edited: its autosave may come or go in a moment."""
         case = self._session.case
         current = case.id if case is not None else self._session.loadingCase or ""
         self.model.emphasise(current)
@@ -197,7 +195,7 @@ class CasesWidget:
     def _showWords(self) -> None:
         self._showNext()
         self._showCount()
-        unsaved = [each.row.id for each in self.model.cells.values() if each.row.journal]
+        unsaved = [each.row.id for each in self.model.cells.values() if each.row.autosaved]
         self.ui.unsavedLabel.setVisible(bool(unsaved))
         links = ", ".join(f'<a href="{html.escape(each)}">{html.escape(each)}</a>' for each in unsaved[:_NAMED])
         more = len(unsaved) - _NAMED

@@ -6,17 +6,15 @@ from collections.abc import Callable
 
 import qt
 import slicer.util
-from metassl.project import MetaSSLError
+from metassl.files import MetaSSLError
 
-from ..Logic.Dependencies import Dependencies
-from ..Logic.EnginePython import EnginePython
-from ..Logic.EngineSetup import EngineSetup
-from ..Logic.SlicerPackages import SlicerPackages
+from ..Logic.Engine.Dependencies import Dependencies
+from ..Logic.Engine.EnginePython import EnginePython
+from ..Logic.Engine.EngineSetup import EngineSetup
+from ..Logic.Engine.SlicerPackages import SlicerPackages
 from ..Translation import _
-from .chooseFolder import chooseFile
-from .loadUi import loadUi
-from .SetupNotice import SetupNotice
-from .userAction import userAction
+from .Parts.SetupNotice import SetupNotice
+from .Tools import chooseFile, loadUi, userAction
 from .userSettings import userSettings
 
 PYTHON_KEY = "MetaSSL/python"

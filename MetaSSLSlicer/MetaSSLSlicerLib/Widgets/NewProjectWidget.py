@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from metassl.project import LabelDefinition, MetaSSLError, ProjectError
+from metassl.files import MetaSSLError, ProjectError
+from metassl.project import LabelDefinition
 from metassl.project.words import sentence
 
-from ..Logic.NewProject import NewProject
-from ..Logic.ProjectFolders import projectsFolder, suggestedFolder
-from ..Logic.SceneLabels import labelsOfSegmentation
-from ..Logic.Session import Session
+from ..Logic.Case.Session import Session
+from ..Logic.Project.NewProject import NewProject
+from ..Logic.Project.ProjectFolders import projectsFolder, suggestedFolder
+from ..Logic.Scene.SceneLabels import labelsOfSegmentation
 from ..Signal import Signal
 from ..Translation import _
-from .chooseFolder import chooseFolder as askForFolder
-from .ImagesForm import ImagesForm
-from .LabelTable import LabelTable
-from .loadUi import loadUi
-from .userAction import userAction
+from .Parts.ImagesForm import ImagesForm
+from .Parts.LabelTable import LabelTable
+from .Tools import chooseFolder as askForFolder
+from .Tools import loadUi, userAction
 from .userSettings import userSettings
 
 PARENT_SETTING = "MetaSSL/projectsFolder"

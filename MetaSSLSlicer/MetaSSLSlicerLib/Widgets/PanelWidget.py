@@ -7,15 +7,15 @@ from contextlib import suppress
 import qt
 import slicer
 
-from ..Logic.EnginePython import EnginePython
-from ..Logic.Session import Session
-from ..Logic.TrainingJob import TrainingJob
+from ..Logic.Case.Session import Session
+from ..Logic.Engine.EnginePython import EnginePython
+from ..Logic.Training.TrainingJob import TrainingJob
 from .AnnotateWidget import AnnotateWidget
 from .Banner import Banner
-from .CaseBar import CaseBar
-from .CaseSeat import CaseSeat
 from .CasesWidget import CasesWidget
 from .EngineWidget import EngineWidget
+from .Parts.CaseBar import CaseBar
+from .Parts.CaseSeat import CaseSeat
 from .ProjectWidget import ProjectWidget
 from .ReviewWidget import ReviewWidget
 from .RoundsWidget import RoundsWidget

@@ -6,19 +6,18 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
-from metassl.project import LabelDefinition, MetaSSLError
+from metassl.files import MetaSSLError
+from metassl.project import LabelDefinition
 from metassl.project.words import sentence
 
-from ..Logic.ProjectFolders import nearestProject, projectsFolder
-from ..Logic.ProjectSummary import ProjectSummary
-from ..Logic.RecentProjects import RecentProjects
-from ..Logic.SampleProject import SAMPLE_NAME, makeSampleProject
-from ..Logic.Session import Session
+from ..Logic.Case.Session import Session
+from ..Logic.Project.ProjectFolders import RecentProjects, nearestProject, projectsFolder
+from ..Logic.Project.ProjectSummary import ProjectSummary
+from ..Logic.Project.SampleProject import SAMPLE_NAME, makeSampleProject
 from ..Translation import _
-from .chooseFolder import chooseFolder as askForFolder
-from .loadUi import loadUi
 from .NewProjectWidget import NewProjectWidget
-from .userAction import userAction
+from .Tools import chooseFolder as askForFolder
+from .Tools import loadUi, userAction
 from .userSettings import userSettings
 
 RECENT_SETTING = "MetaSSL/recentProjects"

@@ -7,25 +7,25 @@ from functools import partial
 import numpy as np
 import qt
 import slicer.util
+from metassl.project.places.search import Place
 
-from ..Logic import RegionLegend
-from ..Logic.HeatColors import heatColorNode
-from ..Logic.HeatMaps import ERROR_PROBABILITY
-from ..Logic.OpenCase import OpenCase
-from ..Logic.PlaceNavigator import PlaceNavigator
-from ..Logic.Places import Place, findPlaces
-from ..Logic.RegionDisplay import HEAT_MAPS, MODES, RegionDisplay
-from ..Logic.ReviewActions import ReviewActions
-from ..Logic.Session import Session
+from ..Logic.Case.OpenCase import OpenCase
+from ..Logic.Case.Session import Session
+from ..Logic.Review import RegionLegend
+from ..Logic.Review.HeatMaps import ERROR_PROBABILITY
+from ..Logic.Review.PlaceNavigator import PlaceNavigator
+from ..Logic.Review.Places import findPlaces
+from ..Logic.Review.RegionDisplay import HEAT_MAPS, MODES, RegionDisplay
+from ..Logic.Review.ReviewActions import ReviewActions
+from ..Logic.Scene.HeatColors import heatColorNode
 from ..RegionColors import REGIONS
 from ..Signal import Signal
 from ..Translation import _
-from .loadUi import loadUi
-from .MouseLine import MouseLine
-from .PlaceList import PlaceList
+from .Parts.MouseLine import MouseLine
+from .Parts.PlaceList import PlaceList
+from .Parts.SurfaceControl import SurfaceControl
 from .Shortcuts import KEYS, withKey
-from .SurfaceControl import SurfaceControl
-from .userAction import userAction
+from .Tools import loadUi, userAction
 from .userSettings import userSettings
 
 _GO_ON = "MetaSSL/goOn"
@@ -177,7 +177,7 @@ class ReviewWidget:
         self.navigator.setPlaces([])
 
     def _search(self, case: OpenCase) -> None:
-        """Look for the doubtful places, in a task."""
+        """Look for the uncertain places, in a task."""
         self._searching = True
         self._showSpots()
         prediction, geometry = case.data.prediction, case.data.geometry
@@ -273,4 +273,3 @@ def _gradient(colorNode) -> str:
         color = table.GetTableValue(round(share * (table.GetNumberOfTableValues() - 1)))
         stops.append(f"stop:{share:.3f} rgb({', '.join(str(round(255 * part)) for part in color[:3])})")
     return f"background: qlineargradient(x1:0, y1:0, x2:1, y2:0, {', '.join(stops)});"
-

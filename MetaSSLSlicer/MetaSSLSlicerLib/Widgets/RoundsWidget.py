@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import qt
-from metassl.project.export import Exported
+from metassl.choices.exporters import Exported
 from metassl.project.round_choice import choose_newest, review_round, train_on_from
 
-from ..Logic.ExportTask import ExportTask
-from ..Logic.RoundComparison import RoundComparison, compareRound
-from ..Logic.RoundTable import RoundList, RoundRow, RoundTable, describe
-from ..Logic.Session import Session
+from ..Logic.Case.Session import Session
+from ..Logic.Project.ExportTask import ExportTask
+from ..Logic.Project.RoundComparison import RoundComparison, compareRound
+from ..Logic.Project.RoundTable import RoundList, RoundRow, RoundTable, describe
 from ..Translation import _
-from .chooseFolder import chooseFolder
-from .loadUi import loadUi
-from .RoundTableModel import RoundTableModel
-from .userAction import userAction
+from .Parts.RoundTableModel import RoundTableModel
+from .Tools import chooseFolder, loadUi, userAction
 
 _PROGRESS_MS = 300
 

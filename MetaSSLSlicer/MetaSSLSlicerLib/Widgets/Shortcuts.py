@@ -10,7 +10,7 @@ import slicer
 import slicer.util
 
 from ..Translation import _
-from .userAction import userAction
+from .Tools import userAction
 
 KEYS = {
     "nextSpot": "N",

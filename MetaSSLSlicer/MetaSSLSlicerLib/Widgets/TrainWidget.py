@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import qt
+from metassl.choices.frameworks import FRAMEWORKS, LOSSES
+from metassl.files import MetaSSLError
 from metassl.jobs import JobStatus
-from metassl.project import MetaSSLError
 
-from ..Logic.Durations import duration
-from ..Logic.TrainingAdvice import TrainingAdvice
-from ..Logic.TrainingJob import TrainingJob
-from ..Logic.TrainingOptions import ACCURATE_MINUTES, DEVICES, FAST_MINUTES, HOSTS, LOSSES, TrainingOptions
-from ..Logic.TrainingWords import detailText, noticeText, stageText
+from ..Durations import duration
+from ..Logic.Training.TrainingAdvice import TrainingAdvice
+from ..Logic.Training.TrainingJob import TrainingJob
+from ..Logic.Training.TrainingOptions import ACCURATE_MINUTES, DEVICES, FAST_MINUTES, TrainingOptions
+from ..Logic.Training.TrainingWords import detailText, noticeText, stageText
 from ..Translation import _
-from .CurvePicture import CurvePicture
 from .EngineWidget import EngineWidget
-from .loadUi import loadUi
-from .userAction import userAction
+from .Parts.CurvePicture import CurvePicture
+from .Tools import loadUi, userAction
 from .userSettings import userSettings
 
 PRESET_KEY = "MetaSSL/trainMinutes"
@@ -63,7 +63,7 @@ class TrainWidget:
         ui = self.ui
         return TrainingOptions(
             minutes=float(ui.minutesSpinBox.value or _chosen(ui.presetComboBox)),
-            host=_chosen(ui.hostComboBox),
+            framework=_chosen(ui.frameworkComboBox),
             loss=_chosen(ui.lossComboBox),
             device=_chosen(ui.deviceComboBox),
         )
@@ -89,7 +89,7 @@ class TrainWidget:
 
     def _onTrainAnew(self, _checked: bool = False) -> None:
         chosen = self.options
-        self.train(TrainingOptions(chosen.minutes, chosen.host, chosen.loss, chosen.device, newRound=True))
+        self.train(TrainingOptions(chosen.minutes, chosen.framework, chosen.loss, chosen.device, newRound=True))
 
     def _onOpenLog(self, _checked: bool = False) -> None:
         if self.job.logPath is not None:
@@ -195,7 +195,7 @@ class TrainWidget:
         ui = self.ui
         presets = (_("Fast (4 min)"), FAST_MINUTES), (_("Accurate (15 min)"), ACCURATE_MINUTES)
         devices = _("Automatic: a GPU if there is one"), _("NVIDIA GPU"), _("Apple GPU"), _("CPU")
-        hosts = {
+        frameworks = {
             "cps": _("Two networks (CPS)"),
             "mt": _("Network and mean (Mean Teacher)"),
             "uamt": _("Network and certain mean (UA-MT)"),
@@ -210,7 +210,7 @@ class TrainWidget:
             ui.presetComboBox.addItem(text, minutes)
         for combo, texts, values in (
             (ui.deviceComboBox, devices, DEVICES),
-            (ui.hostComboBox, [hosts[host] for host in HOSTS], HOSTS),
+            (ui.frameworkComboBox, [frameworks[framework] for framework in FRAMEWORKS], FRAMEWORKS),
             (ui.lossComboBox, losses, LOSSES),
         ):
             for text, value in zip(texts, values):

@@ -2,16 +2,17 @@
 
 Each has a docstring (its --help), SUMMARY (its line in `metassl --help`), `add_arguments(parser)`
 and `run(arguments, console) -> exit code`. Engine modules are imported inside `run`, so that
---help is quick. The other files here are what the commands share.
+--help is quick. What they share is in `shared`. Other packages add commands of the same kind
+through the entry points "metassl.commands"; CHAPTER says under which heading.
 """
 
+from metassl.choices.plugins import entry_points_of
+
 from . import (
-    benchmark,
     demo,
     doctor,
     evaluate,
     export,
-    hosts,
     label,
     new,
     predict,
@@ -19,19 +20,34 @@ from . import (
     report,
     rounds,
     sample,
-    simulate,
     status,
     stop,
     train,
-    uncertainty,
+)
+from . import (
+    frameworks as frameworks,
 )
 
 STORY = (
     ("See it once:", (demo, sample)),
     ("Begin a project and give it its first annotations:", (new, label)),
-    ("Train in the background, and look after it:", (train, hosts, status, stop, rounds)),
+    ("Train in the background, and look after it:", (train, frameworks, status, stop, rounds)),
     ("Find out where to look next:", (predict, rank)),
-    ("Measure and show the result:", (evaluate, uncertainty, report, export)),
-    ("Compare what there is to choose, where every label is known:", (benchmark, simulate)),
+    ("Measure and show the result:", (evaluate, report, export)),
     ("When something is wrong with this computer:", (doctor,)),
 )
+
+
+def chapters() -> list[tuple[str, tuple]]:
+    """STORY with the commands of other packages, each in its chapter."""
+    found = {title: list(modules) for title, modules in STORY}
+    taken = {name_of(module) for modules in found.values() for module in modules}
+    for module in entry_points_of("metassl.commands"):
+        if name_of(module) not in taken:
+            found.setdefault(getattr(module, "CHAPTER", "More:"), []).append(module)
+    return [(title, tuple(modules)) for title, modules in found.items()]
+
+
+def name_of(module) -> str:
+    """The command that a module is."""
+    return module.__name__.rpartition(".")[2]

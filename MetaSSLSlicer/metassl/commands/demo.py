@@ -1,4 +1,4 @@
-"""From nothing to a report: label three cases, train, see where the model doubts.
+"""From nothing to a report: label three cases, train, see where the model is unsure.
 
 Without --data the images are made up on the spot (24 small volumes); nothing
 is downloaded. With --data DIR it is a folder in the layout of the Medical
@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .console import Console
-from .options import minutes
+from .shared.console import Console
+from .shared.options import minutes
 
 SUMMARY = "watch the whole loop once, on made-up images or your own"
 
@@ -29,6 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from .whole_loop import run_demo
+    from .shared.whole_loop import run_demo
 
     return run_demo(arguments.out, arguments.data, arguments.minutes, console)

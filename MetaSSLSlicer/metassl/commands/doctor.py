@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 
-from .console import Console
-from .options import add_json_option
+from .shared.console import Console
+from .shared.options import add_json_option
 
 SUMMARY = "check Python, torch, GPU, memory and write access"
 

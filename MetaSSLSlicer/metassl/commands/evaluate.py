@@ -18,10 +18,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from metassl.project.errors import ProjectError
+from metassl.files.errors import ProjectError
 
-from .console import Console, command_line
-from .options import add_device_option, add_json_option
+from .shared.console import Console, command_line
+from .shared.options import add_device_option, add_json_option
 
 SUMMARY = "measure the predictions against true annotations"
 
@@ -47,11 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.evaluation.evaluate import format_table
+    from metassl.evaluation.table import format_table
     from metassl.inference.predict import model_round
     from metassl.project import Project
 
-    from .measuring import choose, evaluate_project
+    from .shared.measuring import choose, evaluate_project
 
     _check(arguments)
     project = Project.open(arguments.project)
@@ -83,8 +83,8 @@ def _evaluate_images(project, arguments: argparse.Namespace, console: Console) -
     from metassl.inference.predict import model_round, predict_folder
     from metassl.project.round_files import read_summary
 
-    from .measuring import measure, new_to_the_model
     from .predict import PredictionProgress
+    from .shared.measuring import measure, new_to_the_model
 
     found = model_round(project)
     truth_files(arguments.truth)  # a wrong folder is told before the long work, not after it

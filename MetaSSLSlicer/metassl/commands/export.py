@@ -13,9 +13,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from .bar import ProgressBar
-from .console import Console
-from .options import add_json_option
+from .shared.bar import ProgressBar
+from .shared.console import Console
+from .shared.options import add_json_option
 
 SUMMARY = "write labels and predictions as NIfTI files and a table"
 
@@ -28,8 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.choices.exporters import WHAT
+    from metassl.exports.nifti import export_project
     from metassl.project import Project
-    from metassl.project.export import WHAT, export_project
 
     project = Project.open(arguments.project)
     bar = ProgressBar(sys.stderr)

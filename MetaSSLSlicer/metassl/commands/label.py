@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .advice import next_steps
-from .console import Console
-from .options import add_json_option
+from .shared.advice import next_steps
+from .shared.console import Console
+from .shared.options import add_json_option
 
 SUMMARY = "take an annotation file as the label of a case"
 

@@ -14,9 +14,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .console import Console, command_line, listing
-from .options import add_json_option, count
-from .text_file import read_names
+from .shared.console import Console, command_line, listing
+from .shared.options import add_json_option, count, read_names
 
 SUMMARY = "make a project from a folder of images"
 
@@ -62,7 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.project import new_project
+    from metassl.intake import new_project
 
     chosen = arguments.labelled_cases
     project, warnings = new_project(

@@ -14,11 +14,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from metassl.project.errors import ProjectError
+from metassl.files.errors import ProjectError
 
-from .bar import ProgressBar
-from .console import Console
-from .options import add_device_option, add_json_option
+from .shared.bar import ProgressBar
+from .shared.console import Console
+from .shared.options import add_device_option, add_json_option
 
 SUMMARY = "predict cases of the project, or any folder of images"
 

@@ -10,22 +10,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY, STRATEGY_CATALOG, STRATEGY_NAMES
+from metassl.choices.strategies import DEFAULT_STRATEGY, STRATEGY_CATALOG, STRATEGY_NAMES
 
-from .console import Console, command_line
-from .options import add_json_option, count
+from .shared.console import Console, command_line
+from .shared.options import add_json_option, count
 
 __doc__ += "\n".join(f"  {each.name:<18} {each.summary}" for each in STRATEGY_CATALOG)
 
-SUMMARY = "rank the cases by how much the model doubts them"
+SUMMARY = "rank the cases by how much the model is unsure of them"
 SHOWN = 10
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
-    parser.add_argument(
-        "--strategy", choices=STRATEGY_NAMES, help=f"default: the project's own, or {DEFAULT_STRATEGY}"
-    )
+    parser.add_argument("--strategy", choices=STRATEGY_NAMES, help=f"default: the project's own, or {DEFAULT_STRATEGY}")
     parser.add_argument("--top", type=count, default=SHOWN, metavar="N", help=f"show so many (default: {SHOWN})")
     add_json_option(parser)
 
@@ -33,9 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.inference.predict import model_round
     from metassl.project import Project
-    from metassl.selection import rank
+    from metassl.selection.rank import rank
 
-    from .expected_dice import ExpectedDice
+    from .shared.expected_dice import ExpectedDice
 
     project = Project.open(arguments.project)
     strategy = arguments.strategy or project.settings.get("strategy", DEFAULT_STRATEGY)

@@ -1,4 +1,4 @@
-"""Write one HTML page about a round: what went in, how it trained, where it doubts, how good it is.
+"""Write one HTML page about a round: what went in, how it trained, where it is unsure, how good it is.
 
 The page holds its pictures and needs no network. After `metassl evaluate` it
 shows the figures measured there.
@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .console import Console
+from .shared.console import Console
 
-SUMMARY = "write one page with pictures, figures and the doubtful cases"
+SUMMARY = "write one page with pictures, figures and the uncertain cases"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,12 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.evaluation.report import write_report
+    from metassl.evaluation.report.write import write_report
     from metassl.evaluation.stored import read_evaluation
     from metassl.inference.predict import model_round
     from metassl.project import Project
 
-    from .measuring import stored_evaluation
+    from .shared.measuring import stored_evaluation
 
     project = Project.open(arguments.project)
     found = model_round(project)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from metassl.project.words import brief_duration
 
-from .console import Console, command_line
-from .options import add_json_option, count
+from .shared.console import Console, command_line
+from .shared.options import add_json_option, count
 
 if TYPE_CHECKING:
     from metassl.jobs.round_summary import RoundSummary

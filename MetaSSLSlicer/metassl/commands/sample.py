@@ -13,8 +13,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .console import Console, command_line
-from .options import add_json_option, count
+from .shared.console import Console, command_line
+from .shared.options import add_json_option, count
 
 SUMMARY = "make up a small data set to try things out with"
 
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.demo.cohort import CASES, make_cohort
-    from metassl.project import ProjectError
+    from metassl.files import ProjectError
 
     folder, cases = arguments.folder.expanduser(), arguments.cases or CASES
     if cases < _FEWEST:

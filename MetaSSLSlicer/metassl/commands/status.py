@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from metassl.project.words import brief_duration
 
-from .console import Console, listing
-from .options import add_json_option
+from .shared.console import Console, listing
+from .shared.options import add_json_option
 
 if TYPE_CHECKING:
     from metassl.jobs import JobStatus
@@ -44,7 +44,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.jobs import job_status
     from metassl.project import Project
 
-    from .follow import follow
+    from .shared.follow import follow
 
     project = Project.open(arguments.project)
     found = project.latest_round()
@@ -68,7 +68,7 @@ def show(
     each_case: bool = False,
 ) -> None:
     """Print the state of a project, for people or as JSON."""
-    from .advice import labels_since, next_case, next_steps
+    from .shared.advice import labels_since, next_case, next_steps
 
     cases = list(project.cases.values())
     first = None if found is None else next_case(project, found)
@@ -108,7 +108,7 @@ def _show_cases(cases: list, console: Console) -> None:
 
 
 def _show_round(found: Round, status: JobStatus, console: Console) -> None:
-    from .follow import describe_device, describe_validation
+    from .shared.follow import describe_device, describe_validation
 
     words = [status.state]
     if status.state in ("running", "paused", "interrupted", "failed") and status.stage:

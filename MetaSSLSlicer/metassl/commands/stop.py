@@ -10,8 +10,8 @@ import argparse
 import time
 from pathlib import Path
 
-from .console import Console, command_line
-from .options import add_json_option
+from .shared.console import Console, command_line
+from .shared.options import add_json_option
 
 SUMMARY = "stop the training; it can go on later (--now kills it)"
 PATIENCE_S = 60.0

@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from metassl.jobs.hosts_catalog import HOSTS, LOSSES
+from metassl.choices.defaults import DEFAULTS
+from metassl.choices.frameworks import FRAMEWORKS, LOSSES
 from metassl.project.words import duration
-from metassl.training.defaults import DEFAULTS
 
-from .console import Console, command_line
-from .options import add_device_option, add_json_option, count, minutes
+from .shared.console import Console, command_line
+from .shared.options import add_device_option, add_json_option, count, minutes
 
 SUMMARY = "train, then predict and rank all other cases"
 
@@ -31,8 +31,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     length.add_argument("--minutes", type=minutes, metavar="M", help=f"how long to train (default: {usual})")
     length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
     add_device_option(parser, default=None)
-    parser.add_argument("--host", choices=HOSTS, help="the framework; see `metassl hosts`")
-    parser.add_argument("--loss", choices=LOSSES, help="metassl, or plain: the host's own loss on unlabelled images")
+    parser.add_argument("--framework", choices=FRAMEWORKS, help="the framework; see `metassl frameworks`")
+    parser.add_argument(
+        "--host", dest="framework", choices=FRAMEWORKS, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
+    parser.add_argument(
+        "--loss", choices=LOSSES, help="metassl, or plain: the framework's own loss on unlabelled images"
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed, the same training")
     parser.add_argument("--fresh", action="store_true", help="do not start from the former round's model")
     parser.add_argument("--new-round", action="store_true", help="leave a stopped round as it is and begin another")
@@ -41,17 +46,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.jobs import JobRecord
+    from metassl.jobs.start import start_training
     from metassl.project import Project
-    from metassl.training.start import start_training
 
-    from .follow import follow, last_seq
+    from .shared.follow import follow, last_seq
 
     project = Project.open(arguments.project)
     former = project.latest_round()
     told = last_seq(former)
     found = start_training(
         project,
-        host=arguments.host,
+        framework=arguments.framework,
         loss=arguments.loss,
         iterations=arguments.iterations,
         minutes=arguments.minutes,
@@ -81,8 +86,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def conclude(project, shown: Path, found, status, console: Console) -> int:
     """Say how the training ended and what to type next; the exit code."""
-    from .advice import next_case, next_steps
-    from .follow import describe_validation
+    from .shared.advice import next_case, next_steps
+    from .shared.follow import describe_validation
 
     took = f" after {duration(status.elapsed_s)}"
     console.say(f"{found.title} {status.state}{took}: {status.predicted} cases predicted")

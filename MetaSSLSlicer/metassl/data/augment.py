@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from metassl.project.images import IGNORE
+from metassl.imaging.images import IGNORE
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,7 @@ def _affine(rng: np.random.Generator, spacing: np.ndarray, augmentation: Augment
     return np.diag(1 / spacing) @ _rotation(angles) @ np.diag(scales) @ np.diag(spacing)
 
 
-def _grid(
-    rng: np.random.Generator, patch: np.ndarray, matrix: np.ndarray, augmentation: Augmentation
-) -> torch.Tensor:
+def _grid(rng: np.random.Generator, patch: np.ndarray, matrix: np.ndarray, augmentation: Augmentation) -> torch.Tensor:
     """Offsets from the patch centre in case voxels, (z, y, x, 3) in z, y, x order."""
     axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in patch]
     offsets = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
@@ -63,9 +61,7 @@ def _grid(
         amount = rng.normal(0, augmentation.elastic_voxels, (1, 3, 4, 5, 5)).astype(np.float32)
         if augmentation.in_plane:
             amount[:, 0] = 0
-        bend = F.interpolate(
-            torch.from_numpy(amount), size=tuple(patch), mode="trilinear", align_corners=True
-        )
+        bend = F.interpolate(torch.from_numpy(amount), size=tuple(patch), mode="trilinear", align_corners=True)
         offsets = offsets + bend[0].permute(1, 2, 3, 0)
     return offsets
 
@@ -106,9 +102,9 @@ def random_view(
         return view, None
     # One is added so that the zero padding of grid_sample marks what lies outside the image.
     values = torch.from_numpy(np.ascontiguousarray(label[block], dtype=np.float32)) + 1
-    target = F.grid_sample(
-        values[None, None], grid, mode="nearest", padding_mode="zeros", align_corners=False
-    )[0, 0].long()
+    target = F.grid_sample(values[None, None], grid, mode="nearest", padding_mode="zeros", align_corners=False)[
+        0, 0
+    ].long()
     return view, torch.where(target == 0, IGNORE, target - 1)
 
 
@@ -120,9 +116,7 @@ def local_mean(image: torch.Tensor, in_plane: bool = False) -> torch.Tensor:
     return F.avg_pool3d(image[None], size, 1, [n // 2 for n in size], count_include_pad=False)[0]
 
 
-def _change_intensity(
-    view: torch.Tensor, augmentation: Augmentation, rng: np.random.Generator
-) -> torch.Tensor:
+def _change_intensity(view: torch.Tensor, augmentation: Augmentation, rng: np.random.Generator) -> torch.Tensor:
     """Noise, blur, contrast, brightness and gamma, each channel on its own."""
     for channel in view:
         if rng.random() < 0.4:

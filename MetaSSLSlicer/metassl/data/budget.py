@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 
 NETWORKS = 2
-"""The largest hosts train two networks at once."""
+"""The largest frameworks train two networks at once."""
 
 MEMORY_SHARE = 0.6
 """The rest is for the framework's own workspace, the images in flight and everything else."""

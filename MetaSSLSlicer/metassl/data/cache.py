@@ -26,9 +26,9 @@ from metassl.data.cache_entry import (
     touch,
     write_entry,
 )
-from metassl.project.errors import ProjectError
-from metassl.project.files import make_folder
-from metassl.project.image_hashes import channel_files, file_hash
+from metassl.files.atomic import make_folder
+from metassl.files.errors import ProjectError
+from metassl.imaging.hashes import channel_files, file_hash
 
 FORMAT = 2
 """Part of every key; raised when preprocessing changes its results."""

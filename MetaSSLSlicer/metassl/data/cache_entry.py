@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from metassl.project.files import retry_on_windows, writing
-from metassl.project.json_text import parse_json
+from metassl.files.atomic import retry_on_windows, writing
+from metassl.files.json_files import parse_json
 
 INDEX = "entry.json"
 TEMPORARY = ".tmp-"
@@ -40,8 +40,7 @@ def write_entry(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
         with writing(folder):
             temporary.mkdir()
             index = {
-                name: _write(temporary / f"{name}.npy", np.ascontiguousarray(array))
-                for name, array in arrays.items()
+                name: _write(temporary / f"{name}.npy", np.ascontiguousarray(array)) for name, array in arrays.items()
             }
             (temporary / INDEX).write_text(json.dumps({"arrays": index}), "utf-8")
             try:

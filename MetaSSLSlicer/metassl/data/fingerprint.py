@@ -9,8 +9,9 @@ import numpy as np
 
 from metassl.data.intensity import sample_of
 from metassl.data.orientation import across_slices, axis_order, patient_order, thick_slices
-from metassl.project.errors import ProjectError
-from metassl.project.images import IGNORE, CaseImage, Geometry
+from metassl.files.errors import ProjectError
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.images import IGNORE, CaseImage
 
 CT_AIR = -500
 """A channel whose minimum is at or below this, in whole numbers, is taken for Hounsfield units."""
@@ -52,18 +53,13 @@ def fingerprint(
     orders = [axis_order(geometry, axes) for geometry in geometries]
     spacings = [o.reorder(g.spacing_zyx) for o, g in zip(orders, geometries, strict=True)]
     spacing = np.median(spacings, axis=0)
-    extents = [
-        np.multiply(o.reorder(g.shape_zyx), s)
-        for o, g, s in zip(orders, geometries, spacings, strict=True)
-    ]
+    extents = [np.multiply(o.reorder(g.shape_zyx), s) for o, g, s in zip(orders, geometries, spacings, strict=True)]
     annotated_cases = [case for case, entry in entries.items() if entry["foreground"]]
     return {
         "axes": axes,
         "median_spacing_zyx": [round(float(s), 6) for s in spacing],
         "median_shape_zyx": [round(float(n), 3) for n in np.median(extents / spacing, axis=0)],
-        "channels": [
-            _channel(index, entries, values, annotated_cases) for index, values in enumerate(pooled)
-        ],
+        "channels": [_channel(index, entries, values, annotated_cases) for index, values in enumerate(pooled)],
         "labelled": len(annotated_cases),
         "cases": entries,
     }
@@ -117,10 +113,7 @@ def _foreground_sample(channel: np.ndarray, annotated: np.ndarray | None) -> np.
 
 def _channel(index: int, entries: dict, pooled: list[np.ndarray], annotated: list[str]) -> dict:
     statistics = [entry["channels"][index] for entry in entries.values()]
-    votes = [
-        s["whole_numbers"] and CT_RANGE[0] <= s["min"] <= CT_AIR and s["max"] <= CT_RANGE[1]
-        for s in statistics
-    ]
+    votes = [s["whole_numbers"] and CT_RANGE[0] <= s["min"] <= CT_AIR and s["max"] <= CT_RANGE[1] for s in statistics]
     # the structures decide the window as soon as some are annotated
     by_case = dict(zip(entries, pooled, strict=True))
     values = np.concatenate([by_case[case] for case in annotated or entries]).astype(np.float64)

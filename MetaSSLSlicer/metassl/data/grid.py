@@ -11,8 +11,8 @@ import torch
 
 from metassl.data.orientation import AxisOrder, axis_order, thick_slices
 from metassl.data.resample import Shape, Volume, label_slab, linear_slab, slab_ranges
-from metassl.project.errors import ImageError
-from metassl.project.images import Geometry
+from metassl.files.errors import ImageError
+from metassl.imaging.geometry import Geometry
 
 MAX_VOXELS = 2**31
 MAX_UPSAMPLING = 200
@@ -59,10 +59,7 @@ class GridTransform:
         spacing = axes.reorder(geometry.spacing_zyx)
         target = list(plan.spacing_zyx)
         thick = max(range(3), key=lambda axis: target[axis])
-        if (
-            thick_slices(target)
-            and 1 / SAME_SLICES <= spacing[thick] / target[thick] <= SAME_SLICES
-        ):
+        if thick_slices(target) and 1 / SAME_SLICES <= spacing[thick] / target[thick] <= SAME_SLICES:
             target[thick] = spacing[thick]
         shape = tuple(map(_length, axes.reorder(geometry.shape_zyx), spacing, target))
         own = np.prod(geometry.shape_zyx, dtype=float)
@@ -129,9 +126,7 @@ class GridTransform:
             self._check(volume.shape[1:], self.shape_zyx, "the prediction")
         own = self.geometry.shape_zyx
         order = (0, *(1 + axis for axis in self._back))
-        views = [
-            v.permute(order) if isinstance(v, torch.Tensor) else v.transpose(order) for v in volumes
-        ]
+        views = [v.permute(order) if isinstance(v, torch.Tensor) else v.transpose(order) for v in volumes]
         flips = self.axes.back(self.axes.flips)
         shape_in = self.axes.back(self.shape_zyx)
         channels = sum(v.shape[0] for v in volumes)

@@ -8,7 +8,7 @@ from itertools import permutations
 
 import numpy as np
 
-from metassl.project.images import Geometry
+from metassl.imaging.geometry import Geometry
 
 COARSE = 1.5
 """An axis is coarse when its spacing is this many times the median spacing of the case."""

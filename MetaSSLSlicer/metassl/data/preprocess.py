@@ -9,8 +9,9 @@ import numpy as np
 from metassl.data.grid import GridTransform
 from metassl.data.intensity import scaling_of
 from metassl.data.plan import Plan
-from metassl.project.errors import ImageError
-from metassl.project.images import CaseImage, Geometry
+from metassl.files.errors import ImageError
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.images import CaseImage
 
 __all__ = ["GridTransform", "Prepared", "labels_to_grid", "to_grid"]
 

@@ -57,9 +57,7 @@ def levels(edges: Triple, spacing: tuple[float, float, float]) -> tuple[list, li
         strides.append(stride)
 
 
-def plan_patch(
-    shape: tuple[float, float, float], spacing: tuple[float, float, float], budget: int
-) -> Topology:
+def plan_patch(shape: tuple[float, float, float], spacing: tuple[float, float, float], budget: int) -> Topology:
     """The largest patch within `budget` voxels: a cube in mm, cut to the median image `shape`.
 
     Where the patch reaches the image's size it takes the whole image; every edge is a multiple of

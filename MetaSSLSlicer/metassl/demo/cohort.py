@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..project.files import atomic_write, make_folder, write_text
+from metassl.files.atomic import atomic_write, make_folder, write_text
+
 from .phantom import SHAPE_ZYX, STRUCTURES, make_phantom, rotation
 
 CASES = 24

@@ -62,9 +62,7 @@ def nan_mean(rows: np.ndarray) -> np.ndarray:
     return _ratio(np.where(known, rows, 0.0).sum(axis=-1), known.sum(axis=-1))
 
 
-def _interval(
-    statistic: Callable[[np.ndarray], np.ndarray], cases: int, seed: int, resamples: int
-) -> Interval:
+def _interval(statistic: Callable[[np.ndarray], np.ndarray], cases: int, seed: int, resamples: int) -> Interval:
     if cases < 2:
         return float("nan"), float("nan")
     found = np.concatenate([statistic(draws) for draws in _draws(cases, seed, resamples)])

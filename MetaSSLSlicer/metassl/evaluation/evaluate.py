@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from metassl.project.errors import MetaSSLError
-from metassl.project.labels import LabelDefinition
+from metassl.files.errors import MetaSSLError
+from metassl.project.masks import ERROR_BAND_VOXELS
+from metassl.project.structures import LabelDefinition
 
 from .bootstrap import bootstrap_interval, bootstrap_pooled, bootstrap_ratio, nan_mean
 from .dice_agreement import dice_agreement
 from .measure import CaseMeasures, EvaluationItem
 from .pairs import pair_with_truth
-from .region_errors import BAND_VOXELS, REGIONS, RegionErrors
+from .region_errors import REGIONS, RegionErrors
 from .table import format_table
 from .uncertainty import BINS, UncertaintyScore, auroc
 
@@ -42,7 +43,7 @@ def evaluate(
       regions together
     - "uncertainty": {"auroc", "auroc_interval", "auprc", "ece", "reliability", ...}
     - "band": regions, flagged, AUROC and so on within 3 voxels of the structures, with
-      "errors_in_most_doubtful" {percent of the band: share of its errors}, and "error_probability",
+      "errors_in_flagged_share" {percent of the band: share of its errors}, and "error_probability",
       the same of the learnt P(error), None where the round has none
     - "predicted_dice": does the predicted Dice follow the true one (see `dice_agreement`), or None
     - "fitted_on": the cases that "error_probability" and "predicted_dice" leave out (see `EvaluationItem`)
@@ -75,9 +76,7 @@ def jsonable(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _result(
-    measured: dict[str, CaseMeasures], failed: dict[str, str], names: list[str]
-) -> dict[str, Any]:
+def _result(measured: dict[str, CaseMeasures], failed: dict[str, str], names: list[str]) -> dict[str, Any]:
     cases = list(measured.values())
     regions = [case.regions for case in cases]
     scores = [case.uncertainty for case in cases]
@@ -130,11 +129,11 @@ def _band(cases: list[CaseMeasures]) -> dict[str, Any]:
     regions = [case.band_regions for case in cases]
     scores = [case.band_uncertainty for case in cases]
     return {
-        "within_voxels": BAND_VOXELS,
+        "within_voxels": ERROR_BAND_VOXELS,
         "regions": _regions(regions),
         "flagged": _total(regions).flagged(),
         **_uncertainty(scores),
-        "errors_in_most_doubtful": _merged(scores).errors_in_most_doubtful(),
+        "errors_in_flagged_share": _merged(scores).errors_in_flagged_share(),
         "error_probability": _error_probability(cases),
     }
 
@@ -144,7 +143,7 @@ def _error_probability(cases: list[CaseMeasures]) -> dict[str, Any] | None:
     total = _merged(scores)
     if not total.counts.any():
         return None
-    return {**_uncertainty(scores), "errors_in_most_doubtful": total.errors_in_most_doubtful()}
+    return {**_uncertainty(scores), "errors_in_flagged_share": total.errors_in_flagged_share()}
 
 
 def _case(case: CaseMeasures) -> dict[str, Any]:

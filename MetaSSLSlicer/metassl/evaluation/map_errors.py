@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from metassl.project.images import IGNORE
+from metassl.imaging.images import IGNORE
+from metassl.project.masks import ERROR_BAND_VOXELS
 
-from .isotonic import calibration_error_on_unseen, fit_isotonic
-from .region_errors import BAND_VOXELS, REGIONS, RegionErrors, foreground_band
-from .uncertainty import UncertaintyScore
+from .region_errors import REGIONS, RegionErrors, foreground_band
+from .uncertainty import UncertaintyScore, calibration_error_on_unseen, fit_isotonic
 
 BACKGROUND = "Background"
 
@@ -36,7 +36,7 @@ class MapErrors:
         """One case, arrays (z, y, x); voxels where `truth` is 255 count nowhere. ValueError for unequal shapes."""
         valid = truth != IGNORE
         wrong = segmentation != truth
-        band = foreground_band(segmentation, truth, BAND_VOXELS) & valid
+        band = foreground_band(segmentation, truth, ERROR_BAND_VOXELS) & valid
         self.volume.add(regions, wrong, valid)
         self.band.add(regions, wrong, band)
         for value, errors in self.classes.items():
@@ -60,7 +60,7 @@ class MapErrors:
             "class_rates": self.class_rates(),
             "volume": {"regions": self.volume.table(), "flagged": self.volume.flagged()},
             "band": {
-                "within_voxels": BAND_VOXELS,
+                "within_voxels": ERROR_BAND_VOXELS,
                 "regions": self.band.table(),
                 "flagged": self.band.flagged(),
                 "classes": {name: self.classes[value].table() for value, name in self.names.items()},
@@ -79,7 +79,7 @@ class MapErrors:
         better = unseen is not None and unseen < (total.ece or 0.0)
         return {
             **total.summary(),
-            "errors_in_most_doubtful": total.errors_in_most_doubtful(),
+            "errors_in_flagged_share": total.errors_in_flagged_share(),
             "ece_calibrated": unseen,
             "calibration": fit_isotonic(total.counts) if better else None,
         }

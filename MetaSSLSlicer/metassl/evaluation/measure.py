@@ -11,15 +11,16 @@ from typing import Any, Protocol
 import numpy as np
 import SimpleITK as sitk
 
-from metassl.project.errors import ImageError, LabelError
-from metassl.project.files import read_json
-from metassl.project.geometry import Geometry
-from metassl.project.images import IGNORE, read_labels
-from metassl.project.labels import LabelDefinition
-from metassl.project.reader import quiet
+from metassl.files.errors import ImageError, LabelError
+from metassl.files.json_files import read_json
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.images import IGNORE, read_labels
+from metassl.imaging.reader import quiet
+from metassl.project.masks import ERROR_BAND_VOXELS
+from metassl.project.structures import LabelDefinition
 
 from .metrics import case_metrics
-from .region_errors import BAND_VOXELS, RegionErrors, foreground_band
+from .region_errors import RegionErrors, foreground_band
 from .uncertainty import UncertaintyScore
 
 
@@ -66,7 +67,7 @@ class CaseMeasures:
         self.voxels, self.wrong = int(valid.sum()), int(wrong.sum())
         self.regions, self.band_regions = RegionErrors(), RegionErrors()
         self.uncertainty, self.band_uncertainty = UncertaintyScore(), UncertaintyScore()
-        band = foreground_band(segmentation, truth, BAND_VOXELS) & valid
+        band = foreground_band(segmentation, truth, ERROR_BAND_VOXELS) & valid
         if item.prediction.regions is not None:
             regions = _on_grid(Path(item.prediction.regions), case, grid, item.truth)
             if regions.max() > 4:
@@ -78,9 +79,9 @@ class CaseMeasures:
             self.band_regions.add(regions, wrong, band)
             valid, band = valid & (regions > 0), band & (regions > 0)
         if item.prediction.uncertainty is not None:
-            doubt = _read_uncertainty(Path(item.prediction.uncertainty), case, grid, item.truth)
-            self.uncertainty.add(doubt, wrong, valid)
-            self.band_uncertainty.add(doubt, wrong, band)
+            uncertainty = _read_uncertainty(Path(item.prediction.uncertainty), case, grid, item.truth)
+            self.uncertainty.add(uncertainty, wrong, valid)
+            self.band_uncertainty.add(uncertainty, wrong, band)
         self.band_error_probability = UncertaintyScore()
         learnt = getattr(item.prediction, "error_probability", None)
         has_learnt = learnt is not None and Path(learnt).is_file()
@@ -147,14 +148,11 @@ def _check_grid(path: Path, case: str, own: Geometry, grid: Geometry, truth: Pat
         )
 
 
-def _check_values(
-    array: np.ndarray, labels: Sequence[LabelDefinition], case: str, path: Path
-) -> None:
+def _check_values(array: np.ndarray, labels: Sequence[LabelDefinition], case: str, path: Path) -> None:
     known = {0, IGNORE, *(label.value for label in labels)}
     strange = [value for value in np.flatnonzero(np.bincount(array.ravel())) if value not in known]
     if strange:
         listed = ", ".join(str(value) for value in strange[:8])
         raise LabelError(
-            f"case {case}: {path} holds the values {listed}, which the project's labels "
-            "do not have; relabel the file"
+            f"case {case}: {path} holds the values {listed}, which the project's labels do not have; relabel the file"
         )

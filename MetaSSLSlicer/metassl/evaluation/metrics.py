@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 import SimpleITK as sitk
 
-from metassl.project.images import IGNORE
-from metassl.project.labels import LabelDefinition
+from metassl.imaging.images import IGNORE
 from metassl.project.masks import bounding_box
+from metassl.project.structures import LabelDefinition
 
 NAN = float("nan")
 

@@ -5,27 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from metassl.project.errors import ProjectError
-from metassl.project.images import IMAGE_SUFFIXES
+from metassl.files.errors import ProjectError
+from metassl.imaging.images import IMAGE_SUFFIXES
 from metassl.project.project import Project
 from metassl.project.rounds import Round, round_path
 
 from .measure import EvaluationItem, PredictionFiles
 
 
-def pair_with_truth(
-    predictions: Mapping[str, PredictionFiles], truth: Path
-) -> tuple[list[EvaluationItem], list[str]]:
+def pair_with_truth(predictions: Mapping[str, PredictionFiles], truth: Path) -> tuple[list[EvaluationItem], list[str]]:
     """The cases with a file CASE.nii.gz (.nrrd, .mha, ...) in the folder `truth`, and the others.
 
     Raises ProjectError when the folder cannot be read, or holds two files for one case.
     """
     files = truth_files(truth)
-    items = [
-        EvaluationItem(case, prediction, files[case])
-        for case, prediction in predictions.items()
-        if case in files
-    ]
+    items = [EvaluationItem(case, prediction, files[case]) for case, prediction in predictions.items() if case in files]
     return items, [case for case in predictions if case not in files]
 
 
@@ -35,9 +29,7 @@ def truth_files(folder: Path) -> dict[str, Path]:
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        raise ProjectError(
-            f"cannot read the folder of true annotations {folder}: {error.strerror or error}"
-        ) from error
+        raise ProjectError(f"cannot read the folder of true annotations {folder}: {error.strerror or error}") from error
     found: dict[str, Path] = {}
     for path in entries:
         suffix = next((s for s in IMAGE_SUFFIXES if path.name.lower().endswith(s)), None)
@@ -46,8 +38,7 @@ def truth_files(folder: Path) -> dict[str, Path]:
         case = path.name[: -len(suffix)].removesuffix(".seg")
         if case in found:
             raise ProjectError(
-                f"{folder} has two annotations of the case {case}: {found[case].name} and "
-                f"{path.name}; keep one"
+                f"{folder} has two annotations of the case {case}: {found[case].name} and {path.name}; keep one"
             )
         found[case] = path
     return found

@@ -6,12 +6,9 @@ from typing import Any
 
 import numpy as np
 
-REGIONS = {1: "UC", 2: "US", 3: "DC", 4: "DS"}
-FLAGGED = ("US", "DC", "DS")
-"""The regions that a reader is sent to."""
-
-BAND_VOXELS = 3
-"""The band round the structures, predicted or annotated, in which errors are looked for."""
+from metassl.project.masks import dilate
+from metassl.project.regions import FLAGGED
+from metassl.project.regions import KEY_OF as REGIONS
 
 
 class RegionErrors:
@@ -68,15 +65,7 @@ def foreground_band(
     Errors are rare in the far background; a rate in the band says more about the structures.
     """
     band = (prediction > 0) | ((truth > 0) & (truth != ignore))
-    reach = (voxels,) * band.ndim if isinstance(voxels, int) else voxels
-    for axis in range(band.ndim):
-        grown = np.moveaxis(band.copy(), axis, 0)
-        along = np.moveaxis(band, axis, 0)
-        for step in range(1, min(reach[axis], len(along) - 1) + 1):
-            grown[step:] |= along[:-step]
-            grown[:-step] |= along[step:]
-        band = np.moveaxis(grown, 0, axis)
-    return band
+    return dilate(band, voxels)
 
 
 def _share(part: int, whole: int) -> float | None:

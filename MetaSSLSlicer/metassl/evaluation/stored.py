@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from metassl.project.errors import ProjectError
-from metassl.project.files import read_json
-from metassl.project.kinds import Kind, by_name, list_of, maybe, number, share, text, texts, whole, whole_of
+from metassl.files.errors import ProjectError
+from metassl.files.json_files import read_json
+from metassl.files.json_kinds import Kind, by_name, list_of, maybe, number, share, text, texts, whole, whole_of
+from metassl.project.former_names import renamed
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 
@@ -23,7 +24,7 @@ _parts = dict.fromkeys(("error_rate", "share_of_volume", "share_of_errors"), _pa
 _counted = {"voxels": whole, "errors": whole, **_parts}
 _region = whole_of(**_counted, error_rate_interval=_interval)
 _found: dict[str, Kind] = {**dict.fromkeys(("auroc", "auprc", "ece"), _figure), "auroc_interval": _interval}
-_in_band: dict[str, Kind] = {**_found, "errors_in_most_doubtful": by_name(_part)}
+_in_band: dict[str, Kind] = {**_found, "errors_in_flagged_share": by_name(_part)}
 _structure = whole_of(dice=_part, hd95_mm=_figure)
 _case = whole_of(dice=_part, labels=by_name(_structure), missed=texts, invented=texts, errors_flagged=_part)
 
@@ -56,7 +57,7 @@ _OPTIONAL: dict[str, Kind] = {
 def read_evaluation(path: Path) -> dict[str, Any]:
     """What `evaluate` returned, from a file. ProjectError, which names the file, when it holds something else."""
     remedy = "measure again with `metassl evaluate`"
-    found = read_json(path, "the evaluation", {**_KINDS, **_OPTIONAL}, remedy)
+    found = read_json(path, "the evaluation", {**_KINDS, **_OPTIONAL}, remedy, renamed)
     if missing := [name for name in _KINDS if found.get(name) is None]:
         raise ProjectError(f"{path} is not an evaluation: it has no {missing[0]!r}; {remedy}")
     names = set(found["labels"])

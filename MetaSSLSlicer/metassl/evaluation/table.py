@@ -45,9 +45,7 @@ def _structures(result: Mapping[str, Any]) -> str:
         rows.append([name, figure(dice), interval, figure(hd95, 2), figure(assd, 2), missed, invented])
     dice, hd95, assd = (metric["mean"] for metric in metrics)
     totals = (str(sum(result[key].values())) for key in ("missed", "invented"))
-    rows.append(
-        ["mean", figure(dice), _interval(metrics[0]["interval"]), figure(hd95, 2), figure(assd, 2), *totals]
-    )
+    rows.append(["mean", figure(dice), _interval(metrics[0]["interval"]), figure(hd95, 2), figure(assd, 2), *totals])
     return aligned(rows, "lrrrrrr")
 
 
@@ -75,11 +73,11 @@ def _uncertainty(result: Mapping[str, Any]) -> str:
     for name, row in where.items():
         interval = _interval(row["auroc_interval"])
         rows.append([name, figure(row["auroc"]), interval, figure(row["auprc"]), figure(row["ece"])])
-    top = band["errors_in_most_doubtful"]
+    top = band["errors_in_flagged_share"]
     shares = " / ".join(figure(None if part is None else 100 * part, 1) for part in top.values())
-    sentence = f"The most doubtful {' / '.join(top)} % of these hold {shares} % of their errors."
+    sentence = f"The flagged share of {' / '.join(top)} % of these holds {shares} % of their errors."
     if learnt:
-        found = learnt["errors_in_most_doubtful"].values()
+        found = learnt["errors_in_flagged_share"].values()
         shares = " / ".join(figure(None if part is None else 100 * part, 1) for part in found)
         sentence += f"\nBy the learnt P(error), the first {' / '.join(top)} % hold {shares} %."
     return f"{aligned(rows, 'lrrrr')}\n{sentence}"

@@ -13,16 +13,13 @@ import numpy as np
 import torch
 
 from metassl.data.plan import Plan
-from metassl.inference.band import BAND_VOXELS
 from metassl.inference.region_map import OFFICIAL, SYMMETRIC
-from metassl.project.masks import dilate
+from metassl.project.masks import READING_BAND_VOXELS, dilate
 
 UNSEEN_CLASS_THRESHOLD = 0.9
 
 
-def calibrate_thresholds(
-    predictions: Iterable[np.ndarray], plan: Plan, definition: str = SYMMETRIC
-) -> torch.Tensor:
+def calibrate_thresholds(predictions: Iterable[np.ndarray], plan: Plan, definition: str = SYMMETRIC) -> torch.Tensor:
     """float32 (2, 2, K): where both networks agree and where they differ, of network n, for predicted class k.
 
     predictions: softmax arrays (2, K, z, y, x), one per case. The second row is the mean over the voxels in which they
@@ -34,7 +31,7 @@ def calibrate_thresholds(
     counts = torch.zeros(2, 2, classes, dtype=torch.float64)
     for pair in predictions:
         everywhere = definition == OFFICIAL
-        near = None if everywhere else dilate(_foreground(pair), plan.on_grid(BAND_VOXELS))
+        near = None if everywhere else dilate(_foreground(pair), plan.on_grid(READING_BAND_VOXELS))
         for plane in range(pair.shape[2]):
             softmax = torch.from_numpy(np.asarray(pair[:, :, plane], np.float32))
             confidence, labels = softmax.max(1)

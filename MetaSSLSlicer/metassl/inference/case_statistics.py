@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from metassl.inference.region_map import DC, DS, REGION_NAMES, UC, US, Maps
-from metassl.project.labels import LabelDefinition
+from metassl.project.structures import LabelDefinition
 
 LEAST_ENTROPY = 0.05
 """Of ln K: agreed and confident voxels below it add nothing worth their cost."""
@@ -30,10 +30,10 @@ class CaseStatistics:
 
     def add(self, first: torch.Tensor, second: torch.Tensor, maps: Maps) -> None:
         """Some rows of a case: softmaxes (K, z, y, x) of both networks and their maps (z, y, x)."""
-        doubtful = ((maps.regions > UC) | (maps.uncertainty > LEAST_ENTROPY)).nonzero(as_tuple=True)
-        one, two = first[(slice(None), *doubtful)], second[(slice(None), *doubtful)]
-        regions = maps.regions[doubtful].long()
-        self._entropy += ((one + two) / 2 * maps.uncertainty[doubtful]).sum(1).double().cpu()
+        uncertain = ((maps.regions > UC) | (maps.uncertainty > LEAST_ENTROPY)).nonzero(as_tuple=True)
+        one, two = first[(slice(None), *uncertain)], second[(slice(None), *uncertain)]
+        regions = maps.regions[uncertain].long()
+        self._entropy += ((one + two) / 2 * maps.uncertainty[uncertain]).sum(1).double().cpu()
         labels_1, labels_2 = one.argmax(0), two.argmax(0)
         differ = labels_1 != labels_2
         self._count(regions, labels_1)
@@ -50,7 +50,7 @@ class CaseStatistics:
         classes = {}
         for label in labels:
             place = places[label.value]
-            doubtful = {REGION_NAMES[code]: int(self._regions[code, place]) for code in (US, DC, DS)}
+            uncertain = {REGION_NAMES[code]: int(self._regions[code, place]) for code in (US, DC, DS)}
             entropy = float(f"{float(self._entropy[place]):.6g}")
-            classes[label.name] = {"voxels": int(segmentation_voxels[label.value]), **doubtful, "entropy": entropy}
+            classes[label.name] = {"voxels": int(segmentation_voxels[label.value]), **uncertain, "entropy": entropy}
         return {"voxel_ml": voxel_ml, "classes": classes, "features": self.features}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from metassl.project.labels import LabelDefinition
+from metassl.project.structures import LabelDefinition
 
 INNER, OUTER = 0.7, 0.3
 
@@ -49,7 +49,7 @@ def expected_dice(probability: np.ndarray, foreground: np.ndarray, near: np.ndar
     """The Dice of all structures together that P(error) lets expect, None without any structure.
 
     probability: P(error) of voxels in any order; foreground: what is predicted to be a structure; near: what is one or
-    within `BAND_VOXELS` of one. Farther away nothing is expected to be missed.
+    within `READING_BAND_VOXELS` of one. Farther away nothing is expected to be missed.
     """
     if not foreground.any():
         return None

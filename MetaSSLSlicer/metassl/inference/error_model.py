@@ -1,4 +1,4 @@
-"""P(error) of every voxel, learned on validation cases: what this model gets wrong, and not only where it doubts.
+"""P(error) of every voxel, learned on validation cases: what this model gets wrong, and not only where it is unsure.
 
 A perceptron with one hidden layer looks at `voxel_features`: the prediction of the pair and the image round the voxel.
 It costs no further pass through the networks. Unlike the entropy it knows that this model draws a structure too small,
@@ -8,20 +8,22 @@ errors are of the same kind as those on new cases.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from metassl.data.plan import Plan
-from metassl.evaluation.region_errors import BAND_VOXELS, foreground_band
-from metassl.inference.band import BAND_VOXELS as READER_VOXELS
+from metassl.evaluation.region_errors import foreground_band
+from metassl.evaluation.uncertainty import UncertaintyScore
+from metassl.imaging.images import IGNORE
 from metassl.inference.dice_features import expected_dice
 from metassl.inference.error_features import feature_count, feature_slabs
-from metassl.project.images import IGNORE
-from metassl.project.masks import dilate
+from metassl.inference.region_map import entropy
+from metassl.project.masks import ERROR_BAND_VOXELS, READING_BAND_VOXELS, dilate
 
 HIDDEN = 16
 ITERATIONS = 600
@@ -99,7 +101,7 @@ def take_sample(
     """
     shown = np.asarray(values, np.uint8)[pair.astype(np.float32).mean(0).argmax(0)]
     known = truth != IGNORE
-    band = foreground_band(shown, truth, plan.on_grid(BAND_VOXELS)) & known
+    band = foreground_band(shown, truth, plan.on_grid(ERROR_BAND_VOXELS)) & known
     box = _box(band)
     if box is None:
         return None
@@ -112,7 +114,7 @@ def take_sample(
     kinds = np.zeros(band.shape, np.uint8)  # 1 outside, 2 in the band
     kinds.flat[outside], kinds.flat[inside] = 1, 2
     foreground = shown > 0
-    facts = (shown != truth, kinds == 2, foreground, dilate(foreground, plan.on_grid(READER_VOXELS)))
+    facts = (shown != truth, kinds == 2, foreground, dilate(foreground, plan.on_grid(READING_BAND_VOXELS)))
     parts = []
     for part, features in feature_slabs(pair, image, box):
         chosen = torch.from_numpy(kinds[part] > 0)
@@ -150,3 +152,43 @@ def _box(mask: np.ndarray) -> tuple[slice, ...] | None:
         filled = np.flatnonzero(mask.any(axis=tuple(other for other in range(3) if other != axis)))
         box.append(slice(max(int(filled[0]) - MARGIN, 0), min(int(filled[-1]) + MARGIN + 1, mask.shape[axis])))
     return tuple(box)
+
+
+LEAST_CASES = 3
+FOLDS = 3
+LEAST_GAIN = 0.01  # of AUROC
+MOST_VOXELS = 60_000  # of one case
+
+
+def checked_error_model(
+    samples: Sequence[Sample], plan: Plan, fitted: Callable[[], object] = lambda: None
+) -> tuple[ErrorModel | None, dict[str, Any] | None, list[float | None]]:
+    """(model, figures, expected): no model unless it beats the entropy by 0.01 AUROC, nothing with under 3 cases.
+
+    The figures are of voxels in the band of cases that the model was not fitted on (3-fold): {"cases", "kept",
+    "error_probability" and "uncertainty": {"auroc", "auprc", "ece", "voxels", "errors", "errors_in_flagged_share"}}.
+    expected: the Dice of each sample that such a model lets expect, see `ErrorModel.expected_dice`. fitted() is called
+    FOLDS times, after each of those models.
+    """
+    if len(samples) < LEAST_CASES:
+        return None, None, []
+    expected: list[float | None] = [None] * len(samples)
+    learnt, plain = UncertaintyScore(), UncertaintyScore()
+    for fold in range(FOLDS):
+        others = [sample for place, sample in enumerate(samples) if place % FOLDS != fold]
+        model = fit_error_model(others, plan.classes, plan.in_channels)
+        fitted()
+        for place in range(fold, len(samples), FOLDS):
+            sample = samples[place]
+            expected[place] = model.expected_dice(sample)
+            wrong, valid = sample.wrong.numpy(), sample.in_band.numpy()
+            learnt.add(model(sample.features).sigmoid().numpy(), wrong, valid)
+            plain.add(entropy(sample.features[:, : plan.classes].T).numpy(), wrong, valid)
+    kept = learnt.auroc is not None and learnt.auroc >= plain.auroc + LEAST_GAIN
+    figures = {
+        "cases": len(samples),
+        "kept": kept,
+        "error_probability": {**learnt.summary(), "errors_in_flagged_share": learnt.errors_in_flagged_share()},
+        "uncertainty": {**plain.summary(), "errors_in_flagged_share": plain.errors_in_flagged_share()},
+    }
+    return (fit_error_model(samples, plan.classes, plan.in_channels) if kept else None), figures, expected

@@ -8,11 +8,11 @@ from functools import partial
 import numpy as np
 
 from metassl.data.streams import PreparedCase
+from metassl.files.errors import MetaSSLError
+from metassl.files.json_files import write_json
 from metassl.inference.features import image_features
 from metassl.inference.model import TrainedModel
 from metassl.inference.smaller_windows import with_smaller_windows
-from metassl.project.errors import MetaSSLError
-from metassl.project.files import write_json
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 

@@ -16,16 +16,15 @@ from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, Features, Mea
 from metassl.evaluation.map_errors import MapErrors
 from metassl.evaluation.metrics import dice
 from metassl.evaluation.pairs import trained_on
-from metassl.inference.error_fit import FOLDS, MOST_VOXELS, checked_error_model
-from metassl.inference.error_model import ErrorModel, Sample, take_sample
+from metassl.files.errors import MetaSSLError
+from metassl.imaging.hashes import image_hashes, replaced_image
+from metassl.imaging.images import IGNORE, read_image, read_labels, read_volume
+from metassl.inference.error_model import FOLDS, MOST_VOXELS, ErrorModel, Sample, checked_error_model, take_sample
 from metassl.inference.model import TrainedModel, keep_error_model
 from metassl.inference.predictor import predict_prepared
 from metassl.inference.region_map import UC
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows
-from metassl.project.errors import MetaSSLError
-from metassl.project.image_hashes import image_hashes, replaced_image
-from metassl.project.images import IGNORE, read_image, read_labels, read_volume
 from metassl.project.project import Project
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import PredictionPaths, Round
@@ -145,8 +144,8 @@ class _Measurement:
         if np.array_equal(looked_at, regions == UC):
             return False  # the confident part was kept as it was: nobody has looked for errors there
         (uncertainty,), _ = read_volume(paths.uncertainty, case_id)
-        doubt = np.clip(np.nan_to_num(uncertainty, nan=1.0), 0, 1)
-        self.errors.add(segmentation, regions, doubt, label)
+        uncertainty = np.clip(np.nan_to_num(uncertainty, nan=1.0), 0, 1)
+        self.errors.add(segmentation, regions, uncertainty, label)
         features = read_summary(paths.summary, case_id).get("dice_features")
         if features and looked_at.all():
             self._add_dice(features, segmentation, label)

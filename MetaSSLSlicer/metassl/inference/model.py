@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 
 from metassl.data.plan import Plan
+from metassl.files.errors import ProjectError
+from metassl.imaging.images import IGNORE
 from metassl.inference.error_model import ErrorModel
 from metassl.inference.region_map import SYMMETRIC
 from metassl.networks.checkpoint import load_checkpoint, save_checkpoint
 from metassl.networks.memory import is_out_of_memory
 from metassl.networks.unet import build_network
-from metassl.project.errors import ProjectError
-from metassl.project.images import IGNORE
 from metassl.project.settings import REGION_MAPS
 
 
@@ -30,7 +30,7 @@ class TrainedModel:
     plan: Plan
     thresholds: torch.Tensor
     values: list[int]
-    host: str
+    framework: str
     step: int
     device: torch.device
     error_model: ErrorModel | None = None
@@ -45,7 +45,7 @@ class TrainedModel:
                 "plan": self.plan.to_json(),
                 "thresholds": self.thresholds.cpu(),
                 "values": list(self.values),
-                "host": self.host,
+                "framework": self.framework,
                 "step": self.step,
                 "definition": self.definition,
                 "error_model": None if self.error_model is None else self.error_model.state_dict(),
@@ -55,7 +55,14 @@ class TrainedModel:
 
     @staticmethod
     def load(path: Path, device: torch.device) -> TrainedModel:
-        wanted = {"networks": list, "plan": dict, "thresholds": torch.Tensor, "values": list, "host": str, "step": int}
+        wanted = {
+            "networks": list,
+            "plan": dict,
+            "thresholds": torch.Tensor,
+            "values": list,
+            "framework": str,
+            "step": int,
+        }
         content = load_checkpoint(path, **wanted)
         try:
             plan = Plan.from_json(content["plan"])
@@ -65,7 +72,7 @@ class TrainedModel:
                 plan,
                 content["thresholds"],
                 content["values"],
-                content["host"],
+                content["framework"],
                 content["step"],
                 device,
                 _error_model(content.get("error_model"), plan),

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from metassl.files.atomic import make_folder
+from metassl.files.errors import MetaSSLError, ProjectError
+from metassl.imaging.hashes import image_hashes
+from metassl.imaging.images import read_image
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image, summarise, write_prediction
 from metassl.inference.smaller_windows import Told, with_smaller_windows
+from metassl.intake.discovery import find_cases
 from metassl.networks.device import choose_device
-from metassl.project.discovery import find_cases
-from metassl.project.errors import MetaSSLError, ProjectError
-from metassl.project.files import make_folder
-from metassl.project.image_hashes import image_hashes
-from metassl.project.images import read_image
 from metassl.project.project import Project
 from metassl.project.round_files import read_error_rates, read_summary
 from metassl.project.rounds import PredictionPaths, Round

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from metassl.data.preprocess import Prepared, to_grid
-from metassl.inference.band import BAND_VOXELS
+from metassl.evaluation.dice_model import Features, predict_dice
+from metassl.files.atomic import make_folder, remove_file
+from metassl.files.errors import MetaSSLError
+from metassl.files.json_files import write_json
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.images import CaseImage
+from metassl.imaging.writer import write_array
 from metassl.inference.case_statistics import CaseStatistics
 from metassl.inference.dice_features import DiceFeatures, expected_dice
 from metassl.inference.features import BottleneckMean
 from metassl.inference.model import TrainedModel
 from metassl.inference.region_map import REGION_NAMES, region_map
 from metassl.inference.sliding_window import predict_pair
-from metassl.inference.summary_fields import measured_fields
-from metassl.project.errors import MetaSSLError
-from metassl.project.files import make_folder, remove_file, write_json
-from metassl.project.images import CaseImage, Geometry
-from metassl.project.inside import refuse_link_out
-from metassl.project.labels import LabelDefinition
-from metassl.project.masks import dilate
+from metassl.project.links import refuse_link_out
+from metassl.project.masks import READING_BAND_VOXELS, dilate
 from metassl.project.rounds import PredictionPaths
-from metassl.project.writer import write_array
+from metassl.project.structures import LabelDefinition
 
 
 @dataclass
@@ -88,7 +91,7 @@ def summarise(
 ) -> dict:
     """The content of summary.json; measured: of error_rates.json; step: of the model that predicted."""
     foreground = prediction.segmentation > 0
-    band = dilate(foreground, BAND_VOXELS)
+    band = dilate(foreground, READING_BAND_VOXELS)
     everywhere = np.bincount(prediction.regions.ravel(), minlength=5)
     inside = np.bincount(prediction.regions[band], minlength=5)
     size = max(int(band.sum()), 1)
@@ -110,7 +113,7 @@ def summarise(
         "volume_ml": {label.name: float(volumes[label.value] * voxel_ml) for label in labels},
         "mean_uncertainty": mean(prediction.uncertainty),
         "mutual_information": mean(prediction.mutual_information),
-        "doubt": {name: float(inside[code] / size) for code, name in REGION_NAMES.items() if code > 1},
+        "uncertainty": {name: float(inside[code] / size) for code, name in REGION_NAMES.items() if code > 1},
         **measured_fields(measured, prediction.dice_features.summary(labels, expected)),
         **prediction.statistics.summary(volumes, voxel_ml, labels),
     }
@@ -130,3 +133,18 @@ def write_prediction(paths: PredictionPaths, prediction: CasePrediction, summary
         remove_file(paths.error_probability)
     write_json(paths.summary, summary)
 
+
+def measured_fields(measured: Mapping[str, Any] | None, features: Features) -> dict[str, Any]:
+    """`measured`: the content of the round's error_rates.json, None before anything was measured.
+
+    "error_rates" {region: P(error)}, "class_error_rates" {structure shown: {region: P(error)}}, "dice_features" (not
+    for showing) and "predicted_dice", which is None until enough cases were measured.
+    """
+    measured = measured or {}
+    model = measured.get("dice_model")
+    return {
+        "error_rates": measured.get("rates"),
+        "class_error_rates": measured.get("class_rates"),
+        "dice_features": features,
+        "predicted_dice": predict_dice(model, features) if model else None,
+    }

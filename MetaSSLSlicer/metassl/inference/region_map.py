@@ -19,11 +19,12 @@ from dataclasses import dataclass
 import torch
 
 from metassl.method.regions import is_confident
+from metassl.project.regions import KEY_OF as REGION_NAMES
 from metassl.project.settings import REGION_MAPS
 
 SYMMETRIC, OFFICIAL = REGION_MAPS
 NOT_PREDICTED, UC, US, DC, DS = range(5)
-REGION_NAMES = {UC: "UC", US: "US", DC: "DC", DS: "DS"}
+__all__ = ["DC", "DS", "NOT_PREDICTED", "OFFICIAL", "REGION_NAMES", "SYMMETRIC", "UC", "US", "Maps"]
 
 
 @dataclass

@@ -64,9 +64,7 @@ def predict_pair(
         margins = [(b, m - b) for b, m in zip(before, missing, strict=True)]
         image = np.pad(image, [(0, 0), *margins], mode="edge")
     depth, height, width = image.shape[1:]
-    rows, ys, xs = (
-        window_starts(n, p, overlap) for n, p in zip((depth, height, width), patch, strict=True)
-    )
+    rows, ys, xs = (window_starts(n, p, overlap) for n, p in zip((depth, height, width), patch, strict=True))
     result = _allocate((len(networks), plan.classes, depth, height, width))
     row_bytes = 4 * len(networks) * plan.classes * patch[0] * height * width
     home = device if row_bytes <= ON_DEVICE_BYTES and _has_room(device, 3 * row_bytes) else torch.device("cpu")
@@ -78,9 +76,7 @@ def predict_pair(
         places = list(itertools.product(ys, xs))
         for first in range(0, len(places), group):
             chosen = places[first : first + group]
-            windows = np.stack(
-                [image[:, z : z + patch[0], y : y + patch[1], x : x + patch[2]] for y, x in chosen]
-            )
+            windows = np.stack([image[:, z : z + patch[0], y : y + patch[1], x : x + patch[2]] for y, x in chosen])
             inputs = torch.from_numpy(windows.astype(np.float32)).to(device)
             for number, network in enumerate(networks):
                 with autocast(device, plan.precision):

@@ -11,10 +11,10 @@ import torch
 
 from metassl.data.plan import Plan
 from metassl.data.streams import PreparedCase
+from metassl.files.errors import ImageError
 from metassl.inference.model import TrainedModel
 from metassl.inference.sliding_window import predict_pair
 from metassl.networks.memory import OUT_OF_MEMORY_ERRORS, is_out_of_memory, smaller_patch
-from metassl.project.errors import ImageError
 
 Result = TypeVar("Result")
 Told = Callable[[str, str], object]
@@ -50,7 +50,6 @@ def predict_case(
     overlap: float = 0.5,
 ) -> np.ndarray:
     """`predict_pair` of a case that is on the plan's grid, in windows that fit into the memory."""
-
 
     def work(plan: Plan, device: torch.device) -> np.ndarray:
         return predict_pair(networks, case.image, plan, device, overlap)

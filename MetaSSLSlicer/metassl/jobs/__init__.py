@@ -8,12 +8,12 @@ from .record import JobRecord
 from .status import JobStatus, StatusFold
 
 __all__ = [
-    "LAUNCHERS",
     "EventReader",
     "EventWriter",
     "JobFollower",
     "JobRecord",
     "JobStatus",
+    "LAUNCHERS",
     "Launcher",
     "LocalLauncher",
     "LockHolder",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..project.json_text import parse_json
-from ..project.kinds import Kinds, by_name, having, mapping, maybe, number, text, texts, whole, whole_of
+from metassl.files.json_files import parse_json
+from metassl.files.json_kinds import Kinds, by_name, having, mapping, maybe, number, text, texts, whole, whole_of
 
 
 def parse_event(line: bytes) -> dict[str, Any] | None:
@@ -39,7 +39,7 @@ _KINDS = {
     **dict.fromkeys(("case", "reason", "file", "summary", "rung"), text),
     **dict.fromkeys(("step", "total", "pid", "count", "threads", "resumed_from"), whole),
     **dict.fromkeys(("eta_s", "seconds", "seconds_per_step", "data_wait_share", "memory_mb", "lr"), number),
-    **dict.fromkeys(("loss", "regions", "doubt"), _numbers),
+    **dict.fromkeys(("loss", "regions", "uncertainty"), _numbers),
     "dice": _dice,
 }
 _is_recap = whole_of(

@@ -14,10 +14,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from ..project.cases import now
-from ..project.files import make_folder, writing
+from metassl.files.atomic import make_folder, writing
+from metassl.project.cases import now
+
 from .event_fields import parse_event
-from .past import Past
+from .history import ReadHistory
 
 _BLOCK_BYTES = 1 << 20
 
@@ -57,12 +58,12 @@ class EventReader:
         """True when the last call found more than new lines at the end: a line late or again, or the end gone."""
         self.offset = 0
         """Up to where the file was read."""
-        self._past = Past()
+        self._history = ReadHistory()
 
     @property
     def holes(self) -> set[tuple[int, int]]:
         """Where zeros stand that may become lines: (start, end)."""
-        return set(self._past.holes)
+        return set(self._history.holes)
 
     def read_new(self, limit_bytes: int | None = None) -> list[dict[str, Any]]:
         """The events since the last call. Blank, torn and invalid lines are left out.
@@ -73,22 +74,22 @@ class EventReader:
         self.disordered = False
         try:
             with open(self.path, "rb") as stream:
-                began_anew = not self._past.is_still_there(stream, self.offset)
+                began_anew = not self._history.is_still_there(stream, self.offset)
                 if began_anew:
-                    self.offset = self._past.go_back(stream)
+                    self.offset = self._history.go_back(stream)
                 stream.seek(self.offset)
                 data = stream.read(-1 if limit_bytes is None else limit_bytes)
                 if limit_bytes is not None and not data.endswith(b"\n"):
                     data += stream.readline()
-                late = self._past.came_late(stream)  # last: once they are told of, no reading may fail
+                late = self._history.came_late(stream)  # last: once they are told of, no reading may fail
         except OSError:
             return []
         whole = data[: data.rfind(b"\n") + 1]
         if whole:
-            self._past.note(whole, self.offset)
+            self._history.note(whole, self.offset)
             self.offset += len(whole)
         lines = [line for line in (late + whole).split(b"\n") if line]
-        new = list(self._past.not_given(lines))
+        new = list(self._history.not_given(lines))
         self.disordered = began_anew or bool(late) or len(new) < len(lines)
         events = map(parse_event, new)
         return sorted((event for event in events if event is not None), key=lambda event: event["seq"])
@@ -133,7 +134,7 @@ class EventReader:
         stream.seek(start - 1)
         stream.readline()  # the rest of a line, or just the newline before `start`
         self.offset = stream.tell()
-        self._past.go_to(stream, self.offset)
+        self._history.go_to(stream, self.offset)
         return True
 
     def _last_place(self, stream: IO[bytes], end: int, kind: str) -> int | None:

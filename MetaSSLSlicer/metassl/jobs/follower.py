@@ -7,8 +7,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from ..project.rounds import Round
-from ..project.words import duration
+from metassl.project.rounds import Round
+from metassl.project.words import duration
+
 from .events import EventReader
 from .process import process_started
 from .record import JobRecord
@@ -54,9 +55,7 @@ class JobFollower:
         folded = self._fold.update(events)
         if self._outdated and (anew := self._folded_anew()) is not None:
             self._fold, self._outdated, folded = anew, False, anew.status
-        status = replace(
-            folded, warnings=list(folded.warnings), failed_cases=dict(folded.failed_cases)
-        )
+        status = replace(folded, warnings=list(folded.warnings), failed_cases=dict(folded.failed_cases))
         if record is not None:
             status.pid, status.host = record.pid, record.host
             status.device = status.device or record.device
@@ -102,9 +101,7 @@ class JobFollower:
         last = self._fold.last_time if not silent else record.launched
         quiet = seconds_between(last, datetime.now(timezone.utc).isoformat())
         if quiet > _QUIET_S:
-            status.warnings.append(
-                f"no news from {record.host} for {duration(quiet)}; look there whether it runs"
-            )
+            status.warnings.append(f"no news from {record.host} for {duration(quiet)}; look there whether it runs")
 
     def _interrupted(self, status: JobStatus) -> None:
         project = self.round.project_path

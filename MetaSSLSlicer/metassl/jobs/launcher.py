@@ -9,10 +9,11 @@ import threading
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from ..project.cases import now
-from ..project.errors import ProjectError
-from ..project.files import remove_file, write_text, writing
-from ..project.rounds import Round
+from metassl.files.atomic import remove_file, write_text, writing
+from metassl.files.errors import ProjectError
+from metassl.project.cases import now
+from metassl.project.rounds import Round
+
 from .events import last_number
 from .process import UNKNOWN, kill, process_started
 from .record import JobRecord
@@ -53,10 +54,7 @@ class LocalLauncher:
         python = python or sys.executable
         former = JobRecord.read(round.job_path)
         if former is not None and former.alive():
-            raise ProjectError(
-                f"{round.title} of {round.project_path} is already at work "
-                f"(pid {former.pid})"
-            )
+            raise ProjectError(f"{round.title} of {round.project_path} is already at work (pid {former.pid})")
         command = [python, "-m", self.module, str(round.project_path), str(round.number)]
         remove_file(round.stop_path)
         with writing(round.log_path):
@@ -92,9 +90,7 @@ class LocalLauncher:
         """
         record = JobRecord.read(round.job_path)
         if record is not None and not record.is_local:
-            raise ProjectError(
-                f"{round.title} runs on {record.host} (pid {record.pid}): stop it there"
-            )
+            raise ProjectError(f"{round.title} runs on {record.host} (pid {record.pid}): stop it there")
         if record is None or not record.alive():
             return False
         if UNKNOWN in (record.process_started, process_started(record.pid)):

@@ -9,10 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from ..project.cases import now
-from ..project.errors import BusyError, ProjectError
-from ..project.filelock import file_lock
-from ..project.files import read_json, remove_file, write_json
+from metassl.files.atomic import remove_file
+from metassl.files.errors import BusyError, ProjectError
+from metassl.files.json_files import read_json, write_json
+from metassl.files.locks import file_lock
+from metassl.project.cases import now
+
 from .process import UNKNOWN, host_name, process_started, same_process
 
 

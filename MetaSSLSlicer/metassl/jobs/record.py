@@ -7,10 +7,11 @@ import time
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
-from ..project.cases import now
-from ..project.errors import ProjectError
-from ..project.files import read_json, write_json
-from ..project.kinds import Kind, text, whole
+from metassl.files.errors import ProjectError
+from metassl.files.json_files import read_json, write_json
+from metassl.files.json_kinds import Kind, text, whole
+from metassl.project.cases import now
+
 from .process import ENDED, host_name, process_started, same_process
 
 

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..project.errors import MetaSSLError
-from ..project.project import Project
-from ..project.rounds import Round
+from metassl.files.errors import MetaSSLError
+from metassl.project.project import Project
+from metassl.project.rounds import Round
+
 from .event_fields import parse_event
 from .record import JobRecord
 from .status import JobStatus, StatusFold

@@ -4,25 +4,13 @@ Read the files in this order: prediction, regions, thresholds, weights, terms, n
 supervised, ramp, metassl_loss, presets.
 """
 
-from .loss import (
-    DirectionLoss,
-    HeterogeneousLoss,
-    region_weight_map,
-    weighted_cross_entropy,
-)
+from .loss import DirectionLoss, HeterogeneousLoss, region_weight_map, weighted_cross_entropy
 from .metassl_loss import MetaSSLLoss
 from .output import LossOutput
 from .prediction import Prediction, predict, predict_from_probabilities
 from .presets import PRESETS, Preset, get_preset
 from .ramp import consistency_ramp
-from .regions import (
-    IGNORE_LABEL,
-    REGIONS,
-    Region,
-    is_confident,
-    partition,
-    partition_against_annotation,
-)
+from .regions import IGNORE_LABEL, REGIONS, Region, is_confident, partition, partition_against_annotation
 from .supervised import dice_loss, supervised_loss
 from .thresholds import AdaptiveThresholds, Half
 from .weights import SCRIPT_WEIGHTS, HalfWeights, RegionWeights, rule_a, rule_b, rule_c

@@ -1,6 +1,6 @@
 """The heterogeneous loss of one direction (METHOD.md, section 4).
 
-HeterogeneousLoss is what MetaSSLLoss uses. A host with its own targets or views can take the two
+HeterogeneousLoss is what MetaSSLLoss uses. A framework with its own targets or views can take the two
 functions below instead:
 
     weights = region_weight_map(partition(...), RegionWeights(uc=1.0, us=0.8, dc=0.2, ds=0.0))
@@ -56,9 +56,7 @@ def weighted_cross_entropy(
         raise ValueError("normalisation 'region' needs the region map")
     else:
         counts = membership(regions, len(Region)).sum(dim=(0, 2))
-        one_voxel = voxel_weights(
-            torch.ones(len(Region), device=regions.device), counts, "region", count_offset
-        )
+        one_voxel = voxel_weights(torch.ones(len(Region), device=regions.device), counts, "region", count_offset)
         one_voxel[Region.IGNORED] = 0.0
         weight_map = weight_map * _look_up(one_voxel, regions)
     return (weight_map * cross_entropy_map(log_probabilities, target)).sum()
@@ -143,13 +141,9 @@ class HeterogeneousLoss(nn.Module):
         """
         terms = term_map(regions, reference_labels, self.uc_split)
         counts, ce_sums = counts_and_sums(terms, ce, len(self.weights))
-        one_voxel = voxel_weights(
-            self.weights, counts, self.normalisation, self.count_offset, self.n_min
-        )
+        one_voxel = voxel_weights(self.weights, counts, self.normalisation, self.count_offset, self.n_min)
         value = (_look_up(one_voxel, terms) * ce).sum()
-        return DirectionLoss(
-            value, regions, counts, ce_sums, one_voxel, self.uc_split, self.num_classes
-        )
+        return DirectionLoss(value, regions, counts, ce_sums, one_voxel, self.uc_split, self.num_classes)
 
 
 def _look_up(table: Tensor, index: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ Direction = tuple[int, int]  # (a, b): a <- b, network a learns from network b
 
 @dataclass(frozen=True)
 class Wiring:
-    """The supervised networks and the unlabelled directions of a host, networks from 1."""
+    """The supervised networks and the unlabelled directions of a framework, networks from 1."""
 
     networks: tuple[int, ...]
     directions: tuple[Direction, ...]
@@ -37,7 +37,7 @@ class MetaSSLLoss(nn.Module):
     """J = sum_n S(n) + lambda(t) (sum_n L(n) + sum_{a<-b} U(a<-b)).
 
     num_classes: C, background included. preset: a Preset or its name; keyword options replace
-    single options of it, as in MetaSSLLoss(4, "metassl", host="cps", ramp_length=2000).
+    single options of it, as in MetaSSLLoss(4, "metassl", framework="cps", ramp_length=2000).
 
     The adaptive thresholds are updated in training mode and only read in evaluation mode; they are
     all of the state dict.
@@ -48,13 +48,13 @@ class MetaSSLLoss(nn.Module):
         if isinstance(preset, str):
             preset = get_preset(preset)
         preset = preset.with_options(**options)
-        if preset.host not in ("mt", "cps", "cct"):
-            raise ValueError(f"unknown host {preset.host!r}; known: mt, cps, cct")
+        if preset.framework not in ("mt", "cps", "cct"):
+            raise ValueError(f"unknown framework {preset.framework!r}; known: mt, cps, cct")
         if preset.labelled_reference not in ("annotation", "peer"):
             raise ValueError(f"unknown labelled reference {preset.labelled_reference!r}")
         self.preset = preset
         self.num_classes = num_classes
-        one_way = preset.host == "mt"
+        one_way = preset.framework == "mt"
         self.added = ONE_WAY if one_way and preset.teacher_terms != "add" else BOTH_WAYS
         self.computed = ONE_WAY if one_way and preset.teacher_terms == "skip" else BOTH_WAYS
         self.thresholds = preset.thresholds(num_classes)
@@ -87,7 +87,7 @@ class MetaSSLLoss(nn.Module):
         """
         self._check(logits1, logits2, annotation, num_labelled)
         with torch.autocast(logits1.device.type, enabled=False):
-            if self.preset.host == "mt":
+            if self.preset.framework == "mt":
                 logits2 = logits2.detach()
             halves = [_halves(z.float(), num_labelled, len(logits1)) for z in (logits1, logits2)]
             supervised, labelled, accuracy = self._labelled_half([h[0] for h in halves], annotation)
@@ -136,9 +136,7 @@ class MetaSSLLoss(nn.Module):
             accuracy[n] = valid_mean((labels == target).float(), valid)
         return supervised, labelled, accuracy
 
-    def _unlabelled_half(
-        self, logits: list[Tensor], valid: Tensor | None
-    ) -> dict[Direction, DirectionLoss]:
+    def _unlabelled_half(self, logits: list[Tensor], valid: Tensor | None) -> dict[Direction, DirectionLoss]:
         """U(a <- b) of the computed directions."""
         predictions = {n: predict(z) for n, z in _numbered(logits)}
         self._update_thresholds(predictions, Half.UNLABELLED, valid)
@@ -152,9 +150,7 @@ class MetaSSLLoss(nn.Module):
             losses[a, b] = self.unlabelled_loss(ce, regions, labels)
         return losses
 
-    def _update_thresholds(
-        self, predictions: dict[int, Prediction], half: Half, valid: Tensor | None
-    ) -> None:
+    def _update_thresholds(self, predictions: dict[int, Prediction], half: Half, valid: Tensor | None) -> None:
         if self.training:
             for n, (labels, confidence) in predictions.items():
                 self.thresholds.update(labels, confidence, half, n - 1, valid)
@@ -170,14 +166,11 @@ class MetaSSLLoss(nn.Module):
             preset.region_n_min,
         )
 
-    def _check(
-        self, logits1: Tensor, logits2: Tensor, annotation: Tensor, num_labelled: int
-    ) -> None:
+    def _check(self, logits1: Tensor, logits2: Tensor, annotation: Tensor, num_labelled: int) -> None:
         batch = len(logits1)
         if logits1.shape[1] != self.num_classes or logits1.shape[1:] != logits2.shape[1:]:
             raise ValueError(
-                f"logits of shapes {tuple(logits1.shape)} and {tuple(logits2.shape)} "
-                f"for {self.num_classes} classes"
+                f"logits of shapes {tuple(logits1.shape)} and {tuple(logits2.shape)} for {self.num_classes} classes"
             )
         if not 0 < num_labelled < batch:
             raise ValueError(f"{num_labelled} labelled images in a batch of {batch}")

@@ -17,7 +17,7 @@ from .terms import UcSplit
 from .thresholds import AdaptiveThresholds
 from .weights import SCRIPT_WEIGHTS, HalfWeights, rule_b
 
-HostKind = Literal["mt", "cps", "cct"]
+FrameworkKind = Literal["mt", "cps", "cct"]
 LabelledReference = Literal["annotation", "peer"]
 TeacherTerms = Literal["skip", "report", "add"]
 
@@ -26,7 +26,7 @@ TeacherTerms = Literal["skip", "report", "add"]
 class Preset:
     """All options of the method.
 
-    host: which predictions learn, and from which. mt: the student from the teacher; cps and cct:
+    framework: which predictions learn, and from which. mt: the student from the teacher; cps and cct:
         each network or decoder from the other.
     weights: of the regions, for labelled and unlabelled voxels.
     labelled_reference: labelled voxels are partitioned by the prediction's agreement with the
@@ -39,7 +39,7 @@ class Preset:
     """
 
     name: str
-    host: HostKind
+    framework: FrameworkKind
     weights: HalfWeights
     labelled_reference: LabelledReference = "peer"
     normalisation: Normalisation = "region"

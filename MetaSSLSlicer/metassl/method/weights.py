@@ -41,9 +41,7 @@ class HalfWeights:
     labelled: RegionWeights
 
 
-def rule_a(
-    w: float, ratio: float, ratio_label: float, factor: float, order: Order = "legend"
-) -> HalfWeights:
+def rule_a(w: float, ratio: float, ratio_label: float, factor: float, order: Order = "legend") -> HalfWeights:
     """Powers of a ratio: W, W/r, W/(r^2 f), W/(r^3 f^3), and W/r_l^q for labelled voxels."""
     unlabelled = [w, w / ratio, w / (ratio**2 * factor), w / (ratio**3 * factor**3)]
     labelled = [w / ratio_label**rank for rank in range(4)]

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import torch
 
-from metassl.project.errors import ProjectError
-from metassl.project.files import SCHEMA_VERSION, atomic_write, check_schema, make_folder
+from metassl.files.atomic import atomic_write, make_folder
+from metassl.files.errors import ProjectError
+from metassl.files.json_files import SCHEMA_VERSION, check_schema
+from metassl.project.former_names import renamed
 
 _LARGEST = 2**53
 
@@ -38,6 +40,7 @@ def load_checkpoint(path: Path, **wanted: type | tuple[type, ...]) -> dict:
         reason = str(error) if type(error) is ValueError else type(error).__name__
         raise damaged(path, reason) from error
     check_schema(content, "the checkpoint", path)
+    content = renamed(content, 1)
     for name, types in wanted.items():
         value = content.get(name)
         if not isinstance(value, types) or (isinstance(value, int | float) and not 0 <= value < _LARGEST):

@@ -9,9 +9,9 @@ from functools import cache
 
 import torch
 
+from metassl.files.errors import MetaSSLError
 from metassl.networks.memory import is_out_of_memory
 from metassl.networks.onednn import fast_convolutions
-from metassl.project.errors import MetaSSLError
 from metassl.project.words import count
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
+from metassl.files.atomic import copy_file, sha256_of
+from metassl.files.errors import ChangedError, LabelError, MetaSSLError
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.images import IGNORE, read_labels
+
 from .cases import Case
-from .errors import ChangedError, LabelError
-from .images import IGNORE, Geometry
-from .labels import LabelDefinition
+from .structures import LabelDefinition
 
 ANY_VERSION = "any"
 """Stands for whatever label a case has, also for one that nobody has looked at."""
@@ -77,3 +82,26 @@ def _values_in(array: np.ndarray) -> list:
     for plane in array:  # far quicker than sorting every voxel, and small in memory
         seen[plane] = True
     return np.flatnonzero(seen).tolist()
+
+
+def is_outside_edit(copy: Path, history: Path, case_id: str, accepted: str | None) -> bool:
+    """Whether `copy` is there and holds an annotation, readable or not, that the folder `history` does not.
+
+    accepted: the version of the case's label. The file is read only when it is not the very copy of that.
+    """
+    if not copy.is_file():
+        return False
+    try:
+        known = history / history_name(case_id, accepted) if accepted else None
+        if known is not None and known.is_file() and filecmp.cmp(copy, known, shallow=False):
+            return False
+        return not (history / history_name(case_id, version_of(*read_labels(copy, case_id)))).is_file()
+    except (MetaSSLError, OSError):
+        return True
+
+
+def keep_outside_edit(copy: Path, history: Path, case_id: str, accepted: str | None) -> None:
+    """Before `copy` is written over: what another program made of it goes to CASE.outside-HASH.nrrd in `history`."""
+    if is_outside_edit(copy, history, case_id, accepted):
+        kept = history / f"{case_id}.outside-{sha256_of(copy)[:16]}.nrrd"
+        copy_file(copy, kept)

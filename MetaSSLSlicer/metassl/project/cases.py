@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any
 
-from .errors import ProjectError
+from metassl.files.errors import ProjectError
+
+from ..files.atomic import is_unicode
 
 STATES = (
     "unlabelled",
@@ -97,15 +99,6 @@ class Case:
             raise ProjectError("an entry lacks its id or its images")
         known = {each.name for each in fields(Case)}
         return Case(**{key: value for key, value in document.items() if key in known})
-
-
-def is_unicode(text: str) -> bool:
-    """False for a file name in some older encoding, as Python hands it over: it could not be written into JSON."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _can_be_path(text: str) -> bool:

@@ -9,11 +9,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from metassl.files.atomic import make_folder
+from metassl.files.errors import ProjectError
+from metassl.files.json_files import write_json
+
 from .cases import now
 from .documents import write_cases
-from .errors import ProjectError
-from .files import make_folder, write_json
-from .labels import LabelDefinition, check_labels
+from .structures import LabelDefinition, check_labels
 
 FOLDERS = ("labels", "labels/.history", "journal", "cache", "rounds")
 """The folders of every project."""

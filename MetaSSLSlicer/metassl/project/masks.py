@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+READING_BAND_VOXELS = 2
+"""So far round the predicted structures a reader looks: summaries and the thresholds of the map are of this band."""
+
+ERROR_BAND_VOXELS = 3
+"""So far round the structures, predicted or annotated, errors are looked for."""
+
 
 def bounding_box(mask: np.ndarray, margin: int = 0) -> tuple[slice, ...] | None:
     """The slices that hold the true voxels and so many voxels round them, inside the array; None when none is true."""

@@ -12,23 +12,24 @@ from typing import Any
 
 import numpy as np
 
+from metassl.files.atomic import copy_file, make_folder
+from metassl.files.errors import ImageError, LabelError, ProjectError
+from metassl.files.json_files import read_json, write_json
+from metassl.files.locks import file_lock
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.hashes import image_hashes, replaced_image
+from metassl.imaging.images import read_geometry, read_labels
+from metassl.imaging.writer import write_array
+
 from . import annotations
-from .annotations import ANY_VERSION
-from .case_list import CaseList
+from .annotations import ANY_VERSION, is_outside_edit, keep_outside_edit
 from .cases import LABELLED_STATES, Case, check_case_id, key_of, now
-from .documents import read_cases, read_project, write_cases
-from .errors import ImageError, LabelError, ProjectError
-from .filelock import file_lock
-from .files import copy_file, make_folder, read_json, write_json
-from .image_hashes import image_hashes, replaced_image
-from .images import Geometry, read_geometry, read_labels
-from .inside import refuse_links_out
-from .labels import LabelDefinition
+from .documents import CaseList, read_cases, read_project, write_cases
+from .links import refuse_links_out
 from .making import making_project
-from .outside_edits import is_outside_edit, keep_outside_edit
 from .rounds import PredictionPaths, Round, list_rounds, make_round, round_path
 from .settings import checked_settings
-from .writer import write_array
+from .structures import LabelDefinition
 
 _HISTORY = Path("labels", ".history")
 _WAITING = ("unlabelled", "predicted", "rejected")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .errors import ProjectError
+from metassl.files.errors import ProjectError
+
 from .project import Project
 
 

@@ -5,11 +5,25 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .files import read_json
-from .kinds import by_name, either, having, list_of, maybe, number, share, text, texts, truth, whole, whole_of
-from .rounds import Round
+from metassl.files.json_files import read_json
+from metassl.files.json_kinds import (
+    by_name,
+    either,
+    having,
+    list_of,
+    maybe,
+    number,
+    share,
+    text,
+    texts,
+    truth,
+    whole,
+    whole_of,
+)
 
-REGIONS = ("UC", "US", "DC", "DS")
+from .former_names import renamed
+from .regions import KEYS as REGIONS
+from .rounds import Round
 
 _counts = whole_of(**dict.fromkeys(REGIONS, whole))
 _rates = by_name(maybe(share))
@@ -17,7 +31,7 @@ _dice = whole_of(mean=share, interval=list_of(share, 2))
 _row = whole_of(**dict.fromkeys(("error_rate", "share_of_volume", "share_of_errors"), maybe(share)))
 _table = whole_of(**dict.fromkeys(REGIONS, _row))
 _score = whole_of(
-    **dict.fromkeys(("auroc", "auprc", "ece"), maybe(number)), errors_in_most_doubtful=by_name(maybe(share))
+    **dict.fromkeys(("auroc", "auprc", "ece"), maybe(number)), errors_in_flagged_share=by_name(maybe(share))
 )
 
 _SUMMARY = {
@@ -26,7 +40,7 @@ _SUMMARY = {
     **dict.fromkeys(("voxels", "band_voxels"), _counts),
     "volume_ml": by_name(number),
     **dict.fromkeys(("mean_uncertainty", "mutual_information", "voxel_ml"), number),
-    "doubt": by_name(share),
+    "uncertainty": by_name(share),
     "error_rates": _rates,
     "class_error_rates": by_name(_rates),
     "dice_features": by_name(by_name(maybe(number))),
@@ -67,7 +81,7 @@ _INPUTS = {"images": by_name(either(texts, text))}  # a former version wrote a t
 
 def read_summary(path: Path, case_id: str) -> dict[str, Any]:
     """summary.json of a predicted case. Raises ProjectError."""
-    return read_json(path, f"the summary of case {case_id}", _SUMMARY, "predict the case again")
+    return read_json(path, f"the summary of case {case_id}", _SUMMARY, "predict the case again", renamed)
 
 
 def read_error_rates(found: Round) -> dict[str, Any] | None:
@@ -96,4 +110,4 @@ def read_inputs(found: Round) -> dict[str, list[str]]:
 
 
 def _optional(path: Path, what: str, kinds: dict[str, Any], remedy: str) -> dict[str, Any] | None:
-    return read_json(path, what, kinds, remedy) if path.exists() else None
+    return read_json(path, what, kinds, remedy, renamed) if path.exists() else None

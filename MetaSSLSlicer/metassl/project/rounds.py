@@ -8,10 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from metassl.files.atomic import flush_folder, make_folder, writing
+from metassl.files.errors import ProjectError
+from metassl.files.json_files import read_json, write_json
+from metassl.files.json_kinds import by_name, having, number, text, texts, whole
+
 from .cases import check_case_id, now
-from .errors import ProjectError
-from .files import flush_folder, make_folder, write_json, writing
-from .round_record import read_record
+from .former_names import renamed
 
 _NUMBER = re.compile(r"[0-9]{4,}")
 
@@ -143,3 +146,37 @@ def _numbered(rounds: Path) -> list[Round]:
         return []
     folders = [p for p in rounds.iterdir() if _NUMBER.fullmatch(p.name) and p.is_dir()]
     return sorted((Round(path) for path in folders), key=lambda found: found.number)
+
+
+_KINDS = {
+    "config": having(
+        **dict.fromkeys(("framework", "loss", "device", "clock"), text),
+        **dict.fromkeys(("seed", "iterations"), whole),
+        minutes=lambda value: number(value) and value >= 0,
+    ),
+    **dict.fromkeys(("labels", "validation", "versions"), by_name(text)),
+    "unlabelled": texts,
+    "parent": whole,
+    **dict.fromkeys(("created", "launcher"), text),
+}
+
+
+_TO_TRAIN = ("config", "labels", "validation", "unlabelled", "versions")
+_CONFIG = ("framework", "loss", "device", "seed")
+
+
+def config_to_train(record: dict[str, Any], path: Path) -> dict[str, Any]:
+    """The config of a record that has all that a training needs. ProjectError when it has not."""
+    config = {"iterations": None, "minutes": None, **(record.get("config") or {})}
+    lacks = [name for name in _TO_TRAIN if record.get(name) is None]
+    lacks += [name for name in _CONFIG if config.get(name) is None]
+    if not config["iterations"] and not config["minutes"]:
+        lacks.append("iterations or minutes")
+    if lacks:
+        raise ProjectError(f"{path} lacks {', '.join(lacks)}: the round cannot go on; train with --new-round")
+    return config
+
+
+def read_record(path: Path, number: int) -> dict[str, Any]:
+    """The record of the round `number`; entries that it lacks are left to its readers. Raises ProjectError."""
+    return read_json(path, f"the record of round {number:04d}", _KINDS, read=renamed)

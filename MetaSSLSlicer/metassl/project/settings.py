@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from .errors import ProjectError
-from .kinds import Kind, list_of, text, whole
+from metassl.files.errors import ProjectError
+from metassl.files.json_kinds import Kind, list_of, text, whole
 
 REGION_MAPS = ("symmetric", "official")
 """How the region map that is shown is defined: see inference/region_map.py."""

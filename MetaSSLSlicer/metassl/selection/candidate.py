@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 
-DOUBTFUL = ("US", "DC", "DS")
+from metassl.project.regions import FLAGGED
+
 WHOLE = "structures"
 """The one class of a summary that does not tell the structures apart."""
 
 
 @dataclass(frozen=True)
 class ClassStatistics:
-    """Of one structure: predicted volume and doubtful volumes {"US", "DC", "DS"} in ml; entropy: summed, in ml."""
+    """Of one structure: predicted volume and uncertain volumes {"US", "DC", "DS"} in ml; entropy: summed, in ml."""
 
     volume: float
-    doubtful: Mapping[str, float]
+    uncertain: Mapping[str, float]
     entropy: float
 
 
@@ -58,7 +59,7 @@ class Candidate:
         return {
             name: ClassStatistics(
                 _number(each["voxels"]) * self.voxel_ml,
-                {region: _number(each[region]) * self.voxel_ml for region in DOUBTFUL},
+                {region: _number(each[region]) * self.voxel_ml for region in FLAGGED},
                 _number(each["entropy"]) * self.voxel_ml,
             )
             for name, each in self.summary["classes"].items()
@@ -70,8 +71,8 @@ class Candidate:
         band = self.summary["band_voxels"]
         size = sum(_number(count) for count in band.values())
         entropy = self.uncertainty[0] * size
-        doubtful = {region: _number(band[region]) for region in DOUBTFUL}
-        return ClassStatistics(_number(self.summary["structure_voxels"]), doubtful, entropy)
+        uncertain = {region: _number(band[region]) for region in FLAGGED}
+        return ClassStatistics(_number(self.summary["structure_voxels"]), uncertain, entropy)
 
     @cached_property
     def features(self) -> np.ndarray | None:

@@ -10,8 +10,7 @@ from .base import Scored, register
 from .candidate import Candidate
 from .context import Context
 from .discrepancy import Discrepancy
-from .distances import Distances
-from .greedy import picks
+from .distances import Distances, picks
 
 
 @register("combined")

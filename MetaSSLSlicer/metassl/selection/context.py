@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from metassl.project.errors import ProjectError
+from metassl.files.errors import ProjectError
 from metassl.project.round_files import read_error_rates, read_labelled_cases
 from metassl.project.rounds import Round
 

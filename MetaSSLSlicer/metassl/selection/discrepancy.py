@@ -18,12 +18,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import median
 
+from metassl.project.regions import FLAGGED
 from metassl.project.words import duration
 
-from .base import Scored, by_score, register
-from .candidate import DOUBTFUL, WHOLE, Candidate, ClassStatistics
+from .base import Scored, annotation_minutes, by_score, register
+from .candidate import WHOLE, Candidate, ClassStatistics
 from .context import Context
-from .cost import annotation_minutes
 
 ASSUMED_RATES = {"US": 0.26, "DC": 0.45, "DS": 0.5}
 """P(error | region) until it has been measured: that of one model with 3 labels on 40 hippocampus cases that are not in
@@ -62,8 +62,8 @@ class Discrepancy:
         missing = [name for name in view if not view[name].volume and name in expected]
         wrong = {name: _expected(view[name], rates) for name in view if name in sizes}
         wrong.update({name: max(wrong[name], sizes[name]) for name in missing})
-        doubtful = candidate.whole.doubtful
-        voxels = sum(rates[region] * doubtful[region] for region in DOUBTFUL)
+        uncertain = candidate.whole.uncertain
+        voxels = sum(rates[region] * uncertain[region] for region in FLAGGED)
         voxels += sum(sizes[name] for name in missing) / voxel_ml
         minutes = annotation_minutes(voxels)
         parts = {name: 100 * volume / sizes[name] / minutes for name, volume in wrong.items()}
@@ -73,8 +73,8 @@ class Discrepancy:
         elif missing:
             reason = f"{' and '.join(missing)} was not found in this image; {work}"
         else:
-            differ = doubtful["DC"] + doubtful["DS"]
-            reason = f"the networks differ on {differ:,.0f} voxels and are unsure of {doubtful['US']:,.0f} more"
+            differ = uncertain["DC"] + uncertain["DS"]
+            reason = f"the networks differ on {differ:,.0f} voxels and are unsure of {uncertain['US']:,.0f} more"
             if measured:
                 reason = f"about {voxels:,.0f} voxels are expected to be wrong"
             most = max(parts, key=parts.get, default=WHOLE)
@@ -84,7 +84,7 @@ class Discrepancy:
 
 
 def _expected(found: ClassStatistics, rates: Mapping[str, float]) -> float:
-    return sum(rates[region] * found.doubtful[region] for region in DOUBTFUL)
+    return sum(rates[region] * found.uncertain[region] for region in FLAGGED)
 
 
 def _rates(context: Context) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -56,3 +56,21 @@ def _scaled(vectors: np.ndarray) -> np.ndarray:
     """(n, F) with a standard deviation of 1 / sqrt(F) in each feature: two usual cases are about 1.4 apart."""
     spread = vectors.std(axis=0)
     return vectors / np.where(spread > 0, spread, 1.0) / np.sqrt(vectors.shape[1])
+
+
+def picks(worth: np.ndarray, distances: Distances) -> Iterator[tuple[int, float, float]]:
+    """(index, worth times distance, distance) of every case, best first; the score never rises.
+
+    worth: (n,) at least 0. The distance is that to the nearest labelled or picked case.
+    """
+    left = np.ones(len(worth), bool)
+    for _ in range(min(PICKS, len(worth))):
+        score = np.where(left, worth * distances.nearest, -1.0)
+        best = int(score.argmax())
+        yield best, float(score[best]), float(distances.nearest[best])
+        left[best] = False
+        distances.pick(best)
+    rest = np.flatnonzero(left)
+    for index in rest[np.argsort(-(worth * distances.nearest)[rest], kind="stable")]:
+        near = float(distances.nearest[index])
+        yield int(index), float(worth[index]) * near, near

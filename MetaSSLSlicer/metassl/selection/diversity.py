@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from .base import Scored, register
 from .candidate import Candidate
 from .context import Context
-from .distances import Distances
-from .greedy import picks
+from .distances import Distances, picks
 
 
 @register("diversity")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from metassl.project.errors import MetaSSLError
-from metassl.project.files import write_json
+from metassl.files.errors import MetaSSLError
+from metassl.files.json_files import write_json
 from metassl.project.project import Project
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import Round

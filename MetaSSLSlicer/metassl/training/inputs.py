@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
+from pathlib import Path
 
 import numpy as np
 
@@ -15,12 +16,13 @@ from metassl.data.fingerprint import fingerprint
 from metassl.data.plan import Plan, make_plan
 from metassl.data.preprocess import labels_to_grid, to_grid
 from metassl.data.streams import PreparedCase
-from metassl.project.errors import LabelError, MetaSSLError, ProjectError
-from metassl.project.files import read_json, write_json
-from metassl.project.images import IGNORE, read_geometry, read_image
+from metassl.files.errors import ImageError, LabelError, MetaSSLError, ProjectError
+from metassl.files.json_files import read_json, write_json
+from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
+from metassl.imaging.images import IGNORE, read_geometry, read_image
 from metassl.project.project import Project
+from metassl.project.round_files import read_inputs
 from metassl.project.rounds import Round
-from metassl.training.image_record import ImageRecord
 
 CACHE_BYTES = 20 << 30
 FINGERPRINT_CASES = 24
@@ -170,3 +172,30 @@ class InputReader:
         table = np.full(256, IGNORE, np.uint8)
         table[self.values] = np.arange(len(self.values))
         return table[array]
+
+
+class ImageRecord:
+    """inputs.json of a round. What it says of a case stays as it was when the round first read it."""
+
+    def __init__(self, project: Project, found: Round) -> None:
+        self.path, self.number = found.inputs_path, found.number
+        self.cases = project.cases
+        self.images: dict[str, list[str]] = read_inputs(found)
+
+    def check(self, case_id: str, paths: Sequence[Path], version: str | None) -> None:
+        """ImageError when an image is missing, or is not the one that this round, or its annotation, belongs to."""
+        hashes = image_hashes(paths, case_id)
+        if replaced := replaced_image(paths, hashes, self.images.get(case_id, [])):
+            raise ImageError(
+                f"case {case_id}: {replaced} was replaced after round {self.number:04d} had begun; put the former "
+                "file back, or start a new round"
+            )
+        case = self.cases.get(case_id)
+        drawn_on = case.image_hashes if case is not None and case.label_version == version else []
+        if version is not None:
+            refuse_replaced(case_id, paths, hashes, drawn_on)
+        self.images[case_id] = hashes
+
+    def write(self) -> None:
+        """Write inputs.json. Raises ProjectError."""
+        write_json(self.path, {"images": self.images})

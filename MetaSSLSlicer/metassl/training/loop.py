@@ -11,11 +11,11 @@ from statistics import median
 import torch
 
 from metassl.data.streams import Batch, OnDemand, PatchSampler, Prefetcher
-from metassl.hosts.base import Host, StepOutput
+from metassl.files.errors import MetaSSLError
+from metassl.frameworks.base import Framework, StepOutput
 from metassl.networks.checkpoint import damaged, load_checkpoint, save_checkpoint
 from metassl.networks.device import memory_in_use_mb
 from metassl.networks.memory import is_out_of_memory
-from metassl.project.errors import MetaSSLError
 from metassl.training.schedule import Budget, learning_rate
 
 BETAS = (0.9, 0.98)  # a memory of 50 steps, not of 1000: a few minutes have not many more
@@ -43,7 +43,7 @@ class Trainer:
 
     def __init__(
         self,
-        host: Host,
+        framework: Framework,
         sampler: PatchSampler,
         budget: Budget,
         *,
@@ -60,12 +60,12 @@ class Trainer:
         weight_decay: float = 1e-2,
         gradient_norm: float = 5.0,
     ):
-        self.host, self.sampler, self.budget = host, sampler, budget
+        self.framework, self.sampler, self.budget = framework, sampler, budget
         self.device, self.precision, self.seed = device, precision, seed
         self.checkpoint_path = checkpoint_path
         self.emit, self.stop_requested, self.validate = emit, stop_requested, validate
         self.base_lr, self.gradient_norm = base_lr, gradient_norm
-        self.parameters = list(host.trained_parameters())
+        self.parameters = list(framework.trained_parameters())
         fused = device.type in ("cpu", "cuda")
         self.optimizer = torch.optim.AdamW(self.parameters, base_lr, BETAS, weight_decay=weight_decay, fused=fused)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16" and device.type == "cuda")
@@ -85,7 +85,7 @@ class Trainer:
 
     def run(self) -> None:
         """Train until the budget is spent. Raises Stopped after a graceful stop."""
-        self.host.train()
+        self.framework.train()
         stream = OnDemand if self.device.type == "cpu" else Prefetcher
         batches = stream(self.sampler.batch, self.step)
         try:
@@ -94,7 +94,7 @@ class Trainer:
                 batch = batches.get().to(self.device)
                 output = self.train_step(batch)
                 self.step_times.append(self.clock() - begin)
-                self.full_step_times.append(self.step_times[-1] / self.host.cost(self.fraction))
+                self.full_step_times.append(self.step_times[-1] / self.framework.cost(self.fraction))
                 self.step += 1
                 self.waits.append(batches.waited - waited)
                 self._plan()
@@ -132,8 +132,8 @@ class Trainer:
         total = self.budget.total or 10**9
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.base_lr, self.step, total)
-        self.host.planned_steps = self.budget.total
-        output = self.host.training_loss(batch, self.fraction)
+        self.framework.planned_steps = self.budget.total
+        output = self.framework.training_loss(batch, self.fraction)
         if not torch.isfinite(output.total):
             self._refuse(batch)
             return output
@@ -144,7 +144,7 @@ class Trainer:
         if self.scaler.is_enabled() or torch.isfinite(norm):
             self.scaler.step(self.optimizer)
             self.scaler.update()
-            self.host.after_step(self.step)
+            self.framework.after_step(self.step)
             self.bad_steps = 0
         else:
             self._refuse(batch)
@@ -172,8 +172,8 @@ class Trainer:
 
     def _replan(self, full_step: float) -> None:
         for _ in range(2):  # what the steps to come cost depends on how many they are
-            self.budget.replan(self.step, self.elapsed, full_step * self.host.cost_to_come(self.fraction))
-            self.host.planned_steps = self.budget.total
+            self.budget.replan(self.step, self.elapsed, full_step * self.framework.cost_to_come(self.fraction))
+            self.framework.planned_steps = self.budget.total
 
     def _report(self, output: StepOutput) -> None:
         now = time.monotonic()
@@ -182,7 +182,7 @@ class Trainer:
         self._reported = now
         total = self.budget.total
         spent = sum(self.step_times)
-        to_come = median(self.full_step_times) * self.host.cost_to_come(self.fraction)
+        to_come = median(self.full_step_times) * self.framework.cost_to_come(self.fraction)
         eta = (total - self.step) * to_come if total else None
         regions = output.regions
         self.emit(
@@ -206,7 +206,7 @@ class Trainer:
         if self.step % every == 0 and self.step < self.budget.total and self._can_afford_to_validate():
             begin = self.clock()
             self.validate(self.step)
-            self.host.train()
+            self.framework.train()
             self._validated_s += self.clock() - begin
 
     def _can_afford_to_validate(self) -> bool:
@@ -216,14 +216,14 @@ class Trainer:
 
     def save(self) -> None:
         state = {
-            "host": self.host.state_dict(),
+            "framework": self.framework.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "scaler": self.scaler.state_dict(),
             "step": self.step,
             "total": self.budget.total,
             "elapsed": self.elapsed,
             "seed": self.seed,
-            "taught": self.host.taught,
+            "taught": self.framework.taught,
         }
         begin = time.monotonic()
         save_checkpoint(self.checkpoint_path, state)
@@ -232,11 +232,18 @@ class Trainer:
         self.emit("checkpoint", step=self.step)
 
     def resume(self) -> None:
-        wanted = {"host": dict, "optimizer": dict, "scaler": dict, "step": int, "total": int, "elapsed": (int, float)}
+        wanted = {
+            "framework": dict,
+            "optimizer": dict,
+            "scaler": dict,
+            "step": int,
+            "total": int,
+            "elapsed": (int, float),
+        }
         state = load_checkpoint(self.checkpoint_path, **wanted)
         settings = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
         try:
-            self.host.load_state_dict(state["host"])
+            self.framework.load_state_dict(state["framework"])
             for group, ours in zip(state["optimizer"]["param_groups"], settings, strict=True):
                 group.update(ours)  # they are this program's and device's; the file holds its averages
             self.optimizer.load_state_dict(state["optimizer"])
@@ -248,7 +255,7 @@ class Trainer:
             raise damaged(self.checkpoint_path, "it is of another model") from error
         if not all(_are_averages(kept, weights) for weights, kept in self.optimizer.state.items()):
             raise damaged(self.checkpoint_path, "its optimiser is of another model")
-        self.host.taught = bool(state.get("taught", True))
+        self.framework.taught = bool(state.get("taught", True))
         self.step, self.budget.total = state["step"], state["total"]
         self.elapsed_before = state["elapsed"]
         self.started = self.clock()

@@ -21,8 +21,8 @@ class PredictedMarks:
         self._waiting: dict[str, dict | None] = {}
         self._due = 0.0
 
-    def add(self, case_id: str, doubt: dict | None) -> None:
-        self._waiting[case_id] = doubt
+    def add(self, case_id: str, uncertainty: dict | None) -> None:
+        self._waiting[case_id] = uncertainty
         if time.monotonic() >= self._due:
             self.write()
 
@@ -34,5 +34,5 @@ class PredictedMarks:
         self.project.mark_predicted(waiting)
         end = time.monotonic()
         self._due = end + min((end - begin) / MARKING_SHARE, LONGEST_UNMARKED_SECONDS)
-        for case_id, doubt in waiting.items():
-            self.emit("predicted", case=case_id, doubt=doubt)
+        for case_id, uncertainty in waiting.items():
+            self.emit("predicted", case=case_id, uncertainty=uncertainty)

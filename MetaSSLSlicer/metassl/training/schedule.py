@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from metassl.files.errors import MetaSSLError
 
 
 @dataclass
@@ -37,3 +41,18 @@ def learning_rate(base: float, step: int, total: int, warmup: int = 20) -> float
     """Linear warm-up, then the polynomial decay of the paper's recipes (power 0.9)."""
     fraction = min(step / max(total, 1), 1.0)
     return base * min(1.0, (step + 1) / warmup) * (1.0 - fraction) ** 0.9
+
+
+CLOCKS = ("wall", "processor")
+
+
+def clock(name: str, threads: int) -> Callable[[], float]:
+    """A function that returns seconds; only differences of them mean anything.
+
+    wall: the time that passes. processor: the processor time of this process, per thread. Other programs take nothing
+    of it, so that trainings on a busy machine stay comparable; waiting, as for a GPU, does not count either.
+    MetaSSLError for another name.
+    """
+    if name not in CLOCKS:
+        raise MetaSSLError(f"there is no clock {name!r}: use {' or '.join(CLOCKS)}")
+    return time.monotonic if name == "wall" else lambda: time.process_time() / threads

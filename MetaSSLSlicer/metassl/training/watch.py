@@ -12,13 +12,13 @@ from metassl.data.plan import Plan
 from metassl.data.streams import PreparedCase
 from metassl.evaluation.bootstrap import nan_mean
 from metassl.evaluation.metrics import dice
-from metassl.hosts.base import Host
+from metassl.frameworks.base import Framework
+from metassl.imaging.images import IGNORE
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
 from metassl.inference.smaller_windows import Told, predict_case
 from metassl.networks.checkpoint import load_checkpoint
-from metassl.project.images import IGNORE
-from metassl.project.labels import LabelDefinition
+from metassl.project.structures import LabelDefinition
 
 WATCHED_CASES = 4
 OVERLAP = 0.25  # of the windows: less than in a prediction that is kept
@@ -32,7 +32,7 @@ class ValidationWatch:
 
     def __init__(
         self,
-        host: Host,
+        framework: Framework,
         plan: Plan,
         cases: Sequence[PreparedCase],
         labels: Sequence[LabelDefinition],
@@ -41,13 +41,13 @@ class ValidationWatch:
         emit: Callable[..., object],
         told: Told = lambda case, how: None,
     ) -> None:
-        self.host, self.plan, self.labels, self.device = host, plan, labels, device
+        self.framework, self.plan, self.labels, self.device = framework, plan, labels, device
         self.cases = cases[:WATCHED_CASES]
         self.best_path, self.emit, self.told = best_path, emit, told
         self.best = load_checkpoint(best_path, dice=(int, float))["dice"] if best_path.exists() else -1.0
 
     def __call__(self, step: int) -> None:
-        pair = tuple(network.eval() for network in self.host.inference_pair())
+        pair = tuple(network.eval() for network in self.framework.inference_pair())
         scores = np.full((len(self.cases), len(self.labels)), np.nan)
         thresholds = calibrate_thresholds(self._softmaxes(pair, scores), self.plan)
         means = nan_mean(scores.T)
@@ -57,7 +57,7 @@ class ValidationWatch:
         if mean > self.best:
             self.best = mean
             values = [0, *(label.value for label in self.labels)]
-            model = TrainedModel(pair, self.plan, thresholds, values, self.host.name, step, self.device)
+            model = TrainedModel(pair, self.plan, thresholds, values, self.framework.name, step, self.device)
             model.save(self.best_path, dice=mean)
 
     def _softmaxes(self, pair: tuple, scores: np.ndarray) -> Iterator[np.ndarray]:

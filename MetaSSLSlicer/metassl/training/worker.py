@@ -1,6 +1,6 @@
 """The job of one round, in its own process: prepare → train → calibrate → predict → rank.
 
-    python -m metassl.training.worker PROJECT ROUND
+python -m metassl.training.worker PROJECT ROUND
 """
 
 from __future__ import annotations
@@ -17,10 +17,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from metassl.choices.strategies import DEFAULT_STRATEGY
 from metassl.data.augment import Augmentation
 from metassl.data.plan import Plan
 from metassl.data.streams import PatchSampler
-from metassl.hosts import Host, build_host
+from metassl.files.errors import MetaSSLError, ProjectError
+from metassl.files.json_files import write_json
+from metassl.frameworks import build_framework
+from metassl.frameworks.base import Framework
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.error_model import ErrorModel
 from metassl.inference.labelled_cases import write_labelled_cases
@@ -29,10 +33,9 @@ from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_into, predicted_by
 from metassl.inference.region_map import SYMMETRIC
 from metassl.inference.smaller_windows import predict_case
-from metassl.jobs.handover import launcher_between, take_over
 from metassl.jobs.lock import TrainingLock
 from metassl.jobs.recap import RecapWriter
-from metassl.jobs.strategies_catalog import DEFAULT_STRATEGY
+from metassl.jobs.start import launcher_between, take_over
 from metassl.networks import memory
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.networks.device import (
@@ -44,19 +47,15 @@ from metassl.networks.device import (
     usable_cores,
 )
 from metassl.project.cases import Case
-from metassl.project.errors import MetaSSLError, ProjectError
-from metassl.project.files import write_json
 from metassl.project.project import Project
 from metassl.project.round_files import read_ranking, read_summary
-from metassl.project.round_record import config_to_train
-from metassl.project.rounds import Round
+from metassl.project.rounds import Round, config_to_train
 from metassl.project.words import duration
-from metassl.selection import rank
-from metassl.training.clock import clock
+from metassl.selection.rank import rank
 from metassl.training.inputs import InputReader, Inputs
 from metassl.training.loop import Stopped, Trainer
 from metassl.training.predicted_marks import PredictedMarks
-from metassl.training.schedule import Budget
+from metassl.training.schedule import Budget, clock
 from metassl.training.watch import ValidationWatch
 
 CALIBRATION_CASES = 16
@@ -82,9 +81,7 @@ class Job:
         self._announce()
         self.reader = InputReader(self.project, self.round, self.emit)
         parent = self._parent()
-        plan = self.reader.plan(
-            self.device.type, memory_bytes(self.device), parent.plan if parent else None
-        )
+        plan = self.reader.plan(self.device.type, memory_bytes(self.device), parent.plan if parent else None)
         self.emit("plan", summary=plan.describe(), **plan.to_json())
         if parent is not None and not plan.has_network_of(parent.plan):
             number = self.round.record["parent"]
@@ -128,7 +125,7 @@ class Job:
         return load_checkpoint(path, step=int)["step"] if path.exists() else None
 
     def _parent(self) -> TrainedModel | None:
-        """The model to start from, when it has the same channels, labels and host."""
+        """The model to start from, when it has the same channels, labels and framework."""
         number = self.round.record.get("parent")
         if number is None or self.round.last_checkpoint_path.exists():
             return None
@@ -140,10 +137,10 @@ class Job:
         except ProjectError as error:
             self.emit("warning", message=f"starting afresh: {error}")
             return None
-        if model.values != self.project.values or model.host != self.config["host"]:
+        if model.values != self.project.values or model.framework != self.config["framework"]:
             self.emit(
                 "warning",
-                message=f"round {number:04d} has other labels or another host: starting afresh",
+                message=f"round {number:04d} has other labels or another framework: starting afresh",
             )
             return None
         return model
@@ -198,23 +195,21 @@ class Job:
             self.started = latest
             self.emit("warning", message="reading the images took long: the training ends later than asked for")
 
-    def _trainer(
-        self, plan: Plan, inputs: Inputs, parent: TrainedModel | None, checkpointing: bool
-    ) -> Trainer:
+    def _trainer(self, plan: Plan, inputs: Inputs, parent: TrainedModel | None, checkpointing: bool) -> Trainer:
         seed = int(self.config["seed"])
         torch.manual_seed(seed)
-        host = build_host(self.config["host"], plan, self.config["loss"]).to(self.device)
+        framework = build_framework(self.config["framework"], plan, self.config["loss"]).to(self.device)
         if parent is not None:
-            host.start_from(parent.networks)
-            host.taught = True
+            framework.start_from(parent.networks)
+            framework.taught = True
         if checkpointing:
-            for network in host.networks:
+            for network in framework.networks:
                 memory.use_gradient_checkpointing(network)
-        host.run_on(self.device, plan.precision)
+        framework.run_on(self.device, plan.precision)
         minutes = self.config["minutes"]
         seconds = None if minutes is None else max(60.0 * minutes - RESERVED_SECONDS, 1.0)
         trainer = Trainer(
-            host,
+            framework,
             PatchSampler(plan, inputs.labelled, inputs.unlabelled, seed, self._augmentation(plan)),
             Budget(iterations=self.config["iterations"], seconds=seconds),
             device=self.device,
@@ -223,7 +218,7 @@ class Job:
             checkpoint_path=self.round.last_checkpoint_path,
             emit=self.emit,
             stop_requested=self.stop_requested,
-            validate=self._watch(host, plan, inputs) if inputs.validation else None,
+            validate=self._watch(framework, plan, inputs) if inputs.validation else None,
             clock=self.clock,
             started=self.started,
         )
@@ -235,9 +230,9 @@ class Job:
         mirror = tuple(self.project.settings.get("mirror_axes", ()))
         return Augmentation(in_plane=plan.is_stack, mirror_axes=mirror)
 
-    def _watch(self, host: Host, plan: Plan, inputs: Inputs) -> ValidationWatch:
+    def _watch(self, framework: Framework, plan: Plan, inputs: Inputs) -> ValidationWatch:
         path, labels = self.round.best_path, self.project.labels
-        return ValidationWatch(host, plan, inputs.validation, labels, self.device, path, self.emit, self._tell_how)
+        return ValidationWatch(framework, plan, inputs.validation, labels, self.device, path, self.emit, self._tell_how)
 
     def _calibrated(self, trainer: Trainer, inputs: Inputs, cases: int) -> TrainedModel:
         """Thresholds from one pass over unlabelled cases, kept with the model."""
@@ -245,15 +240,15 @@ class Job:
         if trainer.validate is not None and trainer.finished:
             trainer.validate(trainer.step)
         self.emit("stage", stage="calibrating", total=None)
-        networks = tuple(network.eval() for network in trainer.host.inference_pair())
+        networks = tuple(network.eval() for network in trainer.framework.inference_pair())
         pool = inputs.unlabelled or inputs.labelled
         chosen = pool[:: max(1, len(pool) // cases)][:cases]
         softmaxes = self._calibrating(networks, chosen, plan)
         thresholds = calibrate_thresholds(softmaxes, plan, self.definition)
-        host = self.config["host"]
+        framework = self.config["framework"]
         values = self.project.values
         model = TrainedModel(
-            networks, plan, thresholds, values, host, trainer.step, self.device, definition=self.definition
+            networks, plan, thresholds, values, framework, trainer.step, self.device, definition=self.definition
         )
         model.error_model = self._learnt_before(trainer.step)
         model.save(self.round.model_path)
@@ -304,9 +299,7 @@ class Job:
                     raise Stopped
                 self._predict_case(case, model, measured, marks)
                 eta = (time.monotonic() - begin) / (index + 1) * (len(cases) - index - 1)
-                self.emit(
-                    "progress", stage="predicting", step=index + 1, total=len(cases), eta_s=round(eta, 1)
-                )
+                self.emit("progress", stage="predicting", step=index + 1, total=len(cases), eta_s=round(eta, 1))
         finally:
             marks.write()
 
@@ -317,7 +310,7 @@ class Job:
             if not self._is_predicted(case.id, model):
                 cases.append(case)
             elif case.state == "unlabelled":  # a rejected one may have been rejected since
-                marks.add(case.id, read_summary(self.round.prediction(case.id).summary, case.id).get("doubt"))
+                marks.add(case.id, read_summary(self.round.prediction(case.id).summary, case.id).get("uncertainty"))
         marks.write()
         return cases
 
@@ -336,7 +329,7 @@ class Job:
         except MetaSSLError as error:
             self.reader.report_failure(case.id, error)
         else:
-            marks.add(case.id, summary["doubt"])
+            marks.add(case.id, summary["uncertainty"])
 
     def _tell_how(self, case_id: str, how: str) -> None:
         self.emit("memory", rung=how, message=f"out of memory: going on with case {case_id} {how}")

@@ -15,10 +15,11 @@ import numpy as np
 import torch
 from metassl import __version__
 from metassl.data.plan import Plan
+from metassl.imaging import Geometry, read_labels, write_array
 from metassl.inference.model import TrainedModel
 from metassl.jobs import EventWriter
-from metassl.project import Case, Geometry, LabelDefinition, Project, read_labels, write_array
-from metassl.training.start import round_record
+from metassl.jobs.start import round_record
+from metassl.project import Case, LabelDefinition, Project
 from metassl.training.worker import Job
 
 HERE = Path(__file__).parent
@@ -38,7 +39,7 @@ PLAN = Plan(
     classes=3,
     precision="fp32",
 )
-CONFIG = {"host": "cps", "loss": "metassl", "device": "cpu", "seed": 5, "minutes": None, "iterations": 40}
+CONFIG = {"framework": "cps", "loss": "metassl", "device": "cpu", "seed": 5, "minutes": None, "iterations": 40}
 
 
 def make(folder: Path) -> Project:

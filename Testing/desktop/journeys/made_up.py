@@ -2,7 +2,9 @@
 
 import numpy as np
 import SimpleITK as sitk
-from metassl.project import Case, Geometry, LabelDefinition, Project, write_array, write_json
+from metassl.files import write_json
+from metassl.imaging import Geometry, write_array
+from metassl.project import Case, LabelDefinition, Project
 
 STRUCTURES = (("Liver", (0.34, 0.44, 0.66), (0.19, 0.17, 0.23)), ("Kidney", (0.65, 0.60, 0.47), (0.06, 0.07, 0.15)))
 """Name, middle and radii, as shares of the sides of the image (x, y, z)."""

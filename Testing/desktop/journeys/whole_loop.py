@@ -75,8 +75,12 @@ class WholeLoop(Journey):
         alone = [
             index
             for index, spot in enumerate(spots)
-            if index and all(max(abs(a - b) for a, b in zip(spot, other, strict=True)) > _APART_PX
-                             for other in spots if other is not spot)
+            if index
+            and all(
+                max(abs(a - b) for a, b in zip(spot, other, strict=True)) > _APART_PX
+                for other in spots
+                if other is not spot
+            )
         ]
         assert alone, f"no mark lies apart from the others: {spots}"
         slicer.moveTo(spots[alone[0]])

@@ -11,16 +11,17 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 from metassl.data.cache import PreprocessCache
+from metassl.exports.nifti import export_project
+from metassl.files import write_json
+from metassl.imaging.volumes import split_volumes
 from metassl.inference.predictor import CasePrediction, write_prediction
 from metassl.jobs import EventWriter, JobRecord, LocalLauncher, TrainingLock
 from metassl.networks.checkpoint import save_checkpoint
-from metassl.project import Case, Project, Round, write_json
-from metassl.project.export import export_project
+from metassl.project import Case, Project, Round
 from metassl.project.round_choice import choose_newest, review_round
-from metassl.project.volumes import split_volumes
-from metassl.selection import rank
-from metassl.training.image_record import ImageRecord
-from MetaSSLSlicerLib.Logic.Journal import journalPath, removeJournal, writeJournal
+from metassl.selection.rank import rank
+from metassl.training.inputs import ImageRecord
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, removeAutosave, writeAutosave
 
 from .sample_project import GRID, image, label, make_project
 
@@ -56,18 +57,18 @@ def _json(name: str, seed: int = 0) -> Callable[[Path, Path], object]:
     return _of_round(lambda found: write_json(found.path / f"{name}.json", {"seed": seed}))
 
 
-def _journal(seed: int) -> Callable[[Path, Path], object]:
+def _autosave(seed: int) -> Callable[[Path, Path], object]:
     def do(path: Path, images: Path) -> None:
         project = Project.open(path)
-        writeJournal(journalPath(project, "scan_1"), label(seed), GRID, project.labels)
+        writeAutosave(autosavePath(project, "scan_1"), label(seed), GRID, project.labels)
 
     return do
 
 
 def _predict(seed: int) -> Callable[[Path, Path], object]:
     def do(found: Round) -> None:
-        regions, doubt = label(seed + 1) + np.uint8(1), np.full(label(0).shape, seed / 100, np.float32)
-        maps = CasePrediction(label(seed), regions, doubt, doubt, GRID, None, None)
+        regions, uncertainty = label(seed + 1) + np.uint8(1), np.full(label(0).shape, seed / 100, np.float32)
+        maps = CasePrediction(label(seed), regions, uncertainty, uncertainty, GRID, None, None)
         write_prediction(found.prediction("scan_2"), maps, {"case": "scan_2", "step": seed})
 
     return _of_round(do)
@@ -116,11 +117,11 @@ ACTS = (
     Act(CREATE, lambda path, images: make_project(path, images)),
     Act("add a case", _add_case),
     Act("add a case of a 4-D file", _split),
-    Act("begin a journal", _journal(11)),
-    Act("write a journal again", _journal(12)),
+    Act("begin an autosave", _autosave(11)),
+    Act("write an autosave again", _autosave(12)),
     Act("mark a case in progress", _case("scan_1", state="in_progress")),
     Act("add a first label", _add_label("scan_1", 12)),
-    Act("remove a journal", lambda path, images: removeJournal(Project.open(path), "scan_1"), lasting=False),
+    Act("remove an autosave", lambda path, images: removeAutosave(Project.open(path), "scan_1"), lasting=False),
     Act("note the time spent", _case("scan_1", seconds_spent=12.5, dice=0.5)),
     Act("add another version", _add_label("scan_1", 13)),
     Act("go back to a former version", _add_label("scan_1", 12)),

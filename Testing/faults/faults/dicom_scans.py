@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from metassl.project import read_geometry, write_array
+from metassl.imaging import read_geometry, write_array
 
 SHAPE = (20, 24, 24)
 PATIENT = {

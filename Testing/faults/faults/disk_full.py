@@ -7,7 +7,7 @@ import random
 from itertools import count
 from pathlib import Path
 
-from metassl.project import MetaSSLError
+from metassl.files import MetaSSLError
 
 from .acts import ACTS, Act
 from .campaigns import Outcome

@@ -16,11 +16,12 @@ import torch
 import torch._dynamo  # noqa: F401  # else the first training loads it, in seconds of processor time
 from metassl.data.augment import Augmentation
 from metassl.data.streams import PatchSampler, PreparedCase
-from metassl.hosts import build_host
+from metassl.files import MetaSSLError
+from metassl.frameworks import build_framework
+from metassl.imaging import CaseImage, Geometry
 from metassl.inference.error_model import ErrorModel
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image
-from metassl.project import CaseImage, Geometry, MetaSSLError
 from metassl.training.loop import Trainer
 from metassl.training.schedule import Budget
 from tiny_plan import tiny_plan
@@ -90,7 +91,7 @@ def sound(part: str) -> bytes:
             trainer.train_step(trainer.sampler.batch(0))
             trainer.save()
         else:
-            networks = tuple(build_host("cps", PLAN).inference_pair())
+            networks = tuple(build_framework("cps", PLAN).inference_pair())
             thresholds = torch.full((2, 2, 3), 0.5)
             error_model = ErrorModel(PLAN.classes, PLAN.in_channels)
             TrainedModel(networks, PLAN, thresholds, [0, 1, 2], "cps", 9, CPU, error_model).save(path)
@@ -103,7 +104,7 @@ def _trainer(path: Path) -> Trainer:
     label = (image[0] > 0).astype(np.uint8)
     cases = [PreparedCase("a", image, label)]
     return Trainer(
-        build_host("cps", PLAN),
+        build_framework("cps", PLAN),
         PatchSampler(PLAN, cases, [PreparedCase("b", image)], 0, Augmentation()),
         Budget(iterations=9),
         device=CPU,

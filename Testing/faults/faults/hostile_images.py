@@ -13,18 +13,11 @@ from typing import Any
 
 import numpy as np
 import SimpleITK as sitk
-from metassl.project import (
-    Geometry,
-    MetaSSLError,
-    Project,
-    new_project,
-    read_geometry,
-    read_image,
-    read_labels,
-    read_volume,
-    write_array,
-)
-from metassl.project.images import count_channels
+from metassl.files import MetaSSLError
+from metassl.imaging import Geometry, read_geometry, read_image, read_labels, read_volume, write_array
+from metassl.imaging.images import count_channels
+from metassl.intake import new_project
+from metassl.project import Project
 
 from .hostile_bytes import bomb, flipped_body, mutated, mutated_lines, mutated_nifti
 from .hostile_child import Verdict

@@ -11,14 +11,15 @@ from random import Random
 
 import torch._dynamo  # noqa: F401  # else the first training loads it, in seconds of processor time
 from metassl import cli
+from metassl.files import MetaSSLError
 from metassl.jobs import EventWriter, JobRecord, TrainingLock, job_status, read_events
 from metassl.jobs.round_summary import round_summaries
-from metassl.project import MetaSSLError, Project
+from metassl.project import Project
 from metassl.training import worker
-from MetaSSLSlicerLib.Logic import ExpectedDice, RegionLegend
-from MetaSSLSlicerLib.Logic.CaseFiles import readCase
-from MetaSSLSlicerLib.Logic.CaseTable import readRows
-from MetaSSLSlicerLib.Logic.NextCase import recommend
+from MetaSSLSlicerLib.Logic.Case.CaseFiles import readCase
+from MetaSSLSlicerLib.Logic.Project.CaseTable import readRows
+from MetaSSLSlicerLib.Logic.Project.NextCase import recommend
+from MetaSSLSlicerLib.Logic.Review import ExpectedDice, RegionLegend
 
 from .hostile_bytes import mutated, mutated_lines
 from .hostile_child import Verdict

@@ -10,21 +10,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from metassl.commands.measuring import stored_path
+from metassl.commands.shared.measuring import stored_path
 from metassl.evaluation.dice_model import MeasuredCase, fit_dice_model
-from metassl.evaluation.evaluate import EvaluationItem, evaluate
+from metassl.evaluation.evaluate import evaluate
+from metassl.evaluation.measure import EvaluationItem
+from metassl.files import write_json
+from metassl.intake import new_project
 from metassl.jobs import EventWriter, JobRecord, TrainingLock
 from metassl.jobs.process import host_name
-from metassl.project import Project, Round, new_project, write_json
+from metassl.jobs.start import engine_versions, round_record
+from metassl.project import Project, Round
 from metassl.project.cases import now
-from metassl.training.start import engine_versions, round_record
 from metassl.training.worker import Job
 from tiny_plan import tiny_plan
 
 from .sample_project import GRID, label, write_images
 
 LABELLED, VALIDATION, CORRECTED, SOUND = "scan_0", "scan_1", "scan_2", "scan_3"
-CONFIG = {"host": "cps", "loss": "metassl", "device": "cpu", "seed": 0, "minutes": None, "iterations": 1}
+CONFIG = {"framework": "cps", "loss": "metassl", "device": "cpu", "seed": 0, "minutes": None, "iterations": 1}
 
 
 def template(folder: Path) -> Path:

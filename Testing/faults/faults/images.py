@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from metassl.project import ImageError, MetaSSLError, Project, read_json
-from metassl.project.image_hashes import image_hashes
+from metassl.files import ImageError, MetaSSLError, read_json
+from metassl.imaging.hashes import image_hashes
+from metassl.project import Project
 from metassl.training.inputs import InputReader
-from MetaSSLSlicerLib.Logic.CaseFiles import readCase
+from MetaSSLSlicerLib.Logic.Case.CaseFiles import readCase
 from tiny_plan import tiny_plan
 
 from .campaigns import Outcome

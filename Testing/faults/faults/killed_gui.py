@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from metassl.project import MetaSSLError, Project
+from metassl.files import MetaSSLError
+from metassl.project import Project
 from metassl.project.annotations import version_of
 
 from .campaigns import Outcome
@@ -94,7 +95,7 @@ def run(times: int, folder: Path, seed: int) -> list[Outcome]:
 def check(gui: Gui, shown: np.ndarray, restored: bool) -> list[str]:
     """What is lost, or neither old nor new, after a kill; [] when nothing is."""
     newest, saved = gui.notes.last("drawing"), gui.notes.last("saved")
-    gui.known = max(gui.known, gui.notes.last("journaled", "saved"))
+    gui.known = max(gui.known, gui.notes.last("autosaved", "saved"))
     back = next((n for n in range(newest, -1, -1) if np.array_equal(shown, state(n))), None)
     wrong = []
     if back is None or back < gui.known:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Session import Session
+from MetaSSLSlicerLib.Logic.Case.Session import Session
+from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from painting import paintSegment
 
@@ -43,7 +43,7 @@ def main(project: Path, notes: Notes, result: Path, step: int) -> None:
         number += 1
         draw(session, notes, number)
         autosave(session, patiently=number % 2 == 0)
-        notes.write("journaled", number)
+        notes.write("autosaved", number)
         if number % SAVE_EVERY == 0:
             notes.write("saving", number)
             session.saveLabel()

@@ -17,10 +17,10 @@ from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+from metassl.files.atomic import TEMPORARY
 from metassl.jobs import JobRecord, JobStatus, job_status, read_events
+from metassl.jobs.start import start_training
 from metassl.project import Project, Round
-from metassl.project.files import TEMPORARY
-from metassl.training.start import start_training
 
 from .campaigns import Outcome
 from .killed_worker_checks import kept_state, problems_after_kill, problems_at_end

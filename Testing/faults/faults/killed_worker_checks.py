@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from metassl.files import MetaSSLError, read_json, sha256_of
+from metassl.files.atomic import TEMPORARY
+from metassl.imaging import read_labels
 from metassl.jobs import JobStatus
 from metassl.networks.checkpoint import load_checkpoint
-from metassl.project import MetaSSLError, Project, Round, read_json, read_labels, sha256_of
-from metassl.project.files import TEMPORARY
+from metassl.project import Project, Round
 
 
 def kept_state(project: Project, at_work: Round) -> dict[str, str]:

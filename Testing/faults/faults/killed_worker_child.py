@@ -1,6 +1,6 @@
 """The worker on a slow disk, with a checkpoint three times a second: so that a kill finds it in the middle of a write.
 
-    python -m faults.killed_worker_child PROJECT ROUND
+python -m faults.killed_worker_child PROJECT ROUND
 """
 
 from __future__ import annotations

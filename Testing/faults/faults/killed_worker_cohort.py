@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from metassl.imaging import Geometry, write_array
 from metassl.jobs import LAUNCHERS, LocalLauncher
-from metassl.project import Case, Geometry, LabelDefinition, Project, write_array
+from metassl.project import Case, LabelDefinition, Project
 
 SHAPE = (24, 24, 24)
 GRID = Geometry(SHAPE, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))

@@ -14,12 +14,13 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from metassl.project import Case, Geometry, LabelDefinition, Project, write_array
+from metassl.imaging import Geometry, write_array
+from metassl.project import Case, LabelDefinition, Project
 
 from .panel import opened_panel, paint
 
 SHAPE = (40, 64, 64)
-"""A case that is kept by mistake holds 1.3 MB: image, label, region map and doubt."""
+"""A case that is kept by mistake holds 1.3 MB: image, label, region map and uncertainty."""
 GRID = Geometry(SHAPE[::-1], (1.0, 1.0, 1.5), (-10.0, 4.0, 20.0), (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0))
 IMAGES = 4
 SPARE = 3

@@ -11,8 +11,10 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+from metassl.files import MetaSSLError
+from metassl.imaging import write_array
 from metassl.jobs import job_status
-from metassl.project import LABELLED_STATES, MetaSSLError, Project, write_array
+from metassl.project import LABELLED_STATES, Project
 from metassl.project.annotations import version_of
 from predicting import predict
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from metassl.project import LABELLED_STATES
-from MetaSSLSlicerLib.Logic.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Message import Message
-from MetaSSLSlicerLib.Logic.ReviewActions import ReviewActions
-from MetaSSLSlicerLib.Logic.Session import Session
+from MetaSSLSlicerLib.Logic.Case.Session import Session
+from MetaSSLSlicerLib.Logic.Review.ReviewActions import ReviewActions
+from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
+from MetaSSLSlicerLib.Logic.Scene.Message import Message
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from painting import paintSegment
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from metassl.project import MetaSSLError, Project
+from metassl.files import MetaSSLError
+from metassl.project import Project
 
 from .acts import ACTS, CREATE
 from .campaigns import Outcome

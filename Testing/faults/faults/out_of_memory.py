@@ -20,13 +20,14 @@ import torch
 from metassl.data.augment import Augmentation
 from metassl.data.plan import Plan
 from metassl.data.streams import PatchSampler, PreparedCase
-from metassl.hosts import build_host
+from metassl.files import write_json
+from metassl.frameworks import build_framework
 from metassl.jobs import job_status, read_events
+from metassl.jobs.start import round_record
 from metassl.networks import memory
 from metassl.networks.checkpoint import load_checkpoint
-from metassl.project import Project, Round, write_json
+from metassl.project import Project, Round
 from metassl.training import worker
-from metassl.training.start import round_record
 from tiny_plan import tiny_plan
 
 from .campaigns import Outcome
@@ -63,21 +64,28 @@ def ladder(device: torch.device) -> list[Rung]:
 
 def _needed(plan: Plan, device: torch.device, checkpointing: bool) -> int:
     torch.manual_seed(0)
-    host = build_host("cps", plan, "metassl").to(device)
+    framework = build_framework("cps", plan, "metassl").to(device)
     if checkpointing:
-        for network in host.networks:
+        for network in framework.networks:
             memory.use_gradient_checkpointing(network)
-    host.run_on(device, plan.precision)
+    framework.run_on(device, plan.precision)
     image = torch.randn(1, 40, 40, 40).half().numpy()
     labels = (image[0] > 0).astype("uint8")
     cases = [PreparedCase("a", image, labels)], [PreparedCase("b", image)]
     batch = PatchSampler(plan, *cases, 0, Augmentation()).batch(0).to(device)
-    return Meter().measure(lambda: host.training_loss(batch, 0.5)) + SCALARS
+    return Meter().measure(lambda: framework.training_loss(batch, 0.5)) + SCALARS
 
 
 def new_round(project: Project, device: str = "cpu", plan: Plan = PLAN) -> Round:
     """A round that is to be done with the plan."""
-    config = {"host": "cps", "loss": "metassl", "device": device, "seed": 1, "minutes": None, "iterations": ITERATIONS}
+    config = {
+        "framework": "cps",
+        "loss": "metassl",
+        "device": device,
+        "seed": 1,
+        "minutes": None,
+        "iterations": ITERATIONS,
+    }
     labels = {case.id: case.label_version for case in project.labelled_cases()}
     unlabelled = [case.id for case in project.unlabelled_cases()]
     found = project.new_round(round_record(config, None, labels=labels, validation={}, unlabelled=unlabelled))

@@ -17,12 +17,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from metassl.files import BusyError, MetaSSLError, ProjectError, write_json
 from metassl.jobs import EventWriter, JobRecord, LocalLauncher, TrainingLock, job_status
 from metassl.jobs.lock import LockHolder
 from metassl.jobs.process import host_name, process_started
-from metassl.project import BusyError, MetaSSLError, Project, ProjectError, Round, write_json
+from metassl.jobs.start import start_training
+from metassl.project import Project, Round
 from metassl.project.cases import now
-from metassl.training.start import start_training
 
 from .campaigns import Outcome
 from .killed_worker_cohort import ball_project, child_launcher

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from metassl.files import MetaSSLError
 from metassl.jobs import TrainingLock, job_status
 from metassl.jobs.round_summary import round_summaries
-from metassl.project import MetaSSLError, Project
-from MetaSSLSlicerLib.Logic.CaseFiles import readCase
+from metassl.project import Project
+from MetaSSLSlicerLib.Logic.Case.CaseFiles import readCase
 
 from .acts import ACTS, CREATE, Act
 from .campaigns import Outcome
@@ -15,7 +16,7 @@ from .read_only_rights import read_only, why_not
 from .sample_project import state_of, write_images
 
 SENTENCE = "no permission, or the disk is read-only"
-QUIET = ("remove a journal", "note the inputs", "fill the cache", "give the lock back")
+QUIET = ("remove an autosave", "note the inputs", "fill the cache", "give the lock back")
 """Acts that may find that there is nothing to write."""
 
 

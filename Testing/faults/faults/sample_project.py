@@ -8,20 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from metassl.files import ProjectError, read_json
+from metassl.imaging import Geometry, read_labels, read_volume, write_array
+from metassl.intake import new_project
 from metassl.jobs import JobRecord, TrainingLock, read_events
 from metassl.networks.checkpoint import load_checkpoint
-from metassl.project import (
-    Geometry,
-    Project,
-    ProjectError,
-    Round,
-    new_project,
-    read_json,
-    read_labels,
-    read_volume,
-    write_array,
-)
-from MetaSSLSlicerLib.Logic.Journal import journalPath, journals, readJournal
+from metassl.project import Project, Round
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, autosaves, readAutosave
 
 SHAPE = (4, 6, 5)
 GRID = Geometry(SHAPE[::-1], (1.0, 1.25, 2.5), (-12.5, 7.0, 31.0), (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0))
@@ -76,9 +69,9 @@ def state_of(path: Path) -> dict[str, Any]:
         if case.label_version is not None:
             found[f"label {case.id}"] = _digest(project.read_label(case.id)[0])
             assert np.array_equal(project.read_label(case.id)[0], project.read_label(case.id, case.label_version)[0])
-    for case_id in journals(project):
-        journal = readJournal(journalPath(project, case_id), GRID, case_id, project.labels)
-        found[f"journal {case_id}"] = _digest(journal.array)
+    for case_id in autosaves(project):
+        autosave = readAutosave(autosavePath(project, case_id), GRID, case_id, project.labels)
+        found[f"journal {case_id}"] = _digest(autosave.array)
     for each in project.rounds():
         found |= {f"round {each.number} {name}": content for name, content in _state_of_round(each).items()}
     return found

@@ -7,11 +7,12 @@ import random
 from pathlib import Path
 
 import numpy as np
+from metassl.files import MetaSSLError, write_json
 from metassl.inference.predictor import CasePrediction, write_prediction
 from metassl.jobs import EventWriter, JobFollower, JobRecord
 from metassl.jobs.round_summary import round_summaries
-from metassl.project import MetaSSLError, Project, Round, write_json
-from MetaSSLSlicerLib.Logic.CaseFiles import readCase
+from metassl.project import Project, Round
+from MetaSSLSlicerLib.Logic.Case.CaseFiles import readCase
 
 from .campaigns import Outcome
 from .events import facts
@@ -84,8 +85,8 @@ def job(project: Project, found: Round, written: list[int]):
             tell("warning", message=f"warning {step}")
         yield
     for case in ("scan_1", "scan_2"):
-        doubt = np.zeros(GRID.shape_zyx, np.float32)
-        maps = CasePrediction(label(1), label(2) + np.uint8(1), doubt, doubt, GRID, None, None)
+        uncertainty = np.zeros(GRID.shape_zyx, np.float32)
+        maps = CasePrediction(label(1), label(2) + np.uint8(1), uncertainty, uncertainty, GRID, None, None)
         write_prediction(found.prediction(case), maps, {"case": case})
         yield
         project.mark_predicted([case])

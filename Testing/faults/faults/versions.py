@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from metassl.cli import USER_ERROR, main
-from metassl.project import sha256_of
+from metassl.files import sha256_of
 
 from .campaigns import Outcome
 

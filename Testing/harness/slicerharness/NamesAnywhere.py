@@ -16,9 +16,7 @@ from . import PythonQt
 from .Facts import allFacts
 
 MODULE = Path(__file__).resolve().parents[3] / "MetaSSLSlicer"
-_OF_SLICER = re.compile(
-    "(set|is|has|add|remove|insert|take|show|select|Set|Get|Add|Remove|Create|Is|Has)[A-Z]"
-)
+_OF_SLICER = re.compile("(set|is|has|add|remove|insert|take|show|select|Set|Get|Add|Remove|Create|Is|Has)[A-Z]")
 
 
 def existsSomewhere(name: str) -> bool:

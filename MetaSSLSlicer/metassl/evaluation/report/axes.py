@@ -39,9 +39,7 @@ class Frame:
         return rounded(self.bottom - (self.bottom - _TOP) * inside)
 
     def path(self, points: Points) -> str:
-        return "".join(
-            f"{'L' if index else 'M'}{self.x(x)} {self.y(y)}" for index, (x, y) in enumerate(points)
-        )
+        return "".join(f"{'L' if index else 'M'}{self.x(x)} {self.y(y)}" for index, (x, y) in enumerate(points))
 
     def axes(self, x_title: str, names: Sequence[str] | None = None) -> list[Markup]:
         """`names`: what stands in the middle of 0..1, 1..2, ... on the x axis, instead of numbers."""

@@ -60,13 +60,13 @@ def _uncertainty(measured: dict[str, Any]) -> Markup | None:
     learnt = measured.get("error_model")
     if learnt and learnt["kept"]:
         rows.append(_score("Learnt P(error), on cases left out", learnt["error_probability"], None))
-    top = list(found["errors_in_most_doubtful"])
+    top = list(found["errors_in_flagged_share"])
     heads = ["", "AUROC", "AUPRC", "Calibration error", "Calibrated", *(f"Errors in top {share} %" for share in top)]
     return join([tag("h3", "Does it find the errors?"), table(heads, rows, "lrrrr" + "r" * len(top))])
 
 
 def _score(title: str, row: dict[str, Any], calibrated: float | None) -> list[Any]:
-    shares = (percent(share) for share in row["errors_in_most_doubtful"].values())
+    shares = (percent(share) for share in row["errors_in_flagged_share"].values())
     figures = (number(row[key]) for key in ("auroc", "auprc", "ece"))
     return [tag("th", title, scope="row"), *figures, number(calibrated), *shares]
 

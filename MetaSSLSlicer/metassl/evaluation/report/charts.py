@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from metassl.project.regions import REGIONS
 from metassl.project.words import percent
 
 from .axes import HEIGHT, WIDTH, Frame, Points, log_ticks, rounded, ticks_between
 from .markup import Markup, tag
 
-REGION_COLORS = {"UC": "#009E73", "US": "#F0E442", "DC": "#0072B2", "DS": "#D55E00"}
+REGION_COLORS = {region.key: region.color for region in REGIONS}
 LINE_COLORS = ("#1f2a44", "#0072B2", "#D55E00", "#7a5195", "#009E73")
 DASHES = (None, "6 3", "2 3", "9 3 2 3", "4 2 1 2")
 MAX_POINTS = 240
@@ -25,15 +26,11 @@ class Line:
     points: Points
 
 
-def line_chart(
-    lines: Sequence[Line], x_title: str, label: str, log: bool = False, dots: bool = False
-) -> Markup:
+def line_chart(lines: Sequence[Line], x_title: str, label: str, log: bool = False, dots: bool = False) -> Markup:
     """Lines over a common axis, with a legend. `log`: the y axis is logarithmic."""
     lines = [Line(line.name, thinned(line.points)) for line in lines]
     values = [y for line in lines for _, y in line.points if y > 0 or not log]
-    ticks = (
-        log_ticks(values) if log else ticks_between(min([0.0, *values]), max(values, default=1.0))
-    )
+    ticks = log_ticks(values) if log else ticks_between(min([0.0, *values]), max(values, default=1.0))
     frame = Frame(_last_x(lines), ticks, log)
     drawn = []
     for index, line in enumerate(lines):
@@ -41,10 +38,7 @@ def line_chart(
         points = [(x, y) for x, y in line.points if y > 0 or not log]
         drawn.append(tag("path", d=frame.path(points), class_="line", **style))
         if dots:
-            drawn += [
-                tag("circle", cx=frame.x(x), cy=frame.y(y), r=3.5, fill=style["stroke"])
-                for x, y in points
-            ]
+            drawn += [tag("circle", cx=frame.x(x), cy=frame.y(y), r=3.5, fill=style["stroke"]) for x, y in points]
     chart = _svg(WIDTH, HEIGHT, label, frame.axes(x_title), drawn)
     return tag("div", chart, _line_legend([line.name for line in lines]))
 
@@ -94,9 +88,7 @@ def share_bar(shares: Mapping[str, float | None], label: str, short: bool = Fals
     return tag("div", parts, class_="sharebar", role="img", aria_label=label)
 
 
-def dot_strip(
-    values: Sequence[float], mean: float, ends: Sequence[float | None], low: float, label: str
-) -> Markup:
+def dot_strip(values: Sequence[float], mean: float, ends: Sequence[float | None], low: float, label: str) -> Markup:
     """One dot for each case between `low` and 1, with the mean and its interval."""
     width, height, middle, pad = 260, 30, 15, 6
 
@@ -124,9 +116,7 @@ def reliability_chart(bins: Sequence[Mapping[str, float]], label: str) -> Markup
     drawn = [diagonal, tag("path", d=frame.path(points), class_="line", stroke=LINE_COLORS[1])]
     for row, (x, y) in zip(bins, points, strict=True):
         radius = 2.5 + 4.5 * math.log1p(row["voxels"]) / math.log1p(most)
-        drawn.append(
-            tag("circle", cx=frame.x(x), cy=frame.y(y), r=rounded(radius), fill=LINE_COLORS[1])
-        )
+        drawn.append(tag("circle", cx=frame.x(x), cy=frame.y(y), r=rounded(radius), fill=LINE_COLORS[1]))
     return _svg(320, 300, label, frame.axes("uncertainty"), drawn)
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from metassl.files.errors import MetaSSLError
 from metassl.jobs.events import read_events
 from metassl.jobs.follower import job_status
 from metassl.jobs.status import JobStatus
 from metassl.project.cases import Case
-from metassl.project.errors import MetaSSLError
-from metassl.project.places import Place
+from metassl.project.places.search import Place
 from metassl.project.project import Project
 from metassl.project.round_files import read_error_rates, read_ranking, read_summary
 from metassl.project.rounds import Round
@@ -68,8 +68,7 @@ class Content:
     def volume_shares(self) -> dict[str, float] | None:
         """Share of each region in all predicted voxels; None before anything is predicted."""
         voxels = {
-            name: sum(int(summary["voxels"][name]) for summary in self.summaries.values())
-            for name in REGIONS.values()
+            name: sum(int(summary["voxels"][name]) for summary in self.summaries.values()) for name in REGIONS.values()
         }
         total = sum(voxels.values())
         return {name: amount / total for name, amount in voxels.items()} if total else None

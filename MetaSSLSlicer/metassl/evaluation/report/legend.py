@@ -41,10 +41,7 @@ def legend_section(content: Content) -> Markup:
         cells["DS"],
         class_="quarters",
     )
-    lead = (
-        "Two networks segment every image. Where they agree and how sure they are makes four "
-        "regions."
-    )
+    lead = "Two networks segment every image. Where they agree and how sure they are makes four regions."
     parts = [tag("h2", "What the colours mean"), tag("p", lead, class_="lead"), grid]
     return tag("section", parts, tag("p", source, class_="source"), _bars(content), id="regions")
 

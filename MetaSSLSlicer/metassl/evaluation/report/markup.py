@@ -46,9 +46,7 @@ def escape(value: Any) -> str:
     return html.escape(str(value).translate(_CONTROL), quote=True)
 
 
-def table(
-    heads: Iterable[Any], rows: Iterable[Iterable[Any]], sides: str = "", **attributes: Any
-) -> Markup:
+def table(heads: Iterable[Any], rows: Iterable[Iterable[Any]], sides: str = "", **attributes: Any) -> Markup:
     """A table in a box that scrolls when it is too wide; `sides`: "l" or "r" for each column."""
     head = tag("tr", [tag("th", cell, scope="col") for cell in heads])
     body = [tag("tr", [_cell(cell) for cell in row]) for row in rows]
@@ -61,3 +59,22 @@ def table(
 def _cell(content: Any) -> Markup:
     ready = isinstance(content, Markup) and content.startswith(("<td", "<th"))
     return content if ready else tag("td", content)
+
+
+COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#7a5195", "#1f2a44")
+STYLE = """
+text { font: 12px system-ui, "Helvetica Neue", Arial, sans-serif; fill: #1a2233; }
+.tick { fill: #5b6577; } .grid { stroke: #e1e5ec; } .line { fill: none; stroke-width: 2; } .band { opacity: 0.1; }
+"""
+
+
+def svg_file(width: float, height: float, title: str, *content: object) -> str:
+    """The text of the file, on white; the title stands at its top left, in the first 28 units."""
+    drawn = [
+        tag("style", Markup(STYLE)),
+        tag("rect", width=width, height=height, fill="#ffffff"),
+        tag("text", title, x=8, y=18, font_weight="600"),
+        *content,
+    ]
+    size = {"width": width, "height": height, "viewBox": f"0 0 {width} {height}"}
+    return f"{tag('svg', drawn, xmlns='http://www.w3.org/2000/svg', **size)}\n"

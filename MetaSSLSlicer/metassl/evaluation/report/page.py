@@ -57,8 +57,7 @@ def page(content: Content, pictures: Pictures | None) -> str:
 def _logo() -> Markup:
     places = {"UC": (0, 0), "US": (13, 0), "DC": (0, 13), "DS": (13, 13)}
     squares = [
-        tag("rect", x=x, y=y, width=11, height=11, rx=2.5, fill=REGION_COLORS[name])
-        for name, (x, y) in places.items()
+        tag("rect", x=x, y=y, width=11, height=11, rx=2.5, fill=REGION_COLORS[name]) for name, (x, y) in places.items()
     ]
     return tag("svg", squares, viewBox="0 0 24 24", class_="logo", aria_hidden="true")
 
@@ -80,9 +79,7 @@ def _header(content: Content) -> Markup:
     links = [tag("a", name, href=f"#{anchor}") for anchor, name in sections.items()]
     return tag(
         "header",
-        tag(
-            "div", tag("span", _logo(), "MetaSSL", class_="brand"), tag("nav", links), class_="bar"
-        ),
+        tag("div", tag("span", _logo(), "MetaSSL", class_="brand"), tag("nav", links), class_="bar"),
         tag("h1", content.project.name),
         tag("p", join(line, " "), class_="under"),
     )

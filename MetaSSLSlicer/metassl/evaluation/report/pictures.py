@@ -13,21 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import metassl
-from metassl.project.errors import MetaSSLError
-from metassl.project.images import read_image
-from metassl.project.places import Place, place_text
+from metassl.files.errors import MetaSSLError
+from metassl.imaging.images import read_image
+from metassl.imaging.writer import write_array
+from metassl.project.places.search import Place
+from metassl.project.places.words import place_text
 from metassl.project.project import Project
 from metassl.project.rounds import Round
-from metassl.project.writer import write_array
 
 MODULE = "MetaSSLSlicerLib.Pictures.CasePicture"
 SIZE = 480
 TIMEOUT_S = 300
 _PACKAGES = ("slicer", "vtk", "mrml", "PIL", "MetaSSLSlicerLib")
-NOT_INSTALLED = (
-    "The pictures need the core of 3D Slicer, which is not installed here: "
-    "pip install 'metassl[report]'."
-)
+NOT_INSTALLED = "The pictures need the core of 3D Slicer, which is not installed here: pip install 'metassl[report]'."
 
 
 @dataclass
@@ -58,11 +56,7 @@ def render(
             except MetaSSLError as error:
                 problems.append(str(error))
         said = _run(jobs, Path(folder)) if jobs else ""
-        files = {
-            job["title"]: Path(job["out"]).read_bytes()
-            for job in jobs
-            if Path(job["out"]).is_file()
-        }
+        files = {job["title"]: Path(job["out"]).read_bytes() for job in jobs if Path(job["out"]).is_file()}
     if len(files) < len(jobs):
         problems.append(said or "The pictures could not be rendered.")
     return Pictures(files, " ".join(problems))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from metassl.project.errors import MetaSSLError
-from metassl.project.images import read_labels, read_volume
-from metassl.project.places import Place, find_places
+from metassl.files.errors import MetaSSLError
+from metassl.imaging.images import read_labels, read_volume
+from metassl.project.places.search import Place, find_places
 from metassl.project.project import Project
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import Round

@@ -85,9 +85,7 @@ def _structures(evaluation: dict[str, Any]) -> Markup:
     rows = [
         [
             tag("th", name, scope="row"),
-            _strip(
-                each[name], dice["per_class"][name], dice["per_class_interval"][name], low, name
-            ),
+            _strip(each[name], dice["per_class"][name], dice["per_class_interval"][name], low, name),
             number(dice["per_class"][name]),
             interval(dice["per_class_interval"][name]) or NONE,
             number(hd95["per_class"][name], 2),
@@ -151,7 +149,7 @@ def _uncertainty(evaluation: dict[str, Any]) -> Markup | None:
     heads = ["", "AUROC", "95 % interval", "AUPRC", "Calibration error"]
     top = [
         [f"{share}{NO_BREAK}%", _meter(found), percent(found)]
-        for share, found in (band.get("errors_in_most_doubtful") or {}).items()
+        for share, found in (band.get("errors_in_flagged_share") or {}).items()
     ]
     learnt = band.get("error_probability")
     if learnt:
@@ -169,7 +167,7 @@ def _uncertainty(evaluation: dict[str, Any]) -> Markup | None:
         "div",
         tag("h3", "Does the uncertainty find the errors?"),
         table(heads, rows, "lrrrr"),
-        tag("h4", "Errors found by looking only at the most doubtful part of that band"),
+        tag("h4", "Errors found by looking only at the flagged share of that band"),
         table(["Looked at", "Errors found", ""], top, "llr", class_="top"),
     )
     plot = tag(
@@ -220,11 +218,7 @@ def _cases(evaluation: dict[str, Any]) -> Markup:
     for case, row in ordered:
         dice = [number(row["labels"][name]["dice"]) for name in names]
         hd95 = [number(row["labels"][name]["hd95_mm"], 2) for name in names]
-        remarks = [
-            f"{words(kind)} {', '.join(row[kind])}"
-            for kind in ("missed", "invented")
-            if row.get(kind)
-        ]
+        remarks = [f"{words(kind)} {', '.join(row[kind])}" for kind in ("missed", "invented") if row.get(kind)]
         flagged = percent(row.get("errors_flagged"))
         rows.append([case, number(row["dice"]), *dice, *hd95, flagged, "; ".join(remarks)])
     heads = [

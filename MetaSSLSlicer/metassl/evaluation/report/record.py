@@ -29,7 +29,7 @@ def _settings(content: Content) -> Markup:
     parent = record.get("parent")
     rows = {
         "Plan": status.plan.get("summary") or "not planned yet",
-        "Framework": words(config.get("host", NONE)).upper(),
+        "Framework": words(config.get("framework", NONE)).upper(),
         "Loss": words(config.get("loss", NONE)),
         "Asked for": _budget(config),
         "Started from": f"round {parent:04d}" if isinstance(parent, int) else "scratch",

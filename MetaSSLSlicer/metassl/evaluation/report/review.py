@@ -1,11 +1,12 @@
-"""Where to look first: pictures of the most doubtful cases, and the ranking."""
+"""Where to look first: pictures of the most uncertain cases, and the ranking."""
 
 from __future__ import annotations
 
 import base64
 from typing import Any
 
-from metassl.project.places import Place, place_text
+from metassl.project.places.search import Place
+from metassl.project.places.words import place_text
 from metassl.project.words import NO_BREAK, count
 
 from .calibration import expected_dice
@@ -112,10 +113,8 @@ def _volumes(content: Content, summary: dict[str, Any]) -> Markup | None:
 
 def _ranking(content: Content) -> Markup:
     most = max(max(entry["score"] for entry in content.ranking), 1e-9)
-    rows = [
-        _row(content, place, entry, most) for place, entry in enumerate(content.ranking, start=1)
-    ]
-    heads, sides = ["", "Case", "Doubt", "Why", "Structures"], "rlllr"
+    rows = [_row(content, place, entry, most) for place, entry in enumerate(content.ranking, start=1)]
+    heads, sides = ["", "Case", "Uncertainty", "Why", "Structures"], "rlllr"
     if _predicts_dice(content):
         heads, sides = [*heads[:3], "Expected Dice", *heads[3:]], "rlllrr"
     shown = table(heads, rows[:SHOWN], sides, class_="ranking")
@@ -133,12 +132,12 @@ def _row(content: Content, place: int, entry: dict[str, Any], most: float) -> li
     bar = tag("span", tag("span", style=width, class_="fill"), class_="meter")
     volumes = (content.summaries.get(case) or {}).get("volume_ml")
     total = NONE if not volumes else f"{sum(volumes.values()):.2f}{NO_BREAK}ml"
-    doubt = tag("span", bar, f"{score:.3g}", class_="doubt")
+    uncertainty = tag("span", bar, f"{score:.3g}", class_="uncertainty")
     expected = [expected_dice(content.summaries.get(case))] if _predicts_dice(content) else []
     return [
         f"{place}",
         tag("td", case, " ", _state(content, case)),
-        doubt,
+        uncertainty,
         *expected,
         entry.get("reason", ""),
         total,

@@ -61,10 +61,7 @@ def _losses(steps: list[dict[str, Any]]) -> Markup | None:
 
 
 def _regions(steps: list[dict[str, Any]]) -> Markup | None:
-    shares = {
-        name: _series(steps, lambda event, name=name: (event.get("regions") or {}).get(name))
-        for name in FLAGGED
-    }
+    shares = {name: _series(steps, lambda event, name=name: (event.get("regions") or {}).get(name)) for name in FLAGGED}
     if not any(y > 0 for points in shares.values() for _, y in points):
         return None
     chart = region_chart(shares, "step", "share of the unlabelled voxels in US, DC and DS")

@@ -6,16 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from metassl.project.regions import REGIONS
 from metassl.project.words import NO_BREAK, brief_duration
 
 NONE = "–"
 _PERCENT = f"{NO_BREAK}%"
-REGION_TITLES = {
-    "UC": "Unanimous, confident",
-    "US": "Unanimous, suspicious",
-    "DC": "Discrepant, confident",
-    "DS": "Discrepant, suspicious",
-}
+REGION_TITLES = {region.key: region.name for region in REGIONS}
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from metassl.project.files import make_folder, write_text
+from metassl.files.atomic import make_folder, write_text
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 
@@ -26,7 +26,7 @@ def write_report(
     """Write one HTML file about a round and return its path.
 
     `evaluation`: what `evaluate` returned, None when nothing was measured. `pictures`: render the
-    most doubtful cases, in a child process; when that is impossible the page says why and goes on.
+    most uncertain cases, in a child process; when that is impossible the page says why and goes on.
     Raises ProjectError when the round is damaged or `out` cannot be written.
     """
     out = Path(out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..geometry import Geometry
+from metassl.imaging.geometry import Geometry
 
 LONGEST_MM = 15.0
 LEAST_VOXELS, MOST_VOXELS = 12, 24

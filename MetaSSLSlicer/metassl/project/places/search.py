@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from ..geometry import Geometry
-from ..images import IGNORE
-from ..labels import LabelDefinition
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.images import IGNORE
+
 from ..masks import bounding_box, dilate
-from ..round_files import REGIONS
+from ..regions import KEYS as REGIONS
+from ..structures import LabelDefinition
 from . import look
 from .pieces import cut
 
@@ -25,14 +26,14 @@ _NEAR_VOXELS = 3
 _CRUMB_VOXELS = 5
 _CRUMBS_KEPT = 3  # where there is nothing larger
 _MOST_PIECES = 1000
-_MOST_VOXELS = 2**22  # where nearly all is doubtful, as after a minute of training, the worst will do
+_MOST_VOXELS = 2**22  # where nearly all is uncertain, as after a minute of training, the worst will do
 _LARGE_VOXELS = 2**24
-_LEAST_WORTH = 0.01  # of a doubtful voxel, however sure the model is that it is right
+_LEAST_WORTH = 0.01  # of an uncertain voxel, however sure the model is that it is right
 
 
 @dataclass(frozen=True)
 class Place:
-    """Doubtful voxels that are looked at together. `rank` counts from 1.
+    """Uncertain voxels that are looked at together. `rank` counts from 1.
 
     `index_xyz` and `ras` (mm): the voxel of it that is most likely wrong, for the cross. `ml`: its volume. `regions`:
     which share of it is US, DC and DS. `structure`: the name of what is predicted at the cross, or, where that lies
@@ -64,8 +65,10 @@ class Place:
 
 
 @dataclass(frozen=True)
-class _Doubt:
-    """The doubtful voxels: indices (n, 3) (z, y, x), region codes, how likely each is wrong, and that for the cross."""
+class _Uncertainty:
+    """The uncertain voxels: indices (n, 3) (z, y, x), region codes, how likely each is wrong, and that for the
+    cross.
+    """
 
     voxels: np.ndarray
     codes: np.ndarray
@@ -94,8 +97,9 @@ def find_places(
 ) -> list[Place]:
     """The places of a segmentation and its region map (uint8, z y x), at most `MOST`. May run in a thread.
 
-    Doubtful is where the networks differ (DC, DS), and where they agree but are unsure (US) in or close to a structure.
-    Doubtful voxels that touch are one place, or several where that is too large for one look (see `look`). Crumbs are
+    Uncertain is where the networks differ (DC, DS), and where they agree but are unsure (US) in or close to a
+    structure.
+    Uncertain voxels that touch are one place, or several where that is too large for one look (see `look`). Crumbs are
     left out. The places come in the order of
 
         ml that are expected to be wrong / seconds of looking   (see `look.looking_seconds`)
@@ -105,42 +109,42 @@ def find_places(
     with the highest `uncertainty` (float32, z y x), else of the worst region; of several to the one deepest inside.
     """
     known = {code: rate for name, code in _CODES.items() if (rate := (rates or {}).get(name)) is not None}
-    box, mask = _doubtful(segmentation, regions)
+    box, mask = _uncertain(segmentation, regions)
     if mask is None:
         return []
-    doubt = _weighed(mask, box, regions, known, error_probability, uncertainty)
-    pieces = _in_pieces(doubt, _touching(doubt.voxels), look.longest_sides(geometry))
+    uncertainty = _weighed(mask, box, regions, known, error_probability, uncertainty)
+    pieces = _in_pieces(uncertainty, _touching(uncertainty.voxels), look.longest_sides(geometry))
     order = np.argsort(pieces, kind="stable")
     order = order[np.searchsorted(pieces[order], 0) :]
     starts = np.flatnonzero(np.diff(pieces[order], prepend=-1))
     members = np.split(order, starts[1:])
     sizes = np.array([len(own) for own in members])
-    slices = look.slices_to_look_at(_sides(doubt.voxels[order], starts), geometry)
+    slices = look.slices_to_look_at(_sides(uncertainty.voxels[order], starts), geometry)
     seconds = look.looking_seconds(slices)
-    pays = np.add.reduceat(doubt.expected[order], starts) / seconds
+    pays = np.add.reduceat(uncertainty.expected[order], starts) / seconds
     first = np.argsort(-pays, kind="stable")
     large = first[sizes[first] >= _CRUMB_VOXELS]
     kept = large[:MOST] if large.size else first[:_CRUMBS_KEPT]
     names = {label.value: label.name for label in labels}
     case = _Case(segmentation, geometry, names, None if error_probability is not None else set(known))
     return [
-        _place(case, rank, _of(doubt, members[piece]), int(slices[piece]), float(seconds[piece]))
+        _place(case, rank, _of(uncertainty, members[piece]), int(slices[piece]), float(seconds[piece]))
         for rank, piece in enumerate(kept, start=1)
     ]
 
 
-def _doubtful(segmentation: np.ndarray, regions: np.ndarray):
-    """The box of the image that holds what is doubtful, and the mask in it; None where nothing is."""
-    doubtful = (regions == _CODES["DC"]) | (regions == _CODES["DS"])
+def _uncertain(segmentation: np.ndarray, regions: np.ndarray):
+    """The box of the image that holds what is uncertain, and the mask in it; None where nothing is."""
+    uncertain = (regions == _CODES["DC"]) | (regions == _CODES["DS"])
     structures = (segmentation > 0) & (segmentation != IGNORE)
     near = bounding_box(structures, _NEAR_VOXELS)
     if near is not None:
-        doubtful[near] |= dilate(structures[near], _NEAR_VOXELS) & (regions[near] == _CODES["US"])
-    box = bounding_box(doubtful)
-    return (None, None) if box is None else (box, doubtful[box])
+        uncertain[near] |= dilate(structures[near], _NEAR_VOXELS) & (regions[near] == _CODES["US"])
+    box = bounding_box(uncertain)
+    return (None, None) if box is None else (box, uncertain[box])
 
 
-def _weighed(mask, box, regions, known, error_probability, uncertainty) -> _Doubt:
+def _weighed(mask, box, regions, known, error_probability, uncertainty) -> _Uncertainty:
     """The voxels of the mask, and how likely each is wrong."""
     codes = regions[box][mask]
     if error_probability is not None:
@@ -157,7 +161,7 @@ def _weighed(mask, box, regions, known, error_probability, uncertainty) -> _Doub
         worst = np.sort(np.argpartition(-expected, _MOST_VOXELS)[:_MOST_VOXELS])
         found, codes, expected, likelihood = found[worst], codes[worst], expected[worst], likelihood[worst]
     voxels = np.stack(np.unravel_index(found, mask.shape), axis=1).astype(np.int32)
-    return _Doubt(voxels + np.array([s.start for s in box], np.int32), codes, expected, likelihood)
+    return _Uncertainty(voxels + np.array([s.start for s in box], np.int32), codes, expected, likelihood)
 
 
 def _shares(values: np.ndarray) -> np.ndarray:
@@ -176,17 +180,19 @@ def _touching(voxels: np.ndarray) -> np.ndarray:
     return sitk.GetArrayViewFromImage(parts)[blocks].astype(np.int32) - 1
 
 
-def _in_pieces(doubt: _Doubt, parts: np.ndarray, longest: tuple[int, int, int]) -> np.ndarray:
+def _in_pieces(uncertainty: _Uncertainty, parts: np.ndarray, longest: tuple[int, int, int]) -> np.ndarray:
     """The parts, and for those that are too large for one look their pieces; -1 for what is beyond `_MOST_PIECES`."""
     order = np.argsort(parts, kind="stable")
     starts = np.flatnonzero(np.diff(parts[order], prepend=-1))
-    large = np.flatnonzero((_sides(doubt.voxels[order], starts) > longest).any(axis=1))
-    worth = np.add.reduceat(doubt.expected[order], starts)[large]
+    large = np.flatnonzero((_sides(uncertainty.voxels[order], starts) > longest).any(axis=1))
+    worth = np.add.reduceat(uncertainty.expected[order], starts)[large]
     pieces, total, budget = parts.copy(), len(starts), _MOST_PIECES
     ends = np.append(starts[1:], len(order))
     for part in large[np.argsort(-worth, kind="stable")]:
         own = order[starts[part] : ends[part]]
-        found = cut(doubt.voxels[own], doubt.expected[own] + _LEAST_WORTH, longest, budget) if budget else -1
+        found = (
+            cut(uncertainty.voxels[own], uncertainty.expected[own] + _LEAST_WORTH, longest, budget) if budget else -1
+        )
         pieces[own] = np.where(found >= 0, found + total, -1)
         count = int(np.max(found)) + 1
         total, budget = total + count, budget - count
@@ -198,15 +204,17 @@ def _sides(voxels: np.ndarray, starts) -> np.ndarray:
     return np.maximum.reduceat(voxels, starts) - np.minimum.reduceat(voxels, starts) + 1
 
 
-def _of(doubt: _Doubt, own: np.ndarray) -> _Doubt:
-    return _Doubt(doubt.voxels[own], doubt.codes[own], doubt.expected[own], doubt.likelihood[own])
+def _of(uncertainty: _Uncertainty, own: np.ndarray) -> _Uncertainty:
+    return _Uncertainty(
+        uncertainty.voxels[own], uncertainty.codes[own], uncertainty.expected[own], uncertainty.likelihood[own]
+    )
 
 
-def _place(case: _Case, rank: int, doubt: _Doubt, slices: int, seconds: float) -> Place:
-    geometry, voxels = case.geometry, doubt.voxels
-    cross = deepest(voxels, geometry, doubt.likelihood)
+def _place(case: _Case, rank: int, uncertainty: _Uncertainty, slices: int, seconds: float) -> Place:
+    geometry, voxels = case.geometry, uncertainty.voxels
+    cross = deepest(voxels, geometry, uncertainty.likelihood)
     index = tuple(int(i) for i in voxels[cross][::-1])
-    counts = np.bincount(doubt.codes, minlength=len(REGIONS) + 1)
+    counts = np.bincount(uncertainty.codes, minlength=len(REGIONS) + 1)
     structure, outside = _structure_at(voxels[cross], case)
     is_known = case.measured is None or set(np.flatnonzero(counts)) <= case.measured
     return Place(
@@ -217,9 +225,9 @@ def _place(case: _Case, rank: int, doubt: _Doubt, slices: int, seconds: float) -
         regions={name: float(counts[code] / len(voxels)) for name, code in _CODES.items() if counts[code]},
         structure=structure,
         outside=outside,
-        disputed=bool(structure and len(case.names) == 1 and doubt.codes[cross] >= _CODES["DC"]),
-        chance=float(doubt.expected.mean()) if is_known else None,
-        expected_ml=float(doubt.expected.sum() * geometry.voxel_ml),
+        disputed=bool(structure and len(case.names) == 1 and uncertainty.codes[cross] >= _CODES["DC"]),
+        chance=float(uncertainty.expected.mean()) if is_known else None,
+        expected_ml=float(uncertainty.expected.sum() * geometry.voxel_ml),
         slices=slices,
         seconds=seconds,
         extent_mm=float((_sides(voxels, [0])[0] * geometry.spacing_zyx).max()),

@@ -1,0 +1,139 @@
+"""The autosave: a copy of the segmentation that is being edited, until it is saved as a label.
+
+It is an ordinary Slicer segmentation (.seg.nrrd) that Slicer, and any NRRD reader, opens without us.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from metassl.files import LabelError, atomic_write
+from metassl.files.atomic import make_folder, remove_file
+from metassl.imaging import IGNORE, Geometry, read_labels
+from metassl.imaging.writer import write_image
+from metassl.project import LabelDefinition, Project, check_case_id
+from metassl.project.links import refuse_link_out
+
+from ...RegionColors import rgbOf
+from ...Translation import _
+from ..Scene.SegmentationSnapshot import unknownStructure
+from ..Scene.SegmentIds import NOT_ANNOTATED_COLOR, segmentId
+
+SUFFIX = ".seg.nrrd"
+NUMBER = "~"
+"""Stands before the number of a second autosave of a case; the id of a case cannot hold it."""
+_LEVEL = 1
+_BEGUN_ON, _NO_LABEL = "MetaSSL_LabelVersion", "none"
+
+
+def autosavePath(project: Project, caseId: str) -> Path:
+    """Where the autosave of a case lies, or will lie."""
+    return project.path / "journal" / f"{check_case_id(caseId)}{SUFFIX}"
+
+
+def caseOf(path: Path) -> str:
+    """The case of an autosave, by the name of its file."""
+    return path.name[: -len(SUFFIX)].partition(NUMBER)[0]
+
+
+def autosaves(project: Project) -> dict[str, float]:
+    """The cases with edits that were never saved, and when each was last written (seconds since 1970)."""
+    found = {}
+    for path in (project.path / "journal").glob(f"[!.]*{SUFFIX}"):
+        try:
+            caseId = caseOf(path)
+            found[caseId] = max(path.stat().st_mtime, found.get(caseId, 0.0))
+        except OSError:  # gone meanwhile
+            continue
+    return found
+
+
+def removeAutosave(project: Project, caseId: str) -> None:
+    """Remove the autosave of a case, if there is one: its edits are saved, or were thrown away."""
+    remove_file(autosavePath(project, caseId))
+
+
+def writeAutosave(
+    path: Path, array: np.ndarray, geometry: Geometry, labels: Sequence[LabelDefinition], label: str | None = None
+) -> None:
+    """Write a segmentation (uint8, z y x) in such a way that the former autosave or this one is there, never a part.
+
+    `labels`: of all structures in it, also of those that are not the project's. `label`: the version of the case's
+    label that the edits were begun on, None when there was none. Raises ProjectError when it cannot be written.
+    """
+    image = geometry.apply(sitk.GetImageFromArray(array))
+    header = _header(geometry, labels, bool(array.max() == IGNORE))
+    for key, value in {**header, _BEGUN_ON: label or _NO_LABEL}.items():
+        image.SetMetaData(key, value)
+    make_folder(path.parent, parents=False)
+    refuse_link_out(path.parent, path.parent.parent)
+    atomic_write(path, lambda temporary: write_image(temporary, image, _LEVEL))
+
+
+@dataclass(frozen=True)
+class AutosaveContent:
+    """`array`: uint8 (z, y, x). `unknownStructures`: what it holds besides the project's structures.
+
+    `label`: the version of the case's label that the edits were begun on, None for none, "" when it is not known.
+    """
+
+    array: np.ndarray
+    unknownStructures: list[LabelDefinition]
+    label: str | None
+
+
+def readAutosave(path: Path, geometry: Geometry, caseId: str, labels: Sequence[LabelDefinition]) -> AutosaveContent:
+    """What an autosave holds. LabelError when it is damaged or not on the image's grid."""
+    array, own = read_labels(path, caseId)
+    if difference := geometry.difference(own):
+        text = _("case {case}: the unsaved work in {path} is not on the grid of the image: {difference}")
+        raise LabelError(text.format(case=caseId, path=path, difference=difference))
+    header = _headerOf(path)
+    known = {0, IGNORE, *(label.value for label in labels)}
+    values = set(np.flatnonzero(np.bincount(array.ravel(), minlength=IGNORE + 1)).tolist()) - known
+    names = {header.get(f"Segment{n}_LabelValue"): header.get(f"Segment{n}_Name", "") for n in range(IGNORE)}
+    label = header.get(_BEGUN_ON, "")
+    unknownStructures = [unknownStructure(value, names.get(str(value), "")) for value in sorted(values)]
+    return AutosaveContent(array, unknownStructures, None if label == _NO_LABEL else label)
+
+
+def _headerOf(path: Path) -> dict[str, str]:
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    return {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
+
+
+def _header(geometry: Geometry, labels: Sequence[LabelDefinition], withUnknown: bool) -> dict[str, str]:
+    """What Slicer wants to know of the segments, in the header of the file."""
+    x, y, z = geometry.size_xyz
+    extent = f"0 {x - 1} 0 {y - 1} 0 {z - 1}"
+    header = {
+        "Segmentation_ContainedRepresentationNames": "Binary labelmap|",
+        "Segmentation_MasterRepresentation": "Binary labelmap",
+        "Segmentation_SourceRepresentation": "Binary labelmap",
+        "Segmentation_ReferenceImageExtentOffset": "0 0 0",
+    }
+    segments = [(label.value, label.name, label.color, label.terminology) for label in labels]
+    if withUnknown:
+        segments.append((IGNORE, _("Not annotated"), NOT_ANNOTATED_COLOR, ""))
+    for index, (value, name, color, terminology) in enumerate(segments):
+        header |= {
+            f"Segment{index}_{key}": text
+            for key, text in (
+                ("ID", segmentId(value)),
+                ("Name", name),
+                ("NameAutoGenerated", "0"),
+                ("Color", " ".join(f"{part:.6g}" for part in rgbOf(color))),
+                ("ColorAutoGenerated", "0"),
+                ("LabelValue", str(value)),
+                ("Layer", "0"),
+                ("Extent", extent),
+                ("Tags", f"TerminologyEntry:{terminology}|" if terminology else "|"),
+            )
+        }
+    return header

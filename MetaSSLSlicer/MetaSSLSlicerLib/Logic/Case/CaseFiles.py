@@ -1,0 +1,207 @@
+"""Reads all that is shown of a case. Runs in a thread: nothing here knows the scene."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from metassl.files import ImageError, LabelError, MetaSSLError
+from metassl.imaging import Geometry, read_labels, read_volume
+from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
+from metassl.project import LabelDefinition, PredictionPaths, Project, Round
+from metassl.project.round_files import read_summary
+
+from ...Translation import _
+from ..Autosave.AutosaveFile import autosaveMarks, timeOf
+from ..Autosave.AutosaveFormat import AutosaveContent, autosavePath, readAutosave
+from ..Autosave.RescuedAutosaves import continues
+
+_PERCENTILES = (0.5, 99.5)
+_SAMPLE = 100_000
+_THREADS = 4
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One image of a case: array (z, y, x) in the file's own type; `window`: the values shown black and white."""
+
+    name: str
+    array: np.ndarray
+    window: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a round predicted; segmentation, regions: uint8 (z, y, x). `errorRates`: {"UC": ...} where measured."""
+
+    round: int
+    segmentation: np.ndarray
+    regions: np.ndarray
+    summary: dict[str, Any]
+    paths: PredictionPaths
+    errorRates: dict[str, float] | None
+
+
+@dataclass
+class CaseData:
+    """All arrays are (z, y, x) on `geometry`. `autosaved`: edits that were never saved, of `autosaveTime` (epoch);
+    `unknownStructures`: the structures in them that are none of the project's.
+
+    `imageHashes`: which image exactly was read, for what is drawn on it. `labelVersion`: of `label`. `begunOn`: of the
+    label that the edits were begun on; another one when somebody has labelled the case since. `autosaveMark`: tells
+    whether the autosave was written again since, see AutosaveFile. `isAutosaveSaved`: it holds what the label does.
+    `predictedBy`: the round of the prediction that was found, also when it cannot be shown.
+    """
+
+    caseId: str
+    state: str
+    geometry: Geometry
+    channels: list[Channel]
+    label: np.ndarray | None = None
+    autosaved: np.ndarray | None = None
+    unknownStructures: list[LabelDefinition] = field(default_factory=list)
+    autosaveTime: float | None = None
+    prediction: Prediction | None = None
+    predictedBy: int | None = None
+    warnings: list[str] = field(default_factory=list)
+    imageHashes: list[str] = field(default_factory=list)
+    labelVersion: str | None = None
+    begunOn: str | None = None
+    autosavePath: Path | None = None
+    autosaveMark: tuple | None = None
+    isAutosaveSaved: bool = False
+
+
+def readCase(project: Project, caseId: str, ours: Container[str] = ()) -> CaseData:
+    """Read a case. MetaSSLError when its image cannot be shown; what else is damaged becomes a warning.
+
+    `ours`: versions of labels that were saved here; anything else in their place is somebody else's.
+    """
+    case = project.case(caseId)
+    paths = project.image_paths(case)
+    found = project.prediction(caseId)
+    autosaves = autosaveMarks(project, caseId)
+    pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="metassl-read")
+    with pool:
+        images = [pool.submit(read_volume, path, caseId) for path in paths]
+        hashes = pool.submit(image_hashes, paths, caseId)
+        label = pool.submit(project.read_label, caseId) if case.label_version is not None else None
+        maps = [pool.submit(read_labels, path, caseId) for path in _maps(found)]
+        channels, geometry = _channels(project, caseId, paths, [image.result() for image in images])
+    data = CaseData(caseId, case.state, geometry, channels, imageHashes=hashes.result())
+    data.labelVersion = data.begunOn = case.label_version
+    if label is not None:
+        data.label = _tried(data, lambda: onGrid(label.result(), geometry, project.accepted_label(caseId), caseId))
+        try:
+            refuse_replaced(caseId, paths, data.imageHashes, case.image_hashes)
+        except ImageError as error:
+            data.warnings.append(str(error))
+        if edited := project.outside_edit(caseId):
+            text = _("case {case}: another program has changed {path}; you see the label as it was accepted")
+            data.warnings.append(text.format(case=caseId, path=edited))
+    if found is not None:
+        data.predictedBy = found[0].number
+        data.prediction = _tried(data, lambda: _prediction(found, [each.result() for each in maps], geometry, caseId))
+        if data.prediction is not None:
+            _warnOfOtherImage(data, paths)
+    _readAutosaves(project, data, autosaves, ours)
+    return data
+
+
+def readPrediction(project: Project, data: CaseData) -> Prediction | None:
+    """The prediction of a case that is reviewed now, which may be another one than when the case was read; None when
+    there is none any more. MetaSSLError when it cannot be shown."""
+    found = project.prediction(data.caseId)
+    if found is None:
+        return None
+    return _prediction(found, [read_labels(path, data.caseId) for path in _maps(found)], data.geometry, data.caseId)
+
+
+def _readAutosaves(project: Project, data: CaseData, autosaves: dict[Path, tuple], ours: Container[str]) -> None:
+    """Take the newest autosave that can be read; others come later. `autosaves`: their marks, the newest first."""
+    data.autosavePath = autosavePath(project, data.caseId)
+    data.autosaveMark = autosaves.get(data.autosavePath)
+    waiting = iter(autosaves.items())
+    for path, mark in waiting:
+        content = _tried(data, lambda path=path: readAutosave(path, data.geometry, data.caseId, project.labels))
+        if content is not None:
+            data.autosavePath, data.autosaveMark = path, mark
+            _takeAutosave(data, content, timeOf(mark), ours)
+            break
+    text = _("case {case}: there is more unsaved work in {path}; it comes back when this is saved or thrown away")
+    for other, mark in waiting:
+        if not continues(data.autosavePath, mark):
+            data.warnings.append(text.format(case=data.caseId, path=other))
+
+
+def _takeAutosave(data: CaseData, content: AutosaveContent, time: float, ours: Container[str]) -> None:
+    if data.label is not None and np.array_equal(content.array, data.label):
+        data.isAutosaveSaved = True
+        return
+    data.autosaved, data.unknownStructures, data.autosaveTime = content.array, content.unknownStructures, time
+    if content.label not in ("", data.labelVersion) and data.labelVersion not in ours:
+        data.begunOn = content.label
+        text = _("case {case} was labelled after this unsaved work was begun; Discard shows that label")
+        data.warnings.append(text.format(case=data.caseId))
+
+
+def _warnOfOtherImage(data: CaseData, paths: list[Path]) -> None:
+    then = data.prediction.summary.get("image_hashes")
+    if isinstance(then, list) and (replaced := replaced_image(paths, data.imageHashes, then)):
+        text = _("case {case}: {path} was replaced after it was predicted; predict it again with Train")
+        data.warnings.append(text.format(case=data.caseId, path=replaced))
+
+
+def windowOf(array: np.ndarray) -> tuple[float, float]:
+    """The values to show as black and white, from a sample of the voxels."""
+    step = max(1, round((array.size / _SAMPLE) ** (1 / 3)))
+    sample = array[tuple(slice(min(step // 2, n - 1), None, min(step, n)) for n in array.shape)].astype(np.float64)
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(sample, _PERCENTILES))
+    if high <= low:
+        low, high = float(sample.min()), float(sample.max())
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _channels(project: Project, caseId: str, paths: list[Path], read: list) -> tuple[list[Channel], Geometry]:
+    geometry, arrays = read[0][1], []
+    for path, (volumes, own) in zip(paths, read):
+        if difference := geometry.difference(own):
+            raise ImageError(f"case {caseId}: {path} is not on the grid of {paths[0]}: {difference}; resample it first")
+        arrays += volumes
+    names = project.channels if len(project.channels) == len(arrays) else range(1, len(arrays) + 1)
+    return [Channel(str(name), each, windowOf(each)) for name, each in zip(names, arrays)], geometry
+
+
+def _maps(found: tuple[Round, PredictionPaths] | None) -> tuple[Path, ...]:
+    return () if found is None else (found[1].segmentation, found[1].regions)
+
+
+def _prediction(found: tuple[Round, PredictionPaths], maps: list, geometry: Geometry, caseId: str) -> Prediction:
+    source, paths = found
+    segmentation, regions = (onGrid(read, geometry, path, caseId) for read, path in zip(maps, _maps(found)))
+    summary = read_summary(paths.summary, caseId)
+    return Prediction(source.number, segmentation, regions, summary, paths, summary.get("error_rates"))
+
+
+def onGrid(read: tuple[np.ndarray, Geometry], geometry: Geometry, path: Path, caseId: str) -> np.ndarray:
+    """The array that was read of `path`. LabelError when it is not on the image's grid."""
+    array, own = read
+    if difference := geometry.difference(own):
+        raise LabelError(f"case {caseId}: {path} is not on the image's grid: {difference}")
+    return array
+
+
+def _tried(data: CaseData, read: Callable[[], Any]) -> Any:
+    """What `read` gives; None, and a warning, when it cannot be used."""
+    try:
+        return read()
+    except MetaSSLError as error:
+        data.warnings.append(_("{error}; it is not shown").format(error=error))
+        return None

@@ -1,0 +1,1 @@
+"""The process that trains: its Python, its packages, starting it."""

@@ -1,0 +1,95 @@
+"""The order in which cases are recommended: the project's choice, and the engine at work on it."""
+
+from __future__ import annotations
+
+from metassl.choices.strategies import DEFAULT_STRATEGY as DEFAULT
+from metassl.files import MetaSSLError
+from metassl.project import Project
+
+from ...Signal import Signal
+from ...Translation import _
+from ..Case.Session import Session
+from ..Engine.EngineProcess import EngineProcess
+from ..Engine.EnginePython import EnginePython
+
+
+def STRATEGIES() -> list[tuple[str, str]]:
+    """The ways of ranking, and what to call them."""
+    return [
+        ("combined", _("where the networks differ, unlike the others")),
+        ("entropy", _("where the model is unsure")),
+        ("random", _("at random")),
+        ("discrepancy", _("where the two networks differ")),
+        ("diversity", _("unlike the labelled cases")),
+        ("clasp_pe", _("one structure after the other")),
+        ("foreground_random", _("at random, each structure alike")),
+    ]
+
+
+class Ranking:
+    """`choose` saves another strategy in the project and ranks again; call `poll` now and then while `isBusy`."""
+
+    def __init__(self, session: Session, engine: EnginePython) -> None:
+        self.changed = Signal()
+        """() ranking began, or ended."""
+        self._session, self._engine = session, engine
+        self._process: EngineProcess | None = None
+        self._saving = False
+
+    @property
+    def strategy(self) -> str:
+        """The project's way of ranking."""
+        project = self._session.project
+        return DEFAULT if project is None else str(project.settings.get("strategy", DEFAULT))
+
+    @property
+    def isBusy(self) -> bool:
+        """True while the choice is saved and the cases are ranked again."""
+        return self._saving or self._process is not None
+
+    def choose(self, strategy: str) -> None:
+        """Recommend cases by another strategy from now on."""
+        project = self._session.project
+        if project is None or self.isBusy or strategy == self.strategy:
+            return
+        self._saving = True
+
+        def save() -> bool:
+            project.update_settings(strategy=strategy)
+            return project.start_round() is not None
+
+        self._session.tasks.run(save, lambda trained: self._saved(project, strategy, trained), self._failed)
+        self.changed.emit()
+
+    def poll(self) -> None:
+        """Take in the end of the ranking. Returns at once."""
+        result = self._process.poll() if self._process is not None else None
+        if result is None:
+            return
+        self._process = None
+        if result.code:
+            self._session.say("error", _("The cases could not be ranked: {reason}").format(reason=result.text))
+        self._session.casesChanged.emit(None)
+        self.changed.emit()
+
+    def close(self) -> None:
+        """End a ranking that is under way; the choice stays."""
+        self._saving = False
+        if self._process is not None:
+            self._process.kill()
+            self._process = None
+            self.changed.emit()
+
+    def _saved(self, project: Project, strategy: str, trained: bool) -> None:
+        asked, self._saving = self._saving, False
+        if trained and asked and project is self._session.project:
+            try:
+                self._process = self._engine.start(["rank", project.path, "--strategy", strategy, "--json"])
+            except MetaSSLError as error:
+                self._session.fail(error)
+        self.changed.emit()
+
+    def _failed(self, error: Exception) -> None:
+        self._saving = False
+        self._session.fail(error)
+        self.changed.emit()

@@ -1,0 +1,1 @@
+"""The project in tables: cases, rounds, ranking; new ones, the sample, export."""

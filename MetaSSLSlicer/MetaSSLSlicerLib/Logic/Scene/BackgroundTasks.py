@@ -1,0 +1,82 @@
+"""Reading, writing and computing beside the GUI. No task may touch MRML or a widget."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from ...Signal import Signal
+
+
+class BackgroundTasks:
+    """A few threads whose results are handed over in `pump`, on the thread that calls it.
+
+    While Slicer's event loop waits, its Python lock is not free for other threads. So whoever owns a timer
+    must call `pump` often while `busy`: it also lets the threads run.
+    """
+
+    def __init__(self, threads: int = 3) -> None:
+        self.started = Signal()
+        """() the first task of a batch began: call `pump` from now on."""
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="metassl")
+        self._waiting: dict[Future, tuple[Callable[[Any], None], Callable[[Exception], None] | None]] = {}
+
+    @property
+    def busy(self) -> bool:
+        """True while a result is still to be handed over."""
+        return bool(self._waiting)
+
+    def run(
+        self,
+        work: Callable[[], Any],
+        done: Callable[[Any], None] = lambda result: None,
+        failed: Callable[[Exception], None] | None = None,
+    ) -> Future:
+        """Call `work` in a thread; later, in `pump`, `done(result)` or `failed(error)`.
+
+        Without `failed` an error is raised out of `pump`.
+        """
+        idle = not self.busy
+        future = self._pool.submit(work)
+        self._waiting[future] = (done, failed)
+        if idle:
+            self.started.emit()
+        return future
+
+    def pump(self, patience_s: float = 0.004, budget_s: float = 0.02) -> None:
+        """Hand over what is finished. Waits up to `patience_s` when nothing is, and stops after `budget_s`."""
+        if not self._waiting:
+            return
+        finished, _ = wait(self._waiting, timeout=patience_s, return_when=FIRST_COMPLETED)
+        end = time.monotonic() + budget_s
+        for future in [future for future in list(self._waiting) if future in finished]:
+            if future not in self._waiting:
+                continue
+            self._hand_over(future)
+            if time.monotonic() > end:
+                return
+
+    def finish(self, timeout_s: float = 30.0) -> None:
+        """Wait for everything that runs, and hand it over. For the end of the program, and for tests."""
+        end = time.monotonic() + timeout_s
+        while self._waiting and time.monotonic() < end:
+            self.pump(patience_s=0.05, budget_s=timeout_s)
+
+    def shutdown(self) -> None:
+        """Let running work end, drop what has not begun, and hand nothing over any more."""
+        self._waiting.clear()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def _hand_over(self, future: Future) -> None:
+        done, failed = self._waiting.pop(future)
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is None:
+            done(future.result())
+        elif failed is not None:
+            failed(error)
+        else:
+            raise error

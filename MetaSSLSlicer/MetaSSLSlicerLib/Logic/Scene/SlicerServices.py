@@ -1,0 +1,22 @@
+"""What of Slicer the logic needs, in one place, so that tests can hand in the core's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SlicerServices:
+    """The MRML scene, the application's MRML logic, and the logic of the Segmentations module."""
+
+    scene: Any
+    applicationLogic: Any
+    segmentationsLogic: Any
+
+    @staticmethod
+    def ofThisSlicer() -> SlicerServices:
+        """The services of the running application."""
+        import slicer
+
+        return SlicerServices(slicer.mrmlScene, slicer.app.applicationLogic(), slicer.modules.segmentations.logic())

@@ -1,0 +1,1 @@
+"""Slicer's scene: its volumes, segments and views, whatever they are used for."""

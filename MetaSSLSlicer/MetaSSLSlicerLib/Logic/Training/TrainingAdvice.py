@@ -1,0 +1,73 @@
+"""Why a training failed, in a clinician's words, and what to do about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from metassl.jobs import JobStatus
+from metassl.project.words import sentence
+
+from ...Translation import _
+
+
+@dataclass(frozen=True)
+class TrainingAdvice:
+    """`text`: what happened. `whatToDo`: in a sentence or two."""
+
+    text: str
+    whatToDo: str
+
+    @staticmethod
+    def of(status: JobStatus) -> TrainingAdvice | None:
+        """For a training that ended badly; None for any other."""
+        if status.state == "interrupted":
+            return TrainingAdvice(
+                _(
+                    "The training ended without a word: the computer was switched off, the program was ended, "
+                    "or the memory was full."
+                ),
+                _(
+                    "Press Go on: it continues from the last saved step, at most half a minute back. If it happens "
+                    "again, close other programs first."
+                ),
+            )
+        return TrainingAdvice.ofMessage(status.message, status.hint) if status.state == "failed" else None
+
+    @staticmethod
+    def ofMessage(message: str, hint: str = "") -> TrainingAdvice:
+        """For a message of the engine."""
+        lower = message.lower()
+        for signs, advise in _KNOWN:
+            if any(sign in lower for sign in signs):
+                text, whatToDo = advise()
+                return TrainingAdvice(text or sentence(message), whatToDo)
+        other = _("Open the log: its last lines say more. If that does not help, send it to us with your question.")
+        return TrainingAdvice(sentence(message), sentence(hint) if hint and "log" not in hint else other)
+
+
+_KNOWN = (
+    (("no labelled case",), lambda: (
+        _("There is nothing to learn from yet: no case is labelled."),
+        _("Annotate one case or more, save each as a label, and press Train again."))),
+    (("is being trained by",), lambda: (
+        _("This project is being trained already, by another program or on another computer."),
+        _("Wait until it ends: the panel follows it as far as it can be seen from here."))),
+    (("no module named", "dll load failed", "cannot open shared object"), lambda: (
+        _("A part that training needs is not installed, or does not work."),
+        _("Open the section Setup, press Check, and install what is missing."))),
+    (("no cuda device", "no apple mps device", "cuda driver", "nvidia driver"), lambda: (
+        _("The graphics card that was asked for cannot be used."),
+        _("Choose Automatic as the device under Advanced, and press Train again."))),
+    (("memory is full", "out of memory", "memoryerror", "memory is too small"), lambda: (
+        _("The memory of this computer is too small for these images, even in small pieces."),
+        _("Close other programs and press Train again, or train on a computer with more memory."))),
+    (("no space left", "disk is full", "disk full"), lambda: (
+        _("The disk is full. What was learnt until the last saved step is safe."),
+        _("Make room on the disk of the project folder, then press the button again."))),
+    (("permission denied", "read-only file", "access is denied"), lambda: (
+        "",
+        _("Make sure that you may write to the project folder, or copy it to where you may."))),
+    (("not finite",), lambda: (
+        "",
+        _("Look at the images and labels of these cases: one may be damaged or empty. Then train anew."))),
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""A training as the panel shows it: options, progress, advice."""

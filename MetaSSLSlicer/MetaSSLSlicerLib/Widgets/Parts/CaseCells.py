@@ -1,0 +1,141 @@
+"""What stands in the cells of one row of the table of cases: texts, hints, and what is sorted and searched by."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+
+from metassl.project.words import percent
+
+from ...Logic.Project.CaseTable import CaseRow
+from ...Logic.Project.RoundTable import timeText
+from ...Translation import _
+
+COLUMNS = NAME, STATE, UNCERTAINTY, ORDER, DICE, TIME = range(6)
+
+_ORDER = ("in_progress", "predicted", "unlabelled", "rejected", "labelled", "corrected", "accepted")
+_DIGITS = re.compile(r"\d+")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One row, ready to be shown. `keys`: what each column is sorted by; None stands behind all others."""
+
+    row: CaseRow
+    texts: tuple[str, ...]
+    keys: tuple
+    hint: str
+    groups: frozenset[str]
+    search: str
+
+
+class CaseCells:
+    """Makes the cells. Words are translated once, as there may be thousands of rows; `of` may run in a task."""
+
+    def __init__(self) -> None:
+        self.headings = [_("Case"), _("State"), _("Uncertainty"), _("Order"), _("Dice"), _("Minutes")]
+        self.headingHints = [
+            _("The case; double-click a row to open it"),
+            _("How far its annotation has come"),
+            _(
+                "Uncertain voxels in and round the predicted structures: high and orange or blue where the two "
+                "networks "
+                "differ, low and yellow where they agree without confidence. A full bar is half of the voxels."
+            ),
+            _("In which order to label, by the chosen way of recommending: 1 comes first"),
+            _("Dice between the prediction and the label that you made of it"),
+            _("How long you worked on it"),
+        ]
+        self._words = {
+            "unlabelled": _("to label"),
+            "in_progress": _("in progress"),
+            "labelled": _("labelled"),
+            "predicted": _("to review"),
+            "accepted": _("accepted"),
+            "corrected": _("corrected"),
+            "rejected": _("rejected"),
+        }
+        self._unsaved, self._failed = _("unsaved"), _("failed")
+        self._splits = {"validation": _("validation"), "test": _("test")}
+        self._stateLine = _("State: {state}")
+        self._unsavedLine = _("It holds work that is not saved as a label; it comes back when you open the case.")
+        self._uncertaintyLine = _("Uncertain voxels of round {round}: {shares}")
+        self._orderLine = _("Why: {reason}")
+        self._failedLine = _("The last training could not use it: {reason}")
+
+    def of(self, row: CaseRow) -> Cells:
+        """The cells of one case."""
+        word = self._stateWord(row)
+        texts = (
+            row.id,
+            word,
+            "",
+            "" if row.place is None else str(row.place),
+            "" if row.dice is None else f"{row.dice:.2f}",
+            timeText(row.seconds),
+        )
+        keys = (
+            naturalKey(row.id),
+            _stateKey(row),
+            row.totalUncertainty,
+            row.place,
+            row.dice,
+            row.seconds if row.seconds >= 1 else None,
+        )
+        return Cells(row, texts, keys, self._hint(row, word), _groups(row), f"{row.id}\t{word}".casefold())
+
+    def _stateWord(self, row: CaseRow) -> str:
+        if row.autosaved:
+            return self._unsaved
+        if row.split in self._splits:
+            return self._splits[row.split]
+        if row.failed and not row.isLabelled:
+            return self._failed
+        return self._words.get(row.state, row.state)
+
+    def _hint(self, row: CaseRow, word: str) -> str:
+        lines = [row.id, self._stateLine.format(state=word)]
+        if row.autosaved:
+            lines.append(self._unsavedLine)
+        if row.uncertainty is not None:
+            shares = ", ".join(f"{region} {percent(share, 1)}" for region, share in row.uncertainty.items())
+            lines.append(self._uncertaintyLine.format(round=row.round, shares=shares))
+        if row.reason:
+            lines.append(self._orderLine.format(reason=row.reason))
+        if row.failed:
+            lines.append(self._failedLine.format(reason=row.failed))
+        return "\n".join(lines)
+
+
+def naturalKey(caseId: str) -> str:
+    """A key that puts case_2 before case_10."""
+    return _DIGITS.sub(lambda found: found.group().zfill(12), caseId.casefold())
+
+
+def _stateKey(row: CaseRow) -> float:
+    """Unsaved work first, then what waits for somebody, then what is done; what is kept out of training last."""
+    if row.autosaved:
+        return -1
+    known = _ORDER.index(row.state) if row.state in _ORDER else len(_ORDER)
+    return known + (0 if row.split == "pool" else 100)
+
+
+def _groups(row: CaseRow) -> frozenset[str]:
+    """The groups of cases, as the filter above the table names them, that this one is in."""
+    inPool = row.split == "pool"
+    belongs = (
+        ("todo", inPool and not row.isLabelled),
+        ("review", inPool and row.state == "predicted"),
+        ("done", inPool and row.isLabelled),
+        ("unfinished", row.autosaved or row.state == "in_progress"),
+        ("failed", bool(row.failed)),
+        ("held", not inPool),
+    )
+    return _shared(tuple(group for group, here in belongs if here))
+
+
+@cache
+def _shared(names: tuple[str, ...]) -> frozenset[str]:
+    """One set for all rows that are in the same groups."""
+    return frozenset(names)

@@ -1,0 +1,94 @@
+"""One line of the panel that says what is under the mouse in the slice views."""
+
+from __future__ import annotations
+
+import qt
+import slicer
+
+from ...Logic.Case.OpenCase import OpenCase
+from ...Logic.Case.Session import Session
+from ...Logic.Review.UnderMouse import UnderMouse, readPercents, segmentAt
+
+_REST_MS = 33
+
+
+class MouseLine:
+    """Writes into `label` while a predicted case is open and the module is shown: at most 30 times a second."""
+
+    def __init__(self, label, session: Session) -> None:
+        self._label, self._session = label, session
+        self._isEntered = self._isRead = False
+        self._under: UnderMouse | None = None
+        self._crosshair, self._tag = None, None
+        self._timer = qt.QTimer()
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_REST_MS)
+        self._timer.connect("timeout()", self._show)
+
+    def enter(self) -> None:
+        """The module is shown."""
+        self._isEntered = True
+        self._watch()
+
+    def exit(self) -> None:
+        """Another module is shown: nothing is looked at."""
+        self._isEntered = False
+        self._watch()
+
+    def setCase(self, case: OpenCase | None) -> None:
+        """Look at another case; one without a prediction has nothing to say."""
+        predicted = case is not None and case.hasPrediction
+        self._under = UnderMouse(case.project, case.data) if predicted else None
+        self._isRead = False
+        self._watch()
+
+    def cleanup(self) -> None:
+        """Let go of the scene."""
+        self.exit()
+
+    def _watch(self) -> None:
+        """Observe the mouse when there is something to say, and only then."""
+        if self._tag is not None:
+            self._crosshair.RemoveObserver(self._tag)
+        self._timer.stop()
+        self._label.text = ""
+        self._crosshair, self._tag = None, None
+        if not self._isEntered or self._under is None:
+            return
+        self._crosshair = self._session.services.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
+        if self._crosshair is not None:
+            event = slicer.vtkMRMLCrosshairNode.CursorPositionModifiedEvent
+            self._tag = self._crosshair.AddObserver(event, self._onMoved)
+
+    def _onMoved(self, *_ignored: object) -> None:
+        if not self._timer.active:
+            self._timer.start()
+
+    def _show(self) -> None:
+        case, ras = self._session.case, [0.0] * 3
+        if case is None or self._under is None or self._crosshair is None:
+            return
+        text = ""
+        if self._crosshair.GetCursorPositionRAS(ras):
+            inside = [0.0] * 3
+            case.nodes.volumeNode.TransformPointFromWorld(ras, inside)
+            if self._under.indexAt(inside) is not None:
+                self._read(case)
+                edited = segmentAt(case.nodes.annotationNode, ras) if case.isEditing else None
+                text = self._under.text(inside, edited)
+        if text != self._label.text:
+            self._label.text = self._label.toolTip = text
+
+    def _read(self, case: OpenCase) -> None:
+        """P(error) or uncertainty of every voxel, in a task, once the mouse has come to the image."""
+        if self._isRead:
+            return
+        self._isRead, under = True, self._under
+
+        def arrived(percents) -> None:
+            under.percents = percents
+            if under is self._under:
+                self._onMoved()
+
+        # a map that cannot be read is told of where it is asked for: here the line is only shorter
+        self._session.tasks.run(lambda: readPercents(case.data), arrived, lambda _error: None)

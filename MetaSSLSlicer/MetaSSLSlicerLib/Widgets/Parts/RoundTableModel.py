@@ -1,0 +1,84 @@
+"""The rows of the list of rounds in Qt's own model. They are few: it is written anew each time."""
+
+from __future__ import annotations
+
+import qt
+
+from ...Logic.Project.RoundTable import RoundRow, dateText, describe, stateText, timeText
+from ...Translation import _
+
+NUMBER, DATE, LABELS, DICE, DEVICE, TIME, STATE = range(7)
+
+
+class RoundTableModel:
+    """`model` is for the view. No QStandardItem is made here: it is unclear whether Python or Qt would own it."""
+
+    def __init__(self) -> None:
+        self.rows: tuple[RoundRow, ...] = ()
+        self.model = qt.QStandardItemModel()
+        headings = (_("Round"), _("Begun"), _("Labels"), _("Dice"), _("Device"), _("Time"), _("State"))
+        self.model.setColumnCount(len(headings))
+        self.model.setHorizontalHeaderLabels(list(headings))
+        hints = {
+            NUMBER: _("In bold: the round whose predictions are shown"),
+            LABELS: _("How many labels it learnt from"),
+            DICE: _("Mean Dice at its end on the validation cases that were watched, up to four"),
+            TIME: _("How long it trained and predicted; pauses are left out"),
+        }
+        for column, text in hints.items():
+            self.model.setHeaderData(column, qt.Qt.Horizontal, text, qt.Qt.ToolTipRole)
+
+    def showIn(self, table) -> None:
+        """Set up a QTableView for the rounds; the device takes the room that is left."""
+        table.setModel(self.model)
+        metrics = qt.QFontMetrics(table.font)
+        table.verticalHeader().setVisible(False)
+        table.verticalHeader().setDefaultSectionSize(metrics.height() + 8)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setMinimumSectionSize(20)
+        widest = {
+            NUMBER: _("Round"),
+            DATE: "00 Mmm",
+            LABELS: _("Labels"),
+            DICE: _("Dice"),
+            TIME: "00:00",
+            STATE: _("finished"),
+        }
+        for column, text in widest.items():
+            header.resizeSection(column, metrics.horizontalAdvance(text) + 10)
+        header.setSectionResizeMode(DEVICE, qt.QHeaderView.Stretch)
+
+    def setRows(self, rows: tuple[RoundRow, ...]) -> None:
+        """Show these rounds."""
+        self.rows = rows
+        self.model.setRowCount(len(rows))
+        for place, row in enumerate(rows):
+            font, hint = qt.QFont(), describe(row)
+            font.setBold(row.isShown)
+            self.model.setData(self.model.index(place, NUMBER), font, qt.Qt.FontRole)
+            for column, text in enumerate(_texts(row)):
+                index = self.model.index(place, column)
+                self.model.setData(index, text, qt.Qt.DisplayRole)
+                self.model.setData(index, hint, qt.Qt.ToolTipRole)
+
+    def rowAt(self, place: int) -> RoundRow | None:
+        """The round in a row of the view."""
+        return self.rows[place] if 0 <= place < len(self.rows) else None
+
+    def placeOf(self, number: int) -> int:
+        """The row of a round; -1 when it is not there."""
+        return next((place for place, row in enumerate(self.rows) if row.number == number), -1)
+
+
+def _texts(row: RoundRow) -> tuple[str, ...]:
+    found = row.summary
+    return (
+        str(found.number),
+        dateText(found.created, "%d %b"),
+        str(found.labels),
+        "" if found.dice is None else f"{found.dice:.2f}",
+        found.device.removeprefix("NVIDIA ").partition(" (")[0],
+        timeText(found.seconds),
+        stateText(found.state),
+    )

@@ -1,0 +1,1 @@
+"""What a training, a ranking, an import or an export can choose from, in words: the catalogues."""

@@ -1,0 +1,3 @@
+"""How a training is set where nobody says otherwise."""
+
+DEFAULTS = {"framework": "cps", "loss": "metassl", "device": "auto", "seed": 0, "minutes": 4.0}

@@ -1,0 +1,35 @@
+"""What the catalogues tell of a choice. Plug-ins make theirs of these."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class FrameworkDescription:
+    """name: as `--framework` takes it. summary: in one line. pair: whose agreement the region map shows. path: of
+    its class.
+    """
+
+    name: str
+    title: str
+    summary: str
+    pair: str
+    citation: str
+    path: str
+
+    def to_json(self) -> dict[str, str]:
+        return {name: text for name, text in asdict(self).items() if name != "path"}
+
+
+@dataclass(frozen=True)
+class StrategyDescription:
+    """name: as `--strategy` takes it. summary: which cases come first, in one line. path: of its class."""
+
+    name: str
+    summary: str
+    citation: str = ""
+    path: str = ""
+
+    def to_json(self) -> dict[str, str]:
+        return {name: text for name, text in asdict(self).items() if name != "path"}

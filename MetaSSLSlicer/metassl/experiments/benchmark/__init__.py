@@ -1,1 +1,0 @@
-"""Every host with and without MetaSSL, trained alike and measured on the same test cases."""

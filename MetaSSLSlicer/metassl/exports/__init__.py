@@ -1,0 +1,1 @@
+"""Labels and predictions as files for other programs, one file per format."""

@@ -1,0 +1,114 @@
+"""What a semi-supervised framework has to say, so that the loop can train it and the map can show its pair."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import torch
+from torch import nn
+
+from metassl.data.plan import Plan
+from metassl.data.streams import Batch
+from metassl.networks.device import autocast
+from metassl.networks.unet import build_network
+
+EMA_DECAY = 0.99
+EMA_SHARE, EMA_FEWEST = 0.05, 10  # of the planned steps; steps
+
+
+@dataclass
+class StepOutput:
+    """total: the scalar to minimise; parts: its named pieces; regions: fraction of the unlabelled voxels in each."""
+
+    total: torch.Tensor
+    parts: dict[str, torch.Tensor] = field(default_factory=dict)
+    regions: dict[str, torch.Tensor] | None = None
+
+
+class Framework(nn.Module, ABC):
+    """`networks` are trained; `averages`, where a framework has them, follow them (EMA).
+
+    Everything a resumed run needs, thresholds included, is in the state dict. What a framework is called and where it
+    comes from is in `metassl.choices.frameworks`.
+    """
+
+    name: str
+    planned_steps = 0
+    """Of the whole training; 0 while the loop does not know."""
+    taught = False
+    """Whether its networks began as those of an earlier round."""
+
+    def __init__(self, plan: Plan, loss: str, networks: int, averaged: bool = True):
+        super().__init__()
+        self.plan, self.loss_name = plan, loss
+        self.networks = nn.ModuleList(build_network(plan) for _ in range(networks))
+        self.averages = nn.ModuleList(frozen_copy(network) for network in self.networks if averaged)
+        self.device, self.precision = torch.device("cpu"), "fp32"
+
+    @abstractmethod
+    def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
+        """The loss of one step; fraction 0..1 of the schedule."""
+
+    @abstractmethod
+    def inference_pair(self) -> tuple[nn.Module, nn.Module]:
+        """The two networks whose agreement the region map shows."""
+
+    @abstractmethod
+    def start_from(self, networks: tuple[nn.Module, nn.Module]) -> None:
+        """Take the weights of an earlier round's pair."""
+
+    def cost(self, fraction: float) -> float:
+        """Of a step at this fraction of the schedule, in units of the dearest."""
+        return 1.0
+
+    def cost_to_come(self, fraction: float) -> float:
+        """Mean `cost` of the steps from this fraction of the schedule to its end."""
+        return 1.0
+
+    def trained_parameters(self) -> Iterable[nn.Parameter]:
+        return self.networks.parameters()
+
+    def run_on(self, device: torch.device, precision: str) -> None:
+        """Set the device and the precision of the forward passes."""
+        self.device, self.precision = device, precision
+        self.to(device)
+
+    def logits(self, network: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
+        """(B, K, z, y, x) in float32, whatever the precision of the network."""
+        with autocast(self.device, self.precision):
+            logits = network(images)
+        return logits.float()
+
+    def log_softmax(self, network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+        return self.logits(network, images).log_softmax(1)
+
+    def softmax(self, network: nn.Module, images: torch.Tensor) -> torch.Tensor:
+        return self.log_softmax(network, images).exp()
+
+    @torch.no_grad()
+    def after_step(self, step: int) -> None:
+        """Move the averages: decay min(1 - 1/(t+1), 0.99), so that step 0 copies.
+
+        In a training of few steps an average over 100 would never catch up, so it reaches over a twentieth of them at
+        most (but 10).
+        """
+        planned = self.planned_steps
+        decay = min(EMA_DECAY, 1.0 - 1.0 / max(EMA_SHARE * planned, EMA_FEWEST)) if planned else EMA_DECAY
+        for network, average in zip(self.networks, self.averages, strict=bool(self.averages)):
+            follow(average, network, step, decay)
+
+
+@torch.no_grad()
+def follow(average: nn.Module, network: nn.Module, step: int, decay: float) -> None:
+    """Move a moving average one step: decay min(1 - 1/(t+1), decay)."""
+    weight = 1.0 - min(1.0 - 1.0 / (step + 1), decay)
+    torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), weight)
+    for own, other in zip(average.buffers(), network.buffers(), strict=True):
+        own.copy_(other)
+
+
+def frozen_copy(network: nn.Module) -> nn.Module:
+    return copy.deepcopy(network).requires_grad_(False)

@@ -1,0 +1,189 @@
+"""Start, or go on with, the training of a project: what the command line and the panel both call."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from metassl import __version__
+from metassl.choices.defaults import DEFAULTS
+from metassl.files.atomic import remove_leftovers
+from metassl.files.errors import ProjectError
+from metassl.jobs.follower import job_status
+from metassl.jobs.launcher import get_launcher
+from metassl.jobs.lock import TrainingLock
+from metassl.jobs.record import JobRecord
+from metassl.project.making import FOLDERS
+from metassl.project.project import Project
+from metassl.project.rounds import Round
+
+LARGEST_SEED = 2**31
+LEAVING_SECONDS = 30.0
+RESUMABLE = ("created", "paused", "interrupted")
+
+
+def start_training(
+    project: Project,
+    framework: str | None = None,
+    loss: str | None = None,
+    iterations: int | None = None,
+    minutes: float | None = None,
+    device: str | None = None,
+    seed: int | None = None,
+    fresh: bool = False,
+    new_round: bool = False,
+    launcher: str = "local",
+) -> Round:
+    """Launch the training in its own process and return its round at once.
+
+    A round that was stopped or killed goes on where it was, unless `new_round`. `fresh`: do not start from the
+    former round's model. Raises BusyError when the project is being trained, ProjectError when there is nothing
+    to train on, or when the options contradict the round that would be resumed.
+    """
+    asked = {
+        "framework": framework,
+        "loss": loss,
+        "iterations": iterations,
+        "minutes": minutes,
+        "device": device,
+        "seed": seed,
+    }
+    if seed is not None and not 0 <= seed < LARGEST_SEED:
+        raise ProjectError(f"the seed {seed} is not between 0 and {LARGEST_SEED - 1}")
+
+    def choose() -> Round:
+        found = _resumable(project)
+        if found is None or new_round:
+            return _new_round(project, asked, fresh, launcher)
+        _check_same(found, asked)
+        return found
+
+    return launch_round(project, choose, launcher)
+
+
+def launch_round(project: Project, choose: Callable[[], Round], launcher: str = "local") -> Round:
+    """Launch the worker of the round that `choose` makes or finds, and hand it the project's training lock.
+
+    Raises BusyError when the project is being trained.
+    """
+    lock = TrainingLock(project.path)
+    lock.acquire("training", wait_s=LEAVING_SECONDS if _is_leaving(project, lock) else 0.0)
+    try:
+        found = choose()
+        former = JobRecord.read(found.job_path)
+        if former is not None:
+            former.wait(LEAVING_SECONDS)
+        record = get_launcher(launcher).launch(found)
+        lock.transfer(record.pid)
+    except BaseException:
+        lock.release()
+        raise
+    return found
+
+
+def _is_leaving(project: Project, lock: TrainingLock) -> bool:
+    """Whether a job holds the lock that has said its last word: it gives it up in a moment."""
+    holder = lock.busy()
+    if holder is None:
+        return False
+    return any(job_status(found).is_over for found in project.rounds() if holder.purpose == found.title)
+
+
+def _resumable(project: Project) -> Round | None:
+    latest = project.latest_round()
+    if latest is None:
+        return None
+    state = job_status(latest).state
+    unfinished = state == "failed" and latest.last_checkpoint_path.exists()
+    abandoned = state == "running"  # on another host: here the lock is ours, so nobody is at work any more
+    return latest if state in RESUMABLE or unfinished or abandoned else None
+
+
+def _check_same(found: Round, asked: dict) -> None:
+    config = found.record["config"]
+    different = [
+        f"--{name} {value} (it has {config.get(name)})"
+        for name, value in asked.items()
+        if value is not None and value != config.get(name)
+    ]
+    if different:
+        raise ProjectError(
+            f"{found.title} is not finished and would be resumed, but not with "
+            f"{', '.join(different)}: leave these out to go on with it, or add --new-round"
+        )
+
+
+def _new_round(project: Project, asked: dict, fresh: bool, launcher: str) -> Round:
+    labelled = project.labelled_cases()
+    if not labelled:
+        raise ProjectError(f"project {project.path} has no labelled case: label one with `metassl label` or in Slicer")
+    if asked["iterations"] is not None and asked["minutes"] is not None:
+        raise ProjectError("give --iterations or --minutes, not both")
+    config = {name: asked[name] if asked[name] is not None else DEFAULTS.get(name) for name in asked}
+    if asked["iterations"] is not None:
+        config["minutes"] = None
+    parent = None if fresh else project.start_round()
+    made = project.new_round(
+        round_record(
+            config,
+            parent,
+            labels={case.id: case.label_version for case in labelled},
+            validation={case.id: case.label_version for case in project.validation_cases()},
+            unlabelled=[case.id for case in project.unlabelled_cases()],
+            launcher=launcher,
+        )
+    )
+    project.update_settings(shown_round=None, start_round=None)  # the new round is the newest choice
+    return made
+
+
+def round_record(
+    config: dict[str, Any],
+    parent: Round | None,
+    *,
+    labels: dict[str, str],
+    validation: dict[str, str],
+    unlabelled: list[str],
+    launcher: str = "local",
+) -> dict[str, Any]:
+    """What round.json holds. labels, validation: {case id: label version}."""
+    return {
+        "config": config,
+        "launcher": launcher,
+        "parent": None if parent is None else parent.number,
+        "labels": labels,
+        "validation": validation,
+        "unlabelled": unlabelled,
+        "versions": engine_versions(),
+    }
+
+
+def engine_versions() -> dict[str, str]:
+    found = {"metassl": __version__}
+    for package in ("torch", "monai", "SimpleITK", "numpy"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def launcher_between(found: Round) -> int | None:
+    """The process that the job's record names, when that is not this one but started it.
+
+    PythonSlicer, or python.exe of a venv on Windows, starts the real interpreter as its child.
+    """
+    record = JobRecord.read(found.job_path)
+    return record.pid if record is not None and record.pid == os.getppid() else None
+
+
+def take_over(project: Project, found: Round) -> None:
+    """Put right what a launcher or a worker that was killed has left. To be called with the training lock."""
+    record = JobRecord.read(found.job_path)
+    if record is None or not record.alive():  # the launcher died before it could say which process this is
+        JobRecord.of(os.getpid()).write(found.job_path)
+    remove_leftovers(found.checkpoints, 0.0)  # nobody else writes there
+    for folder in FOLDERS:
+        remove_leftovers(project.path / folder)

@@ -1,3 +1,0 @@
-"""How a training is set where nobody says otherwise."""
-
-DEFAULTS = {"host": "cps", "loss": "metassl", "device": "auto", "seed": 0, "minutes": 4.0}

@@ -1,0 +1,88 @@
+"""The catalogues: what they name can be loaded, and somebody else's package can add to them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from metassl import cli
+from metassl.choices.exporters import EXPORTERS
+from metassl.choices.frameworks import FRAMEWORK_CATALOG
+from metassl.choices.importers import IMPORTER
+from metassl.choices.plugins import load
+from metassl.choices.strategies import STRATEGY_CATALOG
+from metassl.frameworks import FRAMEWORKS
+from metassl.selection import get_strategy
+
+ENGINE = Path(cli.__file__).parents[1]
+PATHS = [each.path for each in (*FRAMEWORK_CATALOG, *STRATEGY_CATALOG)] + [*EXPORTERS.values(), IMPORTER]
+
+PACKAGE = """
+from metassl.choices.descriptions import FrameworkDescription, StrategyDescription
+
+FRAMEWORK = FrameworkDescription("mine", "Mine", "for a test", "none", "nobody, 2026", "somebodys.code:Mine")
+STRATEGY = StrategyDescription("by_name", "in the order of their names", path="somebodys.code:ByName")
+"""
+CODE = """
+from metassl.frameworks.supervised import Supervised
+from metassl.selection.base import Scored
+
+class Mine(Supervised):
+    name = "mine"
+
+class ByName:
+    name, needs = "by_name", ()
+
+    def order(self, candidates, context):
+        return [Scored(each.case, 1.0, "by name") for each in sorted(candidates, key=lambda each: each.case)]
+"""
+ENTRY_POINTS = """
+[metassl.frameworks]
+mine = somebodys:FRAMEWORK
+
+[metassl.strategies]
+by_name = somebodys:STRATEGY
+
+[metassl.commands]
+broken = somebodys.nowhere
+"""
+
+
+@pytest.fixture
+def plugged(tmp_path) -> dict[str, str]:
+    """The environment of a Python where somebody's package is installed beside ours."""
+    (tmp_path / "somebodys").mkdir()
+    (tmp_path / "somebodys" / "__init__.py").write_text(PACKAGE)
+    (tmp_path / "somebodys" / "code.py").write_text(CODE)
+    (tmp_path / "somebodys-1.0.dist-info").mkdir()
+    (tmp_path / "somebodys-1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: somebodys\nVersion: 1.0\n"
+    )
+    (tmp_path / "somebodys-1.0.dist-info" / "entry_points.txt").write_text(ENTRY_POINTS)
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ENGINE), str(tmp_path)])}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_what_a_catalogue_names_is_there(path):
+    assert load(path) is not None
+
+
+def test_the_catalogues_and_the_registries_name_the_same():
+    assert {each.name: load(each.path) for each in FRAMEWORK_CATALOG} == FRAMEWORKS
+    assert all(type(get_strategy(each.name)) is load(each.path) for each in STRATEGY_CATALOG)
+
+
+def test_a_framework_and_a_strategy_live_in_somebody_elses_package(plugged):
+    code = (
+        "from metassl.frameworks import FRAMEWORKS; from metassl.selection import get_strategy\n"
+        "print(FRAMEWORKS['mine'].__module__, type(get_strategy('by_name')).__module__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=plugged, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["somebodys.code", "somebodys.code"]
+    command = [sys.executable, "-m", "metassl", "frameworks"]
+    told = subprocess.run(command, env=plugged, capture_output=True, text=True, check=True)
+    assert "Mine: for a test" in told.stdout
+    assert "cannot be loaded" in told.stderr  # the command that is not there stops no other

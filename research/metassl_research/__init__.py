@@ -1,0 +1,1 @@
+"""Whole experiments where every label is known: frameworks, strategies and kinds of uncertainty, compared alike."""

@@ -1,0 +1,123 @@
+"""Find out which way of choosing the next case needs the fewest labels.
+
+An annotator who knows every true label plays the loop on a Decathlon folder:
+train, rank the cases without a label, label what comes first, train again.
+All strategies share the first training of a seed. Out comes the Dice on the
+test cases against the number of labels and against minutes of annotation: a
+table here and in OUT.md, a plot in OUT.svg.
+
+A simulation that was stopped goes on where it was; more strategies, rounds or
+seeds can be added later. --table makes table and plot again from the results.
+
+  metassl simulate --data Task04_Hippocampus --strategies all
+  metassl simulate --data DIR --strategies random,discrepancy --minutes 2 --rounds 10 --out run.json
+  metassl simulate --table --out run.json
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from metassl.choices.defaults import DEFAULTS
+from metassl.choices.frameworks import FRAMEWORKS, LOSSES
+from metassl.choices.strategies import STRATEGY_NAMES
+from metassl.commands.shared.console import Console, command_line
+from metassl.commands.shared.options import (
+    add_device_option,
+    add_json_option,
+    add_length_options,
+    add_results_options,
+    count,
+    results_file,
+    training_minutes,
+    trainings_left,
+)
+from metassl.files.errors import ProjectError
+from metassl.project.words import count as counted
+
+SUMMARY = "simulate an annotator who labels by each strategy"
+CHAPTER = "Compare what there is to choose, where every label is known:"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", type=Path, metavar="DIR", help="a Decathlon folder with labels, and splits.json")
+    names = ", ".join(STRATEGY_NAMES)
+    parser.add_argument("--strategies", default="all", metavar="A,B|all", help=f"of {names} (default: all)")
+    parser.add_argument("--rounds", type=count, default=6, metavar="N", help="rounds of annotation (default: 6)")
+    parser.add_argument("--per-round", type=count, default=1, metavar="N", help="cases a round (default: 1)")
+    parser.add_argument("--seeds", type=count, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
+    parser.add_argument("--labelled", type=count, default=1, metavar="N", help="labelled at the start (default: 1)")
+    add_length_options(parser)
+    parser.add_argument("--framework", choices=FRAMEWORKS, help="the framework; see `metassl frameworks`")
+    parser.add_argument(
+        "--host", dest="framework", choices=FRAMEWORKS, default=argparse.SUPPRESS, help=argparse.SUPPRESS
+    )
+    parser.add_argument("--loss", choices=LOSSES)
+    parser.add_argument("--fresh", action="store_true", help="train every round from random weights")
+    parser.add_argument("--pool", type=count, metavar="N", help="choose from so many cases (default: all)")
+    add_device_option(parser)
+    add_results_options(parser, "simulate.json")
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl_research.simulation.outcome import as_json, write_outcome
+    from metassl_research.simulation.table import rows
+
+    out = results_file(arguments)
+    if not arguments.table:
+        _simulate(arguments, console)
+    curves, seeds = write_outcome(out)
+    console.say(f"{counted(len(seeds), 'seed')}, mean ± standard deviation")
+    console.table(rows(curves))
+    console.say(f"see {out.with_suffix('.md')} and {out.with_suffix('.svg')}")
+    console.result({"seeds": seeds, "curves": [as_json(curve) for curve in curves], "results": out})
+    return 0
+
+
+def _simulate(arguments: argparse.Namespace, console: Console) -> None:
+    from metassl_research.experiment import Experiment
+    from metassl_research.simulation.annotator import Annotator
+    from metassl_research.simulation.learner import ExperimentLearner
+    from metassl_research.simulation.loop import Simulation
+    from metassl_research.simulation.results import Results
+
+    if arguments.data is None:
+        raise ProjectError("say on which data: --data DIR, a Decathlon folder with labels")
+    settings = _settings(arguments)
+    experiment = Experiment.open(arguments.work or arguments.out.with_suffix(""), arguments.data)
+    learner = ExperimentLearner(experiment, settings)
+    settings.check_enough(len(learner.train_order))
+    cases = {"train": learner.train_order, "test": learner.test}
+    results = Results.open(arguments.out, settings, cases)
+    annotator = Annotator(experiment.truth, learner.labels)
+    try:
+        simulation = Simulation(learner, annotator, settings, results, console.say)
+        console.say(trainings_left(simulation.left(), settings.minutes))
+        simulation.run()
+    except KeyboardInterrupt:
+        again = command_line("simulate", "--data", arguments.data, "--out", arguments.out, "...")
+        console.say(f"stopped; the same command goes on: {again}")
+        raise
+
+
+def _settings(arguments: argparse.Namespace):
+    from metassl_research.simulation.settings import Settings, chosen_strategies
+
+    return Settings(
+        data=arguments.data.name or str(arguments.data),
+        strategies=chosen_strategies(arguments.strategies),
+        rounds=arguments.rounds,
+        per_round=arguments.per_round,
+        seeds=arguments.seeds,
+        labelled=arguments.labelled,
+        framework=arguments.framework or DEFAULTS["framework"],
+        loss=arguments.loss or DEFAULTS["loss"],
+        minutes=training_minutes(arguments),
+        iterations=arguments.iterations,
+        device=arguments.device,
+        clock=arguments.clock,
+        pool=arguments.pool,
+        fresh=arguments.fresh,
+    )
