@@ -262,8 +262,25 @@ def test_the_legend_gives_volumes_and_measured_error_rates(make_grid):
     assert [row.errorText for row in rows] == ["below 0.1\u00a0%", "1.2\u00a0%", "50\u00a0%", "not yet measured"]
 
 
+@pytest.mark.parametrize(
+    ("key", "rate", "words"),
+    [
+        ("UC", None, "Trust it: agree, sure"),
+        ("UC", 0.01, "Trust it: agree, sure"),
+        ("UC", 0.08, "Glance: agree, sure"),
+        ("UC", 0.4, "Look here: agree, sure"),
+        ("US", None, "Glance: agree, unsure"),
+        ("US", 0.02, "Trust it: agree, unsure"),
+        ("DS", None, "Look here: differ, unsure"),
+        ("DS", 0.2, "Glance: differ, unsure"),
+    ],
+)
+def test_what_to_do_in_a_region_follows_how_often_the_model_was_wrong_there(key, rate, words):
+    assert RegionLegend.title(key, rate) == words
+
+
 def test_the_legend_without_a_prediction_has_names_only():
     rows = RegionLegend.rows(None, None)
-    assert [row.name for row in rows] == [region.name for region in REGIONS]
+    assert [row.title for row in rows] == [RegionLegend.title(region.key) for region in REGIONS]
     assert {(row.ml, row.share, row.errorText) for row in rows} == {(None, None, "not yet measured")}
     assert RegionLegend.millilitres(12345.6) == "12,346"

@@ -13,10 +13,10 @@ from opening import openedInPanel
 from painting import paintTwoSlices
 
 WIDTH = 380
-ROOM = 560
-"""The height that a screen of 900 pixels leaves for the case."""
-EDITOR = 380
-"""What Slicer's segment editor needs of it, with two structures and its masking folded."""
+ROOM = 736
+"""The height that a screen of 900 pixels leaves for the panel, the Data Probe folded: measured in Slicer 5.13."""
+EDITOR = 474
+"""What Slicer's segment editor needs of it there with its largest effect, its masking folded."""
 
 
 def sections(panel) -> dict:

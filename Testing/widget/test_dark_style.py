@@ -68,7 +68,7 @@ def test_all_words_in_the_panel_can_be_read(style, panel, harness, make_grid):
     panel.session.openCase("case_3")
     harness.wait(lambda: panel.session.case is not None)
     for section in panel.sections:
-        if hasattr(section.ui, "section"):
+        if hasattr(getattr(section, "ui", None), "section"):
             section.ui.section.collapsed = False
     for level in Banner._COLORS:
         panel.banner.hide()

@@ -70,4 +70,4 @@ def test_slice_views_of_a_new_layout_show_the_open_case(harness, openModule, tin
     case = openedInPanel(harness, panel, CASE)
     view = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLSliceCompositeNode")
     layouts.setLayout(slicer.vtkMRMLLayoutNode.SlicerLayoutFourUpView)
-    assert view.GetBackgroundVolumeID() == case.nodes.volumeNode.GetID()
+    harness.wait(lambda: view.GetBackgroundVolumeID() == case.nodes.volumeNode.GetID())

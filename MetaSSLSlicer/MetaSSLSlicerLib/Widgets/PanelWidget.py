@@ -61,10 +61,7 @@ class PanelWidget:
         self.widget = qt.QWidget()
         layout = qt.QVBoxLayout(self.widget)
         layout.setContentsMargins(0, 0, 0, 0)
-        self._notice = qt.QWidget()
-        qt.QVBoxLayout(self._notice).setContentsMargins(0, 0, 0, 0)
-        self._notice.layout().addWidget(self.engineWidget.notice.widget)
-        layout.addWidget(self._notice)
+        layout.addWidget(self.engineWidget.notice.widget)
         layout.addWidget(self.banner.widget)
         for section in (self.caseSeat, *below):
             layout.addWidget(section.widget)
@@ -139,7 +136,7 @@ class PanelWidget:
 
     def _onCaseChanged(self) -> None:
         """While a case is open the panel is about that case; what training lacks waits."""
-        self._notice.setVisible(self.session.case is None)
+        self.engineWidget.notice.setWelcome(self.session.case is None)
 
     def _onLayoutChanged(self, _layout: int) -> None:
         """Its new views have their places, and their sliders have set them to 0 mm, a moment later."""

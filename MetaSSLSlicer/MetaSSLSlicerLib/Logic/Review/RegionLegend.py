@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from metassl.imaging import Geometry
 from metassl.project.places.words import millilitres
+from metassl.project.words import sentence
 
 from ...RegionColors import REGIONS
 from ...Translation import _
@@ -56,8 +57,7 @@ def advice(key: str, errorRate: float | None = None) -> str:
 
 def title(key: str, errorRate: float | None = None) -> str:
     """What to do in a region, and why: "Glance: agree, unsure"."""
-    words = advice(key, errorRate)
-    return f"{words[:1].upper()}{words[1:]}: {_reasons()[key]}"
+    return sentence(f"{advice(key, errorRate)}: {_reasons()[key]}").removesuffix(".")
 
 
 def explanation(key: str) -> str:

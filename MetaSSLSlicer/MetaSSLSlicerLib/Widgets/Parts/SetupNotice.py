@@ -20,7 +20,7 @@ class SetupNotice:
     def __init__(self, setup: EngineSetup) -> None:
         self.installWanted, self.otherWanted, self.checkWanted = Signal(), Signal(), Signal()
         """() the user wants to install what is missing; to choose another Python; to have another look."""
-        self._setup, self._showsLog = setup, False
+        self._setup, self._showsLog, self._isWelcome = setup, False, True
         self.widget = qt.QFrame()
         self.widget.setObjectName("setupNotice")
         self.widget.setStyleSheet(_STYLE)
@@ -46,12 +46,17 @@ class SetupNotice:
         layout.addWidget(self.logEdit)
         self.refresh()
 
+    def setWelcome(self, welcome: bool) -> None:
+        """While it is not, nothing is shown: a case is open, and the panel is about that case."""
+        self._isWelcome = welcome
+        self.refresh()
+
     def refresh(self) -> None:
         """Show what is known now."""
         setup = self._setup
         state, installation = setup.state, setup.installation
         lacks, runs = state == "missing", state == "installing"
-        self.widget.setVisible(lacks or runs or state == "failed")
+        self.widget.setVisible(self._isWelcome and (lacks or runs or state == "failed"))
         text = self._missingText() if lacks else setup.check.explanation if state == "failed" else ""
         self.label.text = installation.headline if runs else text
         self._refreshProgress(installation if runs else None)
