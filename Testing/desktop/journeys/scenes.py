@@ -72,7 +72,7 @@ slicer.util.updateSegmentBinaryLabelmapFromArray(mask, case.nodes.annotationNode
         """Another layout shows the case, too"""
         for layout in ("SlicerLayoutFourOverFourView", "SlicerLayoutOneUpRedSliceView", "SlicerLayoutFourUpView"):
             slicer.ask(f"slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.{layout})")
-            time.sleep(0.5)
+            time.sleep(1.5)
             assert slicer.ask(_SHOWN), layout
 
     def stepOtherModule(self, slicer: DesktopSlicer) -> None:
