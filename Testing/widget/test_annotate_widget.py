@@ -95,6 +95,14 @@ def test_what_an_effect_offers_goes_with_the_segmentation_that_it_is_of(harness,
     assert slicer.mrmlScene.GetFirstNodeByName("preview") is None
 
 
+def test_a_loaded_scene_that_has_the_editors_node_leaves_the_case_in_the_editor(harness, panel):
+    case = openedInPanel(harness, panel, "case_4")
+    editor = panel.annotateWidget.editor
+    editor.mrmlSegmentEditorNode().SetAndObserveSegmentationNode(None)  # as what a scene file says of it
+    slicer.mrmlScene.InvokeEvent(slicer.vtkMRMLScene.EndImportEvent)
+    harness.wait(lambda: editor.segmentationNode() is case.nodes.annotationNode, 5)
+
+
 def test_a_node_that_is_deleted_elsewhere_closes_the_case_and_keeps_its_edits(harness, panel, tiny_project):
     case = openedInPanel(harness, panel, "case_4")
     paintSegment(case.nodes.annotationNode, "Label_1", np.ones(case.data.geometry.shape_zyx), case.data.geometry)

@@ -58,6 +58,7 @@ class AnnotateWidget:
         session.caseOpened.connect(self._onCaseOpened)
         session.caseAboutToClose.connect(self._onCaseAboutToClose)
         session.caseChanged.connect(self.refresh)
+        session.sceneLoaded.connect(self.refresh)  # a scene may hold this editor's node, naming no segmentation
         self.refresh()
 
     def cleanup(self) -> None:
@@ -66,6 +67,7 @@ class AnnotateWidget:
         self._session.caseOpened.disconnect(self._onCaseOpened)
         self._session.caseAboutToClose.disconnect(self._onCaseAboutToClose)
         self._session.caseChanged.disconnect(self.refresh)
+        self._session.sceneLoaded.disconnect(self.refresh)
         self._releaseEditor()
         self.editor.setMRMLScene(None)
         if self._node is not None and self._session.services.scene.IsNodePresent(self._node):

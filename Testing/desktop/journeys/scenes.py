@@ -6,7 +6,17 @@ import time
 
 from desktop_slicer import DesktopSlicer
 from journey import Journey
-from journeys.opening import REVIEW, SESSION, drawnVoxels, makeProject, openCase, openModule, openProject, waitForTasks
+from journeys.opening import (
+    ANNOTATE,
+    REVIEW,
+    SESSION,
+    drawnVoxels,
+    makeProject,
+    openCase,
+    openModule,
+    openProject,
+    waitForTasks,
+)
 
 _SMALL = "(20, 60, 70), (1.2, 1.0, 2.5)"
 _OURS = """
@@ -20,7 +30,12 @@ answer = sorted(
 _SHOWN = """
 composites = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")
 shown = {node.GetBackgroundVolumeID() for node in composites}
-answer = shown == {panel().session.case.nodes.volumeNode.GetID()}
+bounds = [0.0] * 6
+panel().session.case.nodes.volumeNode.GetRASBounds(bounds)
+middles = [[view.GetSliceToRAS().GetElement(row, 3) for row in range(3)]
+           for view in slicer.util.getNodesByClass("vtkMRMLSliceNode")]
+within = all(low <= part <= high for middle in middles for low, part, high in zip(bounds[::2], middle, bounds[1::2]))
+answer = within and shown == {panel().session.case.nodes.volumeNode.GetID()}
 """
 
 
@@ -67,12 +82,14 @@ slicer.util.updateSegmentBinaryLabelmapFromArray(mask, case.nodes.annotationNode
         waitForTasks(slicer)
         assert drawnVoxels(slicer) == self._drawn
         assert slicer.ask(_SHOWN), "the slice views do not show the case"
+        slicer.wait(f"{ANNOTATE}.editor.segmentationNode() is not None", 5, "the editor to show the case")
 
     def stepLayouts(self, slicer: DesktopSlicer) -> None:
         """Another layout shows the case, too"""
         for layout in ("SlicerLayoutFourOverFourView", "SlicerLayoutOneUpRedSliceView", "SlicerLayoutFourUpView"):
             slicer.ask(f"slicer.app.layoutManager().setLayout(slicer.vtkMRMLLayoutNode.{layout})")
-            time.sleep(1.5)
+            time.sleep(0.5)
+            slicer.wait("not panel()._settleTimer.active", 20, "the views to settle")
             assert slicer.ask(_SHOWN), layout
 
     def stepOtherModule(self, slicer: DesktopSlicer) -> None:
@@ -116,8 +133,22 @@ session.casesChanged.emit(None)
         waitForTasks(slicer)
         assert drawnVoxels(slicer) == self._drawn
 
+    def stepDelete(self, slicer: DesktopSlicer) -> None:
+        """The segmentation is deleted in the data tree: its strokes come back with the case"""
+        slicer.ask(
+            f"""
+tree = slicer.mrmlScene.GetSubjectHierarchyNode()
+tree.RemoveItem(tree.GetItemByDataNode({SESSION}.case.nodes.annotationNode))
+"""
+        )
+        slicer.wait(f"{SESSION}.case is None", 10, "the case to be closed")
+        openCase(slicer, "case_0")
+        assert drawnVoxels(slicer) == self._drawn
+
     def stepClose(self, slicer: DesktopSlicer) -> None:
-        """The scene is closed: nothing of ours is left in it"""
+        """The scene is closed with an effect at work: nothing of ours is left in it, and Slicer lives on"""
+        slicer.ask(f"{ANNOTATE}.editor.setActiveEffectByName('Paint')")
+        slicer.moveTo(slicer.value("spot(sliceView('Red'))"))
         slicer.ask("slicer.mrmlScene.Clear(0)")
         waitForTasks(slicer)
         left = slicer.ask(_OURS)
