@@ -15,20 +15,25 @@ _TURNED_SLICE = re.compile(r"ERROR: In vtkMRMLSliceNode.*\n.*invalid orientation
 
 @contextlib.contextmanager
 def complaints(capfd) -> Iterator[Callable[[], str]]:
-    """Let VTK complain on stderr, as in desktop Slicer; gives what tells all that was said so far."""
-    silent = vtk.vtkOutputWindow.GetInstance()
-    spoken = vtk.vtkOutputWindow()
-    spoken.SetDisplayModeToAlwaysStdErr()
+    """Collect what VTK complains of, which desktop Slicer shows on stderr; gives what tells all that was said so far.
+
+    VTK's own window keeps it: hundreds of tests may have left the stream of C++ in any state.
+    """
+    silent, shown = vtk.vtkOutputWindow.GetInstance(), vtk.vtkObject.GetGlobalWarningDisplay()
+    spoken = vtk.vtkStringOutputWindow()
     vtk.vtkOutputWindow.SetInstance(spoken)
+    vtk.vtkObject.GlobalWarningDisplayOn()
     try:
         slicer.vtkMRMLSubjectHierarchyNode().GetItemName(1 << 40)
-        assert "Failed to find subject hierarchy item" in capfd.readouterr().err, "complaints do not come through"
-        said: list[str] = []
+        assert "Failed to find subject hierarchy item" in spoken.GetOutput(), "complaints do not come through"
+        begun, said = len(spoken.GetOutput()), []
+        capfd.readouterr()
 
         def everything() -> str:
             said.append(capfd.readouterr().err)
-            return _TURNED_SLICE.sub("", "".join(said))
+            return _TURNED_SLICE.sub("", spoken.GetOutput()[begun:] + "".join(said))
 
         yield everything
     finally:
+        vtk.vtkObject.SetGlobalWarningDisplay(shown)
         vtk.vtkOutputWindow.SetInstance(silent)

@@ -18,6 +18,7 @@ from .Installation import Step
 BUNDLED = ("numpy", "SimpleITK")
 """These come with Slicer, and Slicer itself uses them."""
 
+_LISTS_OF_FILES = ("RECORD", "installed-files.txt", "SOURCES.txt")
 _LIGHT_THE_TORCH = "light-the-torch>=0.5"  # by which the extension "PyTorch" finds the build for the GPU
 
 
@@ -31,8 +32,9 @@ class SlicerPackages:
             found = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
             return "" if name in BUNDLED and importlib.util.find_spec(name) is not None else None
-        if name not in BUNDLED and found.files is None:
-            return None  # pip writes the list of files last
+        # pip writes the list of files last; `found.files` reads the ten thousand of torch into objects
+        if name not in BUNDLED and not any(map(found.read_text, _LISTS_OF_FILES)):
+            return None
         return found.version
 
     def loaded(self) -> dict[str, str | None]:
