@@ -31,7 +31,7 @@ def complaints(capfd) -> Iterator[Callable[[], str]]:
 
         def everything() -> str:
             said.append(capfd.readouterr().err)
-            return _TURNED_SLICE.sub("", spoken.GetOutput()[begun:] + "".join(said))
+            return _TURNED_SLICE.sub("", spoken.GetOutput()[begun:] + "".join(said)).strip()
 
         yield everything
     finally:
