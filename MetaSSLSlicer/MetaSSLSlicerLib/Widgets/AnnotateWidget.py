@@ -14,11 +14,12 @@ from ..Logic.Case.Session import Session
 from ..Signal import Signal
 from ..Translation import _
 from .Shortcuts import withKey
-from .Tools import fitSegments, foldMasking, loadUi, userAction
+from .Tools import loadUi, userAction
 
 _WHOLE, _SLICES, _BOX = range(3)
 _EDITOR_NODE = "MetaSSLSegmentEditor"
 _UNDO_STATES = 10
+_MOST_ROWS, _LEAST_ROW = 4, 20  # of the table of segments: how many, and how high each
 _PREVIEW, _PREVIEW_OWNER = "SegmentationResultPreview", "SegmentationResultPreviewOwnerEffect"  # as Slicer names them
 
 
@@ -45,7 +46,7 @@ class AnnotateWidget:
         self.editor.segmentationNodeSelectorAddAttribute("vtkMRMLSegmentationNode", ATTRIBUTE, "annotation")
         self.editor.setMRMLScene(session.services.scene)
         self.ui.editorWidget.layout().addWidget(self.editor)
-        foldMasking(self.editor)
+        _foldMasking(self.editor)
         self.widget.setMRMLScene(session.services.scene)
         for text in (_("Whole image annotated"), _("Only slices that I drew on"), _("Only inside a box")):
             self.ui.scopeCombo.addItem(text)
@@ -114,7 +115,7 @@ class AnnotateWidget:
         ui.saveWidget.setVisible(editing)
         ui.roiWidget.setVisible(ui.scopeCombo.currentIndex == _BOX)
         if editing:
-            fitSegments(self.editor)
+            _fitSegments(self.editor)
 
     def _restoredText(self) -> str:
         when = self._session.case.data.autosaveTime
@@ -221,3 +222,20 @@ class AnnotateWidget:
             node.SetSaveWithScene(False)
             self._node = scene.AddNode(node)
         return self._node
+
+
+def _foldMasking(editor) -> None:
+    """Fold the group "Masking"; one click opens it."""
+    group = editor.findChild("QWidget", "MaskingGroupBox")
+    if group is not None:
+        group.collapsed = True
+
+
+def _fitSegments(editor) -> None:
+    """Make the table of segments as high as its rows, up to four; Qt would make it 192 pixels high."""
+    view, table = (editor.findChild("QWidget", name) for name in ("SegmentsTableView", "SegmentsTable"))
+    if view is None or table is None:
+        return
+    rows = max(1, min(table.model().rowCount(), _MOST_ROWS))
+    height = table.horizontalHeader().height + rows * max(table.rowHeight(0), _LEAST_ROW) + 2 * table.frameWidth
+    view.setFixedHeight(height)

@@ -9,7 +9,10 @@ from pathlib import Path
 import qt
 import slicer.util
 
-from MetaSSLSlicerLib.Translation import _
+from ..Translation import _
+
+UI_FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "UI"
+_MARGIN = 2
 
 
 def chooseFolder(title: str, start: str) -> str:
@@ -22,16 +25,10 @@ def chooseFile(title: str) -> str:
     return qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), title, "") or ""
 
 
-UI_FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "UI"
-
-
 def loadUi(name: str):
     """The widget in Resources/UI/NAME.ui, and an object with its named children as attributes."""
     widget = slicer.util.loadUI(str(UI_FOLDER / f"{name}.ui"))
     return widget, slicer.util.childWidgetVariables(widget)
-
-
-_MARGIN = 2
 
 
 def bringToTop(widget) -> None:
@@ -42,27 +39,6 @@ def bringToTop(widget) -> None:
     if area is not None:
         place = widget.mapTo(area.widget(), qt.QPoint(0, 0))
         area.verticalScrollBar().value = max(place.y() - _MARGIN, 0)
-
-
-_MOST_ROWS = 4
-_LEAST_ROW = 20
-
-
-def foldMasking(editor) -> None:
-    """Fold the group "Masking"; one click opens it."""
-    group = editor.findChild("QWidget", "MaskingGroupBox")
-    if group is not None:
-        group.collapsed = True
-
-
-def fitSegments(editor) -> None:
-    """Make the table of segments as high as its rows, up to four; Qt would make it 192 pixels high."""
-    view, table = (editor.findChild("QWidget", name) for name in ("SegmentsTableView", "SegmentsTable"))
-    if view is None or table is None:
-        return
-    rows = max(1, min(table.model().rowCount(), _MOST_ROWS))
-    height = table.horizontalHeader().height + rows * max(table.rowHeight(0), _LEAST_ROW) + 2 * table.frameWidth
-    view.setFixedHeight(height)
 
 
 def userAction(action: Callable[[], object]) -> Callable[..., None]:

@@ -31,6 +31,7 @@ NOT_PREDICTED = 0
 KEYS = tuple(region.key for region in REGIONS)
 KEY_OF = {region.value: region.key for region in REGIONS}
 """{code: key}"""
+CODE_OF = {key: code for code, key in KEY_OF.items()}
 FLAGGED = ("US", "DC", "DS")
 """The regions that a reader is sent to."""
 

@@ -7,17 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import vtk
 from metassl.project import Project
+from metassl.project.regions import KEY_OF
 
 from ...Grid import ijkToRas
-from ...RegionColors import REGIONS
 from ...Translation import _
 from ..Case.CaseFiles import CaseData
 from .HeatMaps import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
 from .RegionLegend import advice
 
 Percents = tuple[str, np.ndarray]
-
-_KEYS = {region.value: region.key for region in REGIONS}
 
 
 def readPercents(data: CaseData) -> Percents:
@@ -65,7 +63,7 @@ class UnderMouse:
         return self._names.get(value) or (_("no structure") if value == 0 else str(value))
 
     def _region(self, index: tuple[int, int, int]) -> str:
-        key = _KEYS.get(int(self._prediction.regions[index]))
+        key = KEY_OF.get(int(self._prediction.regions[index]))
         if key is None:
             return _("not predicted")
         return f"{advice(key, (self._prediction.errorRates or {}).get(key))} ({key})"

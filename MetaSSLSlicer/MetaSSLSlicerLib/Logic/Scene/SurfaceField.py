@@ -12,9 +12,8 @@ from itertools import product
 import numpy as np
 import SimpleITK as sitk
 from metassl.imaging import Geometry
-from metassl.project.masks import bounding_box as boundingBox
 
-from ...Grid import ijkToRas
+from ...Grid import boundingBox, ijkToRas
 
 MOST_VOXELS = 1_000_000
 """A field has no more, whatever the size of the structure; so its surface is made in one short step."""

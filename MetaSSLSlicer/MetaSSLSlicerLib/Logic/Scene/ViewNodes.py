@@ -6,15 +6,14 @@ import math
 
 import numpy as np
 
+_AIR = 1.15
+_OF_DIAGONAL = 0.75  # what is in a box seldom fills its corners
+_FROM_THE_FRONT = np.array([0.0, 1.0, 0.0])
+
 
 def nodesOfClass(scene, className: str) -> list:
     """All nodes of a class, in the order of the scene."""
     return [scene.GetNthNodeByClass(i, className) for i in range(scene.GetNumberOfNodesByClass(className))]
-
-
-_AIR = 1.15
-_OF_DIAGONAL = 0.75  # what is in a box seldom fills its corners
-_FROM_THE_FRONT = np.array([0.0, 1.0, 0.0])
 
 
 def frame(scene, low: np.ndarray, high: np.ndarray) -> None:

@@ -72,10 +72,10 @@ class MouseLine:
         if self._crosshair.GetCursorPositionRAS(ras):
             inside = [0.0] * 3
             case.nodes.volumeNode.TransformPointFromWorld(ras, inside)
-            if self._under.indexAt(inside) is not None:
+            edited = segmentAt(case.nodes.annotationNode, ras) if case.isEditing else None
+            text = self._under.text(inside, edited)
+            if text:
                 self._read(case)
-                edited = segmentAt(case.nodes.annotationNode, ras) if case.isEditing else None
-                text = self._under.text(inside, edited)
         if text != self._label.text:
             self._label.text = self._label.toolTip = text
 

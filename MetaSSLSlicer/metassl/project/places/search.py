@@ -12,7 +12,7 @@ from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import IGNORE
 
 from ..masks import bounding_box, dilate
-from ..regions import KEYS as REGIONS
+from ..regions import CODE_OF, DC, DS, REGIONS, US
 from ..structures import LabelDefinition
 from . import look
 from .pieces import cut
@@ -21,7 +21,6 @@ MOST = 100
 SEVERITY = {"US": 0.25, "DC": 1.0, "DS": 1.0}
 """How likely an error is, as long as nobody has measured it."""
 
-_CODES = {name: code for code, name in enumerate(REGIONS, start=1)}
 _NEAR_VOXELS = 3
 _CRUMB_VOXELS = 5
 _CRUMBS_KEPT = 3  # where there is nothing larger
@@ -65,10 +64,8 @@ class Place:
 
 
 @dataclass(frozen=True)
-class _Uncertainty:
-    """The uncertain voxels: indices (n, 3) (z, y, x), region codes, how likely each is wrong, and that for the
-    cross.
-    """
+class _Unsure:
+    """The uncertain voxels: indices (n, 3) (z, y, x), region codes, how likely each is wrong; that for the cross."""
 
     voxels: np.ndarray
     codes: np.ndarray
@@ -98,9 +95,8 @@ def find_places(
     """The places of a segmentation and its region map (uint8, z y x), at most `MOST`. May run in a thread.
 
     Uncertain is where the networks differ (DC, DS), and where they agree but are unsure (US) in or close to a
-    structure.
-    Uncertain voxels that touch are one place, or several where that is too large for one look (see `look`). Crumbs are
-    left out. The places come in the order of
+    structure. Uncertain voxels that touch are one place, or several where that is too large for one look (see `look`).
+    Crumbs are left out. The places come in the order of
 
         ml that are expected to be wrong / seconds of looking   (see `look.looking_seconds`)
 
@@ -108,50 +104,50 @@ def find_places(
     as its region in `rates`, measured, or in `SEVERITY`. The cross goes to the voxel with the highest P(error), else
     with the highest `uncertainty` (float32, z y x), else of the worst region; of several to the one deepest inside.
     """
-    known = {code: rate for name, code in _CODES.items() if (rate := (rates or {}).get(name)) is not None}
+    known = {code: rate for name, code in CODE_OF.items() if (rate := (rates or {}).get(name)) is not None}
     box, mask = _uncertain(segmentation, regions)
     if mask is None:
         return []
-    uncertainty = _weighed(mask, box, regions, known, error_probability, uncertainty)
-    pieces = _in_pieces(uncertainty, _touching(uncertainty.voxels), look.longest_sides(geometry))
+    unsure = _weighed(mask, box, regions, known, error_probability, uncertainty)
+    pieces = _in_pieces(unsure, _touching(unsure.voxels), look.longest_sides(geometry))
     order = np.argsort(pieces, kind="stable")
     order = order[np.searchsorted(pieces[order], 0) :]
     starts = np.flatnonzero(np.diff(pieces[order], prepend=-1))
     members = np.split(order, starts[1:])
     sizes = np.array([len(own) for own in members])
-    slices = look.slices_to_look_at(_sides(uncertainty.voxels[order], starts), geometry)
+    slices = look.slices_to_look_at(_sides(unsure.voxels[order], starts), geometry)
     seconds = look.looking_seconds(slices)
-    pays = np.add.reduceat(uncertainty.expected[order], starts) / seconds
+    pays = np.add.reduceat(unsure.expected[order], starts) / seconds
     first = np.argsort(-pays, kind="stable")
     large = first[sizes[first] >= _CRUMB_VOXELS]
     kept = large[:MOST] if large.size else first[:_CRUMBS_KEPT]
     names = {label.value: label.name for label in labels}
     case = _Case(segmentation, geometry, names, None if error_probability is not None else set(known))
     return [
-        _place(case, rank, _of(uncertainty, members[piece]), int(slices[piece]), float(seconds[piece]))
+        _place(case, rank, _of(unsure, members[piece]), int(slices[piece]), float(seconds[piece]))
         for rank, piece in enumerate(kept, start=1)
     ]
 
 
 def _uncertain(segmentation: np.ndarray, regions: np.ndarray):
     """The box of the image that holds what is uncertain, and the mask in it; None where nothing is."""
-    uncertain = (regions == _CODES["DC"]) | (regions == _CODES["DS"])
+    uncertain = (regions == DC.value) | (regions == DS.value)
     structures = (segmentation > 0) & (segmentation != IGNORE)
     near = bounding_box(structures, _NEAR_VOXELS)
     if near is not None:
-        uncertain[near] |= dilate(structures[near], _NEAR_VOXELS) & (regions[near] == _CODES["US"])
+        uncertain[near] |= dilate(structures[near], _NEAR_VOXELS) & (regions[near] == US.value)
     box = bounding_box(uncertain)
     return (None, None) if box is None else (box, uncertain[box])
 
 
-def _weighed(mask, box, regions, known, error_probability, uncertainty) -> _Uncertainty:
+def _weighed(mask, box, regions, known, error_probability, uncertainty) -> _Unsure:
     """The voxels of the mask, and how likely each is wrong."""
     codes = regions[box][mask]
     if error_probability is not None:
         expected = likelihood = _shares(error_probability[box][mask])
     else:
         severity = np.zeros(len(REGIONS) + 1)
-        for code, rate in {**{_CODES[name]: rate for name, rate in SEVERITY.items()}, **known}.items():
+        for code, rate in {**{CODE_OF[name]: rate for name, rate in SEVERITY.items()}, **known}.items():
             severity[code] = rate
         expected = likelihood = severity[codes]
         if uncertainty is not None:
@@ -161,7 +157,7 @@ def _weighed(mask, box, regions, known, error_probability, uncertainty) -> _Unce
         worst = np.sort(np.argpartition(-expected, _MOST_VOXELS)[:_MOST_VOXELS])
         found, codes, expected, likelihood = found[worst], codes[worst], expected[worst], likelihood[worst]
     voxels = np.stack(np.unravel_index(found, mask.shape), axis=1).astype(np.int32)
-    return _Uncertainty(voxels + np.array([s.start for s in box], np.int32), codes, expected, likelihood)
+    return _Unsure(voxels + np.array([s.start for s in box], np.int32), codes, expected, likelihood)
 
 
 def _shares(values: np.ndarray) -> np.ndarray:
@@ -180,19 +176,17 @@ def _touching(voxels: np.ndarray) -> np.ndarray:
     return sitk.GetArrayViewFromImage(parts)[blocks].astype(np.int32) - 1
 
 
-def _in_pieces(uncertainty: _Uncertainty, parts: np.ndarray, longest: tuple[int, int, int]) -> np.ndarray:
+def _in_pieces(unsure: _Unsure, parts: np.ndarray, longest: tuple[int, int, int]) -> np.ndarray:
     """The parts, and for those that are too large for one look their pieces; -1 for what is beyond `_MOST_PIECES`."""
     order = np.argsort(parts, kind="stable")
     starts = np.flatnonzero(np.diff(parts[order], prepend=-1))
-    large = np.flatnonzero((_sides(uncertainty.voxels[order], starts) > longest).any(axis=1))
-    worth = np.add.reduceat(uncertainty.expected[order], starts)[large]
+    large = np.flatnonzero((_sides(unsure.voxels[order], starts) > longest).any(axis=1))
+    worth = np.add.reduceat(unsure.expected[order], starts)[large]
     pieces, total, budget = parts.copy(), len(starts), _MOST_PIECES
     ends = np.append(starts[1:], len(order))
     for part in large[np.argsort(-worth, kind="stable")]:
         own = order[starts[part] : ends[part]]
-        found = (
-            cut(uncertainty.voxels[own], uncertainty.expected[own] + _LEAST_WORTH, longest, budget) if budget else -1
-        )
+        found = cut(unsure.voxels[own], unsure.expected[own] + _LEAST_WORTH, longest, budget) if budget else -1
         pieces[own] = np.where(found >= 0, found + total, -1)
         count = int(np.max(found)) + 1
         total, budget = total + count, budget - count
@@ -204,17 +198,15 @@ def _sides(voxels: np.ndarray, starts) -> np.ndarray:
     return np.maximum.reduceat(voxels, starts) - np.minimum.reduceat(voxels, starts) + 1
 
 
-def _of(uncertainty: _Uncertainty, own: np.ndarray) -> _Uncertainty:
-    return _Uncertainty(
-        uncertainty.voxels[own], uncertainty.codes[own], uncertainty.expected[own], uncertainty.likelihood[own]
-    )
+def _of(unsure: _Unsure, own: np.ndarray) -> _Unsure:
+    return _Unsure(unsure.voxels[own], unsure.codes[own], unsure.expected[own], unsure.likelihood[own])
 
 
-def _place(case: _Case, rank: int, uncertainty: _Uncertainty, slices: int, seconds: float) -> Place:
-    geometry, voxels = case.geometry, uncertainty.voxels
-    cross = deepest(voxels, geometry, uncertainty.likelihood)
+def _place(case: _Case, rank: int, unsure: _Unsure, slices: int, seconds: float) -> Place:
+    geometry, voxels = case.geometry, unsure.voxels
+    cross = deepest(voxels, geometry, unsure.likelihood)
     index = tuple(int(i) for i in voxels[cross][::-1])
-    counts = np.bincount(uncertainty.codes, minlength=len(REGIONS) + 1)
+    counts = np.bincount(unsure.codes, minlength=len(REGIONS) + 1)
     structure, outside = _structure_at(voxels[cross], case)
     is_known = case.measured is None or set(np.flatnonzero(counts)) <= case.measured
     return Place(
@@ -222,12 +214,12 @@ def _place(case: _Case, rank: int, uncertainty: _Uncertainty, slices: int, secon
         index_xyz=index,
         ras=tuple(float(c) for c in (geometry.ijk_to_ras @ [*index, 1.0])[:3]),
         ml=len(voxels) * geometry.voxel_ml,
-        regions={name: float(counts[code] / len(voxels)) for name, code in _CODES.items() if counts[code]},
+        regions={name: float(counts[code] / len(voxels)) for name, code in CODE_OF.items() if counts[code]},
         structure=structure,
         outside=outside,
-        disputed=bool(structure and len(case.names) == 1 and uncertainty.codes[cross] >= _CODES["DC"]),
-        chance=float(uncertainty.expected.mean()) if is_known else None,
-        expected_ml=float(uncertainty.expected.sum() * geometry.voxel_ml),
+        disputed=bool(structure and len(case.names) == 1 and unsure.codes[cross] >= DC.value),
+        chance=float(unsure.expected.mean()) if is_known else None,
+        expected_ml=float(unsure.expected.sum() * geometry.voxel_ml),
         slices=slices,
         seconds=seconds,
         extent_mm=float((_sides(voxels, [0])[0] * geometry.spacing_zyx).max()),
