@@ -66,14 +66,16 @@ class DesktopSlicer:
         os.killpg(self._process.pid, signal.SIGKILL)  # a training that it started is a group of its own
         self._process.wait(_QUIT_S)
 
-    def quit(self) -> int:
-        """Let Slicer end as it does by itself; its exit code."""
+    def quit(self) -> None:
+        """Let Slicer end as it does by itself, without a crash."""
         self.tell("slicer.util.exit(0)")
         try:
-            return self._process.wait(_QUIT_S)
+            code = self._process.wait(_QUIT_S)
         except subprocess.TimeoutExpired:
             self.kill()
             raise SlicerFailed("Slicer did not end") from None
+        if code != 0:
+            raise SlicerFailed(f"Slicer ended with the exit code {code}")
 
     @property
     def isRunning(self) -> bool:

@@ -6,44 +6,30 @@ import numpy as np
 import pytest
 import qt
 from metassl.files import read_json, write_json
-from MetaSSLSlicerLib.Logic.Case.Session import Session
-from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.RegionColors import DC, REGIONS, regionColorNode
 from MetaSSLSlicerLib.Widgets.Parts.CaseBar import CaseBar
 from MetaSSLSlicerLib.Widgets.ReviewWidget import ReviewWidget
 from MetaSSLSlicerLib.Widgets.Shortcuts import KEYS
 from painting import paintSegment
 from predicting import predict, regionBlocks
+from review_desk import ReviewDesk
 
 RATES = {"UC": 0.0004, "US": 0.08, "DC": 0.41, "DS": None}
 
 
-class Desk:
+class Desk(ReviewDesk):
     """A project with two predicted cases and one that is not, and the section on the screen."""
 
     def __init__(self, harness, project, geometry):
         self.harness, self.project = harness, project
-        self.cases = [case.id for case in project.unlabelled_cases()]
-        predict(project, self.cases[0], geometry, rates=RATES)
+        first, second = [case.id for case in project.unlabelled_cases()][:2]
+        predict(project, first, geometry, rates=RATES)
         regions = regionBlocks(geometry.shape_zyx)
         regions[regions > 1] = 1
-        predict(project, self.cases[1], geometry, regions=regions)
-        self.session = Session(harness.services, BackgroundTasks())
-        self.messages, self.wanted = [], []
-        self.session.said.connect(self.messages.append)
-        self.review = ReviewWidget(self.session)
+        predict(project, second, geometry, regions=regions)
+        super().__init__(harness, project)
+        self.ui, self.wanted = self.review.ui, []
         self.review.nextCaseWanted.connect(self.wanted.append)
-        self.ui = self.review.ui
-        self.panel = qt.QWidget()
-        qt.QVBoxLayout(self.panel).addWidget(self.review.widget)
-        self.panel.show()
-        self.session.openProject(project.path)
-
-    def open(self, number: int = 0):
-        self.session.openCase(self.cases[number])
-        self.finish()
-        assert self.session.case is not None, self.messages
-        return self.session.case
 
     def finish(self):
         self.session.tasks.finish()
@@ -56,9 +42,7 @@ class Desk:
 def desk(harness, settings, tiny_project, make_grid):
     made = Desk(harness, tiny_project, make_grid())
     yield made
-    made.session.shutdown()
-    made.review.cleanup()
-    made.panel.hide()
+    made.close()
 
 
 def test_the_section_is_seen_only_while_a_predicted_case_is_open(desk):

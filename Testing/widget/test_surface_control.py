@@ -4,39 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import qt
 from metassl.imaging import write_array
-from MetaSSLSlicerLib.Logic.Case.Session import Session
 from MetaSSLSlicerLib.Logic.Review.HeatMaps import ERROR_PROBABILITY
-from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Widgets.ReviewWidget import ReviewWidget
 from predicting import predict
+from review_desk import ReviewDesk
 
 
-class Desk:
+class Desk(ReviewDesk):
     """Two predicted cases, one with P(error), and the section on the screen."""
 
     def __init__(self, harness, project, geometry):
-        self.scene = harness.services.scene
-        self.cases = [case.id for case in project.unlabelled_cases()]
-        for caseId in self.cases[:2]:
+        first, second = [case.id for case in project.unlabelled_cases()][:2]
+        for caseId in (first, second):
             predict(project, caseId, geometry)
-        path = project.latest_round().prediction(self.cases[0]).error_probability
+        path = project.latest_round().prediction(first).error_probability
         write_array(path, np.full(geometry.shape_zyx, 0.4, np.float32), geometry)
-        self.session = Session(harness.services, BackgroundTasks())
-        self.messages = []
-        self.session.said.connect(self.messages.append)
-        self.review = ReviewWidget(self.session)
-        self.panel = qt.QWidget()
-        qt.QVBoxLayout(self.panel).addWidget(self.review.widget)
-        self.panel.show()
-        self.control = self.review.surfaceControl
-        self.session.openProject(project.path)
+        super().__init__(harness, project)
+        self.scene, self.control = harness.services.scene, self.review.surfaceControl
 
     def open(self, number=0):
-        self.session.openCase(self.cases[number])
-        self.session.tasks.finish()
-        assert self.session.case is not None and not self.messages
+        super().open(number)
+        assert not self.messages
 
     def choose(self, text: str):
         combo = self.control.combo
@@ -54,9 +43,7 @@ class Desk:
 def desk(harness, settings, tiny_project, make_grid):
     made = Desk(harness, tiny_project, make_grid())
     yield made
-    made.session.shutdown()
-    made.review.cleanup()
-    made.panel.hide()
+    made.close()
 
 
 def test_a_predicted_case_appears_in_3d_with_its_places(desk):

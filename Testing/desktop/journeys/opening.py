@@ -11,6 +11,8 @@ REVIEW, ANNOTATE, TRAIN = (f"{PANEL}.{name}Widget" for name in ("review", "annot
 CASES, PROJECT, ROUNDS = (f"{PANEL}.{name}Widget" for name in ("cases", "project", "rounds"))
 SESSION = f"{PANEL}.session"
 
+_TRAINING_S = 900.0
+
 
 def openModule(slicer: DesktopSlicer, python: str = "") -> None:
     """Start Slicer and open our module; train with `python` unless it is empty."""
@@ -69,4 +71,41 @@ def openProject(slicer: DesktopSlicer, folder: str) -> None:
     """Open a project that lies in a folder."""
     slicer.ask(f"from pathlib import Path\n{PROJECT}.openProject(Path({folder!r}))")
     slicer.wait(f"{SESSION}.project is not None and str({SESSION}.project.path) == {folder!r}", what="the project")
+    waitForTasks(slicer)
+
+
+def openSample(slicer: DesktopSlicer) -> int:
+    """Click on "Try a sample", and wait until its cases are listed; how many there are."""
+    slicer.click(f"{PROJECT}.ui.sampleButton", scroll=True)
+    slicer.wait(f"{SESSION}.project is not None", 120, "the sample project")
+    waitForTasks(slicer)
+    return slicer.wait(f"len({CASES}.model.order)", what="the table of cases")
+
+
+def openNext(slicer: DesktopSlicer, scroll: bool = True) -> str:
+    """Click on "Next case" in the section Cases, and wait until its places are found; the case's id."""
+    slicer.click(f"{CASES}.ui.nextButton", scroll=scroll)
+    case = slicer.wait(f"{SESSION}.case is not None and {SESSION}.case.id", what="the next case")
+    waitForTasks(slicer)
+    slicer.wait(f"{REVIEW}.navigator.places", what="the places")
+    return case
+
+
+def beginTraining(slicer: DesktopSlicer, minutes: float) -> None:
+    """Click on "Train"."""
+    slicer.ask(f"{TRAIN}.ui.minutesSpinBox.value = {minutes}")
+    slicer.wait(f"{TRAIN}.ui.trainButton.enabled", 30, "the button Train")
+    slicer.click(f"{TRAIN}.ui.trainButton", scroll=True)
+    slicer.wait(f"{TRAIN}.job.isRunning", 60, "the training to begin")
+
+
+def finishTraining(slicer: DesktopSlicer, number: int = 1) -> None:
+    """Wait until the training of this round has ended as it should."""
+    state = slicer.wait(
+        f"not {TRAIN}.job.isStarting and {TRAIN}.job.round.number == {number}"
+        f" and {TRAIN}.job.status is not None and {TRAIN}.job.status.is_over and {TRAIN}.job.status.state",
+        _TRAINING_S,
+        "the training to end",
+    )
+    assert state == "finished", slicer.value(f"{TRAIN}.job.lastLog(4000)")
     waitForTasks(slicer)

@@ -10,21 +10,22 @@ from desktop_slicer import DesktopSlicer
 from journey import Journey
 from journeys.opening import (
     ANNOTATE,
-    CASES,
-    PROJECT,
     REVIEW,
     ROUNDS,
     SESSION,
     TRAIN,
+    beginTraining,
+    finishTraining,
     openModule,
+    openNext,
     openProject,
+    openSample,
     paintButton,
     waitForTasks,
 )
 
 FOLDER = Path(__file__).resolve().parents[3] / "Resources" / "Screenshots"
 _MINUTES = 4.0
-_TRAINING_S = 900.0
 _QUALITY = 88
 _PROJECT = "METASSL_PICTURES_PROJECT"
 """A project with a round, for the picture of the README; without it that picture stays as it is."""
@@ -43,22 +44,17 @@ class Pictures(Journey):
 
     def stepSample(self, slicer: DesktopSlicer) -> None:
         """The sample project"""
-        slicer.click(f"{PROJECT}.ui.sampleButton", scroll=True)
-        slicer.wait(f"{SESSION}.project is not None", 120, "the sample project")
-        waitForTasks(slicer)
-        slicer.wait(f"len({CASES}.model.order)")
+        openSample(slicer)
         self._keep(slicer, "tutorial_2_project")
 
     def stepTraining(self, slicer: DesktopSlicer) -> None:
         """In the middle of a training"""
-        slicer.ask(f"{TRAIN}.ui.minutesSpinBox.value = {_MINUTES}")
-        slicer.click(f"{TRAIN}.ui.trainButton", scroll=True)
+        beginTraining(slicer, _MINUTES)
         slicer.wait(f"{TRAIN}.job.status is not None and {TRAIN}.job.status.step > 20", 300, "some steps")
         time.sleep(20.0)
         slicer.ask(f"bringIntoView({TRAIN}.widget)")
         self._keep(slicer, "tutorial_3_training")
-        slicer.wait(f"{TRAIN}.job.status.is_over", _TRAINING_S, "the end of the training")
-        waitForTasks(slicer)
+        finishTraining(slicer)
 
     def stepNext(self, slicer: DesktopSlicer) -> None:
         """The training has ended"""
@@ -67,10 +63,7 @@ class Pictures(Journey):
 
     def stepReview(self, slicer: DesktopSlicer) -> None:
         """The next case, at its first place"""
-        slicer.click(f"{CASES}.ui.nextButton")
-        slicer.wait(f"{SESSION}.case is not None", what="the next case")
-        waitForTasks(slicer)
-        slicer.wait(f"{REVIEW}.navigator.places", what="the places")
+        openNext(slicer, scroll=False)
         slicer.key("n")
         self._lookAtPlace(slicer)
         self._keep(slicer, "tutorial_5_review")
@@ -105,10 +98,7 @@ class Pictures(Journey):
         if not folder:
             return f"left out: {_PROJECT} names no project"
         openProject(slicer, folder)
-        slicer.click(f"{CASES}.ui.nextButton", scroll=True)
-        slicer.wait(f"{SESSION}.case is not None", what="the next case")
-        waitForTasks(slicer)
-        slicer.wait(f"{REVIEW}.navigator.places", what="the places")
+        openNext(slicer)
         slicer.key("n")
         self._lookAtPlace(slicer)
         self._keep(slicer, "window")

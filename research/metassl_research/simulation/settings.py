@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from metassl.choices.strategies import STRATEGY_NAMES
 from metassl.files.errors import MetaSSLError
-from metassl.selection.base import CASE_SECONDS, STRATEGIES, VOXEL_SECONDS
+from metassl.selection.base import CASE_SECONDS, VOXEL_SECONDS
 
 from metassl_research.kept_settings import refuse_other_settings
 
@@ -61,9 +62,9 @@ def chosen_strategies(text: str) -> tuple[str, ...]:
     """The names in "a,b,c", or all. MetaSSLError for one that does not exist."""
     names: Sequence[str] = [name.strip() for name in text.split(",") if name.strip()]
     if list(names) == ["all"]:
-        return tuple(sorted(STRATEGIES))
-    unknown = [name for name in names if name not in STRATEGIES]
+        return tuple(sorted(STRATEGY_NAMES))
+    unknown = [name for name in names if name not in STRATEGY_NAMES]
     if unknown or not names:
-        known = ", ".join(sorted(STRATEGIES))
+        known = ", ".join(sorted(STRATEGY_NAMES))
         raise MetaSSLError(f"there is no strategy {', '.join(unknown) or repr(text)}: use some of {known}, or all")
     return tuple(dict.fromkeys(names))
