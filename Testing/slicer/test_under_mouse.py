@@ -7,7 +7,8 @@ import pytest
 import vtk
 from metassl.imaging import write_array
 from MetaSSLSlicerLib.Grid import ijkToRas
-from MetaSSLSlicerLib.Logic.Review.UnderMouse import UnderMouse, readPercents, segmentAt, uncertaintyWord
+from MetaSSLSlicerLib.Logic.Review.HeatMaps import mostTellingMap
+from MetaSSLSlicerLib.Logic.Review.UnderMouse import UnderMouse, percentsOf, segmentAt, uncertaintyWord
 from opening import opened
 from painting import paintSegment
 from predicting import PLACES, predict
@@ -36,7 +37,7 @@ def test_every_voxel_of_a_tilted_image_is_found_from_anywhere_inside_it(case):
 def test_the_line_names_structure_region_and_uncertainty(case):
     under = UnderMouse(case.project, case.data)
     assert under.text(at(case, "DS")) == "Front · look here (DS)", "before the map is read"
-    under.percents = readPercents(case.data)
+    under.percents = percentsOf(mostTellingMap(case.data))
     assert under.text(at(case, "DS")) == "Front · look here (DS) · very unsure"
     assert under.text(at(case, "US", (1, 1, 1))) == "Front · glance (US) · very unsure"
     assert under.text(at(case, "UC")) == "no structure · trust it (UC) · model is sure"
@@ -48,7 +49,7 @@ def test_what_was_learnt_about_errors_is_said_instead(case):
     chances[z, y, x] = 0.412
     write_array(case.data.prediction.paths.error_probability, chances, case.data.geometry)
     under = UnderMouse(case.project, case.data)
-    under.percents = readPercents(case.data)
+    under.percents = percentsOf(mostTellingMap(case.data))
     assert under.text(at(case, "DC")) == "Front · look here (DC) · 41 % chance of error"
     assert under.text(at(case, "DS")).endswith("below 1 % chance of error")
 

@@ -12,11 +12,12 @@ from metassl.project.places.search import Place
 from ..Logic.Case.OpenCase import OpenCase
 from ..Logic.Case.Session import Session
 from ..Logic.Review import RegionLegend
-from ..Logic.Review.HeatMaps import ERROR_PROBABILITY
+from ..Logic.Review.HeatMaps import ERROR_PROBABILITY, mostTellingMap
 from ..Logic.Review.PlaceNavigator import PlaceNavigator
 from ..Logic.Review.Places import findPlaces
 from ..Logic.Review.RegionDisplay import HEAT_MAPS, MODES, RegionDisplay
 from ..Logic.Review.ReviewActions import ReviewActions
+from ..Logic.Review.UnderMouse import Percents, percentsOf
 from ..Logic.Scene.HeatColors import heatColorNode
 from ..RegionColors import REGIONS
 from ..Signal import Signal
@@ -183,16 +184,22 @@ class ReviewWidget:
         prediction, geometry = case.data.prediction, case.data.geometry
         side = max(n * step for n, step in zip(geometry.size_xyz, geometry.spacing_xyz))
 
-        def found(places: list[Place]) -> None:
+        def search() -> tuple[list[Place], Percents | None]:
+            heat = mostTellingMap(case.data)
+            return findPlaces(case.data, case.project.labels, heat), percentsOf(heat)
+
+        def found(result: tuple[list[Place], Percents | None]) -> None:
             if case is self._session.case and case.data.prediction is prediction:
+                places, percents = result
                 self._searching = False
                 self.navigator.setPlaces(places, side)
+                self._mouse.setPercents(percents)
 
         def failed(error: Exception) -> None:
-            found([])
+            found(([], None))
             self._session.fail(error)
 
-        self._session.tasks.run(lambda: findPlaces(case.data, case.project.labels), found, failed)
+        self._session.tasks.run(search, found, failed)
 
     def _showLegend(self, case: OpenCase) -> None:
         measured = False

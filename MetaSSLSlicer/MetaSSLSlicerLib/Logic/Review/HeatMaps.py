@@ -12,6 +12,9 @@ from ..Case.CaseFiles import CaseData, onGrid
 
 UNCERTAINTY, ERROR_PROBABILITY = "uncertainty", "errorProbability"
 
+HeatMap = tuple[str, np.ndarray]
+"""(kind, values)"""
+
 
 def heatMapPath(data: CaseData, kind: str) -> Path:
     """The file of a predicted case. There is no P(error) where the round could not learn it."""
@@ -26,9 +29,12 @@ def readHeatMap(data: CaseData, kind: str) -> np.ndarray:
     return onGrid((array, own), data.geometry, path, data.caseId)
 
 
-def tryHeatMap(data: CaseData, kind: str) -> np.ndarray | None:
-    """The same; None where there is none, or none that can be read."""
-    try:
-        return readHeatMap(data, kind) if heatMapPath(data, kind).exists() else None
-    except MetaSSLError:
-        return None
+def mostTellingMap(data: CaseData) -> HeatMap | None:
+    """P(error) where it was learnt, else the uncertainty; None where neither can be read. May run in a thread."""
+    for kind in (ERROR_PROBABILITY, UNCERTAINTY):
+        try:
+            if heatMapPath(data, kind).exists():
+                return kind, readHeatMap(data, kind)
+        except MetaSSLError:
+            pass  # it is told of where it is asked for
+    return None

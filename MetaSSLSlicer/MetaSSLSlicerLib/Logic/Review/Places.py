@@ -10,22 +10,22 @@ from metassl.project.places.words import place_text, position_text
 
 from ...Translation import _
 from ..Case.CaseFiles import CaseData
-from .HeatMaps import ERROR_PROBABILITY, UNCERTAINTY, tryHeatMap
+from .HeatMaps import ERROR_PROBABILITY, UNCERTAINTY, HeatMap
 
 __all__ = ["Place", "findPlaces", "placeText", "positionText"]
 
 
-def findPlaces(data: CaseData, labels: Iterable[LabelDefinition]) -> list[Place]:
-    """Those of a predicted case; reads P(error), or else the uncertainty. May run in a thread."""
-    prediction, errors = data.prediction, tryHeatMap(data, ERROR_PROBABILITY)
+def findPlaces(data: CaseData, labels: Iterable[LabelDefinition], heat: HeatMap | None) -> list[Place]:
+    """Those of a predicted case, by its most telling map. May run in a thread."""
+    prediction, maps = data.prediction, dict([heat] if heat is not None else [])
     return find_places(
         prediction.segmentation,
         prediction.regions,
         data.geometry,
         labels,
         prediction.errorRates,
-        errors,
-        tryHeatMap(data, UNCERTAINTY) if errors is None else None,
+        maps.get(ERROR_PROBABILITY),
+        maps.get(UNCERTAINTY),
     )
 
 

@@ -12,19 +12,17 @@ from metassl.project.regions import KEY_OF
 from ...Grid import ijkToRas
 from ...Translation import _
 from ..Case.CaseFiles import CaseData
-from .HeatMaps import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
+from .HeatMaps import UNCERTAINTY, HeatMap
 from .RegionLegend import advice
 
 Percents = tuple[str, np.ndarray]
 
 
-def readPercents(data: CaseData) -> Percents:
-    """P(error) of a predicted case where it was learnt, else its uncertainty: (kind, uint8 (z, y, x), 0..100).
-
-    A byte a voxel, as it is kept as long as the case is open. MetaSSLError when it cannot be read. May run in a thread.
-    """
-    kind = ERROR_PROBABILITY if heatMapPath(data, ERROR_PROBABILITY).exists() else UNCERTAINTY
-    found = readHeatMap(data, kind)
+def percentsOf(heat: HeatMap | None) -> Percents | None:
+    """A map as (kind, uint8 (z, y, x), 0..100): a byte a voxel, as it is kept as long as the case is open."""
+    if heat is None:
+        return None
+    kind, found = heat
     percents = np.empty(found.shape, np.uint8)
     for source, target in zip(found, percents):  # by slices: no second map as large as the first
         target[:] = np.rint(100.0 * np.clip(source, 0.0, 1.0))
@@ -32,7 +30,7 @@ def readPercents(data: CaseData) -> Percents:
 
 
 class UnderMouse:
-    """Looks points up in the arrays of a predicted case. `percents`: see `readPercents`; None until it was read."""
+    """Looks points up in the arrays of a predicted case. `percents`: see `percentsOf`; None until it was read."""
 
     def __init__(self, project: Project, data: CaseData) -> None:
         self.percents: Percents | None = None

@@ -7,7 +7,7 @@ import slicer
 
 from ...Logic.Case.OpenCase import OpenCase
 from ...Logic.Case.Session import Session
-from ...Logic.Review.UnderMouse import UnderMouse, readPercents, segmentAt
+from ...Logic.Review.UnderMouse import Percents, UnderMouse, segmentAt
 
 _REST_MS = 33
 
@@ -17,7 +17,7 @@ class MouseLine:
 
     def __init__(self, label, session: Session) -> None:
         self._label, self._session = label, session
-        self._isEntered = self._isRead = False
+        self._isEntered = False
         self._under: UnderMouse | None = None
         self._crosshair, self._tag = None, None
         self._timer = qt.QTimer()
@@ -39,8 +39,13 @@ class MouseLine:
         """Look at another case; one without a prediction has nothing to say."""
         predicted = case is not None and case.hasPrediction
         self._under = UnderMouse(case.project, case.data) if predicted else None
-        self._isRead = False
         self._watch()
+
+    def setPercents(self, percents: Percents | None) -> None:
+        """What is known of each voxel of the case, as soon as it was read."""
+        if self._under is not None:
+            self._under.percents = percents
+            self._onMoved()
 
     def cleanup(self) -> None:
         """Let go of the scene."""
@@ -74,21 +79,5 @@ class MouseLine:
             case.nodes.volumeNode.TransformPointFromWorld(ras, inside)
             edited = segmentAt(case.nodes.annotationNode, ras) if case.isEditing else None
             text = self._under.text(inside, edited)
-            if text:
-                self._read(case)
         if text != self._label.text:
             self._label.text = self._label.toolTip = text
-
-    def _read(self, case: OpenCase) -> None:
-        """P(error) or uncertainty of every voxel, in a task, once the mouse has come to the image."""
-        if self._isRead:
-            return
-        self._isRead, under = True, self._under
-
-        def arrived(percents) -> None:
-            under.percents = percents
-            if under is self._under:
-                self._onMoved()
-
-        # a map that cannot be read is told of where it is asked for: here the line is only shorter
-        self._session.tasks.run(lambda: readPercents(case.data), arrived, lambda _error: None)
