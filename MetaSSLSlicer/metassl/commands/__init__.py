@@ -13,6 +13,7 @@ from . import (
     doctor,
     evaluate,
     export,
+    frameworks,
     label,
     new,
     predict,
@@ -23,9 +24,6 @@ from . import (
     status,
     stop,
     train,
-)
-from . import (
-    frameworks as frameworks,
 )
 
 STORY = (
