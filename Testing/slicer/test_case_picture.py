@@ -171,6 +171,19 @@ def test_the_pointers_point_at_the_place(painter):
         assert panel.color(index)[2] > panel.color(index)[0] + 0.2, "the place itself stays free: it is DC"
 
 
+@pytest.mark.parametrize("corner", [(0, 0, 0), (SHAPE[2] - 1, SHAPE[1] - 1, SHAPE[0] - 1)])
+def test_the_pointers_at_a_place_by_the_edge_stay_in_their_own_panel(painter, corner):
+    middle, edge = (
+        painter.paint(made_up(place=PicturedPlace(each, PLACE.text)))[0].pixels for each in (PLACE.indexXyz, corner)
+    )
+    (right, header), below = panelCorners(SIZE)["3D"], panelCorners(SIZE)["Coronal"][1]
+    outside = np.ones(edge.shape[:2], bool)
+    for left, top in panelCorners(SIZE).values():
+        outside[top : top + SIZE, left : left + SIZE] = False
+    assert outside[:header].all() and outside[header:, SIZE:right].all() and outside[header + SIZE : below].all()
+    np.testing.assert_array_equal(edge[outside], middle[outside])
+
+
 def test_the_3d_panel_shows_both_structures_and_the_uncertainty_in_their_colours(painter):
     canvas, _, _ = painted(painter, made_up())
     left, top = panelCorners(SIZE)["3D"]

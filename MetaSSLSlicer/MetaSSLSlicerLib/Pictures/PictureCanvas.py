@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,12 @@ class PictureCanvas:
     def __init__(self, width: int, height: int, color: Color):
         self.pixels = np.empty((height, width, 3), np.float32)
         self.pixels[:] = color
+
+    def part(self, left: int, top: int, width: int, height: int) -> PictureCanvas:
+        """A rectangle of it, as a canvas on the same pixels: what is drawn there ends at its edges."""
+        part = copy.copy(self)
+        part.pixels = self.pixels[top : top + height, left : left + width]
+        return part
 
     def paste(self, picture: np.ndarray, left: int, top: int) -> None:
         """Put a uint8 picture (height, width, 3) there."""

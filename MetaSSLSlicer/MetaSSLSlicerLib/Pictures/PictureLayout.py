@@ -89,7 +89,7 @@ def _annotate(canvas: PictureCanvas, shot: SliceShot, left: int, top: int, size:
         (letter(-up), middle, size - inset),
     ):
         canvas.text(words, left + x, top + y, small, _QUIET, align="center", halo=True)
-    _pointers(canvas, left + shot.cross[0] * size, top + (1 - shot.cross[1]) * size, size)
+    _pointers(canvas.part(left, top, size, size), shot.cross[0] * size, (1 - shot.cross[1]) * size, size)
     length = _roundLength(shot.frame.side * 0.24)
     pixels, thick = length / shot.frame.side * size, max(round(size / 200), 1)
     end, base = left + size - size * 0.04, top + size - size * 0.04
