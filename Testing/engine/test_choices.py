@@ -82,6 +82,13 @@ def test_a_framework_and_a_strategy_live_in_somebody_elses_package(plugged):
     )
     done = subprocess.run([sys.executable, "-c", code], env=plugged, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["somebodys.code", "somebodys.code"]
+    code = (
+        "from MetaSSLSlicerLib.Logic.Project.Ranking import STRATEGIES\n"
+        "from MetaSSLSlicerLib.Logic.Training.TrainingOptions import frameworkTexts\n"
+        "print(frameworkTexts()['mine'], dict(STRATEGIES())['by_name'], sep=', ')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=plugged, capture_output=True, text=True, check=True)
+    assert done.stdout == "Mine, in the order of their names\n", "the panel offers them, too"
     command = [sys.executable, "-m", "metassl", "frameworks"]
     told = subprocess.run(command, env=plugged, capture_output=True, text=True, check=True)
     assert "Mine: for a test" in told.stdout

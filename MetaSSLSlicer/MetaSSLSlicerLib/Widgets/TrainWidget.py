@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import qt
-from metassl.choices.frameworks import FRAMEWORKS, LOSSES
+from metassl.choices.frameworks import LOSSES
 from metassl.files import MetaSSLError
 from metassl.jobs import JobStatus
 
 from ..Durations import duration
 from ..Logic.Training.TrainingAdvice import TrainingAdvice
 from ..Logic.Training.TrainingJob import TrainingJob
-from ..Logic.Training.TrainingOptions import ACCURATE_MINUTES, DEVICES, FAST_MINUTES, TrainingOptions
+from ..Logic.Training.TrainingOptions import ACCURATE_MINUTES, DEVICES, FAST_MINUTES, TrainingOptions, frameworkTexts
 from ..Logic.Training.TrainingWords import detailText, noticeText, stageText
 from ..Translation import _
 from .EngineWidget import EngineWidget
@@ -195,22 +195,13 @@ class TrainWidget:
         ui = self.ui
         presets = (_("Fast (4 min)"), FAST_MINUTES), (_("Accurate (15 min)"), ACCURATE_MINUTES)
         devices = _("Automatic: a GPU if there is one"), _("NVIDIA GPU"), _("Apple GPU"), _("CPU")
-        frameworks = {
-            "cps": _("Two networks (CPS)"),
-            "mt": _("Network and mean (Mean Teacher)"),
-            "uamt": _("Network and certain mean (UA-MT)"),
-            "fixmatch": _("Weak and strong views (FixMatch)"),
-            "cct": _("Two decoders (CCT)"),
-            "rdrop": _("Two dropout passes (R-Drop)"),
-            "bcp": _("Pasted both ways (BCP)"),
-            "supervised": _("Labelled images only"),
-        }
+        frameworks = frameworkTexts()
         losses = _("weighted by region (MetaSSL)"), _("all alike (plain)")
         for text, minutes in presets:
             ui.presetComboBox.addItem(text, minutes)
         for combo, texts, values in (
             (ui.deviceComboBox, devices, DEVICES),
-            (ui.frameworkComboBox, [frameworks[framework] for framework in FRAMEWORKS], FRAMEWORKS),
+            (ui.frameworkComboBox, frameworks.values(), frameworks),
             (ui.lossComboBox, losses, LOSSES),
         ):
             for text, value in zip(texts, values):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from metassl.choices.strategies import DEFAULT_STRATEGY as DEFAULT
+from metassl.choices.strategies import STRATEGY_CATALOG
 from metassl.files import MetaSSLError
 from metassl.project import Project
 
@@ -14,8 +15,8 @@ from ..Engine.EnginePython import EnginePython
 
 
 def STRATEGIES() -> list[tuple[str, str]]:
-    """The ways of ranking, and what to call them."""
-    return [
+    """The ways of ranking, and what to call them; those of other packages by their own summary."""
+    ours = [
         ("combined", _("where the networks differ, unlike the others")),
         ("entropy", _("where the model is unsure")),
         ("random", _("at random")),
@@ -24,6 +25,7 @@ def STRATEGIES() -> list[tuple[str, str]]:
         ("clasp_pe", _("one structure after the other")),
         ("foreground_random", _("at random, each structure alike")),
     ]
+    return ours + [(each.name, each.summary) for each in STRATEGY_CATALOG if each.name not in dict(ours)]
 
 
 class Ranking:

@@ -18,8 +18,9 @@ from MetaSSLSlicerLib.Logic.Engine.EngineProcess import EngineProcess
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
 from MetaSSLSlicerLib.Logic.Training.Curve import Curve
 from MetaSSLSlicerLib.Logic.Training.TrainingAdvice import TrainingAdvice
-from MetaSSLSlicerLib.Logic.Training.TrainingOptions import TrainingOptions
 from MetaSSLSlicerLib.Signal import Signal
+
+from .TrainingOptions import TrainingOptions
 
 TICK_BYTES = 64 << 10
 LOOK_SECONDS = 2.0

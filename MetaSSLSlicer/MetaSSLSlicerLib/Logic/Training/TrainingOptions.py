@@ -4,14 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from metassl.choices.frameworks import FRAMEWORKS, LOSSES
+from metassl.choices.frameworks import FRAMEWORK_CATALOG
 
-__all__ = ["ACCURATE_MINUTES", "DEVICES", "FAST_MINUTES", "FRAMEWORKS", "LOSSES", "TrainingOptions"]
+from ...Translation import _
 
 FAST_MINUTES = 4.0
 ACCURATE_MINUTES = 15.0
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
+
+
+def frameworkTexts() -> dict[str, str]:
+    """What to call each framework, in the order of the catalogue; one of another package by its own title."""
+    ours = {
+        "cps": _("Two networks (CPS)"),
+        "mt": _("Network and mean (Mean Teacher)"),
+        "uamt": _("Network and certain mean (UA-MT)"),
+        "fixmatch": _("Weak and strong views (FixMatch)"),
+        "cct": _("Two decoders (CCT)"),
+        "rdrop": _("Two dropout passes (R-Drop)"),
+        "bcp": _("Pasted both ways (BCP)"),
+        "supervised": _("Labelled images only"),
+    }
+    return {each.name: ours.get(each.name, each.title) for each in FRAMEWORK_CATALOG}
 
 
 @dataclass(frozen=True)
