@@ -11,7 +11,7 @@ import numpy as np
 from metassl.data.preprocess import Prepared, to_grid
 from metassl.evaluation.dice_model import Features, predict_dice
 from metassl.files.atomic import make_folder, remove_file
-from metassl.files.errors import MetaSSLError
+from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.files.json_files import write_json
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage
@@ -49,7 +49,8 @@ def predict_image(model: TrainedModel, image: CaseImage, case: str) -> CasePredi
     """Raises MetaSSLError when the weights lead to no numbers."""
     prediction = predict_prepared(model, to_grid(image, model.plan, case))
     if not np.isfinite(prediction.uncertainty).all():
-        raise MetaSSLError(f"case {case}: the model gives numbers that are not finite; train a new round")
+        message = f"case {case}: the model gives numbers that are not finite; train a new round"
+        raise MetaSSLError(message, ErrorCode.NOT_FINITE)
     return prediction
 
 

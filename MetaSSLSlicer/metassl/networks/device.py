@@ -9,7 +9,7 @@ from functools import cache
 
 import torch
 
-from metassl.files.errors import MetaSSLError
+from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.networks.memory import is_out_of_memory
 from metassl.networks.onednn import fast_convolutions
 from metassl.project.words import count
@@ -21,13 +21,13 @@ def choose_device(name: str = "auto") -> torch.device:
     if name == "auto":
         name = "cuda" if cuda and not gpu_problem() else "mps" if mps else "cpu"
     if name.startswith("cuda") and not cuda:
-        raise MetaSSLError("no CUDA device was found: use --device cpu, or see `metassl doctor`")
+        raise MetaSSLError("no CUDA device was found: use --device cpu, or see `metassl doctor`", ErrorCode.NO_DEVICE)
     if name == "mps" and not mps:
-        raise MetaSSLError("no Apple MPS device was found: use --device cpu")
+        raise MetaSSLError("no Apple MPS device was found: use --device cpu", ErrorCode.NO_DEVICE)
     try:
         return torch.device(name)
     except RuntimeError as error:
-        raise MetaSSLError(f"{name} is not a device: use auto, cpu, cuda or mps") from error
+        raise MetaSSLError(f"{name} is not a device: use auto, cpu, cuda or mps", ErrorCode.NO_DEVICE) from error
 
 
 @cache

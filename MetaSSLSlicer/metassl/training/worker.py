@@ -21,7 +21,7 @@ from metassl.choices.strategies import DEFAULT_STRATEGY
 from metassl.data.augment import Augmentation
 from metassl.data.plan import Plan
 from metassl.data.streams import PatchSampler
-from metassl.files.errors import MetaSSLError, ProjectError
+from metassl.files.errors import ErrorCode, MetaSSLError, ProjectError, code_of
 from metassl.files.json_files import write_json
 from metassl.frameworks import build_framework
 from metassl.frameworks.base import Framework
@@ -179,7 +179,8 @@ class Job:
             if rung is None:
                 raise MetaSSLError(
                     "the memory is full even with the smallest patch: close other programs, or use a machine "
-                    "with more memory"
+                    "with more memory",
+                    ErrorCode.OUT_OF_MEMORY,
                 )
             plan, self.device, checkpointing, message = rung
             if self.device.type == "cuda":
@@ -375,12 +376,13 @@ def main(arguments: list[str]) -> int:
         return 0
     except MetaSSLError as error:
         traceback.print_exc()
-        events.write("failed", message=str(error), hint="")
+        events.write("failed", message=str(error), hint="", code=code_of(error).value)
         return 1
     except BaseException as error:
         traceback.print_exc()
         message = f"the training ended unexpectedly ({type(error).__name__}: {error})".splitlines()[0]
-        events.write("failed", message=message, hint=f"the details are in {found.log_path}")
+        code = ErrorCode.OUT_OF_MEMORY if memory.is_out_of_memory(error) else code_of(error)
+        events.write("failed", message=message, hint=f"the details are in {found.log_path}", code=code.value)
         return 1
     finally:
         lock.release()
