@@ -88,7 +88,7 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def atomic_write(path: Path, write: Callable[[Path], None]) -> None:
+def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in the place of `path`.
 
     Readers see the old file or the new one, never a part. The temporary name ends as `path` does,

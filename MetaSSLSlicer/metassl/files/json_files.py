@@ -31,7 +31,7 @@ def read_json(
     what: str,
     kinds: Kinds | None = None,
     remedy: str = "restore it from a copy",
-    read: Callable[[Any], Any] = lambda document: document,
+    read: Callable[[dict[str, Any]], dict[str, Any]] = lambda document: document,
 ) -> dict[str, Any]:
     """Read the object in `path`; `what` names it in errors ("the case list"), `remedy` says what to do. `read`
     is called with the object before its entries are checked.
@@ -102,7 +102,7 @@ def parse_json(text: bytes | str) -> Any:
         depth += 1
         if depth > MAX_DEPTH:
             raise ValueError("it is nested too deeply")
-        inner = []
+        inner: list[Any] = []
         for item in level:
             if isinstance(item, str):
                 item.encode("utf-8")  # "\ud800" alone is no character, and could never be written again

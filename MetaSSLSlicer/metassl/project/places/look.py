@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metassl.imaging.geometry import Geometry
+from metassl.imaging.geometry import Geometry, triple
 
 LONGEST_MM = 15.0
 LEAST_VOXELS, MOST_VOXELS = 12, 24
@@ -36,7 +36,7 @@ def longest_sides(geometry: Geometry) -> tuple[int, int, int]:
     axis = thick_axis(geometry)
     if axis is not None:
         sides[axis] = MOST_SLICES
-    return tuple(int(side) for side in sides)
+    return triple(int(side) for side in sides)
 
 
 def slices_to_look_at(sides: np.ndarray, geometry: Geometry) -> np.ndarray:

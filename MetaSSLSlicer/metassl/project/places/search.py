@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from metassl.imaging.geometry import Geometry
+from metassl.imaging.geometry import Geometry, triple
 from metassl.imaging.images import IGNORE
 
 from ..masks import bounding_box, dilate
@@ -105,10 +105,11 @@ def find_places(
     with the highest `uncertainty` (float32, z y x), else of the worst region; of several to the one deepest inside.
     """
     known = {code: rate for name, code in CODE_OF.items() if (rate := (rates or {}).get(name)) is not None}
-    box, mask = _uncertain(segmentation, regions)
-    if mask is None:
+    uncertain = _uncertain(segmentation, regions)
+    box = bounding_box(uncertain)
+    if box is None:
         return []
-    unsure = _weighed(mask, box, regions, known, error_probability, uncertainty)
+    unsure = _weighed(uncertain[box], box, regions, known, error_probability, uncertainty)
     pieces = _in_pieces(unsure, _touching(unsure.voxels), look.longest_sides(geometry))
     order = np.argsort(pieces, kind="stable")
     order = order[np.searchsorted(pieces[order], 0) :]
@@ -129,18 +130,24 @@ def find_places(
     ]
 
 
-def _uncertain(segmentation: np.ndarray, regions: np.ndarray):
-    """The box of the image that holds what is uncertain, and the mask in it; None where nothing is."""
-    uncertain = (regions == DC.value) | (regions == DS.value)
+def _uncertain(segmentation: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """The mask of what is uncertain."""
+    uncertain: np.ndarray = (regions == DC.value) | (regions == DS.value)
     structures = (segmentation > 0) & (segmentation != IGNORE)
     near = bounding_box(structures, _NEAR_VOXELS)
     if near is not None:
         uncertain[near] |= dilate(structures[near], _NEAR_VOXELS) & (regions[near] == US.value)
-    box = bounding_box(uncertain)
-    return (None, None) if box is None else (box, uncertain[box])
+    return uncertain
 
 
-def _weighed(mask, box, regions, known, error_probability, uncertainty) -> _Unsure:
+def _weighed(
+    mask: np.ndarray,
+    box: tuple[slice, ...],
+    regions: np.ndarray,
+    known: Mapping[int, float],
+    error_probability: np.ndarray | None,
+    uncertainty: np.ndarray | None,
+) -> _Unsure:
     """The voxels of the mask, and how likely each is wrong."""
     codes = regions[box][mask]
     if error_probability is not None:
@@ -161,7 +168,8 @@ def _weighed(mask, box, regions, known, error_probability, uncertainty) -> _Unsu
 
 
 def _shares(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.nan_to_num(values.astype(np.float64), nan=1.0), 0.0, 1.0)
+    shares: np.ndarray = np.clip(np.nan_to_num(values.astype(np.float64), nan=1.0), 0.0, 1.0)
+    return shares
 
 
 def _touching(voxels: np.ndarray) -> np.ndarray:
@@ -173,7 +181,8 @@ def _touching(voxels: np.ndarray) -> np.ndarray:
     filled = np.zeros(-(-shape // step), np.uint8)
     filled[blocks] = 1
     parts = sitk.ConnectedComponent(sitk.GetImageFromArray(filled), True)
-    return sitk.GetArrayViewFromImage(parts)[blocks].astype(np.int32) - 1
+    numbers: np.ndarray = sitk.GetArrayViewFromImage(parts)[blocks].astype(np.int32) - 1
+    return numbers
 
 
 def _in_pieces(unsure: _Unsure, parts: np.ndarray, longest: tuple[int, int, int]) -> np.ndarray:
@@ -193,9 +202,10 @@ def _in_pieces(unsure: _Unsure, parts: np.ndarray, longest: tuple[int, int, int]
     return pieces
 
 
-def _sides(voxels: np.ndarray, starts) -> np.ndarray:
+def _sides(voxels: np.ndarray, starts: np.ndarray | list[int]) -> np.ndarray:
     """How many voxels long groups of voxels are along each axis (groups, 3); each begins at one of `starts`."""
-    return np.maximum.reduceat(voxels, starts) - np.minimum.reduceat(voxels, starts) + 1
+    sides: np.ndarray = np.maximum.reduceat(voxels, starts) - np.minimum.reduceat(voxels, starts) + 1
+    return sides
 
 
 def _of(unsure: _Unsure, own: np.ndarray) -> _Unsure:
@@ -205,14 +215,14 @@ def _of(unsure: _Unsure, own: np.ndarray) -> _Unsure:
 def _place(case: _Case, rank: int, unsure: _Unsure, slices: int, seconds: float) -> Place:
     geometry, voxels = case.geometry, unsure.voxels
     cross = deepest(voxels, geometry, unsure.likelihood)
-    index = tuple(int(i) for i in voxels[cross][::-1])
+    index = triple(int(i) for i in voxels[cross][::-1])
     counts = np.bincount(unsure.codes, minlength=len(REGIONS) + 1)
     structure, outside = _structure_at(voxels[cross], case)
     is_known = case.measured is None or set(np.flatnonzero(counts)) <= case.measured
     return Place(
         rank=rank,
         index_xyz=index,
-        ras=tuple(float(c) for c in (geometry.ijk_to_ras @ [*index, 1.0])[:3]),
+        ras=triple(float(c) for c in (geometry.ijk_to_ras @ [*index, 1.0])[:3]),
         ml=len(voxels) * geometry.voxel_ml,
         regions={name: float(counts[code] / len(voxels)) for name, code in CODE_OF.items() if counts[code]},
         structure=structure,
@@ -246,7 +256,9 @@ def _depths(voxels: np.ndarray, geometry: Geometry) -> np.ndarray:
     mask[tuple(inside.T)] = 1
     image = sitk.GetImageFromArray(mask)
     image.SetSpacing(geometry.spacing_xyz)
-    return sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, True, False, True))[tuple(inside.T)]
+    everywhere = sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, True, False, True))
+    distances: np.ndarray = everywhere[tuple(inside.T)]
+    return distances
 
 
 def _structure_at(voxel: np.ndarray, case: _Case) -> tuple[str, bool]:
