@@ -93,7 +93,9 @@ def _evaluate_images(project, arguments: argparse.Namespace, console: Console) -
         with PredictionProgress() as progress:
             done = predict_folder(project, arguments.images, out, arguments.device, progress, progress.failed)
         seen = trained_on_images(project, found)
-        known = {case for case, paths in done if seen.intersection(read_summary(paths.summary, case)["image_hashes"])}
+        known = {
+            case for case, paths in done if seen.intersection(read_summary(paths.summary, case).image_hashes or ())
+        }
         new, trained = new_to_the_model(dict(done), known, found, console)
         items, without = pair_with_truth(new, arguments.truth)
         if without:

@@ -11,6 +11,7 @@ it was; otherwise a new round begins, from the former round's model.
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 
 from metassl.choices.defaults import DEFAULTS
@@ -101,9 +102,9 @@ def conclude(project, shown: Path, found, status, console: Console) -> int:
         console.say(f"hint: {status.hint}")
     first = next_case(project, found)
     if first is not None:
-        console.say(f"look next at {first['case']}: {first.get('reason', '')}")
+        console.say(f"look next at {first.case}: {first.reason}")
     console.say("next:")
     steps = next_steps(project, shown, found, status)
     console.commands([(step.command, step.why) for step in steps])
-    console.result({"round": found.number, **status.to_json(), "next_case": first})
+    console.result({"round": found.number, **status.to_json(), "next_case": None if first is None else asdict(first)})
     return 0 if status.state == "finished" else 1

@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from metassl.project.records import Estimate, Features, PredictedDice
+
 LEAST_CASES = 5
 LEVEL = 0.9
 _LEAST_SPREAD = 1e-3
-
-Features = Mapping[str, Mapping[str, float | None]]
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,15 @@ def fit_dice_model(cases: Sequence[MeasuredCase], recipe: Recipe = OF_THE_PAIR) 
     return {**fitted, "cases": len(means), "level": _level(len(means)), "interval": interval}
 
 
-def predict_dice(model: Mapping[str, Any], features: Features) -> dict[str, Any] | None:
-    """{"mean", "interval": [low, high], "level", "classes": {name: {"mean", "interval"}}}; None without any class."""
+def predict_dice(model: Mapping[str, Any], features: Features) -> PredictedDice | None:
+    """None without any class."""
     values = _predicted(model, features)
     if not values:
         return None
     width = model["interval"]
-    return {
-        **_within(float(np.mean(list(values.values()))), width["mean"]),
-        "level": model["level"],
-        "classes": {name: _within(value, width["classes"][name]) for name, value in values.items()},
-    }
+    whole = _within(float(np.mean(list(values.values()))), width["mean"])
+    classes = {name: _within(value, width["classes"][name]) for name, value in values.items()}
+    return PredictedDice(whole.mean, whole.interval, model["level"], classes)
 
 
 def _fit(cases: Sequence[MeasuredCase], recipe: Recipe, least: int) -> dict[str, Any] | None:
@@ -120,8 +118,8 @@ def _predicted(model: Mapping[str, Any], features: Features) -> dict[str, float]
     return found
 
 
-def _within(value: float, width: float) -> dict[str, Any]:
-    return {"mean": value, "interval": [max(value - width, 0.0), min(value + width, 1.0)]}
+def _within(value: float, width: float) -> Estimate:
+    return Estimate(value, (max(value - width, 0.0), min(value + width, 1.0)))
 
 
 def _level(cases: int) -> float:

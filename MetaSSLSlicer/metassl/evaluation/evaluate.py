@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -149,7 +150,7 @@ def _error_probability(cases: list[CaseMeasures]) -> dict[str, Any] | None:
 def _case(case: CaseMeasures) -> dict[str, Any]:
     return {
         "dice": case.dice,
-        "predicted_dice": case.predicted_dice,
+        "predicted_dice": case.predicted_dice and asdict(case.predicted_dice),
         "labels": case.metrics,
         "missed": case.missed,
         "invented": case.invented,

@@ -9,8 +9,7 @@ from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks.base import Framework, StepOutput
 from metassl.frameworks.decoder import load_thinned_pair, thinned_pair
-from metassl.method.metassl_loss import MetaSSLLoss
-from metassl.method.ramp import consistency_ramp
+from metassl.method.metassl_loss import MetaSSLLoss, consistency_ramp
 from metassl.method.regions import REGIONS
 
 RAMP = 0.4  # of the schedule, until the unlabelled voxels count in full

@@ -10,16 +10,18 @@ functions below instead:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from .counting import counts_and_sums, membership
-from .normalisation import Normalisation, voxel_weights
 from .regions import REGIONS, Region
 from .supervised import cross_entropy_map
 from .terms import FIRST_PART, UcSplit, term_map, term_names, term_weights
 from .weights import RegionWeights
+
+Normalisation = Literal["region", "global"]
 
 
 def region_weight_map(regions: Tensor, weights: RegionWeights | Tensor) -> Tensor:
@@ -60,6 +62,29 @@ def weighted_cross_entropy(
         one_voxel[Region.IGNORED] = 0.0
         weight_map = weight_map * _look_up(one_voxel, regions)
     return (weight_map * cross_entropy_map(log_probabilities, target)).sum()
+
+
+def voxel_weights(
+    weights: Tensor,
+    counts: Tensor,
+    normalisation: Normalisation,
+    count_offset: float = 1.0,
+    n_min: int = 0,
+) -> Tensor:
+    """Weight of ONE voxel of every term, such that the loss is sum_i weight(term of i) CE(i).
+
+    weights, counts: (T,) weight and size N of the terms.
+    region: w_r / (N_r + count_offset), the weighted sum of the terms' means, as published.
+    global: w_r / sum_r w_r N_r, one weighted mean; the order of the weights holds per voxel.
+    A term with fewer than `n_min` voxels is left out.
+    """
+    sizes = counts.to(weights.dtype)
+    kept = torch.where(counts >= n_min, weights, 0.0) if n_min else weights
+    if normalisation == "region":
+        return kept / (sizes + count_offset)
+    if normalisation == "global":
+        return kept / (kept * sizes).sum().clamp(min=1e-12)
+    raise ValueError(f"unknown normalisation {normalisation!r}")
 
 
 @dataclass(frozen=True)
@@ -109,8 +134,7 @@ class DirectionLoss:
 class HeterogeneousLoss(nn.Module):
     """sum_r w_r * (cross-entropy of region r), normalised per region or over all voxels.
 
-    weights: of the four regions. uc_split: see terms.py. normalisation, count_offset, n_min: see
-    normalisation.py.
+    weights: of the four regions. uc_split: see terms.py. normalisation, count_offset, n_min: see voxel_weights.
     """
 
     weights: Tensor

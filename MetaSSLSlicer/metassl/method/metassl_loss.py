@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,6 @@ from .loss import DirectionLoss, HeterogeneousLoss
 from .output import LossOutput
 from .prediction import Prediction, predict, predict_from_probabilities
 from .presets import Preset, get_preset
-from .ramp import consistency_ramp
 from .regions import partition, partition_against_annotation
 from .supervised import cross_entropy_map, dice_loss, split_annotation, valid_mean
 from .thresholds import Half
@@ -31,6 +31,18 @@ class Wiring:
 
 ONE_WAY = Wiring((1,), ((1, 2),))
 BOTH_WAYS = Wiring((1, 2), ((1, 2), (2, 1)))
+
+
+def consistency_ramp(iteration: float, maximum: float = 0.1, length: float = 30_000, step: float = 150) -> float:
+    """lambda(t) = maximum * exp(-5 (1 - t/length)^2), in steps of `step`, flat after `length`.
+
+    `iteration` is counted from 0, before its increment. A `length` of 0 means no ramp.
+    """
+    if length <= 0:
+        return maximum
+    steps = length / step
+    phase = 1.0 - min(iteration // step, steps) / steps
+    return maximum * math.exp(-5.0 * phase * phase)
 
 
 class MetaSSLLoss(nn.Module):

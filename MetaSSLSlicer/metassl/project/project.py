@@ -32,11 +32,10 @@ from .annotations import (
     version_of,
 )
 from .cases import LABELLED_STATES, Case, check_case_id, key_of, now
-from .documents import CaseList, read_cases, read_project, write_cases
+from .documents import CaseList, checked_settings, read_cases, read_project, write_cases
 from .links import refuse_links_out
 from .making import making_project
 from .rounds import PredictionPaths, Round, list_rounds, make_round, round_path
-from .settings import checked_settings
 from .structures import LabelDefinition
 
 _HISTORY = Path("labels", ".history")

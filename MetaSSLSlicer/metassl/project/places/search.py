@@ -14,7 +14,6 @@ from metassl.imaging.images import IGNORE
 from ..masks import bounding_box, dilate
 from ..regions import CODE_OF, DC, DS, REGIONS, US
 from ..structures import LabelDefinition
-from . import look
 from .pieces import cut
 
 MOST = 100
@@ -28,6 +27,17 @@ _MOST_PIECES = 1000
 _MOST_VOXELS = 2**22  # where nearly all is uncertain, as after a minute of training, the worst will do
 _LARGE_VOXELS = 2**24
 _LEAST_WORTH = 0.01  # of an uncertain voxel, however sure the model is that it is right
+
+LONGEST_MM = 15.0
+LEAST_VOXELS, MOST_VOXELS = 12, 24
+MOST_SLICES = 5
+THICK = 1.25
+"""So many times as thick as along the other axes, a voxel is a slice of a stack."""
+
+SLICE_S = 2.0
+"""To look at one slice of a place. An assumption, not a measurement."""
+ARRIVE_S = 2.0
+"""Until the views have moved and the eyes have found the cross. An assumption as well."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +105,10 @@ def find_places(
     """The places of a segmentation and its region map (uint8, z y x), at most `MOST`. May run in a thread.
 
     Uncertain is where the networks differ (DC, DS), and where they agree but are unsure (US) in or close to a
-    structure. Uncertain voxels that touch are one place, or several where that is too large for one look (see `look`).
-    Crumbs are left out. The places come in the order of
+    structure. Uncertain voxels that touch are one place, or several where that is too large for one look (see
+    `longest_sides`). Crumbs are left out. The places come in the order of
 
-        ml that are expected to be wrong / seconds of looking   (see `look.looking_seconds`)
+        ml that are expected to be wrong / seconds of looking   (see `looking_seconds`)
 
     `error_probability` (float32, z y x): P(error) where the model has learnt it; without it a voxel is as likely wrong
     as its region in `rates`, measured, or in `SEVERITY`. The cross goes to the voxel with the highest P(error), else
@@ -110,14 +120,14 @@ def find_places(
     if box is None:
         return []
     unsure = _weighed(uncertain[box], box, regions, known, error_probability, uncertainty)
-    pieces = _in_pieces(unsure, _touching(unsure.voxels), look.longest_sides(geometry))
+    pieces = _in_pieces(unsure, _touching(unsure.voxels), longest_sides(geometry))
     order = np.argsort(pieces, kind="stable")
     order = order[np.searchsorted(pieces[order], 0) :]
     starts = np.flatnonzero(np.diff(pieces[order], prepend=-1))
     members = np.split(order, starts[1:])
     sizes = np.array([len(own) for own in members])
-    slices = look.slices_to_look_at(_sides(unsure.voxels[order], starts), geometry)
-    seconds = look.looking_seconds(slices)
+    slices = slices_to_look_at(_sides(unsure.voxels[order], starts), geometry)
+    seconds = looking_seconds(slices)
     pays = np.add.reduceat(unsure.expected[order], starts) / seconds
     first = np.argsort(-pays, kind="stable")
     large = first[sizes[first] >= _CRUMB_VOXELS]
@@ -128,6 +138,44 @@ def find_places(
         _place(case, rank, _of(unsure, members[piece]), int(slices[piece]), float(seconds[piece]))
         for rank, piece in enumerate(kept, start=1)
     ]
+
+
+def thick_axis(geometry: Geometry) -> int | None:
+    """The axis (of z, y, x) along which the slices of a stack follow each other; None on an even grid."""
+    steps = np.array(geometry.spacing_zyx)
+    thinner, thickest = np.argsort(steps, kind="stable")[-2:]
+    return int(thickest) if steps[thickest] >= THICK * steps[thinner] else None
+
+
+def longest_sides(geometry: Geometry) -> tuple[int, int, int]:
+    """What one look takes in, in voxels (z, y, x).
+
+    15 mm, but not fewer than 12 voxels, since coarse voxels are seen together, and not more than 24, since fine ones
+    show fine things. Across the slices of a stack it is 5 slices.
+    """
+    steps = np.array(geometry.spacing_zyx)
+    sides = np.clip(np.floor(LONGEST_MM / steps + 1e-6), LEAST_VOXELS, MOST_VOXELS).astype(int)
+    axis = thick_axis(geometry)
+    if axis is not None:
+        sides[axis] = MOST_SLICES
+    return triple(int(side) for side in sides)
+
+
+def slices_to_look_at(sides: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """How many slices show places with these sides in voxels (n, 3) (z, y, x): n whole numbers.
+
+    In a stack its own slices count; on an even grid all views are as sharp, and the one with the fewest is looked at.
+    """
+    axis = thick_axis(geometry)
+    return sides.min(axis=1) if axis is None else sides[:, axis]
+
+
+def looking_seconds(slices: np.ndarray) -> np.ndarray:
+    """The seconds that it takes to look at places of so many slices: ARRIVE_S + SLICE_S a slice.
+
+    What has to be corrected takes time too, but the same in whatever order the places come, so it does not count here.
+    """
+    return ARRIVE_S + SLICE_S * slices
 
 
 def _uncertain(segmentation: np.ndarray, regions: np.ndarray) -> np.ndarray:
@@ -270,7 +318,7 @@ def _structure_at(voxel: np.ndarray, case: _Case) -> tuple[str, bool]:
     here = int(case.segmentation[tuple(voxel)])
     if here not in (0, IGNORE):
         return name(here), False
-    reach = np.array(look.longest_sides(case.geometry))
+    reach = np.array(longest_sides(case.geometry))
     first = np.maximum(voxel - reach, 0)
     near = case.segmentation[tuple(slice(a, b) for a, b in zip(first, voxel + reach + 1))]
     found = np.argwhere((near > 0) & (near != IGNORE))
