@@ -1,6 +1,7 @@
 # make demo            from nothing to a report with pictures (makes .venv itself)
 # make demo DATA=DIR   the same on a Decathlon-style folder of real images
-# make test            ruff and pytest
+# make test            ruff, mypy and pytest
+# make types           mypy alone
 # make faults          crashes, full disks, broken files ... injected by the thousand: is anything lost?
 #                      (FAULTS='--times 0.1 --only events' does less)
 # make slicer-test SLICER=/path/to/Slicer
@@ -22,7 +23,7 @@ JOURNEYS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test faults slicer-test clean
+.PHONY: help install demo test types faults slicer-test clean
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
@@ -31,9 +32,12 @@ install: $(STAMP)
 demo: $(STAMP)
 	@$(BIN)/metassl demo --out "$(OUT)" $(if $(DATA),--data "$(DATA)") $(if $(MINUTES),--minutes $(MINUTES))
 
-test: $(STAMP)
+test: types
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m pytest
+
+types: $(STAMP)
+	$(BIN)/python -m mypy
 
 faults: $(STAMP)
 	cd Testing/faults && $(abspath $(BIN))/python -m faults $(FAULTS)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any, NoReturn
 
 from metassl import __version__
 from metassl.commands import chapters, name_of
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(_story(), file=sys.stderr)
             return USER_ERROR
         console.as_json = getattr(arguments, "json", False)
-        code = arguments.run(arguments, console)
+        code: int = arguments.run(arguments, console)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -51,8 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 @cache
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; each sets `run`."""
-    parser = _Parser(prog="metassl", add_help=False)
-    parser.format_help = _story
+    parser = _StoryParser(prog="metassl", add_help=False)
     parser.add_argument("-h", "--help", action="help")
     parser.add_argument("--version", action="version", version=f"metassl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
@@ -69,12 +69,19 @@ def build_parser() -> argparse.ArgumentParser:
 class _Parser(argparse.ArgumentParser):
     """Complains in one line."""
 
-    def __init__(self, *args, **options) -> None:
+    def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(*args, allow_abbrev=False, **options)
+        super().__init__(**{**options, "allow_abbrev": False})
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         self.exit(USER_ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class _StoryParser(_Parser):
+    """Tells what there is in chapters."""
+
+    def format_help(self) -> str:
+        return _story()
 
 
 def _story() -> str:

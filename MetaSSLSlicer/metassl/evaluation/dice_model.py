@@ -59,13 +59,15 @@ def fit_dice_model(cases: Sequence[MeasuredCase], recipe: Recipe = OF_THE_PAIR) 
     fitted = _fit(cases, recipe, LEAST_CASES)
     if fitted is None:
         return None
-    means, classes = [], {name: [] for name in fitted["classes"]}
+    means: list[float] = []
+    classes: dict[str, list[float]] = {name: [] for name in fitted["classes"]}
     for place, case in enumerate(cases):
         others = _fit([*cases[:place], *cases[place + 1 :]], recipe, 2)
         residuals = {}
         for name, value in _predicted(others, case.features_as_new or case.features).items() if others else ():
-            if name in classes and case.dice.get(name) is not None:
-                residuals[name] = value - case.dice[name]
+            true = case.dice.get(name)
+            if name in classes and true is not None:
+                residuals[name] = value - true
                 classes[name].append(abs(residuals[name]))
         if residuals:
             means.append(abs(float(np.mean(list(residuals.values())))))
@@ -88,9 +90,10 @@ def _fit(cases: Sequence[MeasuredCase], recipe: Recipe, least: int) -> dict[str,
     rows: dict[str, list[tuple[float, ...]]] = {}
     for case in cases:
         for name, figures in case.features.items():
-            row = (*(figures.get(key) for key in recipe.figures), case.dice.get(name))
-            if None not in row:
-                rows.setdefault(name, []).append(row)
+            row = [*(figures.get(key) for key in recipe.figures), case.dice.get(name)]
+            known = tuple(value for value in row if value is not None)
+            if len(known) == len(row):
+                rows.setdefault(name, []).append(known)
     tables = {name: np.array(each, float) for name, each in rows.items() if len(each) >= least}
     if not tables:
         return None

@@ -63,7 +63,8 @@ def evaluate(
             report(done, item.case)
     if not measured and not failed:
         raise MetaSSLError("there is nothing to evaluate: no predicted case has a true annotation")
-    return jsonable(_result(measured, failed, [label.name for label in labels]))
+    result: dict[str, Any] = jsonable(_result(measured, failed, [label.name for label in labels]))
+    return result
 
 
 def jsonable(value: Any) -> Any:

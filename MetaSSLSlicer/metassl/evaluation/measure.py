@@ -31,9 +31,12 @@ class PredictionFiles(Protocol):
     `error_probability` and `summary` are read where they are there.
     """
 
-    segmentation: Path
-    regions: Path | None
-    uncertainty: Path | None
+    @property
+    def segmentation(self) -> Path: ...
+    @property
+    def regions(self) -> Path | None: ...
+    @property
+    def uncertainty(self) -> Path | None: ...
 
 
 @dataclass(frozen=True)
@@ -85,10 +88,10 @@ class CaseMeasures:
             self.band_uncertainty.add(uncertainty, wrong, band)
         self.band_error_probability = UncertaintyScore()
         learnt = getattr(item.prediction, "error_probability", None)
-        has_learnt = learnt is not None and Path(learnt).is_file()
+        learnt = learnt if learnt is not None and Path(learnt).is_file() else None
         predicted_dice = _predicted_dice(getattr(item.prediction, "summary", None), case)
-        self.fitted = item.fitted and (has_learnt or predicted_dice is not None)
-        if has_learnt and not self.fitted:
+        self.fitted = item.fitted and (learnt is not None or predicted_dice is not None)
+        if learnt is not None and not self.fitted:
             probability = _read_uncertainty(Path(learnt), case, grid, item.truth)
             self.band_error_probability.add(probability, wrong, band)
         self.predicted_dice = None if self.fitted else predicted_dice

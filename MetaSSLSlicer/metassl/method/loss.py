@@ -15,7 +15,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from .counting import counts_and_sums, membership
+from .counting import added, counts_and_sums, membership
 from .regions import REGIONS, Region
 from .supervised import cross_entropy_map
 from .terms import FIRST_PART, UcSplit, term_map, term_names, term_weights
@@ -116,7 +116,7 @@ class DirectionLoss:
     def fractions(self) -> dict[str, Tensor]:
         """Share of the voxels (ignored ones left out) in each of the four regions."""
         counts = self._per_region(self.counts)
-        total = sum(counts.values()).clamp(min=1)
+        total = added(counts.values()).clamp(min=1)
         return {name: count / total for name, count in counts.items()}
 
     def mean_cross_entropy(self) -> dict[str, Tensor]:

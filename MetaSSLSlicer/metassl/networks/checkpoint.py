@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -32,15 +33,15 @@ def load_checkpoint(path: Path, **wanted: type | tuple[type, ...]) -> dict:
     """
     try:
         _refuse_compressed(path)
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        _refuse_claims(content, path.stat().st_size)
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        _refuse_claims(loaded, path.stat().st_size)
     except FileNotFoundError as error:
         raise ProjectError(f"{path} is missing: train a round first") from error
     except Exception as error:
         reason = str(error) if type(error) is ValueError else type(error).__name__
         raise damaged(path, reason) from error
-    check_schema(content, "the checkpoint", path)
-    content = renamed(content, 1)
+    check_schema(loaded, "the checkpoint", path)
+    content: dict[str, Any] = renamed(loaded, 1)
     for name, types in wanted.items():
         value = content.get(name)
         if not isinstance(value, types) or (isinstance(value, int | float) and not 0 <= value < _LARGEST):

@@ -49,7 +49,8 @@ def train_a_step(device: str) -> None:
     layer = torch.nn.Conv3d(1, 2, 3, padding=1).to(device)
     loss = layer(torch.randn(1, 1, 8, 8, 8, device=device)).square().mean()
     loss.backward()
-    if not torch.isfinite(loss) or not torch.isfinite(layer.weight.grad).all():
+    gradient = layer.weight.grad
+    if gradient is None or not torch.isfinite(loss) or not torch.isfinite(gradient).all():
         raise RuntimeError(f"a training step on {device} gave a loss that is not finite")
 
 
@@ -105,7 +106,7 @@ def memory_in_use_mb(device: torch.device) -> int:
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def autocast(device: torch.device, precision: str):
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
     """Context of the forward pass; the losses leave it by themselves.
 
     A model that was planned for an NVIDIA GPU runs in full precision elsewhere.
