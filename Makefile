@@ -1,7 +1,7 @@
 # make demo            from nothing to a report with pictures (makes .venv itself)
 # make demo DATA=DIR   the same on a Decathlon-style folder of real images
 # make test            ruff and pytest
-# make faults          crashes, full disks, broken files ... injected by the thousand: is anything lost?
+# make faults          crashes, full disks, people at work side by side ... again and again: is anything lost?
 #                      (FAULTS='--times 0.1 --only events' does less)
 # make slicer-test SLICER=/path/to/Slicer
 #                      the module in a desktop Slicer, with a real mouse and real keys (Linux; xvfb and xdotool)
