@@ -27,7 +27,7 @@ autoapi_root = "docs/autoapi"
 autoapi_generate_api_docs = False
 autoapi_add_toctree_entry = False
 autoapi_options = ["members", "imported-members", "show-inheritance"]
-autodoc_typehints = "signature"
+default_role = "code"  # of `names` in docstrings
 
 html_theme = "furo"
 html_title = "MetaSSL"
@@ -74,12 +74,21 @@ docs/benchmark/*
 
 def setup(app) -> None:
     app.connect("source-read", _add_contents)
+    app.connect("autodoc-process-docstring", _without_indents)
     app.connect("build-finished", _lead_to_the_readme)
 
 
 def _add_contents(app, name: str, source: list[str]) -> None:
     if name == root_doc:
         source[0] += CONTENTS
+
+
+def _without_indents(app, what, name, thing, options, lines: list[str]) -> None:
+    """Docstrings are plain text: but in a list, an indented line goes on with the one above it, and is no quotation."""
+    in_list = False
+    for number, line in enumerate(lines):
+        in_list = line.lstrip().startswith("- ") or (in_list and bool(line.strip()))
+        lines[number] = line if in_list else line.strip()
 
 
 def _lead_to_the_readme(app, error: Exception | None) -> None:
