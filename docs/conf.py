@@ -36,7 +36,8 @@ html_static_path: list[str] = []
 html_show_sphinx = False
 html_copy_source = False
 
-CONTENTS = """
+CONTENTS = {
+    "README": """
 ```{toctree}
 :hidden:
 :caption: Get started
@@ -58,7 +59,6 @@ SECURITY
 ```{toctree}
 :hidden:
 :caption: Explanation
-:glob:
 docs/METHOD
 docs/REGION_MAP
 docs/UNCERTAINTY
@@ -66,10 +66,20 @@ docs/ARCHITECTURE
 docs/FAULTS
 docs/benchmarks
 docs/ABLATION
-docs/benchmark/*
 ```
-"""
-"""Added to the README, where GitHub would show it as text."""
+""",
+    "docs/benchmarks": """
+```{toctree}
+:hidden:
+Hippocampus, two minutes <benchmark/hippocampus>
+Hippocampus, six minutes <benchmark/hippocampus_6_minutes>
+Hippocampus, some labels wrong <benchmark/hippocampus_noisy>
+Hearts, six minutes <benchmark/hearts_6_minutes>
+Which case next <benchmark/next_case>
+```
+""",
+}
+"""Added to these pages, where GitHub would show it as text."""
 
 
 def setup(app) -> None:
@@ -79,8 +89,7 @@ def setup(app) -> None:
 
 
 def _add_contents(app, name: str, source: list[str]) -> None:
-    if name == root_doc:
-        source[0] += CONTENTS
+    source[0] += CONTENTS.get(name, "")
 
 
 def _without_indents(app, what, name, thing, options, lines: list[str]) -> None:
