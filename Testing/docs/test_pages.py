@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from metassl import __version__
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -69,6 +70,11 @@ def test_a_wrong_link_is_found(link, tmp_path):
 
 def test_the_readme_is_short():
     assert len((ROOT / "README.md").read_text("utf-8").split()) <= WORDS_OF_THE_README
+
+
+def test_the_citation_is_of_this_version():
+    (cited,) = re.findall(r"^version: (\S+)$", (ROOT / "CITATION.cff").read_text("utf-8"), re.M)
+    assert cited == __version__
 
 
 def public_names() -> list[str]:
