@@ -11,7 +11,7 @@ import pytest
 from metassl.cli import main
 from metassl.files import MetaSSLError, write_json
 from metassl.inference.predict import model_round
-from metassl.jobs import EventWriter, JobRecord, read_events
+from metassl.jobs import JobRecord, JobWriter, read_events
 from metassl.jobs.round_summary import find_events, round_summaries, summarise_round
 
 DICE = {"mean": 0.75, "per_class": {"Front": 0.7, "Back": 0.8}}
@@ -21,7 +21,7 @@ def finish(project, dice: dict | None = DICE, labels: int = 2, parent: int | Non
     """A round as a finished training leaves it."""
     used = {f"case_{number}": "a" * 64 for number in range(labels)}
     found = project.new_round({"config": {}, "labels": used, "parent": parent, "launcher": "local"})
-    events = EventWriter(found.events_path)
+    events = JobWriter(found, every_s=0.0)
     events.write("started", device="cpu", device_name="CPU (2 cores)")
     if dice is not None:
         events.write("validation", step=1, dice={"mean": 0.1, "per_class": {}})
@@ -55,7 +55,7 @@ def test_a_finished_round_is_summed_up(tiny_project):
 
 def test_a_round_whose_process_died_is_interrupted(tiny_project):
     found = tiny_project.new_round({"config": {}, "labels": {}})
-    EventWriter(found.events_path).write("started", device="cpu")
+    JobWriter(found, every_s=0.0).write("started", device="cpu")
     JobRecord("local", 2**22 + 1, "long ago", JobRecord.of(os.getpid()).host).write(found.job_path)
     assert summarise_round(found).state == "interrupted"
     JobRecord.of(os.getpid()).write(found.job_path)
@@ -110,7 +110,7 @@ def test_found_events_are_those_that_a_full_reading_gives(tmp_path):
     long_events(path, 3000)
     text = path.read_text().replace("\n", "\n\n", 50)
     path.write_text(text + '\nno json "event": "finished"\n\n')
-    whole = [event for event in read_events(path) if event["event"] in ("validation", "finished")]
+    whole = [event for event in read_events(path) if event.event in ("validation", "finished")]
     assert find_events(path, ("validation", "finished")) == whole
     assert find_events(tmp_path / "nothing", ("finished",)) == []
 

@@ -1,4 +1,4 @@
-"""Over a share that shows things late a job is followed without loss or repetition."""
+"""Over a share that shows things late a job is followed, and told rightly in the end."""
 
 import random
 
@@ -7,7 +7,7 @@ from faults.share_view import ShareView
 from metassl.jobs import JobRecord
 
 
-def test_a_job_on_a_slow_share_is_followed_without_loss_or_repetition(tmp_path):
+def test_a_job_on_a_slow_share_is_followed_and_told_rightly_in_the_end(tmp_path):
     outcome = share.run(3, tmp_path, seed=1)
     assert outcome.lost == 0, outcome.message
 

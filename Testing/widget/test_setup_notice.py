@@ -11,8 +11,7 @@ import pytest
 import slicer
 from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
-from MetaSSLSlicerLib.Logic.Engine.Installation import Step
-from MetaSSLSlicerLib.Logic.Engine.PipProcess import PipProcess
+from MetaSSLSlicerLib.Logic.Engine.Installation import PipProcess, Step
 from MetaSSLSlicerLib.Widgets.EngineWidget import PYTHON_KEY
 from MetaSSLSlicerLib.Widgets.Parts import SetupNotice
 from train_panel import GPU

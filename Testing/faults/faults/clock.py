@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from unittest import mock
 
-from metassl.jobs import EventWriter, JobFollower, JobRecord, follower, job_status, read_events
+from metassl.jobs import JobRecord, JobWriter, job_status, liveness, read_events
 from metassl.jobs import launcher as launcher_module
 from metassl.project import Project, Round
 from metassl.project import cases as cases_module
@@ -36,7 +36,7 @@ class SetClock(datetime):
 @contextmanager
 def clock() -> Iterator[type[SetClock]]:
     """Everything that the project and its jobs take the time from."""
-    with mock.patch.object(cases_module, "datetime", SetClock), mock.patch.object(follower, "datetime", SetClock):
+    with mock.patch.object(cases_module, "datetime", SetClock), mock.patch.object(liveness, "datetime", SetClock):
         yield SetClock
 
 
@@ -60,13 +60,12 @@ def run(times: int, folder: Path, seed: int) -> Outcome:
 def _one_round(project: Project, watch: type[SetClock], dice: random.Random) -> str:
     """A round that is launched twice; each time its worker says how it ended, or dies without a word."""
     found = project.new_round({"labels": {}})
-    follower = JobFollower(found)
     for launch in (1, 2):
         watch.hours += dice.uniform(-48, 24)
         record = launched(found)
         if (state := job_status(found).state) != "running":
             return f"launched for the {launch}. time it is {state!r}"
-        events = EventWriter(found.events_path)
+        events = JobWriter(found, every_s=0.0)
         watch.hours += dice.uniform(-48, 24)
         for word in ("started", "progress"):
             events.write(word, step=launch, total=9, pid=os.getpid())
@@ -77,18 +76,16 @@ def _one_round(project: Project, watch: type[SetClock], dice: random.Random) -> 
         if end:
             events.write(end, message="m", hint="")
         dead(record, found)
-        if (state := follower.poll()[1].state) != (end or "interrupted"):
-            return f"it ended with {end!r} and is {state!r}"
         if (state := job_status(found).state) != (end or "interrupted"):
-            return f"it ended with {end!r} and is {state!r} when looked at afresh"
-    numbers = [event["seq"] for event in read_events(found.events_path)]
+            return f"it ended with {end!r} and is {state!r}"
+    numbers = [event.seq for event in read_events(found.events_path)]
     return "" if numbers == list(range(1, len(numbers) + 1)) else f"the events have the numbers {numbers}"
 
 
 def launched(found: Round) -> JobRecord:
     """The job of a round as the launcher records it, for a process that lives: this one."""
     process = mock.Mock(pid=os.getpid())
-    with mock.patch.object(launcher_module, "_start", lambda command, log: process):
+    with mock.patch.object(launcher_module, "_start", lambda *_: process):
         return launcher_module.LocalLauncher().launch(found)
 
 

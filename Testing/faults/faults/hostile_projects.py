@@ -12,7 +12,7 @@ from random import Random
 import torch._dynamo  # noqa: F401  # else the first training loads it, in seconds of processor time
 from metassl import cli
 from metassl.files import MetaSSLError
-from metassl.jobs import EventWriter, JobRecord, TrainingLock, job_status, read_events
+from metassl.jobs import JobRecord, JobWriter, TrainingLock, job_status, read_events
 from metassl.jobs.round_summary import round_summaries
 from metassl.project import Project
 from metassl.training import worker
@@ -30,6 +30,7 @@ PLACES = {
     "project.json": "project.json",
     "cases.json": "cases.json",
     "events.jsonl": "rounds/0002/events.jsonl",
+    "status.json": "rounds/0002/status.json",
     "round.json": "rounds/0002/round.json",
     "plan.json": "rounds/0002/plan.json",
     "job.json": "rounds/0002/job.json",
@@ -54,7 +55,7 @@ SHARED = ("ranking.json", "former ranking.json", "summary.json", "former summary
 
 ALONE = tuple(part for part in PLACES if part not in SHARED)
 WRITTEN_AGAIN = (
-    *("events.jsonl", "job.json", "training.lock", "entry.json", "image.npy", "inputs.json"),
+    *("events.jsonl", "status.json", "job.json", "training.lock", "entry.json", "image.npy", "inputs.json"),
     *("ranking.json", "summary.json", "error_rates.json"),
 )
 """What need not stay as it was: it is added to, or can be made anew."""
@@ -186,8 +187,9 @@ def _go_on(project: Project, cases: list[str]) -> None:
     """As a worker that is started again."""
     for found in project.rounds():
         job_status(found)
-        EventWriter(found.events_path).write("warning", message="after it all")
-        assert read_events(found.events_path)[-1]["message"] == "after it all"
+        with JobWriter(found) as writer:
+            writer.write("warning", message="after it all")
+        assert read_events(found.events_path)[-1].message == "after it all"
         assert "after it all" in job_status(found).warnings
     round_summaries(project)
 
@@ -216,8 +218,8 @@ def _train(project: Project, cases: list[str]) -> None:
     if worker.main([str(project.path), str(latest.number)]) == 0:
         return
     last = read_events(latest.events_path)[-1]
-    assert last["event"] == "failed" and not last["hint"], last["message"]
-    raise MetaSSLError(last["message"])
+    assert last.event == "failed" and not last.hint, last.message
+    raise MetaSSLError(last.message)
 
 
 def _labels(path: Path) -> dict[str, str]:

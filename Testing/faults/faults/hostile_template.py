@@ -16,7 +16,7 @@ from metassl.evaluation.evaluate import evaluate
 from metassl.evaluation.measure import EvaluationItem
 from metassl.files import write_json
 from metassl.intake import new_project
-from metassl.jobs import EventWriter, JobRecord, TrainingLock
+from metassl.jobs import JobRecord, JobWriter, TrainingLock
 from metassl.jobs.process import host_name
 from metassl.jobs.start import engine_versions, round_record
 from metassl.project import Project, Round
@@ -73,9 +73,9 @@ def _trained(project: Project, parent: Round | None) -> Round:
     )
     found = project.new_round({**record, "versions": engine_versions()})
     write_json(found.plan_path, tiny_plan(patch_zyx=(8, 8, 8), filters=(2, 4, 4)).to_json())
-    tell = EventWriter(found.events_path).write
-    Job(project, found, tell).run()
-    _events_of_a_longer_life(tell)
+    with JobWriter(found) as writer:
+        Job(project, found, writer.write).run()
+        _events_of_a_longer_life(writer.write)
     return found
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 from metassl.files import BusyError, MetaSSLError, ProjectError, write_json
-from metassl.jobs import EventWriter, JobRecord, LocalLauncher, TrainingLock, job_status
+from metassl.jobs import JobRecord, JobWriter, LocalLauncher, TrainingLock, job_status
 from metassl.jobs.lock import LockHolder
 from metassl.jobs.process import host_name, process_started
 from metassl.jobs.start import start_training
@@ -80,7 +80,7 @@ def reuse(project: Project, kind: str, ticks: int) -> tuple[list[str], str]:
         record.write(found.job_path)
         holder = LockHolder(pid, record.process_started, record.host, now(), f"round {found.number:04d}")
         write_json(project.path / "training.lock", asdict(holder))
-        EventWriter(found.events_path).write("started", pid=pid)
+        JobWriter(found, every_s=0.0).write("started", pid=pid)
         look = from_elsewhere if kind == "another machine" else from_here
         wrong, message = look(project, found, record)
         if not other.unharmed:

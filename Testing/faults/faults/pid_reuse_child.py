@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from metassl.jobs import EventWriter, TrainingLock
+from metassl.jobs import JobWriter, TrainingLock
 from metassl.project import Project
 
 if __name__ == "__main__":
     project = Project.open(Path(sys.argv[1]))
     lock = TrainingLock(project.path)
     lock.acquire("round", wait_s=30)
-    events = EventWriter(project.round(int(sys.argv[2])).events_path)
-    events.write("started")
-    events.write("finished")
+    with JobWriter(project.round(int(sys.argv[2]))) as writer:
+        writer.write("started")
+        writer.write("finished")
     lock.release()
