@@ -328,11 +328,11 @@ def test_a_job_that_ended_on_a_full_disk_has_told_so_in_its_last_line(a_round, d
 
     with monkeypatch.context() as patch:
         patch.setattr("metassl.jobs.status.write_json", full)
-        writer.write("failed", message="the disk is full", error="disk_full")
+        writer.write("failed", message="the disk is full", code="disk_full")
         assert JobStatus.read(a_round.status_path).state == "running"
         writer.close()
     status = job_status(a_round)
-    assert (status.state, status.message, status.error, status.step) == ("failed", "the disk is full", "disk_full", 3)
+    assert (status.state, status.message, status.code, status.step) == ("failed", "the disk is full", "disk_full", 3)
 
 
 @pytest.mark.parametrize("torn", [b"", b'{"schema_version": 1, "state": "fini', bytes(200)])

@@ -11,7 +11,7 @@ from metassl.evaluation.report.markup import tag
 from metassl.evaluation.stored import read_evaluation
 from metassl.files import MetaSSLError, ProjectError, write_json
 from metassl.imaging import read_image, read_labels, write_array
-from metassl.jobs.events import JobWriter
+from metassl.jobs import JobWriter
 from metassl.project import Project, Round
 from metassl.project.places.search import find_places
 from metassl.project.places.words import place_text

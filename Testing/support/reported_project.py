@@ -13,7 +13,7 @@ from metassl.evaluation.measure import EvaluationItem
 from metassl.evaluation.report.write import write_report
 from metassl.files import write_json
 from metassl.imaging import Geometry, write_array
-from metassl.jobs.events import JobWriter
+from metassl.jobs import JobWriter
 from metassl.project import Case, LabelDefinition, Project, Round
 from metassl.selection.rank import rank
 

@@ -30,11 +30,12 @@ class Dice(TypedDict, total=False):
     per_class: dict[str, float | None]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Event:
     """One line of events.jsonl. What it does not tell is None, or empty; `more` is what only its writer knows.
 
-    Times are ISO 8601, `seconds`, `eta_s` and `seconds_per_step` in seconds. `error` is a code, `message` for people.
+    Times are ISO 8601, `seconds`, `eta_s` and `seconds_per_step` in seconds. `code` is of which kind the failure
+    is (an ErrorCode), `message` tells it to people.
     """
 
     seq: int
@@ -56,7 +57,7 @@ class Event:
     cases: int | None = None
     message: str = ""
     hint: str = ""
-    error: str = ""
+    code: str = ""
     device: str = ""
     device_name: str = ""
     precision: str = ""

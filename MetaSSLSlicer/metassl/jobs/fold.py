@@ -40,14 +40,14 @@ class StatusFold:
     @staticmethod
     def _on_started(status: JobStatus, event: Event) -> None:
         status.state, status.stage, status.eta_s = "running", "", None
-        status.error = status.message = status.hint = ""
+        status.code = status.message = status.hint = ""
         _take(status, event, "device", "device_name", "precision", "pid")
 
     @staticmethod
     def _at_work(status: JobStatus) -> None:
         """Work after an end: it was started again. Work at the very beginning: its start is missing."""
         if status.is_over or status.state == "created":
-            status.state, status.error, status.message, status.hint = "running", "", "", ""
+            status.state, status.code, status.message, status.hint = "running", "", "", ""
 
     def _on_stage(self, status: JobStatus, event: Event) -> None:
         self._at_work(status)
@@ -104,7 +104,7 @@ class StatusFold:
     @staticmethod
     def _on_failed(status: JobStatus, event: Event) -> None:
         status.state, status.eta_s = "failed", None
-        _take(status, event, "error", "message", "hint")
+        _take(status, event, "code", "message", "hint")
 
 
 def _take(status: JobStatus, event: Event, *names: str) -> None:

@@ -39,12 +39,13 @@ def job_status(found: Round) -> JobStatus:
         return _elsewhere(status, record, silent)
     if alive:
         if silent:
-            status = replace(status, state="running", stage="", error="", message="", hint="")
+            status = replace(status, state="running", stage="", code="", message="", hint="")
         if status.state == "running":
             status.elapsed_s += 0.0 if silent else seconds_between(status.time, _now())
         return status
     if silent and (said := _last_line(found.log_path, record.log_start)):
-        return replace(status, state="failed", message=said, hint=f"see {found.log_path}")
+        code = "missing_package" if said.partition(":")[0] in ("ImportError", "ModuleNotFoundError") else ""
+        return replace(status, state="failed", code=code, message=said, hint=f"see {found.log_path}")
     return status if status.is_over and not silent else _interrupted(found, status)
 
 
@@ -76,7 +77,7 @@ def _interrupted(found: Round, status: JobStatus) -> JobStatus:
         status,
         state="interrupted",
         eta_s=None,
-        error="",
+        code="",
         message="the job's process ended without a word: killed, or out of memory?",
         hint=f"`metassl train {found.project_path}` goes on from the last checkpoint",
     )

@@ -29,8 +29,8 @@ class JobStatus:
     `state`: created, running, paused, failed, finished or interrupted (its process is gone without
     a word). `step` of `total` in `stage`; `eta_s`, `elapsed_s` in seconds; `loss`, `validation` and
     `regions` as last reported; `predicted` counts cases, `failed_cases` says why others failed.
-    `message` is what went wrong, `error` its code and `hint` what to do. `time` (ISO 8601) is when the job said so,
-    and `seq` the number of the last event that is in it.
+    `message` is what went wrong, `code` of which kind that is (an ErrorCode's value), and `hint` what to do. `time`
+    (ISO 8601) is when the job said so, and `seq` the number of the last event that is in it.
     """
 
     state: str = "created"
@@ -53,7 +53,7 @@ class JobStatus:
     predicted: int = 0
     ranked: int | None = None
     failed_cases: dict[str, str] = field(default_factory=dict)
-    error: str = ""
+    code: str = ""
     message: str = ""
     hint: str = ""
     warnings: list[str] = field(default_factory=list)

@@ -23,7 +23,7 @@ from .TrainingOptions import TrainingOptions
 
 HEAD_BYTES, TAIL_BYTES = 64 << 10, 512 << 10
 """Of a long history, for the curve."""
-TICK_BYTES = 64 << 10
+TICK_BYTES = 32 << 10
 LOOK_SECONDS = 2.0
 PATIENCE = 10
 """So often in a row the job may be unreadable, as while its files are being replaced."""
