@@ -18,7 +18,7 @@ from metassl.files.json_files import read_json, write_json
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.jobs.events import read_events
-from metassl.jobs.follower import job_status
+from metassl.jobs.liveness import job_status
 from metassl.jobs.record import JobRecord
 from metassl.jobs.start import start_training
 from metassl.networks.checkpoint import load_checkpoint
