@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from faults import events
-from metassl.jobs import EventReader, EventWriter, JobWriter, job_status
+from metassl.jobs import EventReader, EventWriter, JobRecord, JobWriter, job_status
 from metassl.project.rounds import make_round
 
 
@@ -14,11 +13,6 @@ def lines(*numbered: tuple[int, str]) -> bytes:
 
 def numbers(reader: EventReader) -> list[int]:
     return [event.seq for event in reader.read_new()]
-
-
-def test_spoilt_files_of_events_are_read_without_loss_or_repetition(tmp_path):
-    outcome = events.run(60, tmp_path, seed=1)
-    assert outcome.lost == 0, outcome.message
 
 
 def test_a_file_that_lost_its_end_is_read_on_after_the_next_run_has_begun(tmp_path):
@@ -62,3 +56,8 @@ def test_two_events_of_the_same_number_count_both(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_bytes(lines((1, "a"), (2, "b"), (2, "c")))
     assert [event.event for event in EventReader(path).read_new()] == ["a", "b", "c"]
+
+
+def test_a_job_record_that_is_announced_and_not_there_yet_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.exists", lambda path: True)
+    assert JobRecord.read(tmp_path / "job.json") is None
