@@ -15,7 +15,7 @@ from metassl.data.topology import plan_patch
 from metassl.frameworks import FRAMEWORKS
 from metassl.frameworks.views import strong_view
 from metassl.imaging.images import IGNORE
-from metassl.jobs.follower import job_status
+from metassl.jobs.liveness import job_status
 from metassl.jobs.start import start_training
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case

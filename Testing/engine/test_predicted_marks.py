@@ -85,5 +85,5 @@ def test_what_a_killed_training_left_unmarked_is_marked_by_the_next_and_not_pred
     assert states(tiny_project) == {forgotten: "predicted", rejected: "rejected", marked: "predicted"}
     assert [case for event, case in events if event == "predicted"] == [forgotten]
     assert found.prediction(forgotten).summary.stat().st_mtime_ns == written
-    uncertainties = [event["uncertainty"] for event in read_events(found.events_path) if event["event"] == "predicted"]
+    uncertainties = [event.uncertainty for event in read_events(found.events_path) if event.event == "predicted"]
     assert len(uncertainties) == 3 and all(uncertainties)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from metassl.jobs import EventWriter, JobRecord, start
+from metassl.jobs import JobRecord, JobWriter, start
 from metassl.project import Project
 from metassl.training import worker
 
@@ -24,7 +24,7 @@ class InThisProcess:
     def launch(self, found) -> JobRecord:
         self.launched.append(found.number)
         record = JobRecord.of(os.getpid())
-        events = EventWriter(found.events_path)
+        events = JobWriter(found, every_s=0.0)
         worker.Job(Project.open(found.project_path), found, events.write).run()
         return record
 

@@ -34,8 +34,8 @@ from metassl.inference.predict import predict_into, predicted_by
 from metassl.inference.region_map import SYMMETRIC
 from metassl.inference.smaller_windows import predict_case
 from metassl.jobs.lock import TrainingLock
-from metassl.jobs.recap import RecapWriter
-from metassl.jobs.start import launcher_between, take_over
+from metassl.jobs.start import engine_versions, launcher_between, take_over
+from metassl.jobs.writer import JobWriter
 from metassl.networks import memory
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.networks.device import (
@@ -112,7 +112,7 @@ class Job:
             threads=torch.get_num_threads(),
             pid=os.getpid(),
             resumed_from=self.resumed_step(),
-            versions=self.round.record["versions"],
+            versions=engine_versions(),
         )
         if self.device.type == "cpu" and self.config["device"] == "auto":
             minutes = f" for {duration(60 * self.config['minutes'])}" if self.config["minutes"] else ""
@@ -367,7 +367,7 @@ def main(arguments: list[str]) -> int:
     lock = TrainingLock(project.path)
     lock.acquire(found.title, wait_s=30, handed_to=launcher_between(found))
     take_over(project, found)
-    events = RecapWriter(found.events_path)
+    events = JobWriter(found)
     try:
         job = Job(project, found, events.write)
         for name in ("SIGTERM", "SIGINT"):
@@ -388,6 +388,7 @@ def main(arguments: list[str]) -> int:
         events.write("failed", message=message, hint=f"the details are in {found.log_path}", code=code.value)
         return 1
     finally:
+        events.close()
         lock.release()
 
 

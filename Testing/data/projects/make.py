@@ -17,7 +17,7 @@ from metassl import __version__
 from metassl.data.plan import Plan
 from metassl.imaging import Geometry, read_labels, write_array
 from metassl.inference.model import TrainedModel
-from metassl.jobs import EventWriter
+from metassl.jobs import JobWriter
 from metassl.jobs.start import round_record
 from metassl.project import Case, LabelDefinition, Project
 from metassl.training.worker import Job
@@ -68,7 +68,7 @@ def make(folder: Path) -> Project:
     )
     (found.path / "plan.json").write_text(json.dumps({"schema_version": 1, **PLAN.to_json()}))
     torch.set_num_threads(1)
-    Job(project, found, EventWriter(found.events_path).write).run()
+    Job(project, found, JobWriter(found, every_s=0.0).write).run()
     # What a finished round can be without, and what would be large.
     shutil.rmtree(folder / "cache")
     for path in (found.last_checkpoint_path, found.best_path):

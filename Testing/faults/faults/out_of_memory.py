@@ -108,7 +108,7 @@ def work(found: Round) -> int:
 
 def rungs_of(found: Round) -> list[str]:
     """What the round gave up, as its events say it."""
-    return [event["rung"] for event in read_events(found.events_path) if event["event"] == "memory"]
+    return [event.rung for event in read_events(found.events_path) if event.event == "memory"]
 
 
 def problem_of(found: Round, rungs: list[str], ends: bool = False) -> str:
