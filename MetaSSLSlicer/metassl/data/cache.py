@@ -30,7 +30,7 @@ from metassl.files.atomic import make_folder
 from metassl.files.errors import ProjectError
 from metassl.imaging.hashes import channel_files, file_hash
 
-FORMAT = 2
+FORMAT = 3
 """Part of every key; raised when preprocessing changes its results."""
 
 STALE_SECONDS = 3600

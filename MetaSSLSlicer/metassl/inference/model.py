@@ -13,7 +13,7 @@ from metassl.imaging.images import IGNORE
 from metassl.inference.error_model import ErrorModel
 from metassl.inference.region_map import SYMMETRIC
 from metassl.networks.checkpoint import load_checkpoint, save_checkpoint
-from metassl.networks.memory import is_out_of_memory
+from metassl.networks.memory_ladder import is_out_of_memory
 from metassl.networks.unet import build_network
 from metassl.project.settings import REGION_MAPS
 

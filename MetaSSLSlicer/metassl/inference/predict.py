@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from metassl.data.preprocess import Prepare, prepare_image
 from metassl.files.atomic import make_folder
 from metassl.files.errors import MetaSSLError, ProjectError
 from metassl.imaging.hashes import image_hashes
-from metassl.imaging.images import read_image
 from metassl.inference.model import TrainedModel
-from metassl.inference.predictor import predict_image, summarise, write_prediction
+from metassl.inference.predictor import predict_finite, summarise, write_prediction
 from metassl.inference.smaller_windows import Told, with_smaller_windows
 from metassl.intake.discovery import find_cases
 from metassl.networks.device import choose_device
@@ -54,11 +54,12 @@ def predict_into(
     round_number: int | None,
     measured: dict | None,
     told: Told = lambda case, how: None,
+    prepare: Prepare = prepare_image,
 ) -> dict:
     """Predict one case, write its files, return its summary. told(case, how): see `Told`."""
     hashes = image_hashes(images, case_id)
     prediction = with_smaller_windows(
-        model, case_id, lambda model: predict_image(model, read_image(images, case_id), case_id), told
+        model, case_id, lambda model: predict_finite(model, prepare(images, model.plan, case_id), case_id), told
     )
     summary = summarise(prediction, case_id, round_number, labels, measured, model.step)
     summary["image_hashes"] = hashes

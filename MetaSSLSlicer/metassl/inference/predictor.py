@@ -47,7 +47,12 @@ class CasePrediction:
 
 def predict_image(model: TrainedModel, image: CaseImage, case: str) -> CasePrediction:
     """Raises MetaSSLError when the weights lead to no numbers."""
-    prediction = predict_prepared(model, to_grid(image, model.plan, case))
+    return predict_finite(model, to_grid(image, model.plan, case), case)
+
+
+def predict_finite(model: TrainedModel, prepared: Prepared, case: str) -> CasePrediction:
+    """Raises MetaSSLError when the weights lead to no numbers."""
+    prediction = predict_prepared(model, prepared)
     if not np.isfinite(prediction.uncertainty).all():
         raise MetaSSLError(f"case {case}: the model gives numbers that are not finite; train a new round")
     return prediction

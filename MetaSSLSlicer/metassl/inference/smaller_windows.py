@@ -14,7 +14,7 @@ from metassl.data.streams import PreparedCase
 from metassl.files.errors import ImageError
 from metassl.inference.model import TrainedModel
 from metassl.inference.sliding_window import predict_pair
-from metassl.networks.memory import OUT_OF_MEMORY_ERRORS, is_out_of_memory, smaller_patch
+from metassl.networks.memory_ladder import OUT_OF_MEMORY_ERRORS, is_out_of_memory, smaller_patch
 
 Result = TypeVar("Result")
 Told = Callable[[str, str], object]

@@ -22,8 +22,8 @@ from metassl.imaging import CaseImage, Geometry
 from metassl.inference.error_model import ErrorModel
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image
+from metassl.training.eta import Budget
 from metassl.training.loop import Trainer
-from metassl.training.schedule import Budget
 from tiny_plan import tiny_plan
 
 from .hostile_bytes import mutated

@@ -21,7 +21,7 @@ from metassl.jobs.process import host_name
 from metassl.jobs.start import engine_versions, round_record
 from metassl.project import Project, Round
 from metassl.project.cases import now
-from metassl.training.worker import Job
+from metassl.training.worker import Job, run_training
 from tiny_plan import tiny_plan
 
 from .sample_project import GRID, label, write_images
@@ -74,7 +74,7 @@ def _trained(project: Project, parent: Round | None) -> Round:
     found = project.new_round({**record, "versions": engine_versions()})
     write_json(found.plan_path, tiny_plan(patch_zyx=(8, 8, 8), filters=(2, 4, 4)).to_json())
     tell = EventWriter(found.events_path).write
-    Job(project, found, tell).run()
+    run_training(Job(project, found, tell))
     _events_of_a_longer_life(tell)
     return found
 

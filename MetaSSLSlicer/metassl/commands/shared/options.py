@@ -9,7 +9,7 @@ from metassl.choices.defaults import DEFAULTS
 from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 from metassl.project.words import duration
-from metassl.training.schedule import CLOCKS
+from metassl.training.eta import CLOCKS
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
