@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from metassl.choices.strategies import DEFAULT_STRATEGY
 from metassl.files.errors import MetaSSLError
 from metassl.files.json_files import write_json
 from metassl.project.project import Project
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import Round
 
-from .base import DEFAULT, Strategy, get_strategy
+from .base import Strategy, get_strategy
 from .candidate import Candidate
 from .context import Context
 
 
-def rank(project: Project, round: Round, strategy: str = DEFAULT) -> dict[str, Any]:
+def rank(project: Project, round: Round, strategy: str = DEFAULT_STRATEGY) -> dict[str, Any]:
     """Rank the round's predicted cases of the pool that nobody has labelled yet.
 
     Writes and returns {"strategy", "cases": [{"case", "score", "parts", "reason"}, ...],
@@ -42,7 +43,7 @@ def rank(project: Project, round: Round, strategy: str = DEFAULT) -> dict[str, A
         for each in ordered
         if each.case not in skipped
     ]
-    result = {"strategy": chosen.name, "cases": ranked, "skipped": skipped}
+    result = {"strategy": strategy, "cases": ranked, "skipped": skipped}
     write_json(round.ranking_path, result)
     return result
 
