@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -102,7 +102,9 @@ class _Measurement:
             return False
         if replaced or prepared.transform.geometry.difference(geometry):
             return False
-        pair = with_smaller_windows(model, case_id, partial(_pair, image=prepared.array))
+        pair = with_smaller_windows(
+            model, case_id, lambda m: predict_pair(m.networks, prepared.array, m.plan, m.device)
+        )
         prediction = predict_prepared(model, prepared, pair)
         self.errors.add(prediction.segmentation, prediction.regions, prediction.uncertainty, label)
         self._add_dice(prediction.dice_features.summary(self.project.labels), prediction.segmentation, label)
@@ -166,7 +168,3 @@ class _Measurement:
 
 def _expecting(features: Features, expected: float | None) -> dict[str, Mapping[str, Any]]:
     return {name: {**figures, "expected": expected} for name, figures in features.items()}
-
-
-def _pair(model: TrainedModel, image: np.ndarray) -> np.ndarray:
-    return predict_pair(model.networks, image, model.plan, model.device)

@@ -16,8 +16,7 @@ from metassl.files.json_files import write_json
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage
 from metassl.imaging.writer import write_array
-from metassl.inference.case_statistics import CaseStatistics
-from metassl.inference.dice_features import DiceFeatures, expected_dice
+from metassl.inference.case_statistics import CaseStatistics, DiceFeatures, expected_dice
 from metassl.inference.features import BottleneckMean
 from metassl.inference.model import TrainedModel
 from metassl.inference.region_map import REGION_NAMES, region_map
