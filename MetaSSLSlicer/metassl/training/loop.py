@@ -219,15 +219,8 @@ class Trainer:
         self.emit("checkpoint", step=self.step)
 
     def resume(self) -> None:
-        wanted = {
-            "framework": dict,
-            "optimizer": dict,
-            "scaler": dict,
-            "step": int,
-            "total": int,
-            "elapsed": (int, float),
-        }
-        state = load_checkpoint(self.checkpoint_path, **wanted)
+        dicts = dict.fromkeys(("framework", "optimizer", "scaler"), dict)
+        state = load_checkpoint(self.checkpoint_path, **dicts, step=int, total=int, elapsed=(int, float))
         settings = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
         try:
             self.framework.load_state_dict(state["framework"])
