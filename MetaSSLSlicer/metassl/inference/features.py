@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 import torch
@@ -82,13 +83,11 @@ def write_labelled_cases(project: Project, found: Round, model: TrainedModel, ca
     if found.labelled_path.exists():
         return
 
-    def features(model: TrainedModel) -> list[float] | None:
-        return image_features(model.networks[0], case.image, model.plan, model.device)
-
     entries = {}
     for case in cases:
-        own = with_smaller_windows(model, case.id, features)
-        entries[case.id] = {"features": own, "volume_ml": _volumes(project, found, case.id)}
+        work = partial(image_features, model.networks[0], case.image)
+        features = with_smaller_windows(model.networks, model.plan, model.device, case.id, work)
+        entries[case.id] = {"features": features, "volume_ml": _volumes(project, found, case.id)}
     write_json(found.labelled_path, {"cases": entries})
 
 

@@ -102,8 +102,9 @@ class _Measurement:
             return False
         if replaced or prepared.transform.geometry.difference(geometry):
             return False
+        networks, image = model.networks, prepared.array
         pair = with_smaller_windows(
-            model, case_id, lambda m: predict_pair(m.networks, prepared.array, m.plan, m.device)
+            networks, model.plan, model.device, case_id, lambda *sized: predict_pair(networks, image, *sized)
         )
         prediction = predict_prepared(model, prepared, pair)
         self.errors.add(prediction.segmentation, prediction.regions, prediction.uncertainty, label)
