@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
 
 import torch
 
@@ -67,15 +66,15 @@ class Job:
 
     def announce(self) -> None:
         """Say on what it trains, and whether that is what was hoped for."""
-        facts: dict[str, Any] = {
-            "device": self.device.type,
-            "device_name": device_name(self.device),
-            "threads": torch.get_num_threads(),
-            "pid": os.getpid(),
-            "resumed_from": self.kept_step(),
-            "versions": self.round.record["versions"],
-        }
-        self.emit("started", **facts)
+        self.emit(
+            "started",
+            device=self.device.type,
+            device_name=device_name(self.device),
+            threads=torch.get_num_threads(),
+            pid=os.getpid(),
+            resumed_from=self.kept_step(),
+            versions=self.round.record["versions"],
+        )
         if self.device.type == "cpu" and self.config["device"] == "auto":
             minutes = f" for {duration(60 * self.config['minutes'])}" if self.config["minutes"] else ""
             if problem := gpu_problem():
