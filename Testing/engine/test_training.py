@@ -15,6 +15,7 @@ from file_limit import files_end_at
 from in_process import trainings_in_this_process
 from metassl.files.errors import BusyError, ErrorCode, ProjectError
 from metassl.files.json_files import read_json, write_json
+from metassl.imaging import images
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.jobs.events import read_events
@@ -191,6 +192,27 @@ def test_an_image_that_fails_stops_its_case_and_the_rest_go_on(project, in_this_
     failed = [e for e in read_events(found.events_path) if e.event == "case_failed"]
     assert {e.case for e in failed} == {"ball3"} and str(broken) in failed[0].file
     assert found.predicted_cases() == ["ball2", "ball4"]
+
+
+def test_every_image_is_decoded_once_and_its_maps_are_those_of_the_file_read_anew(
+    project, in_this_process, monkeypatch
+):
+    files = {project.image_paths(case)[0]: case for case in project.cases}
+    decoded, read = [], images._read
+
+    def counted(path, *others, **options):
+        decoded.extend([files[path]] if path in files else [])
+        return read(path, *others, **options)
+
+    monkeypatch.setattr(images, "_read", counted)
+    found = start_training(project, iterations=3, device="cpu")
+    assert sorted(decoded) == sorted(project.cases), "for the plan, for training, for measuring and for predicting"
+    start_training(project, iterations=3, device="cpu")
+    assert sorted(decoded) == sorted(project.cases), "nor again in the next round"
+    written = {path: path.read_bytes() for path in found.prediction("ball2").folder.iterdir()}
+    predict_project(project, ["ball2"], device="cpu", found=found)
+    assert decoded[len(files) :] == ["ball2"]
+    assert {path: path.read_bytes() for path in found.prediction("ball2").folder.iterdir()} == written
 
 
 def test_a_case_with_one_slice_is_trained_on_and_predicted_like_any_other(project, in_this_process, tmp_path):

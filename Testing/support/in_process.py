@@ -10,7 +10,7 @@ import pytest
 import torch
 from metassl.jobs import JobRecord, JobWriter, start
 from metassl.project import Project
-from metassl.training import worker
+from metassl.training import job, worker
 
 
 class InThisProcess:
@@ -25,7 +25,7 @@ class InThisProcess:
         self.launched.append(found.number)
         record = JobRecord.of(os.getpid())
         events = JobWriter(found, every_s=0.0)
-        worker.Job(Project.open(found.project_path), found, events.write).run()
+        worker.run_training(worker.Job(Project.open(found.project_path), found, events.write))
         return record
 
 
@@ -35,7 +35,7 @@ def trainings_in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
     before = torch.get_num_threads()
     with monkeypatch.context() as patch:
         patch.setattr(start, "get_launcher", InThisProcess)
-        patch.setattr(worker, "usable_cores", lambda: 1)
+        patch.setattr(job, "usable_cores", lambda: 1)
         patch.setattr(InThisProcess, "launched", [])
         yield InThisProcess.launched
     torch.set_num_threads(before)
