@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from metassl.choices.frameworks import describe_framework
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
+from metassl.method.presets import Preset, get_preset, official_preset
 from metassl.networks.device import autocast
 from metassl.networks.unet import build_network
 
@@ -68,12 +70,25 @@ class Framework(nn.Module, ABC):
         """Mean `cost` of the steps from this fraction of the schedule to its end."""
         return 1.0
 
+    @property
+    def is_official(self) -> bool:
+        return self.loss_name.startswith("official")
+
+    def preset(self) -> Preset:
+        """The options of the method that the loss stands for. Plain weighs nothing, and watches metassl's regions."""
+        if not self.is_official:
+            return get_preset("uniform" if self.loss_name == "uniform" else "metassl")
+        dimensions = 2 if self.plan.patch_zyx[0] == 1 else 3
+        return official_preset(describe_framework(self.name).script, dimensions, self.loss_name != "official")
+
     def trained_parameters(self) -> Iterable[nn.Parameter]:
         return self.networks.parameters()
 
     def run_on(self, device: torch.device, precision: str) -> None:
         """Set the device and the precision of the forward passes."""
         self.device, self.precision = device, precision
+        if device.type == "mps":
+            self.float()  # the official thresholds are float64, which it does not know
         self.to(device)
 
     def logits(self, network: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from metassl.method.metassl_loss import MetaSSLLoss
 from metassl.method.ramp import consistency_ramp
 from metassl.method.regions import REGIONS
 
-RAMP = 0.4  # of the schedule, until the unlabelled voxels count in full
+RAMP = 0.4  # of the schedule, until the unlabelled voxels count in full (plain)
 RAMP_STEP = 1e-3
 
 
@@ -37,17 +37,58 @@ def squared_error(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return (logits.softmax(1) - target).square().mean(1)
 
 
-class PairFramework(Framework):
-    """With --loss metassl all these frameworks minimise J of METHOD.md, section 4; only their two predictions differ.
+def objective_step(
+    objective: MetaSSLLoss,
+    first: torch.Tensor,
+    second: torch.Tensor,
+    batch: Batch,
+    fraction: float,
+    valid: torch.Tensor | None = None,
+) -> StepOutput:
+    """J of METHOD.md, section 4, of the logits of two predictions (B_l + B_u, K, z, y, x).
 
-    wiring: "mt": the first prediction learns from the second; "cps" and "cct": each from the other.
+    The second may lack the labelled half where the objective does not need it. Unlabelled voxels where `valid` (bool,
+    B_u, z, y, x) is false take no part.
+    """
+    output = objective(
+        first,
+        second,
+        batch.annotation,
+        len(batch.annotation),
+        round(fraction * objective.preset.iterations),
+        unlabelled_valid=valid,
+    )
+    networks, directions = output.added
+    shares = [output.unlabelled[direction].fractions() for direction in directions]
+    return StepOutput(
+        output.total,
+        {
+            "total": output.total.detach(),
+            "supervised": sum(output.supervised[n] for n in networks),
+            "labelled": sum(output.labelled[n].value.detach() for n in networks),
+            "unlabelled": sum(output.unlabelled[direction].value.detach() for direction in directions),
+        },
+        {region.name: sum(share[region.name] for share in shares) / len(shares) for region in REGIONS},
+    )
+
+
+class PairFramework(Framework):
+    """With all losses but plain these frameworks minimise J of METHOD.md, section 4; only their two predictions differ.
+
+    wiring: "mt": the first prediction learns from the second; "cps" and "cct": each from the other. The official
+    losses have that of their script.
     """
 
     wiring = "mt"
 
     def __init__(self, plan: Plan, loss: str, networks: int, averaged: bool = True):
         super().__init__(plan, loss, networks, averaged)
-        self.objective = MetaSSLLoss(plan.classes, "metassl", framework=self.wiring)
+        wiring = {} if self.is_official else {"framework": self.wiring}
+        self.objective = MetaSSLLoss(plan.classes, self.preset(), **wiring)
+
+    def taught(self, batch: Batch) -> torch.Tensor:
+        """The patches of which the objective needs the second prediction: (B, C, z, y, x)."""
+        return both(batch) if self.objective.needs_teacher_on_labelled else batch.unlabelled
 
     def metassl_step(
         self,
@@ -57,31 +98,8 @@ class PairFramework(Framework):
         fraction: float,
         valid: torch.Tensor | None = None,
     ) -> StepOutput:
-        """Logits of the two predictions (B_l + B_u, K, z, y, x); a teacher's may lack the labelled half.
-
-        Unlabelled voxels where `valid` (bool, B_u, z, y, x) is false take no part.
-        """
-        output = self.objective(
-            first,
-            second,
-            batch.annotation,
-            len(batch.annotation),
-            0,
-            consistency=self.objective.preset.consistency * ramp(fraction),
-            unlabelled_valid=valid,
-        )
-        networks, directions = output.added
-        shares = [output.unlabelled[direction].fractions() for direction in directions]
-        return StepOutput(
-            output.total,
-            {
-                "total": output.total.detach(),
-                "supervised": sum(output.supervised[n] for n in networks),
-                "labelled": sum(output.labelled[n].value.detach() for n in networks),
-                "unlabelled": sum(output.unlabelled[direction].value.detach() for direction in directions),
-            },
-            {region.name: sum(share[region.name] for share in shares) / len(shares) for region in REGIONS},
-        )
+        """See `objective_step`."""
+        return objective_step(self.objective, first, second, batch, fraction, valid)
 
     def plain_step(self, supervised: torch.Tensor, unlabelled: torch.Tensor, weight: float) -> StepOutput:
         """The framework's own loss: supervised + weight * unlabelled."""

@@ -198,7 +198,7 @@ class Job:
     def _trainer(self, plan: Plan, inputs: Inputs, parent: TrainedModel | None, checkpointing: bool) -> Trainer:
         seed = int(self.config["seed"])
         torch.manual_seed(seed)
-        framework = build_framework(self.config["framework"], plan, self.config["loss"]).to(self.device)
+        framework = build_framework(self.config["framework"], plan, self.config["loss"])
         if parent is not None:
             framework.start_from(parent.networks)
             framework.taught = True
