@@ -86,7 +86,7 @@ class PairFramework(Framework):
         wiring = {} if self.is_official else {"framework": self.wiring}
         self.objective = MetaSSLLoss(plan.classes, self.preset(), **wiring)
 
-    def taught(self, batch: Batch) -> torch.Tensor:
+    def second_sees(self, batch: Batch) -> torch.Tensor:
         """The patches of which the objective needs the second prediction: (B, C, z, y, x)."""
         return both(batch) if self.objective.needs_teacher_on_labelled else batch.unlabelled
 

@@ -32,7 +32,7 @@ class UncertaintyAwareMeanTeacher(MeanTeacher):
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
         plain = self.loss_name == "plain"
-        first, mean = self.teacher_passes(batch.unlabelled if plain else self.taught(batch))
+        first, mean = self.teacher_passes(batch.unlabelled if plain else self.second_sees(batch))
         student = self.dropout_pass(self.networks[0], both(batch))
         if not plain:
             return self.metassl_step(student, mean.log(), batch, fraction)

@@ -43,12 +43,12 @@ CHAPTER = "Compare what there is to choose, where every label is known:"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="a Decathlon folder with labels, and splits.json")
     parser.add_argument("--labelled", default="3,8", metavar="N,N", help="numbers of labelled cases (default: 3,8)")
-    frameworks, losses = ", ".join(FRAMEWORKS), ",".join(LOSSES[::-1])
+    frameworks, losses = ", ".join(FRAMEWORKS), "plain,metassl"
     parser.add_argument(
         "--frameworks", default="all", metavar="A,B|all", help=f"of {frameworks} (default: all semi-supervised ones)"
     )
     parser.add_argument("--hosts", dest="frameworks", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    parser.add_argument("--losses", default=losses, metavar="A,B", help=f"default: {losses}")
+    parser.add_argument("--losses", default=losses, metavar="A,B", help=f"of {', '.join(LOSSES)} (default: {losses})")
     parser.add_argument("--seeds", type=count, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
     add_length_options(parser)
     parser.add_argument("--noisy", type=_share, metavar="SHARE", help="also with so many annotations wrong, e.g. 0.3")
