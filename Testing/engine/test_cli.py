@@ -92,7 +92,7 @@ def test_help_tells_the_commands_in_the_order_of_the_story(capsys):
     assert end.value.code == 0
     assert places == sorted(places)
     expected = "demo sample new label train frameworks status stop rounds predict rank evaluate report export doctor"
-    assert set(COMMANDS) == set(expected.split()) | {"uncertainty", "benchmark", "simulate"}
+    assert set(COMMANDS) == set(expected.split()) | {"uncertainty", "benchmark", "reproduce", "simulate"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from metassl.files import ProjectError
 from metassl.jobs import EventReader, EventWriter, JobRecord, StatusFold
 from metassl.project import Project
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
@@ -319,6 +320,13 @@ def test_options_are_handed_on_as_the_command_takes_them():
     assert TrainingOptions().arguments() == "--minutes 4 --framework cps --loss metassl --device auto".split()
     assert TrainingOptions(iterations=9, newRound=True).arguments()[:2] == ["--iterations", "9"]
     assert TrainingOptions(newRound=True).arguments()[-1] == "--new-round"
+
+
+def test_a_loss_that_the_method_does_not_have_is_refused_before_anything_starts(tiny_project, session, job):
+    session.open(tiny_project)
+    with pytest.raises(ProjectError, match="supervised has no loss 'official'"):
+        job.start(TrainingOptions(framework="supervised", loss="official"))
+    assert not job.isStarting and not job.isRunning and tiny_project.rounds() == []
 
 
 def test_the_module_folder_is_all_that_the_engine_needs():

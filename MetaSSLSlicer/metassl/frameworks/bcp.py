@@ -17,7 +17,7 @@ from torch import nn
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks.base import StepOutput
-from metassl.frameworks.pair import both, objective_step
+from metassl.frameworks.pair import both
 from metassl.frameworks.pasted import UNLABELLED_WEIGHT, Pasted, random_boxes, weighted_supervision
 from metassl.frameworks.pasting import PastingFramework
 from metassl.method.prediction import predict_from_probabilities
@@ -64,7 +64,7 @@ class BidirectionalCopyPaste(PastingFramework):
         inside, outside = self.logits(self.networks[0], torch.cat([each.images for each in pasted])).chunk(2)
         box = pasted[0].from_label[:, None]
         student = torch.cat([torch.where(box, inside, outside), torch.where(box, outside, inside)])
-        return objective_step(self.objective, student, teacher, batch, fraction)
+        return self.metassl_step(student, teacher, batch, fraction)
 
     @torch.no_grad()
     def by_region(self, batch: Batch, teacher: torch.Tensor, inward: Pasted, log_softmaxes):

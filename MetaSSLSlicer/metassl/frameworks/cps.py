@@ -15,7 +15,7 @@ from torch import nn
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks.base import StepOutput
-from metassl.frameworks.pair import both, objective_step
+from metassl.frameworks.pair import both
 from metassl.frameworks.pasted import Pasted, unlabelled_strength
 from metassl.frameworks.pasting import PastingFramework
 
@@ -34,7 +34,7 @@ class CrossPseudoSupervision(PastingFramework):
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
         if self.is_official:
             predictions = (self.logits(network, both(batch)) for network in self.networks)
-            return objective_step(self.objective, *predictions, batch, fraction)
+            return self.metassl_step(*predictions, batch, fraction)
         trained = self.since_warm_up(fraction)
         if trained < 0:
             return self.supervised_step(batch)

@@ -11,7 +11,6 @@ from metassl.frameworks.base import Framework, StepOutput
 from metassl.frameworks.decoder import load_thinned_pair, thinned_pair
 from metassl.method.metassl_loss import MetaSSLLoss
 from metassl.method.ramp import consistency_ramp
-from metassl.method.regions import REGIONS
 
 RAMP = 0.4  # of the schedule, until the unlabelled voxels count in full (plain)
 RAMP_STEP = 1e-3
@@ -37,41 +36,6 @@ def squared_error(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     return (logits.softmax(1) - target).square().mean(1)
 
 
-def objective_step(
-    objective: MetaSSLLoss,
-    first: torch.Tensor,
-    second: torch.Tensor,
-    batch: Batch,
-    fraction: float,
-    valid: torch.Tensor | None = None,
-) -> StepOutput:
-    """J of METHOD.md, section 4, of the logits of two predictions (B_l + B_u, K, z, y, x).
-
-    The second may lack the labelled half where the objective does not need it. Unlabelled voxels where `valid` (bool,
-    B_u, z, y, x) is false take no part.
-    """
-    output = objective(
-        first,
-        second,
-        batch.annotation,
-        len(batch.annotation),
-        round(fraction * objective.preset.iterations),
-        unlabelled_valid=valid,
-    )
-    networks, directions = output.added
-    shares = [output.unlabelled[direction].fractions() for direction in directions]
-    return StepOutput(
-        output.total,
-        {
-            "total": output.total.detach(),
-            "supervised": sum(output.supervised[n] for n in networks),
-            "labelled": sum(output.labelled[n].value.detach() for n in networks),
-            "unlabelled": sum(output.unlabelled[direction].value.detach() for direction in directions),
-        },
-        {region.name: sum(share[region.name] for share in shares) / len(shares) for region in REGIONS},
-    )
-
-
 class PairFramework(Framework):
     """With all losses but plain these frameworks minimise J of METHOD.md, section 4; only their two predictions differ.
 
@@ -89,17 +53,6 @@ class PairFramework(Framework):
     def second_sees(self, batch: Batch) -> torch.Tensor:
         """The patches of which the objective needs the second prediction: (B, C, z, y, x)."""
         return both(batch) if self.objective.needs_teacher_on_labelled else batch.unlabelled
-
-    def metassl_step(
-        self,
-        first: torch.Tensor,
-        second: torch.Tensor,
-        batch: Batch,
-        fraction: float,
-        valid: torch.Tensor | None = None,
-    ) -> StepOutput:
-        """See `objective_step`."""
-        return objective_step(self.objective, first, second, batch, fraction, valid)
 
     def plain_step(self, supervised: torch.Tensor, unlabelled: torch.Tensor, weight: float) -> StepOutput:
         """The framework's own loss: supervised + weight * unlabelled."""

@@ -17,7 +17,6 @@ with some wrong annotations. --table makes table and plot from the results.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
@@ -34,7 +33,6 @@ from metassl.commands.shared.options import (
 )
 from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
-from metassl.project.words import duration
 
 SUMMARY = "compare the frameworks, with and without MetaSSL"
 CHAPTER = "Compare what there is to choose, where every label is known:"
@@ -81,7 +79,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
     from metassl_research.benchmark.results import Results
-    from metassl_research.benchmark.runs import Benchmark
+    from metassl_research.benchmark.runs import Benchmark, tell
     from metassl_research.experiment import Experiment
 
     if arguments.data is None:
@@ -100,7 +98,7 @@ def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str
     }
     results = Results.open(arguments.out, settings, data)
     try:
-        benchmark = Benchmark(experiment, settings, results, _report)
+        benchmark = Benchmark(experiment, settings, results, tell)
         console.say(trainings_left(len(benchmark.left()), settings.minutes))
         failed = benchmark.run()
     except KeyboardInterrupt:
@@ -110,11 +108,6 @@ def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str
     for reason in failed.values():
         console.warn(reason)
     return failed
-
-
-def _report(done: int, of: int, words: str, left: float) -> None:
-    eta = f"; {duration(left)} left" if done < of else ""
-    print(f"[{done}/{of}] {words}{eta}", file=sys.stderr, flush=True)
 
 
 def _settings(arguments: argparse.Namespace):

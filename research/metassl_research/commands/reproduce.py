@@ -13,14 +13,12 @@ training twice. Where uniform and plain are the same training it is done once.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from metassl.commands.shared.console import Console, command_line
 from metassl.commands.shared.options import add_device_option, add_json_option, count
 from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
-from metassl.project.words import duration
 
 SUMMARY = "what MetaSSL brings: losses side by side, other labelled cases with every seed"
 
@@ -63,6 +61,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
+    from metassl_research.benchmark.runs import tell
     from metassl_research.benchmark.settings import chosen_counts, chosen_frameworks, chosen_losses
     from metassl_research.experiment import Experiment
     from metassl_research.reproduction.runs import Reproduction, Settings
@@ -82,7 +81,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
     )
     settings.runs()
     experiment = Experiment.open(arguments.work or arguments.out.with_suffix(""), arguments.data, validate=False)
-    reproduction = Reproduction(experiment, settings, arguments.out, _report)
+    reproduction = Reproduction(experiment, settings, arguments.out, tell)
     console.say(f"{counted(len(reproduction.left()), 'training')} to go")
     try:
         failed = reproduction.run()
@@ -93,8 +92,3 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
     for reason in failed.values():
         console.warn(reason)
     return failed
-
-
-def _report(done: int, of: int, words: str, left: float) -> None:
-    eta = f"; {duration(left)} left" if done < of else ""
-    print(f"[{done}/{of}] {words}{eta}", file=sys.stderr, flush=True)

@@ -10,18 +10,18 @@ A line is an event "run", as jobs write them, so that a line which a killed proc
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from metassl.choices.frameworks import UNIFORM_IS_PLAIN, check_choice
 from metassl.files.atomic import make_folder
-from metassl.files.errors import BusyError, MetaSSLError
+from metassl.files.errors import MetaSSLError
 from metassl.jobs.events import EventWriter, read_events
 
 from metassl_research.benchmark.measure import measured
+from metassl_research.benchmark.runs import Report, one_after_the_other, outcome
 from metassl_research.experiment import Experiment
 
 APART = 8  # cases between the first labelled cases of two seeds
@@ -95,15 +95,9 @@ def read_runs(path: Path) -> dict[Run, dict[str, Any]]:
 
 
 class Reproduction:
-    """report(done, of, words, seconds left) is called after each run."""
+    """report: see `one_after_the_other`."""
 
-    def __init__(
-        self,
-        experiment: Experiment,
-        settings: Settings,
-        path: Path,
-        report: Callable[[int, int, str, float], object],
-    ) -> None:
+    def __init__(self, experiment: Experiment, settings: Settings, path: Path, report: Report) -> None:
         self._experiment, self._settings, self._path, self._report = experiment, settings, path, report
         other = [run for run, known in read_runs(path).items() if set(known["dice"]) != set(experiment.test)]
         if other:
@@ -118,21 +112,14 @@ class Reproduction:
 
     def run(self) -> dict[str, str]:
         """Do those. Returns {run: reason} of the ones that failed; the rest go on."""
-        total, waiting, failed, begin = len(self._settings.runs()), self.left(), {}, time.monotonic()
         make_folder(self._path.parent)
-        for done, run in enumerate(waiting, start=1):
-            try:
-                found = self._one(run)
-            except BusyError:
-                raise
-            except MetaSSLError as error:
-                failed[run.key] = words = str(error)
-            else:
-                EventWriter(self._path).write("run", run=found)
-                words = f"Dice {found['last']['dice']['mean'] or 0.0:.3f}"
-            left = (time.monotonic() - begin) / done * (len(waiting) - done)
-            self._report(total - len(waiting) + done, total, f"{run.key}: {words}", left)
-        return failed
+
+        def do(run: Run) -> str:
+            found = self._one(run)
+            EventWriter(self._path).write("run", run=found)
+            return outcome(found)
+
+        return one_after_the_other(self.left(), len(self._settings.runs()), do, self._report)
 
     def _one(self, run: Run) -> dict[str, Any]:
         cases = labelled_cases(self._experiment.train_order, run.labelled, run.seed)
