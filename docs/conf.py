@@ -66,6 +66,7 @@ docs/ARCHITECTURE
 docs/FAULTS
 docs/benchmarks
 docs/ABLATION
+docs/REPRODUCTION
 ```
 """,
     "docs/benchmarks": """

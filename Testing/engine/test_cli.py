@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from metassl import cli
-from metassl.choices.frameworks import FRAMEWORK_CATALOG, FRAMEWORKS, LOSSES
+from metassl.choices.frameworks import FRAMEWORK_CATALOG, FRAMEWORKS, LOSS_CATALOG, LOSSES
 from metassl.cli import main
 from metassl.commands import chapters
 from metassl.imaging import Geometry, write_array
@@ -92,7 +92,7 @@ def test_help_tells_the_commands_in_the_order_of_the_story(capsys):
     assert end.value.code == 0
     assert places == sorted(places)
     expected = "demo sample new label train frameworks status stop rounds predict rank evaluate report export doctor"
-    assert set(COMMANDS) == set(expected.split()) | {"uncertainty", "benchmark", "simulate"}
+    assert set(COMMANDS) == set(expected.split()) | {"uncertainty", "benchmark", "reproduce", "simulate"}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -160,7 +160,7 @@ def test_wrong_options_are_answered_in_one_line(words, capsys):
 def test_the_choices_of_train_are_those_of_the_engine():
     frameworks = pytest.importorskip("metassl.frameworks")
     assert tuple(frameworks.FRAMEWORKS) == FRAMEWORKS
-    assert frameworks.LOSSES == LOSSES
+    assert {loss for each in FRAMEWORK_CATALOG for loss in each.losses} == set(LOSSES)
 
 
 def test_frameworks_are_listed_with_one_line_and_their_citation(capsys):
@@ -168,8 +168,12 @@ def test_frameworks_are_listed_with_one_line_and_their_citation(capsys):
     assert code == 0
     for framework in FRAMEWORK_CATALOG:
         assert f"{framework.title}: {framework.summary}" in out and framework.citation in out
+    for loss in LOSS_CATALOG:
+        assert loss.name in out and loss.summary in out
+    assert "the script for Mean Teacher stands in" in out and "metassl and plain only" in out
     code, out, err = run(capsys, "frameworks", "--json")
     found = json.loads(out)
+    assert [loss["name"] for loss in found["losses"]] == list(LOSSES)
     assert [framework["name"] for framework in found["frameworks"]] == list(FRAMEWORKS)
     assert all(all(framework.values()) for framework in found["frameworks"])
     assert found["default"]["framework"] in FRAMEWORKS and found["default"]["loss"] in LOSSES

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import qt
-from metassl.choices.frameworks import LOSSES
+from metassl.choices.frameworks import LOSS_CATALOG
 from metassl.files import MetaSSLError
 from metassl.jobs import JobStatus
 
 from ..Durations import duration
 from ..Logic.Training.TrainingAdvice import TrainingAdvice
 from ..Logic.Training.TrainingJob import TrainingJob
-from ..Logic.Training.TrainingOptions import ACCURATE_MINUTES, DEVICES, FAST_MINUTES, TrainingOptions, frameworkTexts
+from ..Logic.Training.TrainingOptions import (
+    ACCURATE_MINUTES,
+    DEVICES,
+    FAST_MINUTES,
+    TrainingOptions,
+    frameworkTexts,
+    lossTexts,
+)
 from ..Logic.Training.TrainingWords import detailText, noticeText, stageText
 from ..Translation import _
 from .EngineWidget import EngineWidget
@@ -196,16 +203,18 @@ class TrainWidget:
         presets = (_("Fast (4 min)"), FAST_MINUTES), (_("Accurate (15 min)"), ACCURATE_MINUTES)
         devices = _("Automatic: a GPU if there is one"), _("NVIDIA GPU"), _("Apple GPU"), _("CPU")
         frameworks = frameworkTexts()
-        losses = _("weighted by region (MetaSSL)"), _("all alike (plain)")
+        losses = lossTexts()
         for text, minutes in presets:
             ui.presetComboBox.addItem(text, minutes)
         for combo, texts, values in (
             (ui.deviceComboBox, devices, DEVICES),
             (ui.frameworkComboBox, frameworks.values(), frameworks),
-            (ui.lossComboBox, losses, LOSSES),
+            (ui.lossComboBox, losses.values(), losses),
         ):
             for text, value in zip(texts, values):
                 combo.addItem(text, value)
+        for index, loss in enumerate(LOSS_CATALOG):
+            ui.lossComboBox.setItemData(index, loss.summary, qt.Qt.ToolTipRole)
         if float(userSettings().value(PRESET_KEY, FAST_MINUTES)) == ACCURATE_MINUTES:
             ui.presetComboBox.setCurrentIndex(1)
 

@@ -79,7 +79,7 @@ def build_trainer(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | N
     """The trainer of the round, with the weights of its checkpoint, or of its parent, or fresh ones."""
     seed, minutes = int(job.config["seed"]), job.config["minutes"]
     torch.manual_seed(seed)
-    framework = build_framework(job.config["framework"], plan, job.config["loss"]).to(job.device)
+    framework = build_framework(job.config["framework"], plan, job.config["loss"])
     if parent is not None:
         framework.start_from(parent.networks)
         framework.taught = True
