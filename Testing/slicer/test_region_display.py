@@ -12,13 +12,12 @@ if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
 
 import vtk
-from MetaSSLSlicerLib.Grid import ijkToRas
+from metassl.project.regions import REGIONS
 from MetaSSLSlicerLib.Logic.Case.Session import Session
 from MetaSSLSlicerLib.Logic.Review import RegionLegend
 from MetaSSLSlicerLib.Logic.Review.RegionDisplay import RegionDisplay
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
-from MetaSSLSlicerLib.RegionColors import REGIONS
 from predicting import PLACES, predict
 
 OPACITY = {"UC": 0.35, "US": 0.35, "DC": 1.0, "DS": 1.0}
@@ -53,7 +52,7 @@ class Bench:
     def colors(self, key: str) -> np.ndarray:
         """The mean colour round a region's place in each of the three views."""
         z, y, x = PLACES[key]
-        ras = (ijkToRas(self.geometry) @ [x, y, z, 1.0])[:3]
+        ras = (self.geometry.ijk_to_ras @ [x, y, z, 1.0])[:3]
         found = []
         for view in self.app.sliceViews.values():
             view.node.JumpSliceByCentering(*ras)

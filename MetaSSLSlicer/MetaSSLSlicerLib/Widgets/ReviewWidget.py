@@ -8,7 +8,9 @@ import numpy as np
 import qt
 import slicer.util
 from metassl.project.places.search import Place
+from metassl.project.regions import REGIONS
 
+from ..ColorTables import heatColorNode
 from ..Logic.Case.OpenCase import OpenCase
 from ..Logic.Case.Session import Session
 from ..Logic.Review import RegionLegend
@@ -18,8 +20,6 @@ from ..Logic.Review.Places import findPlaces
 from ..Logic.Review.RegionDisplay import HEAT_MAPS, MODES, RegionDisplay
 from ..Logic.Review.ReviewActions import ReviewActions
 from ..Logic.Review.UnderMouse import Percents, percentsOf
-from ..Logic.Scene.HeatColors import heatColorNode
-from ..RegionColors import REGIONS
 from ..Signal import Signal
 from ..Translation import _
 from .Parts.MouseLine import MouseLine

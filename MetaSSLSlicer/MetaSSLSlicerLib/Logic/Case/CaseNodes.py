@@ -10,9 +10,8 @@ import vtk
 from metassl.project import LabelDefinition
 from vtk.util.numpy_support import numpy_to_vtk
 
-from ...RegionColors import regionColorNode
+from ...ColorTables import heatColorNode, regionColorNode
 from ...Translation import _
-from ..Scene.HeatColors import heatColorNode
 from ..Scene.SlicerServices import SlicerServices
 from ..Scene.ViewNodes import nodesOfClass
 from .CaseFiles import CaseData

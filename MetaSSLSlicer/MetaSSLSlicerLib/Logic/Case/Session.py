@@ -15,7 +15,7 @@ from metassl.project import Project
 from metassl.project.annotations import ANY_VERSION
 from metassl.project.words import sentence
 
-from ...ColorTable import removeColorTables
+from ...ColorTables import removeColorTables
 from ...Signal import Signal
 from ...Translation import _
 from ..Scene.BackgroundTasks import BackgroundTasks

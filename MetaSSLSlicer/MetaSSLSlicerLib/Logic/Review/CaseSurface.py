@@ -11,7 +11,6 @@ import numpy as np
 import slicer
 from metassl.imaging import Geometry
 
-from ...Grid import ijkToRas
 from ...Signal import Signal
 from ..Case.OpenCase import OpenCase
 from ..Scene.BackgroundTasks import BackgroundTasks
@@ -209,5 +208,5 @@ def _corners(boxes: dict[int, tuple[slice, ...]], geometry: Geometry) -> tuple[n
     low = np.min([[part.start for part in box] for box in boxes.values()], axis=0)[::-1] - 0.5
     high = np.max([[part.stop for part in box] for box in boxes.values()], axis=0)[::-1] - 0.5
     ends = [np.where(corner, high, low) for corner in np.ndindex(2, 2, 2)]
-    ras = np.array([(ijkToRas(geometry) @ [*end, 1.0])[:3] for end in ends])
+    ras = np.array([(geometry.ijk_to_ras @ [*end, 1.0])[:3] for end in ends])
     return ras.min(axis=0), ras.max(axis=0)

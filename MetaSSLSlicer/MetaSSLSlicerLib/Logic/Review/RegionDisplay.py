@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from metassl.project.regions import REGIONS
 
-from ...RegionColors import REGIONS, regionColorNode
+from ...ColorTables import regionColorNode
 from ...Signal import Signal
 from ...Translation import _
 from ..Case.OpenCase import OpenCase

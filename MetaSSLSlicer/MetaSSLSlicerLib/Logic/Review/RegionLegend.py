@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from metassl.imaging import Geometry
 from metassl.project.places.words import millilitres
+from metassl.project.regions import REGIONS
 from metassl.project.words import sentence
 
-from ...RegionColors import REGIONS
 from ...Translation import _
 
 if TYPE_CHECKING:

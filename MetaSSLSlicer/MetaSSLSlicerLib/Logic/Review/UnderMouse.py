@@ -9,7 +9,6 @@ import vtk
 from metassl.project import Project
 from metassl.project.regions import KEY_OF
 
-from ...Grid import ijkToRas
 from ...Translation import _
 from ..Case.CaseFiles import CaseData
 from .HeatMaps import UNCERTAINTY, HeatMap
@@ -35,7 +34,7 @@ class UnderMouse:
     def __init__(self, project: Project, data: CaseData) -> None:
         self.percents: Percents | None = None
         self._prediction = data.prediction
-        self._fromRas = np.linalg.inv(ijkToRas(data.geometry))
+        self._fromRas = np.linalg.inv(data.geometry.ijk_to_ras)
         self._names = {label.value: label.name for label in project.labels}
 
     def indexAt(self, ras: Sequence[float]) -> tuple[int, int, int] | None:

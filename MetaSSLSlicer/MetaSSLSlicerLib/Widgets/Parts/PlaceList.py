@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import qt
 from metassl.project.places.search import Place
+from metassl.project.regions import REGIONS
 from metassl.project.words import percent
 
 from ...Logic.Review.PlaceNavigator import PlaceNavigator
 from ...Logic.Review.Places import placeText
-from ...RegionColors import REGIONS
 from ..Tools import withoutSignals
 
 _ROWS_AT_ONCE = 6
