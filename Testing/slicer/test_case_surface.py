@@ -13,9 +13,9 @@ if importlib.util.find_spec("slicer") is None:
 import slicer
 import vtk
 from metassl.project.regions import rgb_of
+from MetaSSLSlicerLib.Logic.Case.CaseFiles import ERROR_PROBABILITY, UNCERTAINTY
 from MetaSSLSlicerLib.Logic.Case.CaseNodes import ATTRIBUTE
 from MetaSSLSlicerLib.Logic.Review.CaseSurface import CaseSurface
-from MetaSSLSlicerLib.Logic.Review.HeatMaps import ERROR_PROBABILITY, UNCERTAINTY
 from MetaSSLSlicerLib.Logic.Review.SurfaceModel import SurfaceModel
 from MetaSSLSlicerLib.Logic.Scene.SlicerServices import SlicerServices
 from MetaSSLSlicerLib.Logic.Scene.SurfaceField import MOST_VOXELS, structureBoxes, surfaceField, valuesAt

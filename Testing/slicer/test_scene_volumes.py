@@ -18,7 +18,8 @@ if importlib.util.find_spec("slicer") is None:
 import slicer
 import slicer.util
 import vtk
-from MetaSSLSlicerLib.Logic.Project.NewProject import FolderPreview, NewProject
+from MetaSSLSlicerLib.Logic.Project.CaseTable import ProjectSummary
+from MetaSSLSlicerLib.Logic.Project.NewProject import FolderPreview, NewProject, labelsOfSegmentation
 from MetaSSLSlicerLib.Logic.Project.ProjectFolders import (
     MOST,
     RecentProjects,
@@ -27,9 +28,8 @@ from MetaSSLSlicerLib.Logic.Project.ProjectFolders import (
     projectsFolder,
     suggestedFolder,
 )
-from MetaSSLSlicerLib.Logic.Project.ProjectSummary import ProjectSummary
 from MetaSSLSlicerLib.Logic.Project.SampleProject import makeSampleProject, registerSampleData
-from MetaSSLSlicerLib.Logic.Scene.SceneLabels import labelsOfSegmentation, terminologyName
+from MetaSSLSlicerLib.Logic.Scene.CommonTerms import terminologyName
 from MetaSSLSlicerLib.Logic.Scene.SceneVolumes import SceneVolumes, createFromVolumes, geometryOf
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import vtk
 from metassl.imaging import write_array
-from MetaSSLSlicerLib.Logic.Review.HeatMaps import mostTellingMap
+from MetaSSLSlicerLib.Logic.Case.CaseFiles import mostTellingMap
 from MetaSSLSlicerLib.Logic.Review.UnderMouse import UnderMouse, percentsOf, segmentAt, uncertaintyWord
 from opening import opened
 from painting import paintSegment

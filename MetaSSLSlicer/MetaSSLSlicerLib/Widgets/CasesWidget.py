@@ -10,8 +10,7 @@ from metassl.project.words import plural
 from ..Logic.Case.Session import Session
 from ..Logic.Engine.EnginePython import EnginePython
 from ..Logic.Project.CaseTable import collectorAtRest, readRows
-from ..Logic.Project.NextCase import recommend
-from ..Logic.Project.Ranking import STRATEGIES, Ranking
+from ..Logic.Project.Ranking import STRATEGIES, Ranking, recommend
 from ..Translation import _
 from .Parts.CaseCells import CaseCells, Cells, naturalKey
 from .Parts.CaseTableView import CaseTableView

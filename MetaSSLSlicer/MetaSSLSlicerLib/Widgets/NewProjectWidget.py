@@ -10,9 +10,8 @@ from metassl.project import LabelDefinition
 from metassl.project.words import sentence
 
 from ..Logic.Case.Session import Session
-from ..Logic.Project.NewProject import NewProject
+from ..Logic.Project.NewProject import NewProject, labelsOfSegmentation
 from ..Logic.Project.ProjectFolders import projectsFolder, suggestedFolder
-from ..Logic.Scene.SceneLabels import labelsOfSegmentation
 from ..Signal import Signal
 from ..Translation import _
 from .Parts.ImagesForm import ImagesForm

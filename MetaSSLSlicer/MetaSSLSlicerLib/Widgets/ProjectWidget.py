@@ -11,8 +11,8 @@ from metassl.project import LabelDefinition
 from metassl.project.words import sentence
 
 from ..Logic.Case.Session import Session
+from ..Logic.Project.CaseTable import ProjectSummary
 from ..Logic.Project.ProjectFolders import RecentProjects, nearestProject, projectsFolder
-from ..Logic.Project.ProjectSummary import ProjectSummary
 from ..Logic.Project.SampleProject import SAMPLE_NAME, makeSampleProject
 from ..Translation import _
 from .NewProjectWidget import NewProjectWidget

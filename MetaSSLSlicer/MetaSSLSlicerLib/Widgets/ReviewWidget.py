@@ -11,12 +11,11 @@ from metassl.project.places.search import Place
 from metassl.project.regions import REGIONS
 
 from ..ColorTables import heatColorNode
+from ..Logic.Case.CaseFiles import ERROR_PROBABILITY, mostTellingMap
 from ..Logic.Case.OpenCase import OpenCase
 from ..Logic.Case.Session import Session
-from ..Logic.Review import RegionLegend
-from ..Logic.Review.HeatMaps import ERROR_PROBABILITY, mostTellingMap
-from ..Logic.Review.PlaceNavigator import PlaceNavigator
-from ..Logic.Review.Places import findPlaces
+from ..Logic.Review.PlaceNavigator import PlaceNavigator, findPlaces
+from ..Logic.Review.PredictionWords import legendRows, regionMeaning
 from ..Logic.Review.RegionDisplay import HEAT_MAPS, MODES, RegionDisplay
 from ..Logic.Review.ReviewActions import ReviewActions
 from ..Logic.Review.UnderMouse import Percents, percentsOf
@@ -125,7 +124,7 @@ class ReviewWidget:
         ui.blinkButton.connect("clicked(bool)", lambda hidden: self.display.blink(not hidden))
         for region in REGIONS:
             check = self._part("check", region.key)
-            check.toolTip = RegionLegend.explanation(region.key)
+            check.toolTip = regionMeaning(region.key)
             check.connect("toggled(bool)", partial(self.display.setRegionVisible, region.key))
             swatch = self._part("swatch", region.key)
             swatch.text, swatch.toolTip = region.key, region.name
@@ -203,7 +202,7 @@ class ReviewWidget:
 
     def _showLegend(self, case: OpenCase) -> None:
         measured = False
-        for row in RegionLegend.rows(case.data.prediction, case.data.geometry):
+        for row in legendRows(case.data.prediction, case.data.geometry):
             self._part("check", row.key).text = row.title
             self._part("ml", row.key).text = row.mlText
             self._part("error", row.key).text = row.errorText

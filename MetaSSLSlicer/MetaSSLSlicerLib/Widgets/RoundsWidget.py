@@ -8,9 +8,9 @@ import qt
 from metassl.choices.exporters import Exported
 from metassl.project.round_choice import choose_newest, review_round, train_on_from
 
+from ..Logic.Case.Agreement import RoundComparison, compareRound
 from ..Logic.Case.Session import Session
 from ..Logic.Project.ExportTask import ExportTask
-from ..Logic.Project.RoundComparison import RoundComparison, compareRound
 from ..Logic.Project.RoundTable import RoundList, RoundRow, RoundTable, describe
 from ..Translation import _
 from .Parts.RoundTableModel import RoundTableModel

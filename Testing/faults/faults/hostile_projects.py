@@ -18,8 +18,8 @@ from metassl.project import Project
 from metassl.training import worker
 from MetaSSLSlicerLib.Logic.Case.CaseFiles import readCase
 from MetaSSLSlicerLib.Logic.Project.CaseTable import readRows
-from MetaSSLSlicerLib.Logic.Project.NextCase import recommend
-from MetaSSLSlicerLib.Logic.Review import ExpectedDice, RegionLegend
+from MetaSSLSlicerLib.Logic.Project.Ranking import recommend
+from MetaSSLSlicerLib.Logic.Review import PredictionWords
 
 from .hostile_bytes import mutated, mutated_lines
 from .hostile_child import Verdict
@@ -170,9 +170,9 @@ def _as_slicer(project: Project, cases: list[str]) -> None:
     recommend(readRows(project))
     for case_id in cases:
         data = readCase(project, case_id)
-        RegionLegend.rows(data.prediction, data.geometry)
+        PredictionWords.legendRows(data.prediction, data.geometry)
         if data.prediction is not None:
-            ExpectedDice.details(data.prediction.summary)
+            PredictionWords.expectedDiceDetails(data.prediction.summary)
 
 
 def _change(project: Project, cases: list[str]) -> None:

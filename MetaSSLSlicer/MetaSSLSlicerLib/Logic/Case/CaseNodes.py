@@ -12,8 +12,7 @@ from vtk.util.numpy_support import numpy_to_vtk
 
 from ...ColorTables import heatColorNode, regionColorNode
 from ...Translation import _
-from ..Scene.SlicerServices import SlicerServices
-from ..Scene.ViewNodes import nodesOfClass
+from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 from .CaseFiles import CaseData
 from .CaseSegmentation import addSegmentation, ijkToRasMatrix, release
 

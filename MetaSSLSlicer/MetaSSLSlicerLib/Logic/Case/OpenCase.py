@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -18,15 +19,14 @@ from ..Autosave.Autosave import Autosave
 from ..Autosave.AutosaveFile import AutosaveFile
 from ..Scene.BackgroundTasks import BackgroundTasks
 from ..Scene.SegmentationSnapshot import Snapshot
-from ..Scene.SlicerServices import SlicerServices
-from ..Scene.ViewNodes import nodesOfClass
-from .ActivityClock import ActivityClock
+from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 from .CaseFiles import CaseData, Prediction
 from .CaseNodes import CaseNodes
 from .CaseSegmentation import labelmapTime, labelmapTimes, takeSnapshot
 
 _EDITS = ("SourceRepresentationModified", "SegmentAdded", "SegmentRemoved")
 _BEFORE_OTHERS = 1.0
+_LONGEST_PAUSE_S = 60.0
 
 
 class OpenCase:
@@ -179,8 +179,8 @@ class OpenCase:
     @vtk.calldata_type(vtk.VTK_STRING)
     def _onSegmentModified(self, _segmentation, _event, identifier: str) -> None:
         """A name, a status, or, by undo and redo, which tell nothing else, the voxels."""
-        time = labelmapTime(self.nodes.annotationNode.GetSegmentation().GetSegment(identifier))
-        if time is not None and time not in self._seen:
+        changed = labelmapTime(self.nodes.annotationNode.GetSegmentation().GetSegment(identifier))
+        if changed is not None and changed not in self._seen:
             self._onEdit()
 
     def _onEdit(self, *_: object) -> None:
@@ -223,3 +223,23 @@ class OpenCase:
             for tag in tags:
                 observed.RemoveObserver(tag)
         self._observed = [entry for entry in self._observed if entry[0] is not target]
+
+
+class ActivityClock:
+    """How long somebody really worked on a case: adds up the time between signs of life, at most a minute each."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = clock()
+        self._seconds = 0.0
+
+    def tick(self, *_: object) -> None:
+        """Somebody did something. It takes anything, so that an observer may call it."""
+        now = self._clock()
+        self._seconds += min(now - self._last, _LONGEST_PAUSE_S)
+        self._last = now
+
+    def take(self) -> float:
+        """The seconds since the last `take`, up to the last sign of life."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds

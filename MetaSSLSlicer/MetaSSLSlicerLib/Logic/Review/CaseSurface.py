@@ -5,6 +5,7 @@ What grows with the image is done in tasks. On the GUI thread one small field at
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
@@ -12,17 +13,20 @@ import slicer
 from metassl.imaging import Geometry
 
 from ...Signal import Signal
+from ..Case.CaseFiles import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
 from ..Case.OpenCase import OpenCase
 from ..Scene.BackgroundTasks import BackgroundTasks
-from ..Scene.SlicerServices import SlicerServices
+from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 from ..Scene.SurfaceField import structureBoxes, surfaceField, valuesAt
-from ..Scene.ViewNodes import frame
-from .HeatMaps import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
 from .SurfaceModel import SurfaceModel
 
 SURFACE_MODES = ("structures", UNCERTAINTY, ERROR_PROBABILITY, "off")
 _HEAT_MAPS = (UNCERTAINTY, ERROR_PROBABILITY)
 _CLOSED_SURFACE = "Closed surface"
+
+_AIR = 1.15
+_OF_DIAGONAL = 0.75  # what is in a box seldom fills its corners
+_FROM_THE_FRONT = np.array([0.0, 1.0, 0.0])
 
 
 class CaseSurface:
@@ -100,7 +104,7 @@ class CaseSurface:
 
     def _onBoxes(self, boxes: dict[int, tuple[slice, ...]]) -> None:
         if boxes:
-            frame(self._scene, *_corners(boxes, self._case.data.geometry))
+            _frame(self._scene, *_corners(boxes, self._case.data.geometry))
         self._makeNext(sorted(boxes.items(), key=lambda item: -_volume(item[1])))
 
     def _makeNext(self, waiting: list) -> None:
@@ -210,3 +214,23 @@ def _corners(boxes: dict[int, tuple[slice, ...]], geometry: Geometry) -> tuple[n
     ends = [np.where(corner, high, low) for corner in np.ndindex(2, 2, 2)]
     ras = np.array([(geometry.ijk_to_ras @ [*end, 1.0])[:3] for end in ends])
     return ras.min(axis=0), ras.max(axis=0)
+
+
+def _frame(scene, low: np.ndarray, high: np.ndarray) -> None:
+    """Show the box from `low` to `high` (RAS, mm) in every 3-D view, from the side that it is looked at from now."""
+    center, sides = (low + high) / 2, high - low
+    radius = max(_AIR * sides.max(), _AIR * _OF_DIAGONAL * np.linalg.norm(sides), 1.0) / 2
+    for camera in nodesOfClass(scene, "vtkMRMLCameraNode"):
+        if not camera.GetLayoutName():
+            continue  # the user's own: it belongs to no view
+        away = np.subtract(camera.GetPosition(), camera.GetFocalPoint())
+        length = np.linalg.norm(away)
+        away = away / length if length > 0 else _FROM_THE_FRONT
+        distance = radius / math.sin(math.radians(camera.GetViewAngle()) / 2)
+        modified = camera.StartModify()
+        camera.SetFocalPoint(*center)
+        camera.SetPosition(*(center + distance * away))
+        camera.SetParallelScale(radius)
+        # it cannot be fitted to what is seen, as the views have not drawn that yet
+        camera.GetCamera().SetClippingRange(distance / 50, distance * 20)
+        camera.EndModify(modified)

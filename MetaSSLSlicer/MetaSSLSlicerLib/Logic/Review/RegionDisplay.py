@@ -10,11 +10,10 @@ from metassl.project.regions import REGIONS
 from ...ColorTables import regionColorNode
 from ...Signal import Signal
 from ...Translation import _
+from ..Case.CaseFiles import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
 from ..Case.OpenCase import OpenCase
 from ..Scene.BackgroundTasks import BackgroundTasks
-from ..Scene.SlicerServices import SlicerServices
-from ..Scene.ViewNodes import nodesOfClass
-from .HeatMaps import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
+from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 
 HEAT_MAPS = (UNCERTAINTY, ERROR_PROBABILITY)
 MODES = ("regions", *HEAT_MAPS, "none")

@@ -10,9 +10,8 @@ from metassl.project import Project
 from metassl.project.regions import KEY_OF
 
 from ...Translation import _
-from ..Case.CaseFiles import CaseData
-from .HeatMaps import UNCERTAINTY, HeatMap
-from .RegionLegend import advice
+from ..Case.CaseFiles import UNCERTAINTY, CaseData, HeatMap
+from .PredictionWords import regionAdvice
 
 Percents = tuple[str, np.ndarray]
 
@@ -63,7 +62,7 @@ class UnderMouse:
         key = KEY_OF.get(int(self._prediction.regions[index]))
         if key is None:
             return _("not predicted")
-        return f"{advice(key, (self._prediction.errorRates or {}).get(key))} ({key})"
+        return f"{regionAdvice(key, (self._prediction.errorRates or {}).get(key))} ({key})"
 
     def _chance(self, index: tuple[int, int, int]) -> str:
         if self.percents is None:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from metassl.imaging import IGNORE
+from collections.abc import Sequence
 
-NOT_ANNOTATED_COLOR = "#8C8C8C"
-_NOT_ANNOTATED = "NotAnnotated"
-_PREFIX = "Label_"
+from metassl.imaging import IGNORE
+from metassl.project import LabelDefinition
+from metassl.project.regions import rgb_of
+
+from ...Translation import _
 
 
 def segmentId(value: int) -> str:
     """The id of the segment that holds the voxels of `value`."""
-    return _NOT_ANNOTATED if value == IGNORE else f"{_PREFIX}{value}"
+    return "NotAnnotated" if value == IGNORE else f"Label_{value}"
 
 
-def valueOf(identifier: str) -> int | None:
-    """The value of the voxels in the segment of this id; None when it is none of ours."""
-    if identifier == _NOT_ANNOTATED:
-        return IGNORE
-    number = identifier.removeprefix(_PREFIX)
-    if number == identifier or not number.isdecimal() or not 1 <= int(number) < IGNORE:
-        return None
-    return int(number)
+def segmentsOf(labels: Sequence[LabelDefinition], withNotAnnotated: bool) -> list[tuple]:
+    """(value, name, (r, g, b), terminology) of the segments for these labels, and of the one for voxels of 255."""
+    found = [(label.value, label.name, rgb_of(label.color), label.terminology) for label in labels]
+    return found + ([(IGNORE, _("Not annotated"), rgb_of("#8C8C8C"), "")] if withNotAnnotated else [])

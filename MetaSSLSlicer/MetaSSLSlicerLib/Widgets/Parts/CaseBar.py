@@ -9,7 +9,7 @@ import qt
 
 from ...Logic.Case.OpenCase import OpenCase
 from ...Logic.Case.Session import Session
-from ...Logic.Review import ExpectedDice
+from ...Logic.Review.PredictionWords import expectedDice, expectedDiceDetails
 from ...Translation import _
 from ..Shortcuts import KEYS
 from ..Tools import userAction
@@ -61,7 +61,7 @@ def _title(case: OpenCase) -> str:
         parts.append(_("no label yet: draw its structures"))
     words = [", ".join(parts)]
     if case.hasPrediction and not case.showsLabel:
-        words.append(ExpectedDice.short(case.data.prediction.summary))
+        words.append(expectedDice(case.data.prediction.summary))
     if case.isModified:
         words.append(_("not saved yet"))
     return " · ".join(filter(None, words))
@@ -70,5 +70,4 @@ def _title(case: OpenCase) -> str:
 def _details(case: OpenCase) -> str:
     if not case.hasPrediction:
         return case.id
-    summary = case.data.prediction.summary
-    return "\n".join(filter(None, (case.id, ExpectedDice.text(summary), ExpectedDice.details(summary))))
+    return "\n".join([case.id, *expectedDiceDetails(case.data.prediction.summary)])

@@ -10,8 +10,8 @@ import qt
 from metassl.project import LabelDefinition
 from metassl.project.structures import check_labels, default_color
 
-from ...Logic.Scene.CommonTerms import exactTerm
-from ...Logic.Scene.SceneLabels import MOST_LABELS, terminologyName
+from ...Logic.Project.NewProject import MOST_LABELS
+from ...Logic.Scene.CommonTerms import exactTerm, terminologyName
 from ...Signal import Signal
 from ...Translation import _
 from ..Tools import withoutSignals

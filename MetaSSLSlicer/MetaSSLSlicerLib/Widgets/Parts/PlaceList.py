@@ -7,8 +7,7 @@ from metassl.project.places.search import Place
 from metassl.project.regions import REGIONS
 from metassl.project.words import percent
 
-from ...Logic.Review.PlaceNavigator import PlaceNavigator
-from ...Logic.Review.Places import placeText
+from ...Logic.Review.PlaceNavigator import PlaceNavigator, placeText
 from ..Tools import withoutSignals
 
 _ROWS_AT_ONCE = 6

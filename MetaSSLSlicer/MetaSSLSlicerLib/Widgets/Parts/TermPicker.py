@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import qt
 
-from ...Logic.Scene.CommonTerms import proposals
-from ...Logic.Scene.SceneLabels import terminologyName
+from ...Logic.Scene.CommonTerms import proposals, terminologyName
 from ...Translation import _
 
 MORE = "more"
