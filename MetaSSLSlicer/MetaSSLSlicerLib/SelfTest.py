@@ -82,7 +82,7 @@ class SelfTest:
         case = self._open(caseId)
         mask = _ball(int(caseId[-1])).astype(np.uint8)
         setArray(case.nodes.annotationNode, case.data.geometry, self._project.labels, mask)
-        self._session.saveLabel()
+        self._session.writes.saveLabel()
         self._wait(lambda: self._project.case(caseId).is_labelled, _("the label to be saved"))
         assert np.array_equal(self._project.read_label(caseId)[0], mask)
 

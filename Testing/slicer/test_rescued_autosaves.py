@@ -75,7 +75,7 @@ def test_it_is_gone_once_it_is_saved_as_the_label(session, make_session, tiny_pr
     drawn = drawn_on_a_full_disk(session, 2, 6)
     later = make_session()
     opened(later, CASE)
-    later.saveLabel()
+    later.writes.saveLabel()
     later.tasks.finish()
     assert rescuedAutosaves(tiny_project) == {}
     assert np.array_equal(tiny_project.read_label(CASE)[0], drawn)
@@ -99,7 +99,7 @@ def test_two_that_know_nothing_of_each_other_lose_nothing(make_session, tiny_pro
     assert len(rescuedAutosaves(tiny_project)) == 2
     later = make_session()
     assert np.array_equal(opened(later, CASE).currentArray(), drawn[1]) and "more unsaved work" in told(later)
-    later.saveLabel()
+    later.writes.saveLabel()
     later.tasks.finish()
     assert np.array_equal(opened(later, CASE).currentArray(), drawn[0])
 

@@ -12,7 +12,7 @@ import slicer
 import slicer.util
 from complaints import complaints
 from data_tree import DataTree
-from MetaSSLSlicerLib.Logic.Scene.Message import Message
+from MetaSSLSlicerLib.Logic.Case.Session import Message
 from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSliceView
 from MetaSSLSlicerLib.Widgets import CasesWidget
 from opening import openedInPanel

@@ -97,7 +97,7 @@ class AnnotateWidget:
             self._session.say("warning", _("Choose the box that you annotated, or make one in the list."))
             return
         options = {"restrict": self._restriction(scope)} if scope != _WHOLE else {}
-        self._session.saveLabel(done=partial(self._onSaved, case.id), **options)
+        self._session.writes.saveLabel(done=partial(self._onSaved, case.id), **options)
 
     def refresh(self, *_args: object) -> None:
         """Show what can be done now."""
@@ -138,7 +138,7 @@ class AnnotateWidget:
         case.startEditing(np.zeros(case.data.geometry.shape_zyx, np.uint8))
 
     def _discard(self) -> None:
-        self._session.discardEdits()
+        self._session.writes.discardEdits()
 
     def _onCaseOpened(self, case: object) -> None:
         case.editingAboutToEnd.connect(self._releaseEditor)

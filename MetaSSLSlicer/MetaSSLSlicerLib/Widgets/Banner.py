@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import qt
 
-from ..Logic.Scene.Message import Message
+from ..Logic.Case.Session import Message
 from ..Translation import _
 from .Tools import userAction
 
