@@ -16,47 +16,52 @@ from ..Signal import Signal
 from ..Translation import _
 from .Parts.ImagesForm import ImagesForm
 from .Parts.LabelTable import LabelTable
-from .Tools import chooseFolder as askForFolder
-from .Tools import loadUi, userAction
+from .Section import Section, loadUi, onClick
+from .Section import chooseFolder as askForFolder
 from .userSettings import userSettings
 
 PARENT_SETTING = "MetaSSL/projectsFolder"
 
 
-class NewProjectWidget:
+class NewProjectWidget(Section):
     """`chooseFolder(title, start)` asks for a folder and returns its path, or ""."""
 
     def __init__(self, session: Session, chooseFolder: Callable[[str, str], str] = askForFolder) -> None:
+        super().__init__(session)
+        self.widget, self.ui = loadUi("NewProjectWidget")
         self.created = Signal()
         """(path, warnings) a project was made."""
         self.cancelled = Signal()
         """()"""
-        self._session, self._chooseFolder = session, chooseFolder
+        self._chooseFolder = chooseFolder
         self._labelsEdited = self._nameEdited = self._pathEdited = False
-        self.widget, self.ui = loadUi("NewProjectWidget")
         ui = self.ui
-        self.images = ImagesForm(session, ui, chooseFolder)
+        self.images = self.addPart(ImagesForm(session, ui, chooseFolder))
         self.labelTable = LabelTable(ui.labelTable)
         ui.segmentationSelector.setMRMLScene(session.services.scene)
-        ui.addLabelButton.connect("clicked(bool)", userAction(self.labelTable.add))
-        ui.removeLabelButton.connect("clicked(bool)", userAction(self.labelTable.removeCurrent))
-        ui.dataSetLabelsButton.connect("clicked(bool)", userAction(self._takeDataSetLabels))
+        onClick(
+            (ui.addLabelButton, self.labelTable.add),
+            (ui.removeLabelButton, self.labelTable.removeCurrent),
+            (ui.dataSetLabelsButton, self._takeDataSetLabels),
+            (ui.pathBrowse, self._browsePath),
+            (ui.createButton, self.create),
+            (ui.cancelButton, self.cancelled.emit),
+        )
         ui.segmentationSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onSegmentation)
         ui.nameEdit.connect("textEdited(QString)", lambda _text: self._onNameEdited())
         ui.nameEdit.connect("textChanged(QString)", lambda _text: self._suggestFolder())
         ui.pathEdit.connect("textEdited(QString)", lambda _text: self._onPathEdited())
-        ui.pathBrowse.connect("clicked(bool)", userAction(self._browsePath))
-        ui.createButton.connect("clicked(bool)", userAction(self.create))
-        ui.cancelButton.connect("clicked(bool)", userAction(self.cancelled.emit))
-        self.images.changed.connect(self._onImagesChanged)
-        self.images.found.connect(self._onFound)
-        self.labelTable.edited.connect(self._onLabelsEdited)
+        self.listen(
+            (self.images.changed, self._onImagesChanged),
+            (self.images.found, self._onFound),
+            (self.labelTable.edited, self._onLabelsEdited),
+        )
         self._setBusy(False)
         self._showError(None)
 
     def cleanup(self) -> None:
-        """Let go of the scene and stop the timers."""
-        self.close()
+        """Let go of the scene, too."""
+        super().cleanup()
         self.ui.segmentationSelector.setMRMLScene(None)
 
     def open(self) -> None:
@@ -67,10 +72,6 @@ class NewProjectWidget:
         self.labelTable.setLabels([LabelDefinition(1, _("Structure {number}").format(number=1))])
         self.images.open()
         self._suggestFolder()
-
-    def close(self) -> None:
-        """The form is not shown any more."""
-        self.images.close()
 
     def create(self) -> None:
         """Make the project of what is filled in, in a task."""

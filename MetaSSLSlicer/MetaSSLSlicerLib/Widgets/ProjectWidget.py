@@ -16,15 +16,15 @@ from ..Logic.Project.ProjectFolders import RecentProjects, nearestProject, proje
 from ..Logic.Project.SampleProject import SAMPLE_NAME, makeSampleProject
 from ..Translation import _
 from .NewProjectWidget import NewProjectWidget
-from .Tools import chooseFolder as askForFolder
-from .Tools import loadUi, userAction
+from .Section import Section, loadUi, onClick
+from .Section import chooseFolder as askForFolder
 from .userSettings import userSettings
 
 RECENT_SETTING = "MetaSSL/recentProjects"
 _MOST_WARNINGS = 5
 
 
-class ProjectWidget:
+class ProjectWidget(Section):
     """`chooseFolder(title, start)` asks for a folder; `makeSample(folder)` makes the sample project, in a thread."""
 
     def __init__(
@@ -33,32 +33,31 @@ class ProjectWidget:
         chooseFolder: Callable[[str, str], str] = askForFolder,
         makeSample: Callable[[Path], Path] = makeSampleProject,
     ) -> None:
-        self._session, self._chooseFolder, self._makeSample = session, chooseFolder, makeSample
+        super().__init__(session)
+        self.widget, self.ui = loadUi("ProjectWidget")
+        self._chooseFolder, self._makeSample = chooseFolder, makeSample
         self._recent = RecentProjects.fromText(userSettings().value(RECENT_SETTING, ""))
         self._isMakingNew = self._isBusy = False
         self._isCounting = self._countAgain = False
-        self.widget, self.ui = loadUi("ProjectWidget")
-        self.newProject = NewProjectWidget(session, chooseFolder)
+        self.newProject = self.addPart(NewProjectWidget(session, chooseFolder))
         ui = self.ui
         ui.newWidget.layout().addWidget(self.newProject.widget)
-        ui.newButton.connect("clicked(bool)", userAction(self.beginNew))
-        ui.openButton.connect("clicked(bool)", userAction(self._browse))
-        ui.sampleButton.connect("clicked(bool)", userAction(self.openSample))
+        onClick(
+            (ui.newButton, self.beginNew),
+            (ui.openButton, self._browse),
+            (ui.sampleButton, self.openSample),
+            (ui.closeButton, session.closeProject),
+            (ui.dismissButton, lambda: self._showWarnings([])),
+        )
         ui.recentList.connect("itemClicked(QListWidgetItem*)", lambda _item: self._openRecent())
         ui.recentList.connect("itemActivated(QListWidgetItem*)", lambda _item: self._openRecent())
-        ui.closeButton.connect("clicked(bool)", userAction(session.closeProject))
-        ui.dismissButton.connect("clicked(bool)", userAction(lambda: self._showWarnings([])))
-        self.newProject.created.connect(self._onCreated)
-        self.newProject.cancelled.connect(self._endNew)
-        session.projectChanged.connect(self._onProjectChanged)
-        session.casesChanged.connect(self._onCasesChanged)
+        self.listen(
+            (self.newProject.created, self._onCreated),
+            (self.newProject.cancelled, self._endNew),
+            (session.projectChanged, self._onProjectChanged),
+            (session.casesChanged, self._onCasesChanged),
+        )
         self._onProjectChanged()
-
-    def cleanup(self) -> None:
-        """For the end of the module."""
-        self._session.projectChanged.disconnect(self._onProjectChanged)
-        self._session.casesChanged.disconnect(self._onCasesChanged)
-        self.newProject.cleanup()
 
     def beginNew(self) -> None:
         """Show the form for a new project."""
@@ -128,9 +127,7 @@ class ProjectWidget:
             folder = path.parent if path.name == "project" else path  # as the sample's
             recent.addItem(f"{folder.name}  -  {folder.parent}")
             recent.item(index).setToolTip(str(path))
-        height = len(paths) * recent.sizeHintForRow(0) + 8
-        recent.setMinimumHeight(height)
-        recent.setMaximumHeight(height)
+        recent.setFixedHeight(len(paths) * recent.sizeHintForRow(0) + 8)
         self.ui.recentWidget.setVisible(bool(paths))
 
     def _onCreated(self, path: Path, warnings: list[str]) -> None:
@@ -140,7 +137,7 @@ class ProjectWidget:
 
     def _endNew(self) -> None:
         self._isMakingNew = False
-        self.newProject.close()
+        self.newProject.images.close()
         self._show()
 
     def _setBusy(self, busy: bool) -> None:
@@ -161,7 +158,7 @@ class ProjectWidget:
         if project is not None:
             self._recent.add(project.path)
             self._isMakingNew = False
-            self.newProject.close()
+            self.newProject.images.close()
             self.ui.nameLabel.text = f"<b>{escape(project.name)}</b>"
             self.ui.pathLabel.text = str(project.path)
             self.ui.labelsLabel.text = " &nbsp; ".join(map(_labelText, project.labels))

@@ -24,8 +24,8 @@ from ..Translation import _
 from .Parts.MouseLine import MouseLine
 from .Parts.PlaceList import PlaceList
 from .Parts.SurfaceControl import SurfaceControl
+from .Section import Section, loadUi, onClick
 from .Shortcuts import KEYS, withKey
-from .Tools import loadUi, userAction
 from .userSettings import userSettings
 
 _GO_ON = "MetaSSL/goOn"
@@ -33,15 +33,16 @@ _GRADIENT_STEPS = 8
 _SWATCH = "background-color: {color}; color: {text}; border: 1px solid gray; border-radius: 2px;"
 
 
-class ReviewWidget:
+class ReviewWidget(Section):
     """Seen while a case with a prediction is open; while it is edited, only what is needed then is unfolded.
 
     `nextCaseWanted`: a case is done, and the user wants the next.
     """
 
     def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.widget, self.ui = loadUi("ReviewWidget")
         self.nextCaseWanted = Signal()
-        self._session = session
         self._searching = self._wasEditing = False
         self._isUnfolded = True
         self.display = RegionDisplay(session.services, session.tasks)
@@ -57,12 +58,11 @@ class ReviewWidget:
             "reject": self.decisions.reject,
         }
         """What the panel's keys call, by name."""
-        self.widget, self.ui = loadUi("ReviewWidget")
-        self._spots = PlaceList(self.ui.spotsList, self.navigator)
-        self._mouse = MouseLine(self.ui.mouseLabel, session)
-        self.surfaceControl = SurfaceControl(self.ui.surfacePlaceholder, session, self.navigator)
+        self.addPart(PlaceList(self.ui.spotsList, self.navigator))
+        self._mouse = self.addPart(MouseLine(self.ui.mouseLabel, session))
+        self.surfaceControl = self.addPart(SurfaceControl(self.ui.surfacePlaceholder, session, self.navigator))
         self._prepare()
-        self._connections = (
+        self.listen(
             (session.caseOpened, self._onCaseOpened),
             (session.caseAboutToClose, self._onCaseAboutToClose),
             (session.predictionChanged, self._onCaseOpened),
@@ -72,8 +72,6 @@ class ReviewWidget:
             (self.navigator.changed, self._showSpots),
             (self.decisions.finished, self._onFinished),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         if session.case is not None:
             self._onCaseOpened(session.case)
         self._showDisplay()
@@ -83,22 +81,6 @@ class ReviewWidget:
     def goesOn(self) -> bool:
         """True when the next case is to be opened after a decision."""
         return self.ui.goOnCheck.checked
-
-    def cleanup(self) -> None:
-        """Let go of the session."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._spots.cleanup()
-        self._mouse.cleanup()
-        self.surfaceControl.cleanup()
-
-    def enter(self) -> None:
-        """The module is shown."""
-        self._mouse.enter()
-
-    def exit(self) -> None:
-        """Another module is shown."""
-        self._mouse.exit()
 
     def refresh(self, *_args: object) -> None:
         """Show what can be decided now."""
@@ -155,7 +137,7 @@ class ReviewWidget:
             button.text = withKey(text, name)
             button.toolTip = _("{text} (key {key})").format(text=hint, key=KEYS[name])
             if button is not ui.blinkButton:
-                button.connect("clicked(bool)", userAction(self.actions[name]))
+                onClick((button, self.actions[name]))
         ui.previousButton.accessibleName = _("Previous place")
 
     def _part(self, kind: str, key: str):

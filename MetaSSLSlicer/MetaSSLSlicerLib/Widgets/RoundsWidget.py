@@ -14,55 +14,44 @@ from ..Logic.Project.ExportTask import ExportTask
 from ..Logic.Project.RoundTable import RoundList, RoundRow, RoundTable, describe
 from ..Translation import _
 from .Parts.RoundTableModel import RoundTableModel
-from .Tools import chooseFolder, loadUi, userAction
+from .Section import Section, chooseFolder, loadUi, onClick
 
 _PROGRESS_MS = 300
 
 
-class RoundsWidget:
+class RoundsWidget(Section):
     """`chooseFolder(title, start)` asks the user for a folder; "" means that none was chosen."""
 
     def __init__(self, session: Session, chooseFolder: Callable[[str, str], str] = chooseFolder) -> None:
-        self._session, self._chooseFolder = session, chooseFolder
+        super().__init__(session)
+        self.widget, self.ui = loadUi("RoundsWidget")
+        self._chooseFolder = chooseFolder
         self._reader, self._list = RoundTable(), RoundList()
         self._reading = self._wanted = False
         self._comparison: RoundComparison | None = None
         self.export = ExportTask(session)
         self.model = RoundTableModel()
-        self.widget, self.ui = loadUi("RoundsWidget")
         self.model.showIn(self.ui.table)
-        self.ui.table.selectionModel().connect("currentRowChanged(QModelIndex,QModelIndex)", self._onSelected)
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_PROGRESS_MS)
-        self._timer.connect("timeout()", self._showProgress)
-        buttons = (
+        self.ui.table.selectionModel().connect("currentRowChanged(QModelIndex,QModelIndex)", self._showWords)
+        self._timer = self.makeTimer(_PROGRESS_MS, self._showProgress)
+        onClick(
             (self.ui.useButton, self.useSelected),
             (self.ui.startButton, self.startFromSelected),
             (self.ui.newestButton, self.backToNewest),
             (self.ui.compareButton, self.compare),
             (self.ui.exportButton, self.exportAll),
         )
-        for button, action in buttons:
-            button.connect("clicked(bool)", userAction(action))
-        self._connections = (
+        self.listen(
             (session.projectChanged, self._onProjectChanged),
             (session.roundsChanged, self.refresh),
-            (session.caseChanged, self._onCaseChanged),
+            (session.caseChanged, self._showWords),
             (session.caseClosed, self._forgetComparison),
             (self.export.finished, self._onExported),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         self._onProjectChanged()
 
-    def cleanup(self) -> None:
-        """No timer or signal of this section is left."""
-        self._timer.stop()
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-
     def enter(self) -> None:
-        """The module is shown: another program may have trained meanwhile."""
+        """Another program may have trained meanwhile."""
         self.refresh()
 
     @property
@@ -203,12 +192,6 @@ class RoundsWidget:
         self._show(RoundList())
         self.refresh()
 
-    def _onCaseChanged(self) -> None:
-        self._showWords()
-
-    def _onSelected(self, _current, _previous) -> None:
-        self._showWords()
-
     def _show(self, found: RoundList) -> None:
         former = self.selected
         self._list = found
@@ -220,7 +203,7 @@ class RoundsWidget:
             self.ui.table.setCurrentIndex(self.model.model.index(place, 0))
         self._showWords()
 
-    def _showWords(self) -> None:
+    def _showWords(self, *_: object) -> None:
         ui, row = self.ui, self.selected
         ui.table.setVisible(bool(self._list.rows))
         ui.roundLabel.text = _("No training yet. The first one makes round 1.") if row is None else describe(row)

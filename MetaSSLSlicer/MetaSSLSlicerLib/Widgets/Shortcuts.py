@@ -10,7 +10,7 @@ import slicer
 import slicer.util
 
 from ..Translation import _
-from .Tools import userAction
+from .Section import userAction
 
 KEYS = {
     "nextSpot": "N",

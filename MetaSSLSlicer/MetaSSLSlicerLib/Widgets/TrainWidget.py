@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import qt
 from metassl.choices.frameworks import LOSSES
 from metassl.files import MetaSSLError
@@ -15,7 +17,7 @@ from ..Logic.Training.TrainingWords import detailText, noticeText, stageText
 from ..Translation import _
 from .EngineWidget import EngineWidget
 from .Parts.CurvePicture import CurvePicture
-from .Tools import loadUi, userAction
+from .Section import Section, loadUi, onClick
 from .userSettings import userSettings
 
 PRESET_KEY = "MetaSSL/trainMinutes"
@@ -23,38 +25,37 @@ _TICK_MS = 500
 _LOG_BYTES = 16 << 10
 
 
-class TrainWidget:
+class TrainWidget(Section):
     """Drives the job with its timer, whether or not the module is shown: predictions come in all the time."""
 
     def __init__(self, session, job: TrainingJob, engine: EngineWidget) -> None:
-        self._session, self.job, self._engine = session, job, engine
+        super().__init__(session)
         self.widget, self.ui = loadUi("TrainWidget")
+        self.job, self._engine = job, engine
         self._curve = CurvePicture(self.ui.curveLabel)
         self._shownLog = ""
         self._fillCombos()
         ui = self.ui
-        ui.trainButton.connect("clicked(bool)", userAction(self._onTrain))
-        ui.newRoundButton.connect("clicked(bool)", userAction(self._onTrainAnew))
-        ui.openLogButton.connect("clicked(bool)", userAction(self._onOpenLog))
+        onClick(
+            (ui.trainButton, lambda: self.stop() if self.job.isRunning else self.train()),
+            (ui.newRoundButton, lambda: self.train(replace(self.options, newRound=True))),
+            (ui.openLogButton, self._onOpenLog),
+        )
         ui.presetComboBox.connect("currentIndexChanged(int)", self._onPreset)
         ui.minutesSpinBox.connect("valueChanged(double)", self._refreshDevice)
         ui.deviceComboBox.connect("currentIndexChanged(int)", self._refreshDevice)
-        job.statusChanged.connect(self._refresh)
-        engine.setup.changed.connect(self._refreshDevice)
-        session.projectChanged.connect(self._onProjectChanged)
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_TICK_MS)
-        self._timer.connect("timeout()", self._onTick)
-        self._timer.start()
+        self.listen(
+            (job.statusChanged, self._refresh),
+            (engine.setup.changed, self._refreshDevice),
+            (session.projectChanged, self._refresh),
+        )
+        self.makeTimer(_TICK_MS, self._onTick).start()
         job.attach()
         self._refresh()
 
     def cleanup(self) -> None:
         """Stop looking; the training itself goes on."""
-        self._timer.stop()
-        self._session.projectChanged.disconnect(self._onProjectChanged)
-        self._engine.setup.changed.disconnect(self._refreshDevice)
-        self.job.statusChanged.disconnect(self._refresh)
+        super().cleanup()
         self.job.cleanup()
 
     @property
@@ -84,14 +85,7 @@ class TrainWidget:
         """Ask the job to stop."""
         self._try(self.job.stop)
 
-    def _onTrain(self, _checked: bool = False) -> None:
-        self.stop() if self.job.isRunning else self.train()
-
-    def _onTrainAnew(self, _checked: bool = False) -> None:
-        chosen = self.options
-        self.train(TrainingOptions(chosen.minutes, chosen.framework, chosen.loss, chosen.device, newRound=True))
-
-    def _onOpenLog(self, _checked: bool = False) -> None:
+    def _onOpenLog(self) -> None:
         if self.job.logPath is not None:
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self.job.logPath)))
 
@@ -112,9 +106,6 @@ class TrainWidget:
         self.job.tick()
         self._refreshCurve()
         self._refreshLog()
-
-    def _onProjectChanged(self) -> None:
-        self._refresh()
 
     def _refresh(self, _status: JobStatus | None = None) -> None:
         job, ui, status = self.job, self.ui, self.job.status

@@ -11,15 +11,15 @@ from ...Logic.Case.OpenCase import OpenCase
 from ...Logic.Case.Session import Session
 from ...Logic.Review.PredictionWords import expectedDice, expectedDiceDetails
 from ...Translation import _
+from ..Section import Section, onClick
 from ..Shortcuts import KEYS
-from ..Tools import userAction
 
 
-class CaseBar:
+class CaseBar(Section):
     """`openNext()` goes on to the case that is recommended."""
 
     def __init__(self, session: Session, openNext: Callable[[], None]) -> None:
-        self._session = session
+        super().__init__(session)
         self.widget = qt.QWidget()
         layout = qt.QHBoxLayout(self.widget)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -31,14 +31,10 @@ class CaseBar:
         self.nextButton.toolTip = _("Open the recommended case (key {key})").format(key=KEYS["nextCase"])
         self.closeButton.toolTip = _("Unsaved work is kept and comes back with the case")
         for button, action in ((self.nextButton, openNext), (self.closeButton, session.closeCase)):
-            button.connect("clicked(bool)", userAction(action))
+            onClick((button, action))
             layout.addWidget(button)
-        session.caseChanged.connect(self.refresh)
+        self.listen((session.caseChanged, self.refresh))
         self.refresh()
-
-    def cleanup(self) -> None:
-        """Let go of the session."""
-        self._session.caseChanged.disconnect(self.refresh)
 
     def refresh(self) -> None:
         """Say which case is open, or being opened."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterable
 import qt
 
 from ...Signal import Signal
+from ..Section import Section
 from . import CaseCells as Columns
 from .CaseCells import Cells
 from .UncertaintyBar import UncertaintyBar
@@ -17,7 +18,7 @@ _SLICE_S = 0.008
 _FEW = 20  # so many changed rows are moved one by one; more, and everything is put in order again
 
 
-class CaseTableModel:
+class CaseTableModel(Section):
     """`model` is for the view; it holds the rows that are searched for, in their order.
 
     Sorting and searching happen here and not in a QSortFilterProxyModel, which takes more than 100 ms for 10,000 rows.
@@ -26,6 +27,7 @@ class CaseTableModel:
     """
 
     def __init__(self, headings: list[str], hints: list[str], topRow: Callable[[], int] = lambda: 0) -> None:
+        super().__init__()
         self.filled = Signal()
         """() all that is known is in the table."""
         self.aboutToReorder, self.reordered = Signal(), Signal()
@@ -42,13 +44,7 @@ class CaseTableModel:
         self.model.setHorizontalHeaderLabels(headings)
         for column, text in enumerate(hints):
             self.model.setHeaderData(column, qt.Qt.Horizontal, text, qt.Qt.ToolTipRole)
-        self._timer = qt.QTimer()
-        self._timer.setInterval(0)
-        self._timer.connect("timeout()", self._fill)
-
-    def cleanup(self) -> None:
-        """No timer may fire after the table is gone."""
-        self._timer.stop()
+        self._timer = self.makeTimer(0, self._fill)
 
     @property
     def isFilled(self) -> bool:

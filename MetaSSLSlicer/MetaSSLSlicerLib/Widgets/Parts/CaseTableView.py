@@ -6,6 +6,7 @@ import qt
 
 from ...Signal import Signal
 from ...Translation import _
+from ..Section import Section
 from . import CaseCells as Columns
 from . import UncertaintyBar as UncertaintyBar
 from .CaseCells import CaseCells
@@ -14,13 +15,14 @@ from .CaseTableModel import CaseTableModel
 _LEAST_LETTERS = 9  # wide ones
 
 
-class CaseTableView:
+class CaseTableView(Section):
     """Sets up a QTableView. `opened` is emitted with the id of a case that was double-clicked."""
 
     def __init__(self, table, cells: CaseCells) -> None:
+        super().__init__()
         self.opened = Signal()
         self.table = table
-        self.model = CaseTableModel(cells.headings, cells.headingHints, lambda: table.rowAt(0))
+        self.model = self.addPart(CaseTableModel(cells.headings, cells.headingHints, lambda: table.rowAt(0)))
         self._sorted = (Columns.ORDER, False)
         self._selected = ""
         table.setModel(self.model.model)
@@ -47,15 +49,13 @@ class CaseTableView:
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
         header.connect("sectionClicked(int)", self._onHeadingClicked)
-        self.model.aboutToReorder.connect(self._remember)
-        self.model.reordered.connect(self._restore)
-        self.model.filled.connect(self.showColumns)
+        self.listen(
+            (self.model.aboutToReorder, self._remember),
+            (self.model.reordered, self._restore),
+            (self.model.filled, self.showColumns),
+        )
         self.sortBy(*self._sorted)
         self.showColumns()
-
-    def cleanup(self) -> None:
-        """Nothing is filled any more."""
-        self.model.cleanup()
 
     @property
     def selected(self) -> str:

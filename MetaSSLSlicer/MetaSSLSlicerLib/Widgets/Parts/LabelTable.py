@@ -14,7 +14,7 @@ from ...Logic.Project.NewProject import MOST_LABELS
 from ...Logic.Scene.CommonTerms import exactTerm, terminologyName
 from ...Signal import Signal
 from ...Translation import _
-from ..Tools import withoutSignals
+from ..Section import withoutSignals
 from .TerminologyDialog import chooseTerminology
 from .TermPicker import MORE, openTermPicker
 
@@ -106,9 +106,7 @@ class LabelTable:
             for index in range(len(self._rows)):
                 self._show(index)
         shown = min(max(len(self._rows), _FEWEST_ROWS), _MOST_ROWS)
-        height = _ROW_HEIGHT * (shown + 1) + 4  # with the header
-        self.table.setMinimumHeight(height)
-        self.table.setMaximumHeight(height)
+        self.table.setFixedHeight(_ROW_HEIGHT * (shown + 1) + 4)  # with the header
 
     def _show(self, index: int) -> None:
         row = self._rows[index]

@@ -2,36 +2,34 @@
 
 from __future__ import annotations
 
-import qt
 import slicer
 
 from ...Logic.Case.OpenCase import OpenCase
 from ...Logic.Case.Session import Session
 from ...Logic.Review.UnderMouse import Percents, UnderMouse, segmentAt
+from ..Section import Section
 
 _REST_MS = 33
 
 
-class MouseLine:
+class MouseLine(Section):
     """Writes into `label` while a predicted case is open and the module is shown: at most 30 times a second."""
 
     def __init__(self, label, session: Session) -> None:
-        self._label, self._session = label, session
+        super().__init__(session)
+        self._label = label
         self._isEntered = False
         self._under: UnderMouse | None = None
         self._crosshair, self._tag = None, None
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_REST_MS)
-        self._timer.connect("timeout()", self._show)
+        self._timer = self.makeTimer(_REST_MS, self._show, once=True)
 
     def enter(self) -> None:
-        """The module is shown."""
+        """The mouse is looked at."""
         self._isEntered = True
         self._watch()
 
     def exit(self) -> None:
-        """Another module is shown: nothing is looked at."""
+        """Nothing is looked at."""
         self._isEntered = False
         self._watch()
 
@@ -48,7 +46,8 @@ class MouseLine:
             self._onMoved()
 
     def cleanup(self) -> None:
-        """Let go of the scene."""
+        """Let go of the scene, too."""
+        super().cleanup()
         self.exit()
 
     def _watch(self) -> None:
