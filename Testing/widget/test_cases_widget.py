@@ -13,7 +13,7 @@ from metassl.project import Case, LabelDefinition, Project
 from MetaSSLSlicerLib.Logic.Project.CaseTable import CaseRow
 from MetaSSLSlicerLib.Widgets.CasesWidget import CasesWidget
 from MetaSSLSlicerLib.Widgets.Parts import CaseCells
-from MetaSSLSlicerLib.Widgets.Parts.CaseTableModel import CaseTableModel
+from MetaSSLSlicerLib.Widgets.Parts.CaseTableView import CaseTableModel
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 

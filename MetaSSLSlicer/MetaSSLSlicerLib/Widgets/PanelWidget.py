@@ -14,8 +14,7 @@ from .AnnotateWidget import AnnotateWidget
 from .Banner import Banner
 from .CasesWidget import CasesWidget
 from .EngineWidget import EngineWidget
-from .Parts.CaseBar import CaseBar
-from .Parts.CaseSeat import CaseSeat
+from .Parts.CaseSeat import CaseBar, CaseSeat
 from .ProjectWidget import ProjectWidget
 from .ReviewWidget import ReviewWidget
 from .RoundsWidget import RoundsWidget

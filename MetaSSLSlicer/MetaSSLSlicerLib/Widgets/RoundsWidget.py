@@ -203,7 +203,7 @@ class RoundsWidget(Section):
             self.ui.table.setCurrentIndex(self.model.model.index(place, 0))
         self._showWords()
 
-    def _showWords(self, *_: object) -> None:
+    def _showWords(self, *_ignored: object) -> None:
         ui, row = self.ui, self.selected
         ui.table.setVisible(bool(self._list.rows))
         ui.roundLabel.text = _("No training yet. The first one makes round 1.") if row is None else describe(row)

@@ -19,8 +19,7 @@ from metassl.project import LabelDefinition, Project, check_case_id
 from metassl.project.links import refuse_link_out
 
 from ...Translation import _
-from ..Scene.SegmentationSnapshot import unknownStructure
-from ..Scene.SegmentIds import segmentId, segmentsOf
+from ..Scene.Segments import segmentId, segmentsOf, unknownStructure
 
 SUFFIX = ".seg.nrrd"
 NUMBER = "~"

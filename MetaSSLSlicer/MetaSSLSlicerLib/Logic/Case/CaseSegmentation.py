@@ -16,8 +16,7 @@ from metassl.imaging import IGNORE, Geometry
 from metassl.project import LabelDefinition
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from ..Scene.SegmentationSnapshot import Layer, Part, Snapshot
-from ..Scene.SegmentIds import segmentId, segmentsOf
+from ..Scene.Segments import Layer, Part, Snapshot, segmentId, segmentsOf
 from ..Scene.SlicerServices import SlicerServices
 
 BINARY_LABELMAP = "Binary labelmap"

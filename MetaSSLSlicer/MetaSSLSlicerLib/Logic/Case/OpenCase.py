@@ -18,7 +18,7 @@ from ...Translation import _
 from ..Autosave.Autosave import Autosave
 from ..Autosave.AutosaveFile import AutosaveFile
 from ..Scene.BackgroundTasks import BackgroundTasks
-from ..Scene.SegmentationSnapshot import Snapshot
+from ..Scene.Segments import Snapshot
 from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 from .CaseFiles import CaseData, Prediction
 from .CaseNodes import CaseNodes

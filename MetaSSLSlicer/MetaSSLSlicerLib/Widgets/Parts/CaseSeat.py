@@ -1,20 +1,60 @@
-"""The place of the open case at the top of the panel: while there is one, the panel is about it and all else folds."""
+"""The open case at the top of the panel: which one it is, and its place.
+
+While there is one, the panel is about it, and all else folds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from html import escape
 
 import qt
 import slicer.util
 
+from ...Logic.Case.OpenCase import OpenCase
 from ...Logic.Case.Session import Session
-from ..Section import Section
+from ...Logic.Review.PredictionWords import expectedDice, expectedDiceDetails
+from ...Translation import _
+from ..Section import Section, onClick
+from ..Shortcuts import KEYS
 
 _SETTLE_MS = 50  # so long it takes until everything that was shown or folded has its place
 _MARGIN = 2
 _DATA_PROBE = "DataProbeCollapsibleWidget"
+
+
+class CaseBar(Section):
+    """The line above everything that belongs to the open case. `openNext()` goes on to the case that is recommended."""
+
+    def __init__(self, session: Session, openNext: Callable[[], None]) -> None:
+        super().__init__(session)
+        self.widget = qt.QWidget()
+        layout = qt.QHBoxLayout(self.widget)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self.label = qt.QLabel()
+        self.label.setWordWrap(True)
+        self.label.setSizePolicy(qt.QSizePolicy.Ignored, qt.QSizePolicy.Preferred)
+        layout.addWidget(self.label, 1)
+        self.nextButton, self.closeButton = qt.QPushButton(_("Next case")), qt.QPushButton(_("Close case"))
+        self.nextButton.toolTip = _("Open the recommended case (key {key})").format(key=KEYS["nextCase"])
+        self.closeButton.toolTip = _("Unsaved work is kept and comes back with the case")
+        for button, action in ((self.nextButton, openNext), (self.closeButton, session.closeCase)):
+            onClick((button, action))
+            layout.addWidget(button)
+        self.listen((session.caseChanged, self.refresh))
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Say which case is open, or being opened."""
+        case = self._session.case
+        if case is not None:
+            self.label.text = _title(case)
+            self.label.toolTip = _details(case)
+        elif self._session.loadingCase:
+            self.label.text = _("Opening {case} ...").format(case=escape(self._session.loadingCase))
+            self.label.toolTip = ""
 
 
 class CaseSeat(Section):
@@ -151,3 +191,25 @@ def bringToTop(widget) -> None:
     if area is not None:
         place = widget.mapTo(area.widget(), qt.QPoint(0, 0))
         area.verticalScrollBar().value = max(place.y() - _MARGIN, 0)
+
+
+def _title(case: OpenCase) -> str:
+    parts = [f"<b>{escape(case.id)}</b>"]
+    if case.showsLabel:
+        parts.append(_("its saved label"))
+    elif case.hasPrediction:
+        parts.append(_("predicted by round {round}").format(round=case.data.prediction.round))
+    else:
+        parts.append(_("no label yet: draw its structures"))
+    words = [", ".join(parts)]
+    if case.hasPrediction and not case.showsLabel:
+        words.append(expectedDice(case.data.prediction.summary))
+    if case.isModified:
+        words.append(_("not saved yet"))
+    return " · ".join(filter(None, words))
+
+
+def _details(case: OpenCase) -> str:
+    if not case.hasPrediction:
+        return case.id
+    return "\n".join([case.id, *expectedDiceDetails(case.data.prediction.summary)])

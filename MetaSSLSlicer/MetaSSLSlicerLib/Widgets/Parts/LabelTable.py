@@ -15,8 +15,7 @@ from ...Logic.Scene.CommonTerms import exactTerm, terminologyName
 from ...Signal import Signal
 from ...Translation import _
 from ..Section import withoutSignals
-from .TerminologyDialog import chooseTerminology
-from .TermPicker import MORE, openTermPicker
+from .TermPicker import MORE, chooseTerminology, openTermPicker
 
 COLOR, NAME, VALUE, TERMINOLOGY = range(4)
 _FEWEST_ROWS, _MOST_ROWS = 2, 8
