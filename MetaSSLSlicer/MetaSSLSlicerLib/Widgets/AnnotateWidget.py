@@ -69,7 +69,6 @@ class AnnotateWidget(Section):
         self.refresh()
 
     def cleanup(self) -> None:
-        """Let go of the scene, too."""
         self.exit()
         super().cleanup()
         self._releaseEditor()
@@ -91,7 +90,6 @@ class AnnotateWidget(Section):
         self._wake(False)
 
     def save(self) -> None:
-        """Make what is drawn the case's label."""
         case, scope = self._session.case, self.ui.scopeCombo.currentIndex
         if case is None or not case.isEditing:
             return
@@ -103,7 +101,6 @@ class AnnotateWidget(Section):
         self._session.writes.saveLabel(done=partial(self._onSaved, case.id), **options)
 
     def refresh(self, *_args: object) -> None:
-        """Show what can be done now."""
         case, ui = self._session.case, self.ui
         self.widget.setVisible(case is not None)
         if case is None:

@@ -58,7 +58,6 @@ class CasesWidget(Section):
         self._onProjectChanged()
 
     def cleanup(self) -> None:
-        """No process of this section is left either."""
         super().cleanup()
         self.ranking.close()
 
@@ -83,7 +82,6 @@ class CasesWidget(Section):
         return button
 
     def openSelected(self) -> None:
-        """Open the case of the selected row."""
         self._open(self.view.selected)
 
     # What happens elsewhere

@@ -57,7 +57,6 @@ class EngineWidget(Section):
         self._onProjectChanged()
 
     def cleanup(self) -> None:
-        """Let go of the child process, too."""
         super().cleanup()
         self.setup.close()
 

@@ -60,12 +60,10 @@ class NewProjectWidget(Section):
         self._showError(None)
 
     def cleanup(self) -> None:
-        """Let go of the scene, too."""
         super().cleanup()
         self.ui.segmentationSelector.setMRMLScene(None)
 
     def open(self) -> None:
-        """Begin afresh."""
         self._labelsEdited = self._nameEdited = self._pathEdited = False
         self.ui.nameEdit.text = _("New project")
         self.ui.segmentationSelector.setCurrentNode(None)
@@ -74,7 +72,6 @@ class NewProjectWidget(Section):
         self._suggestFolder()
 
     def create(self) -> None:
-        """Make the project of what is filled in, in a task."""
         try:
             request = self._request()
         except MetaSSLError as error:

@@ -60,7 +60,6 @@ class ProjectWidget(Section):
         self._onProjectChanged()
 
     def beginNew(self) -> None:
-        """Show the form for a new project."""
         self._isMakingNew = True
         self.newProject.open()
         self._showError(None)

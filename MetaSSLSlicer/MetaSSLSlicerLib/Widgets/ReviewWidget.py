@@ -83,7 +83,6 @@ class ReviewWidget(Section):
         return self.ui.goOnCheck.checked
 
     def refresh(self, *_args: object) -> None:
-        """Show what can be decided now."""
         case, ui = self._session.case, self.ui
         reviewable = case is not None and case.hasPrediction
         if self.widget.parent() is not None or not reviewable:  # without a parent it would be a window
@@ -159,7 +158,6 @@ class ReviewWidget(Section):
         self.navigator.setPlaces([])
 
     def _search(self, case: OpenCase) -> None:
-        """Look for the uncertain places, in a task."""
         self._searching = True
         self._showSpots()
         prediction, geometry = case.data.prediction, case.data.geometry

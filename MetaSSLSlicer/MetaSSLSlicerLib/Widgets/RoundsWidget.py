@@ -56,11 +56,9 @@ class RoundsWidget(Section):
 
     @property
     def selected(self) -> RoundRow | None:
-        """The round of the selected row."""
         return self.model.rowAt(self.ui.table.currentIndex().row())
 
     def refresh(self) -> None:
-        """Read the rounds again, in a task."""
         project = self._session.project
         self._wanted = project is not None
         if self._reading or not self._wanted:
@@ -83,7 +81,6 @@ class RoundsWidget(Section):
     # Choosing a round
 
     def useSelected(self) -> None:
-        """Review the predictions of the selected round."""
         row, project = self.selected, self._session.project
         if row is not None:
             text = _("The predictions of round {number} are shown now.").format(number=row.number)

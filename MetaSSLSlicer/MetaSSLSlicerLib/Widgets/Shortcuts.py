@@ -52,7 +52,6 @@ class Shortcuts:
             self._shortcuts.append(shortcut)
 
     def remove(self) -> None:
-        """Give the keys back."""
         for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
             shortcut.setParent(None)

@@ -60,7 +60,6 @@ class TrainWidget(Section):
 
     @property
     def options(self) -> TrainingOptions:
-        """What is chosen now."""
         ui = self.ui
         return TrainingOptions(
             minutes=float(ui.minutesSpinBox.value or _chosen(ui.presetComboBox)),
@@ -82,7 +81,6 @@ class TrainWidget(Section):
         self._try(lambda: self.job.start(chosen))
 
     def stop(self) -> None:
-        """Ask the job to stop."""
         self._try(self.job.stop)
 
     def _onOpenLog(self) -> None:

@@ -48,7 +48,6 @@ class RoundComparison:
 
     @property
     def text(self) -> str:
-        """The figures in words."""
         absent = _("absent in both")
         each = ", ".join(f"{name} {absent if v is None else format(v, '.2f')}" for name, v in self.dice.items())
         text = _("{case}: round {number} and {reference} agree by Dice {each}.")

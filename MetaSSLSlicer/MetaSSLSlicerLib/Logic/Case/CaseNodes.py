@@ -87,7 +87,6 @@ class CaseNodes:
         _lightly(self.comparisonNode, fill=0.0)
 
     def removeComparison(self) -> None:
-        """Take the segmentation to compare with away."""
         self._remove(self.comparisonNode)
         self.comparisonNode = None
 

@@ -14,7 +14,7 @@ from metassl.project import Project
 from metassl.project.words import sentence
 
 from ...ColorTables import removeColorTables
-from ...Signal import Signal
+from ...Signal import Observers, Signal
 from ...Translation import _
 from ..Scene.BackgroundTasks import BackgroundTasks
 from ..Scene.SlicerServices import SlicerServices
@@ -77,14 +77,10 @@ class Session:
         self._memory = SceneMemory(services.scene)
         self._isJustLoaded = False
         self.writes = CaseWrites(self)
-        self._sceneTags = [
-            services.scene.AddObserver(getattr(slicer.vtkMRMLScene, event), callback)
-            for event, callback in (
-                ("StartCloseEvent", self._closeNow),
-                ("EndCloseEvent", self._remember),
-                ("EndImportEvent", self.resume),
-            )
-        ]
+        self._observers = Observers()
+        self._observers.add(services.scene, slicer.vtkMRMLScene.StartCloseEvent, self._closeNow)
+        self._observers.add(services.scene, slicer.vtkMRMLScene.EndCloseEvent, self._remember)
+        self._observers.add(services.scene, slicer.vtkMRMLScene.EndImportEvent, self.resume)
 
     # What is open
 
@@ -129,9 +125,7 @@ class Session:
         """For the end of Slicer, or of the module: everything that is unsaved is written before this returns."""
         self.isEnding = True
         self._closeNow()
-        for tag in self._sceneTags:
-            self.services.scene.RemoveObserver(tag)
-        self._sceneTags = []
+        self._observers.remove()
         self.tasks.finish(_PATIENCE_S)
         self.writes.finish()
         removeColorTables(self.services.scene)
@@ -229,7 +223,6 @@ class Session:
         self.caseChanged.emit()
 
     def _spend(self, case: OpenCase) -> None:
-        """Record the time that was spent on a case without saving it."""
         seconds = case.clock.take()
         if seconds < 1.0 or not case.isModified:
             return

@@ -54,12 +54,10 @@ class CaseRow:
 
     @property
     def isLabelled(self) -> bool:
-        """True when somebody has labelled, accepted or corrected it."""
         return self.state in LABELLED_STATES
 
     @property
     def totalUncertainty(self) -> float | None:
-        """The share of US, DC and DS together."""
         return None if self.uncertainty is None else min(1.0, sum(self.uncertainty.values()))
 
 

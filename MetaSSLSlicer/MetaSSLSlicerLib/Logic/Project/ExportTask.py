@@ -56,7 +56,6 @@ class ExportTask:
 
 
 def newFolder(parent: Path, project: Project) -> Path:
-    """The name of a folder that is not there yet."""
     name = f"{project.path.name} export {datetime.now():%Y-%m-%d %H%M}"
     path, number = parent / name, 2
     while path.exists():

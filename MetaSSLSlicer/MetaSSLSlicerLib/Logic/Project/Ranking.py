@@ -44,7 +44,6 @@ class Ranking:
 
     @property
     def strategy(self) -> str:
-        """The project's way of ranking."""
         project = self._session.project
         return DEFAULT if project is None else str(project.settings.get("strategy", DEFAULT))
 
@@ -54,7 +53,6 @@ class Ranking:
         return self._saving or self._process is not None
 
     def choose(self, strategy: str) -> None:
-        """Recommend cases by another strategy from now on."""
         project = self._session.project
         if project is None or self.isBusy or strategy == self.strategy:
             return

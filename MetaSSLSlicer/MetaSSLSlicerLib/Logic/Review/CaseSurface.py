@@ -12,7 +12,7 @@ import numpy as np
 import slicer
 from metassl.imaging import Geometry
 
-from ...Signal import Signal
+from ...Signal import Observers, Signal
 from ..Case.CaseFiles import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
 from ..Case.OpenCase import OpenCase
 from ..Scene.BackgroundTasks import BackgroundTasks
@@ -48,7 +48,7 @@ class CaseSurface:
         self._case: OpenCase | None = None
         self._begun = self._isComplete = False
         self._reading: set[str] = set()
-        self._observed: list[tuple] = []
+        self._annotation, self._observers = None, Observers()
         self._isVisible = True
 
     @property
@@ -67,7 +67,7 @@ class CaseSurface:
         """Show another case, or the same one with another prediction; what was shown before goes."""
         if self._case is not None:
             self._case.changed.disconnect(self._onCaseChanged)
-        self._unobserve()
+        self._observe(None)
         for model in self.models.values():
             model.remove()
         self.models, self._reading = {}, set()
@@ -170,14 +170,18 @@ class CaseSurface:
 
     def _onCaseChanged(self) -> None:
         """Editing may have begun or ended."""
-        annotation = self._case.nodes.annotationNode
-        if annotation is not (self._observed[0][0] if self._observed else None):
-            self._unobserve()
-            if annotation is not None:
-                self._observe(annotation, slicer.vtkMRMLDisplayableNode.DisplayModifiedEvent)
-                segmentation = annotation.GetSegmentation()
-                self._observe(segmentation, slicer.vtkSegmentation.ContainedRepresentationNamesModified)
+        self._observe(self._case.nodes.annotationNode)
         self._showOrHide()
+
+    def _observe(self, annotation) -> None:
+        if annotation is self._annotation:
+            return
+        self._annotation = annotation
+        self._observers.remove()
+        if annotation is not None:
+            names = slicer.vtkSegmentation.ContainedRepresentationNamesModified
+            self._observers.add(annotation, slicer.vtkMRMLDisplayableNode.DisplayModifiedEvent, self._showOrHide)
+            self._observers.add(annotation.GetSegmentation(), names, self._showOrHide)
 
     def _showOrHide(self, *_: object) -> None:
         visible = self.isVisible
@@ -193,14 +197,6 @@ class CaseSurface:
         if display is None or not display.GetVisibility() or not display.GetVisibility3D():
             return False
         return annotation.GetSegmentation().ContainsRepresentation(_CLOSED_SURFACE)
-
-    def _observe(self, target, event) -> None:
-        self._observed.append((target, target.AddObserver(event, self._showOrHide)))
-
-    def _unobserve(self) -> None:
-        for target, tag in self._observed:
-            target.RemoveObserver(tag)
-        self._observed = []
 
 
 def _volume(box: tuple[slice, ...]) -> int:

@@ -52,7 +52,6 @@ class PlaceNavigator:
 
     @property
     def current(self) -> Place | None:
-        """The place that is shown."""
         return None if self.index is None else self.places[self.index]
 
     @property

@@ -68,7 +68,6 @@ class RegionDisplay:
         self._apply()
 
     def setRegionVisible(self, key: str, visible: bool) -> None:
-        """Paint a region, or not."""
         if visible != (key in self.visible):
             (self.visible.add if visible else self.visible.discard)(key)
             self._paint()
@@ -104,7 +103,6 @@ class RegionDisplay:
         self.changed.emit()
 
     def toggle(self) -> None:
-        """Hide what is shown, or show what is hidden."""
         self.blink(not self.isShown)
 
     def _paint(self) -> None:
@@ -118,7 +116,6 @@ class RegionDisplay:
         colors.EndModify(modified)
 
     def _apply(self) -> None:
-        """Give every slice view its layers."""
         if self._case is None or not self._case.hasPrediction:
             return
         nodes = self._case.nodes

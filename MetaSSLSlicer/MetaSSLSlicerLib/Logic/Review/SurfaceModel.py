@@ -51,7 +51,6 @@ class SurfaceModel:
         self._mesh.GetPointData().AddArray(array)
 
     def hasValues(self, kind: str) -> bool:
-        """True when the values of this map are known."""
         return self._mesh.GetPointData().HasArray(kind) == 1
 
     def paint(self, kind: str | None) -> None:
@@ -72,11 +71,9 @@ class SurfaceModel:
         display.EndModify(modified)
 
     def setVisible(self, visible: bool) -> None:
-        """Show or hide it."""
         self.node.SetDisplayVisibility(visible)
 
     def remove(self) -> None:
-        """Take it out of the scene."""
         removeOurs(self._scene, self.node)
 
 

@@ -16,7 +16,6 @@ class SlicerServices:
 
     @staticmethod
     def ofThisSlicer() -> SlicerServices:
-        """The services of the running application."""
         import slicer
 
         return SlicerServices(slicer.mrmlScene, slicer.app.applicationLogic(), slicer.modules.segmentations.logic())

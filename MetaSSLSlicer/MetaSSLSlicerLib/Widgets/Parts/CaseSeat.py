@@ -47,7 +47,6 @@ class CaseBar(Section):
         self.refresh()
 
     def refresh(self) -> None:
-        """Say which case is open, or being opened."""
         case = self._session.case
         if case is not None:
             self.label.text = _title(case)

@@ -103,7 +103,6 @@ class CaseTableModel(Section):
         return self.order[place] if 0 <= place < len(self.order) else ""
 
     def countOf(self) -> Counter[str]:
-        """How many cases are in each group."""
         return Counter(group for each in self.cells.values() for group in each.groups)
 
     def _isShown(self, each: Cells) -> bool:
@@ -225,7 +224,6 @@ class CaseTableView(Section):
             self.table.setCurrentIndex(self.model.model.index(place, Columns.NAME))
 
     def sortBy(self, column: int, descending: bool) -> None:
-        """Sort the rows."""
         self._sorted = column, descending
         order = qt.Qt.DescendingOrder if descending else qt.Qt.AscendingOrder
         self.table.horizontalHeader().setSortIndicator(column, order)

@@ -13,7 +13,7 @@ from metassl.project.words import plural, sentence
 from ...Logic.Case.Session import Session
 from ...Logic.Project.NewProject import FolderPreview
 from ...Logic.Scene.SceneVolumes import SceneVolume, SceneVolumes, VolumeCase
-from ...Signal import Signal
+from ...Signal import Observers, Signal
 from ...Translation import _
 from ..Section import Section, onClick, withoutSignals
 
@@ -39,7 +39,7 @@ class ImagesForm(Section):
         self._volumes: list[SceneVolume] = []
         self._unticked: set[str] = set()
         self._looking: Path | None = None
-        self._sceneTags: list[int] = []
+        self._observers = Observers()
         self._lookTimer = self.makeTimer(_LOOK_AFTER_MS, self._look, once=True)
         self._refreshTimer = self.makeTimer(_REFRESH_AFTER_MS, self._refreshVolumes, once=True)
         ui.folderSource.connect("toggled(bool)", lambda _on: self._onSourceChanged())
@@ -83,24 +83,20 @@ class ImagesForm(Section):
         self.ui.imagesEdit.text = ""
         self._lookTimer.stop()
         scene = self._session.services.scene
-        if not self._sceneTags:
-            events = [getattr(slicer.vtkMRMLScene, name) for name in _SCENE_EVENTS]
-            self._sceneTags = [scene.AddObserver(event, lambda *_: self._refreshTimer.start()) for event in events]
+        self._observers.remove()
+        for name in _SCENE_EVENTS:
+            self._observers.add(scene, getattr(slicer.vtkMRMLScene, name), lambda *_: self._refreshTimer.start())
         self._refreshVolumes()
         (self.ui.sceneSource if self._volumes else self.ui.folderSource).setChecked(True)
         self._onSourceChanged()
 
     def close(self) -> None:
-        """It is not shown any more: stop the timers, let go of the scene, wait for nothing."""
         self._lookTimer.stop()
         self._refreshTimer.stop()
         self.preview, self._looking = None, None
-        for tag in self._sceneTags:
-            self._session.services.scene.RemoveObserver(tag)
-        self._sceneTags = []
+        self._observers.remove()
 
     def cleanup(self) -> None:
-        """Let go of the scene, too."""
         super().cleanup()
         self.close()
 

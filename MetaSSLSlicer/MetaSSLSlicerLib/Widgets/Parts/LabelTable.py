@@ -69,7 +69,6 @@ class LabelTable:
         return check_labels([LabelDefinition(row.value, row.name, row.color, row.terminology) for row in self._rows])
 
     def setLabels(self, labels: list[LabelDefinition]) -> None:
-        """Show these structures instead."""
         self._rows = [_Row(label.value, label.name, label.color, label.terminology) for label in labels]
         self._fill()
 

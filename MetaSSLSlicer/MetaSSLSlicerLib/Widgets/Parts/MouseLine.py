@@ -7,6 +7,7 @@ import slicer
 from ...Logic.Case.OpenCase import OpenCase
 from ...Logic.Case.Session import Session
 from ...Logic.Review.UnderMouse import Percents, UnderMouse, segmentAt
+from ...Signal import Observers
 from ..Section import Section
 
 _REST_MS = 33
@@ -20,16 +21,14 @@ class MouseLine(Section):
         self._label = label
         self._isEntered = False
         self._under: UnderMouse | None = None
-        self._crosshair, self._tag = None, None
+        self._crosshair, self._observers = None, Observers()
         self._timer = self.makeTimer(_REST_MS, self._show, once=True)
 
     def enter(self) -> None:
-        """The mouse is looked at."""
         self._isEntered = True
         self._watch()
 
     def exit(self) -> None:
-        """Nothing is looked at."""
         self._isEntered = False
         self._watch()
 
@@ -46,23 +45,21 @@ class MouseLine(Section):
             self._onMoved()
 
     def cleanup(self) -> None:
-        """Let go of the scene, too."""
         super().cleanup()
         self.exit()
 
     def _watch(self) -> None:
         """Observe the mouse when there is something to say, and only then."""
-        if self._tag is not None:
-            self._crosshair.RemoveObserver(self._tag)
+        self._observers.remove()
         self._timer.stop()
         self._label.text = ""
-        self._crosshair, self._tag = None, None
+        self._crosshair = None
         if not self._isEntered or self._under is None:
             return
         self._crosshair = self._session.services.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
         if self._crosshair is not None:
             event = slicer.vtkMRMLCrosshairNode.CursorPositionModifiedEvent
-            self._tag = self._crosshair.AddObserver(event, self._onMoved)
+            self._observers.add(self._crosshair, event, self._onMoved)
 
     def _onMoved(self, *_ignored: object) -> None:
         if not self._timer.active:

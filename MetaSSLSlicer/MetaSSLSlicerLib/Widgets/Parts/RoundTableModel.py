@@ -50,7 +50,6 @@ class RoundTableModel:
         header.setSectionResizeMode(DEVICE, qt.QHeaderView.Stretch)
 
     def setRows(self, rows: tuple[RoundRow, ...]) -> None:
-        """Show these rounds."""
         self.rows = rows
         self.model.setRowCount(len(rows))
         for place, row in enumerate(rows):

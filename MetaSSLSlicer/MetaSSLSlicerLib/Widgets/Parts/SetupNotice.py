@@ -60,7 +60,6 @@ class SetupNotice:
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what is known now."""
         setup = self._setup
         state, installation = setup.state, setup.installation
         lacks, runs = state == "missing", state == "installing"

@@ -33,13 +33,11 @@ class SurfaceControl(Section):
         self.refresh()
 
     def cleanup(self) -> None:
-        """Take everything out of the 3-D views, too."""
         super().cleanup()
         self.surface.setCase(None)
         self.marks.cleanup()
 
     def refresh(self) -> None:
-        """Show what the 3-D views show."""
         surface = self.surface
         with withoutSignals(self.combo):
             self.combo.setCurrentIndex(SURFACE_MODES.index(surface.mode))
