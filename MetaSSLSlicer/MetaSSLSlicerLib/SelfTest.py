@@ -46,11 +46,7 @@ class SelfTest:
     def run(self) -> None:
         """The whole loop; the folder that it needs is gone afterwards."""
         users = self._users
-        with (
-            _temporaryFolder() as folder,
-            settingsIn(folder / "settings.ini") as settings,
-            _setAside(users.session),
-        ):
+        with _temporaryFolder() as folder, settingsIn(folder / "settings.ini") as settings, _setAside(users.session):
             settings.setValue(PYTHON_KEY, users.engine.path)  # the one that is to train is what is tested
             self._session = Session(users.session.services, BackgroundTasks())
             self._panel = PanelWidget(self._session)

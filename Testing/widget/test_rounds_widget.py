@@ -183,7 +183,7 @@ def test_export_writes_a_new_folder_and_offers_to_open_it(harness, session, sect
         section.ui.exportButton.click()
         assert section.ui.progressLabel.visible
         assert not section.ui.exportButton.enabled
-        harness.wait(lambda: not section.export.isBusy)
+        harness.wait(lambda: not section.isExporting)
         assert len(list(folder.iterdir())) == count, "a second export overwrites nothing"
     written = next(folder.iterdir())
     assert (written / "predictions" / "case_3.nii.gz").is_file()
@@ -206,7 +206,7 @@ def test_choosing_no_folder_exports_nothing(harness, session, trained):
     section = RoundsWidget(session, chooseFolder=lambda title, start: "")
     open_(harness, session, section, trained)
     section.exportAll()
-    assert not section.export.isBusy
+    assert not section.isExporting
     section.cleanup()
 
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
 
 import qt
-from metassl.choices.exporters import Exported
+from metassl.choices.exporters import Exported, export_project
+from metassl.files import ProjectError
+from metassl.project import Project
 from metassl.project.round_choice import choose_newest, review_round, train_on_from
 
 from ..Logic.Case.Agreement import RoundComparison, compareRound
 from ..Logic.Case.Session import Session
-from ..Logic.Project.ExportTask import ExportTask
 from ..Logic.Project.RoundTable import RoundList, RoundRow, RoundTable, describe
 from ..Translation import _
 from .Parts.RoundTableModel import RoundTableModel
@@ -29,7 +32,8 @@ class RoundsWidget(Section):
         self._reader, self._list = RoundTable(), RoundList()
         self._reading = self._wanted = False
         self._comparison: RoundComparison | None = None
-        self.export = ExportTask(session)
+        self.isExporting = False
+        self._exported = 0, 0  # cases, of how many
         self.model = RoundTableModel()
         self.model.showIn(self.ui.table)
         self.ui.table.selectionModel().connect("currentRowChanged(QModelIndex,QModelIndex)", self._showWords)
@@ -46,7 +50,6 @@ class RoundsWidget(Section):
             (session.roundsChanged, self.refresh),
             (session.caseChanged, self._showWords),
             (session.caseClosed, self._forgetComparison),
-            (self.export.finished, self._onExported),
         )
         self._onProjectChanged()
 
@@ -159,19 +162,34 @@ class RoundsWidget(Section):
     def exportAll(self) -> None:
         """Write labels and predictions into a new folder inside one that the user chooses."""
         project = self._session.project
-        if project is None or self.export.isBusy:
+        if project is None or self.isExporting:
             return
-        folder = self._chooseFolder(_("Where to put the folder of exported files"), str(project.path.parent))
-        if folder:
-            self.export.start(folder)
-            self._timer.start()
-            self._showWords()
+        parent = self._chooseFolder(_("Where to put the folder of exported files"), str(project.path.parent))
+        if not parent:
+            return
+        folder, session = _newFolder(Path(parent), project), self._session
+        self.isExporting, self._exported = True, (0, len(project.cases))
 
-    def _onExported(self, result: Exported | None) -> None:
+        def report(done: int, total: int, _case: str) -> None:  # called in the task: two numbers are all that is set
+            if session.isEnding:
+                raise ProjectError(_("The export was given up, as Slicer is closing."))
+            self._exported = done, total
+
+        def failed(error: Exception) -> None:
+            session.fail(error)
+            self._endExport()
+
+        session.tasks.run(lambda: export_project(project, folder, report=report), self._onExported, failed)
+        self._timer.start()
+        self._showWords()
+
+    def _endExport(self) -> None:
+        self.isExporting = False
         self._timer.stop()
         self._showWords()
-        if result is None:
-            return
+
+    def _onExported(self, result: Exported) -> None:
+        self._endExport()
         text = _("Exported {labels} labels and {predictions} predictions to {folder}.").format(
             labels=len(result.labels), predictions=len(result.predictions), folder=result.folder
         )
@@ -207,7 +225,7 @@ class RoundsWidget(Section):
         ui.useButton.setEnabled(row is not None and row.summary.predicted > 0 and not row.isShown)
         ui.startButton.setEnabled(row is not None and row.summary.has_model and not row.isStart)
         ui.newestButton.setEnabled(self._list.isChosen)
-        ui.exportButton.setEnabled(not self.export.isBusy)
+        ui.exportButton.setEnabled(not self.isExporting)
         comparing = self._comparison is not None
         ui.compareButton.text = _("Hide the comparison") if comparing else _("Compare on the open case")
         ui.compareButton.setEnabled(comparing or (self._reference() is not None and row.summary.predicted > 0))
@@ -216,5 +234,14 @@ class RoundsWidget(Section):
         self._showProgress()
 
     def _showProgress(self) -> None:
-        self.ui.progressLabel.setVisible(self.export.isBusy)
-        self.ui.progressLabel.text = self.export.progressText
+        done, total = self._exported
+        self.ui.progressLabel.setVisible(self.isExporting)
+        self.ui.progressLabel.text = _("Exporting case {done} of {total} ...").format(done=done, total=total)
+
+
+def _newFolder(parent: Path, project: Project) -> Path:
+    name = f"{project.path.name} export {datetime.now():%Y-%m-%d %H%M}"
+    path, number = parent / name, 2
+    while path.exists():
+        path, number = parent / f"{name} ({number})", number + 1
+    return path

@@ -96,6 +96,30 @@ def withoutSignals(widget) -> Iterator[None]:
         widget.blockSignals(before)
 
 
+def makeTableModel(headings: list[str], hints: dict[int, str]):
+    """Qt's own model of a table, without rows. Its items are never made in Python: it is unclear who would own them."""
+    model = qt.QStandardItemModel()
+    model.setColumnCount(len(headings))
+    model.setHorizontalHeaderLabels(headings)
+    for column, text in hints.items():
+        model.setHeaderData(column, qt.Qt.Horizontal, text, qt.Qt.ToolTipRole)
+    return model
+
+
+def dressTable(table, model, widest: dict[int, str], stretched: int) -> None:
+    """Set up a QTableView: columns as wide as their widest text, and one that takes the room that is left."""
+    table.setModel(model)
+    metrics = qt.QFontMetrics(table.font)
+    rows, header = table.verticalHeader(), table.horizontalHeader()
+    rows.setVisible(False)
+    rows.setDefaultSectionSize(metrics.height() + 8)
+    header.setHighlightSections(False)
+    header.setMinimumSectionSize(20)
+    for column, text in widest.items():
+        header.resizeSection(column, metrics.horizontalAdvance(text) + 10)
+    header.setSectionResizeMode(stretched, qt.QHeaderView.Stretch)
+
+
 def chooseFolder(title: str, start: str) -> str:
     """The path of a folder that the user chooses, beginning in `start`, or ""."""
     return qt.QFileDialog.getExistingDirectory(slicer.util.mainWindow(), title, start) or ""

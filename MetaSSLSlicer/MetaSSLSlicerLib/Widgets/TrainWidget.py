@@ -182,13 +182,12 @@ class TrainWidget(Section):
 
     def _fillCombos(self) -> None:
         ui = self.ui
-        presets = (_("Fast (4 min)"), FAST_MINUTES), (_("Accurate (15 min)"), ACCURATE_MINUTES)
+        presets = _("Fast (4 min)"), _("Accurate (15 min)")
         devices = _("Automatic: a GPU if there is one"), _("NVIDIA GPU"), _("Apple GPU"), _("CPU")
         frameworks = frameworkTexts()
         losses = _("weighted by region (MetaSSL)"), _("all alike (plain)")
-        for text, minutes in presets:
-            ui.presetComboBox.addItem(text, minutes)
         for combo, texts, values in (
+            (ui.presetComboBox, presets, (FAST_MINUTES, ACCURATE_MINUTES)),
             (ui.deviceComboBox, devices, DEVICES),
             (ui.frameworkComboBox, frameworks.values(), frameworks),
             (ui.lossComboBox, losses, LOSSES),

@@ -77,12 +77,7 @@ def regionAdvice(key: str, errorRate: float | None = None) -> str:
 
 def regionTitle(key: str, errorRate: float | None = None) -> str:
     """What to do in a region, and why: "Glance: agree, unsure"."""
-    reason = {
-        "UC": _("agree, sure"),
-        "US": _("agree, unsure"),
-        "DC": _("differ, sure"),
-        "DS": _("differ, unsure"),
-    }[key]
+    reason = {"UC": _("agree, sure"), "US": _("agree, unsure"), "DC": _("differ, sure"), "DS": _("differ, unsure")}[key]
     return sentence(f"{regionAdvice(key, errorRate)}: {reason}").removesuffix(".")
 
 

@@ -10,7 +10,7 @@ import qt
 
 from ...Signal import Signal
 from ...Translation import _
-from ..Section import Section
+from ..Section import Section, dressTable, makeTableModel
 from . import CaseCells as Columns
 from .CaseCells import CaseCells, Cells
 from .UncertaintyBar import WIDTH, UncertaintyBar
@@ -24,8 +24,7 @@ class CaseTableModel(Section):
     """`model` is for the view; it holds the rows that are searched for, in their order.
 
     Sorting and searching happen here and not in a QSortFilterProxyModel, which takes more than 100 ms for 10,000 rows.
-    What is in sight is written first: `topRow()` tells which row that is. No QStandardItem is ever made here, as
-    it is unclear whether Python or Qt would own it.
+    What is in sight is written first: `topRow()` tells which row that is.
     """
 
     def __init__(self, headings: list[str], hints: list[str], topRow: Callable[[], int] = lambda: 0) -> None:
@@ -41,11 +40,7 @@ class CaseTableModel(Section):
         self._group, self._search, self._emphasised = "", "", ""
         self._unwritten: list[str] = []
         self._places: dict[str, int] = {}
-        self.model = qt.QStandardItemModel()
-        self.model.setColumnCount(len(headings))
-        self.model.setHorizontalHeaderLabels(headings)
-        for column, text in enumerate(hints):
-            self.model.setHeaderData(column, qt.Qt.Horizontal, text, qt.Qt.ToolTipRole)
+        self.model = makeTableModel(headings, dict(enumerate(hints)))
         self._timer = self.makeTimer(0, self._fill)
 
     @property
@@ -182,15 +177,6 @@ class CaseTableView(Section):
         self.model = self.addPart(CaseTableModel(cells.headings, cells.headingHints, lambda: table.rowAt(0)))
         self._sorted = (Columns.ORDER, False)
         self._selected = ""
-        table.setModel(self.model.model)
-        table.connect("doubleClicked(QModelIndex)", self._onDoubleClicked)
-        metrics = qt.QFontMetrics(table.font)
-        rows, header = table.verticalHeader(), table.horizontalHeader()
-        rows.setVisible(False)
-        rows.setDefaultSectionSize(metrics.height() + 8)
-        header.setHighlightSections(False)
-        header.setMinimumSectionSize(20)
-        header.setSectionResizeMode(Columns.NAME, qt.QHeaderView.Stretch)
         widest = {
             Columns.STATE: _("in progress"),
             Columns.UNCERTAINTY: _("Uncertainty"),
@@ -198,8 +184,9 @@ class CaseTableView(Section):
             Columns.DICE: _("Dice") + "   ",
             Columns.TIME: _("Minutes"),
         }
-        for column, text in widest.items():
-            header.resizeSection(column, metrics.horizontalAdvance(text) + 10)
+        dressTable(table, self.model.model, widest, Columns.NAME)
+        table.connect("doubleClicked(QModelIndex)", self._onDoubleClicked)
+        header = table.horizontalHeader()
         header.resizeSection(Columns.UNCERTAINTY, max(header.sectionSize(Columns.UNCERTAINTY), WIDTH + 10))
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
