@@ -62,7 +62,7 @@ def cell(section, caseId: str, column: int, role: int = qt.Qt.DisplayRole):
 
 
 def ready(harness, section, count: int) -> None:
-    harness.wait(lambda: len(section.model.cells) == count and section.model.isFilled and not section._reading)
+    harness.wait(lambda: len(section.model.cells) == count and section.model.isFilled and not section.reader.isBusy)
     harness.process(5)
 
 

@@ -84,7 +84,7 @@ def openCase(harness, session, caseId: str) -> None:
 
 def test_before_any_training_the_section_says_so(harness, session, section, tiny_project):
     session.openProject(tiny_project.path)
-    harness.wait(lambda: not section._reading)
+    harness.wait(lambda: not section.reader.isBusy)
     assert section.ui.roundLabel.text.startswith("No training yet")
     assert not section.ui.table.visible
     assert not section.ui.useButton.enabled
@@ -223,5 +223,5 @@ def test_picture_of_rounds(width, harness, session, section, trained, make_case,
 
 def test_picture_before_any_training(harness, session, section, tiny_project):
     session.openProject(tiny_project.path)
-    harness.wait(lambda: not section._reading)
+    harness.wait(lambda: not section.reader.isBusy)
     harness.grab(section.widget, "rounds-none-380", 380)

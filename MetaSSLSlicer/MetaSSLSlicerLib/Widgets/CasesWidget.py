@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 
+from metassl.project import Project
 from metassl.project.words import plural
 
 from ..Logic.Case.Session import Session
 from ..Logic.Engine.EnginePython import EnginePython
 from ..Logic.Project.CaseTable import collectorAtRest, readRows
+from ..Logic.Project.ProjectReader import ProjectReader
 from ..Logic.Project.Ranking import STRATEGIES, Ranking, recommend
 from ..Translation import _
 from .Parts.CaseCells import CaseCells, Cells, naturalKey
@@ -32,7 +35,7 @@ class CasesWidget(Section):
         self.view = self.addPart(CaseTableView(self.ui.table, self._cells))
         self.model = self.view.model
         self._wanted: set[str] | None = set()  # whose rows are to be read; None: all
-        self._reading = False
+        self.reader = ProjectReader(session, self._prepareReading, self._onRead)
         self._touched = ""
         self._groups = self._fillFilter()
         self._strategies: list[str] = []
@@ -70,7 +73,7 @@ class CasesWidget(Section):
         found = self._recommended()
         if found is not None:
             self._session.openCase(found[0])
-        elif self._session.project is not None and not self._reading:
+        elif self._session.project is not None and not self.reader.isBusy:
             self._session.say("info", _("No other case is left to look at: every one has its label."))
 
     def showNext(self):
@@ -100,7 +103,7 @@ class CasesWidget(Section):
             self._wanted = None
         elif self._wanted is not None:
             self._wanted.update(filter(None, caseIds))
-        self._read()
+        self.reader.ask()
 
     def _onCaseChanged(self) -> None:
         """Another case is open, or the open one was edited: its autosave may come or go in a moment."""
@@ -124,35 +127,26 @@ class CasesWidget(Section):
 
     # Reading
 
-    def _read(self) -> None:
-        project = self._session.project
-        if self._reading or project is None or self._wanted == set():
-            return
+    def _prepareReading(self, project: Project) -> Callable[[], tuple] | None:
+        if self._wanted == set():
+            return None
         wanted, self._wanted = self._wanted, set()
-        self._reading = True
 
-        def read() -> tuple[list[str], list[Cells]]:
+        def read() -> tuple[list[str] | None, list[Cells]]:
             with collectorAtRest():
                 rows = sorted(readRows(project, wanted), key=lambda row: naturalKey(row.id))
-                return [row.id for row in rows], self.model.differing(self._cells.of(row) for row in rows)
+                changed = self.model.differing(self._cells.of(row) for row in rows)
+                return [row.id for row in rows] if wanted is None else None, changed
 
-        def arrived(found: tuple[list[str], list[Cells]]) -> None:
-            self._reading = False
-            if project is self._session.project:
-                caseIds, changed = found
-                if wanted is None:
-                    self.model.setCells(caseIds, changed)
-                else:
-                    self.model.updateCells(changed)
-                self._wordsTimer.start()
-            self._read()
+        return read
 
-        def failed(error: Exception) -> None:
-            self._reading = False
-            if project is self._session.project:
-                self._session.fail(error)
-
-        self._session.tasks.run(read, arrived, failed)
+    def _onRead(self, found: tuple[list[str] | None, list[Cells]]) -> None:
+        caseIds, changed = found
+        if caseIds is None:
+            self.model.updateCells(changed)
+        else:
+            self.model.setCells(caseIds, changed)
+        self._wordsTimer.start()
 
     # Showing
 
@@ -201,7 +195,7 @@ class CasesWidget(Section):
             text = _("The cases are being ranked again ...")
         elif found is not None:
             text = _("{case}: {reason}").format(case=found[0], reason=found[1])
-        elif self._reading:
+        elif self.reader.isBusy:
             text = _("Reading the list of cases ...")
         else:
             text = _("Every case has its label.") if self.model.cells else _("This project has no case yet.")

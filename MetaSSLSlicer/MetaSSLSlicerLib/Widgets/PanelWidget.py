@@ -84,7 +84,7 @@ class PanelWidget(Section):
             (self.job.ended, self.caseSeat.trainingEnded),
             (self.reviewWidget.nextCaseWanted, self._goOn),
             (self.annotateWidget.labelSaved, self._goOn),
-            (self.annotateWidget.editorBound, self.reviewWidget.display.reapply),
+            (self.annotateWidget.editorBound, self.reviewWidget.display.apply),
         )
         self._layoutManager = slicer.app.layoutManager()
         if self._layoutManager is not None:
@@ -137,7 +137,7 @@ class PanelWidget(Section):
         """New slice views show the open case, too."""
         if self.session.case is not None:
             self.session.case.nodes.fillViews()
-            self.reviewWidget.display.reapply()
+            self.reviewWidget.display.apply()
 
     def _goOn(self, caseId: str) -> None:
         """After a case is done: on to the next one, if the user wants that and has not gone on already."""

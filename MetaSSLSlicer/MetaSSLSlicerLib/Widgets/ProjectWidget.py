@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from metassl.project.words import sentence
 from ..Logic.Case.Session import Session
 from ..Logic.Project.CaseTable import ProjectSummary
 from ..Logic.Project.ProjectFolders import RecentProjects, nearestProject, projectsFolder
+from ..Logic.Project.ProjectReader import ProjectReader
 from ..Logic.Project.SampleProject import SAMPLE_NAME, makeSampleProject
 from ..Translation import _
 from .NewProjectWidget import NewProjectWidget
@@ -38,7 +40,7 @@ class ProjectWidget(Section):
         self._chooseFolder, self._makeSample = chooseFolder, makeSample
         self._recent = RecentProjects.fromText(userSettings().value(RECENT_SETTING, ""))
         self._isMakingNew = self._isBusy = False
-        self._isCounting = self._countAgain = False
+        self._counter = ProjectReader(session, lambda project: partial(ProjectSummary.read, project), self._onCounted)
         self.newProject = self.addPart(NewProjectWidget(session, chooseFolder))
         ui = self.ui
         ui.newWidget.layout().addWidget(self.newProject.widget)
@@ -55,7 +57,7 @@ class ProjectWidget(Section):
             (self.newProject.created, self._onCreated),
             (self.newProject.cancelled, self._endNew),
             (session.projectChanged, self._onProjectChanged),
-            (session.casesChanged, self._onCasesChanged),
+            (session.casesChanged, lambda _ids: self._counter.ask()),
         )
         self._onProjectChanged()
 
@@ -162,7 +164,7 @@ class ProjectWidget(Section):
             self.ui.pathLabel.text = str(project.path)
             self.ui.labelsLabel.text = " &nbsp; ".join(map(_labelText, project.labels))
             self.ui.countsLabel.text = ""
-            self._onCasesChanged(None)
+            self._counter.ask()
         self._keepRecent()
         self._showWarnings([])
         self._showError(None)
@@ -175,28 +177,8 @@ class ProjectWidget(Section):
         self.ui.newWidget.setVisible(not isOpen and self._isMakingNew)
         self.ui.closedWidget.setVisible(not isOpen and not self._isMakingNew)
 
-    def _onCasesChanged(self, _ids: object) -> None:
-        """Count afresh; while that is going on, only once more afterwards."""
-        project = self._session.project
-        if project is None:
-            return
-        if self._isCounting:
-            self._countAgain = True
-            return
-        self._isCounting, self._countAgain = True, False
-
-        def counted(summary: ProjectSummary | None) -> None:
-            self._isCounting = False
-            if self._countAgain or project is not self._session.project:
-                self._onCasesChanged(None)
-            elif summary is not None:
-                self.ui.countsLabel.text = summary.text
-
-        def failed(error: Exception) -> None:
-            self._session.fail(error)
-            counted(None)
-
-        self._session.tasks.run(lambda: ProjectSummary.read(project), counted, failed)
+    def _onCounted(self, summary: ProjectSummary) -> None:
+        self.ui.countsLabel.text = summary.text
 
     def _showWarnings(self, warnings: list[str]) -> None:
         self.ui.warningsFrame.setVisible(bool(warnings))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import qt
@@ -14,6 +15,7 @@ from metassl.project.round_choice import choose_newest, review_round, train_on_f
 
 from ..Logic.Case.Agreement import RoundComparison, compareRound
 from ..Logic.Case.Session import Session
+from ..Logic.Project.ProjectReader import ProjectReader
 from ..Logic.Project.RoundTable import RoundList, RoundRow, RoundTable, describe
 from ..Translation import _
 from .Parts.RoundTableModel import RoundTableModel
@@ -29,8 +31,8 @@ class RoundsWidget(Section):
         super().__init__(session)
         self.widget, self.ui = loadUi("RoundsWidget")
         self._chooseFolder = chooseFolder
-        self._reader, self._list = RoundTable(), RoundList()
-        self._reading = self._wanted = False
+        self._table, self._list = RoundTable(), RoundList()
+        self.reader = ProjectReader(session, lambda project: partial(self._table.rows, project), self._show)
         self._comparison: RoundComparison | None = None
         self.isExporting = False
         self._exported = 0, 0  # cases, of how many
@@ -47,7 +49,7 @@ class RoundsWidget(Section):
         )
         self.listen(
             (session.projectChanged, self._onProjectChanged),
-            (session.roundsChanged, self.refresh),
+            (session.roundsChanged, self.reader.ask),
             (session.caseChanged, self._showWords),
             (session.caseClosed, self._forgetComparison),
         )
@@ -55,31 +57,11 @@ class RoundsWidget(Section):
 
     def enter(self) -> None:
         """Another program may have trained meanwhile."""
-        self.refresh()
+        self.reader.ask()
 
     @property
     def selected(self) -> RoundRow | None:
         return self.model.rowAt(self.ui.table.currentIndex().row())
-
-    def refresh(self) -> None:
-        project = self._session.project
-        self._wanted = project is not None
-        if self._reading or not self._wanted:
-            return
-        self._reading, self._wanted = True, False
-
-        def arrived(found: RoundList) -> None:
-            self._reading = False
-            if project is self._session.project:
-                self._show(found)
-            if self._wanted:
-                self.refresh()
-
-        def failed(error: Exception) -> None:
-            self._reading = False
-            self._session.fail(error)
-
-        self._session.tasks.run(lambda: self._reader.rows(project), arrived, failed)
 
     # Choosing a round
 
@@ -202,10 +184,10 @@ class RoundsWidget(Section):
     # Showing
 
     def _onProjectChanged(self) -> None:
-        self._reader = RoundTable()
+        self._table = RoundTable()
         self._comparison = None
         self._show(RoundList())
-        self.refresh()
+        self.reader.ask()
 
     def _show(self, found: RoundList) -> None:
         former = self.selected

@@ -60,12 +60,8 @@ class RegionDisplay:
             self._setLayers(None, None)
         self._case, self._reading = case, set()
         self._paint()
-        self._apply()
+        self.apply()
         self.changed.emit()
-
-    def reapply(self) -> None:
-        """Give the slice views their layers again, after something else took them away."""
-        self._apply()
 
     def setRegionVisible(self, key: str, visible: bool) -> None:
         if visible != (key in self.visible):
@@ -78,7 +74,7 @@ class RegionDisplay:
         opacity = min(max(float(opacity), 0.0), 1.0)
         if opacity != self.opacity:
             self.opacity = opacity
-            self._apply()
+            self.apply()
             self.changed.emit()
 
     def setMode(self, mode: str) -> None:
@@ -87,7 +83,7 @@ class RegionDisplay:
             raise ValueError(f"there is no overlay {mode!r}")
         if mode != self.mode:
             self.mode = mode
-            self._apply()
+            self.apply()
             self.changed.emit()
 
     def blink(self, shown: bool) -> None:
@@ -99,7 +95,7 @@ class RegionDisplay:
             self._showOutlines()
         else:
             self._hideOutlines()
-        self._apply()
+        self.apply()
         self.changed.emit()
 
     def toggle(self) -> None:
@@ -115,7 +111,8 @@ class RegionDisplay:
             colors.SetOpacity(region.value, _OPACITY[region.key] if region.key in self.visible else 0.0)
         colors.EndModify(modified)
 
-    def _apply(self) -> None:
+    def apply(self) -> None:
+        """Give the slice views their layers, also after something else took them away."""
         if self._case is None or not self._case.hasPrediction:
             return
         nodes = self._case.nodes
@@ -160,7 +157,7 @@ class RegionDisplay:
                 display = case.nodes.heatNodes[kind].GetDisplayNode()
                 display.SetThreshold(_SURE, 1.0)  # the image stays as bright as it is where the model is sure
                 display.ApplyThresholdOn()
-                self._apply()
+                self.apply()
 
         def failed(error: Exception) -> None:
             if isShown():
