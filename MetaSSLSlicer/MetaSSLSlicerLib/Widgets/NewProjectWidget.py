@@ -7,7 +7,6 @@ from pathlib import Path
 
 from metassl.files import MetaSSLError, ProjectError
 from metassl.project import LabelDefinition
-from metassl.project.words import sentence
 
 from ..Logic.Case.Session import Session
 from ..Logic.Project.NewProject import NewProject, labelsOfSegmentation
@@ -16,7 +15,7 @@ from ..Signal import Signal
 from ..Translation import _
 from .Parts.ImagesForm import ImagesForm
 from .Parts.LabelTable import LabelTable
-from .Section import Section, loadUi, onClick
+from .Section import Section, loadUi, onClick, showError
 from .Section import chooseFolder as askForFolder
 from .userSettings import userSettings
 
@@ -57,7 +56,7 @@ class NewProjectWidget(Section):
             (self.labelTable.edited, self._onLabelsEdited),
         )
         self._setBusy(False)
-        self._showError(None)
+        showError(self.ui, None)
 
     def cleanup(self) -> None:
         super().cleanup()
@@ -75,9 +74,9 @@ class NewProjectWidget(Section):
         try:
             request = self._request()
         except MetaSSLError as error:
-            self._showError(error)
+            showError(self.ui, error)
             return
-        self._showError(None)
+        showError(self.ui, None)
         self._setBusy(True)
         self._session.tasks.run(request.create, lambda made: self._onMade(*made), self._onNotMade)
 
@@ -97,7 +96,7 @@ class NewProjectWidget(Section):
         preview = self.images.preview
         hasOthers = self.images.isFolder and preview is not None and bool(preview.labels) and self._labelsEdited
         self.ui.dataSetLabelsButton.setVisible(hasOthers)
-        self._showError(None)
+        showError(self.ui, None)
 
     def _onFound(self) -> None:
         if not self._nameEdited:
@@ -120,7 +119,7 @@ class NewProjectWidget(Section):
             self.labelTable.setLabels(labels)
             self._onLabelsEdited()
         else:
-            self._showError(_("{name} has no segments.").format(name=node.GetName()))
+            showError(self.ui, _("{name} has no segments.").format(name=node.GetName()))
 
     def _onLabelsEdited(self) -> None:
         self._labelsEdited = True
@@ -130,7 +129,7 @@ class NewProjectWidget(Section):
 
     def _onNameEdited(self) -> None:
         self._nameEdited = bool(self.ui.nameEdit.text.strip())
-        self._showError(None)
+        showError(self.ui, None)
 
     def _suggestFolder(self) -> None:
         if not self._pathEdited:
@@ -138,7 +137,7 @@ class NewProjectWidget(Section):
 
     def _onPathEdited(self) -> None:
         self._pathEdited = bool(self.ui.pathEdit.text.strip())
-        self._showError(None)
+        showError(self.ui, None)
 
     def _browsePath(self) -> None:
         parent = self._chooseFolder(_("The folder in which the project's own folder is made"), str(self._parent()))
@@ -146,7 +145,7 @@ class NewProjectWidget(Section):
             userSettings().setValue(PARENT_SETTING, parent)
             self._pathEdited = False
             self._suggestFolder()
-            self._showError(None)
+            showError(self.ui, None)
 
     def _parent(self) -> Path:
         return Path(userSettings().value(PARENT_SETTING, "") or projectsFolder())
@@ -162,7 +161,7 @@ class NewProjectWidget(Section):
         self._setBusy(False)
         if not isinstance(error, MetaSSLError):
             self._session.fail(error)
-        self._showError(error)
+        showError(self.ui, error)
         self._suggestFolder()  # another one, should this one hold something now
 
     def _setBusy(self, busy: bool) -> None:
@@ -170,8 +169,3 @@ class NewProjectWidget(Section):
         self.ui.createButton.setEnabled(not busy)
         self.ui.cancelButton.setEnabled(not busy)
         self.ui.busyWidget.setVisible(busy)
-
-    def _showError(self, error: Exception | str | None) -> None:
-        self.ui.errorFrame.setVisible(error is not None)
-        if error is not None:
-            self.ui.errorLabel.text = sentence(error)

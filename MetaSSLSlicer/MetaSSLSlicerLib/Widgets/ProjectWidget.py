@@ -18,7 +18,7 @@ from ..Logic.Project.ProjectReader import ProjectReader
 from ..Logic.Project.SampleProject import SAMPLE_NAME, makeSampleProject
 from ..Translation import _
 from .NewProjectWidget import NewProjectWidget
-from .Section import Section, loadUi, onClick
+from .Section import Section, loadUi, onClick, showError
 from .Section import chooseFolder as askForFolder
 from .userSettings import userSettings
 
@@ -64,7 +64,7 @@ class ProjectWidget(Section):
     def beginNew(self) -> None:
         self._isMakingNew = True
         self.newProject.open()
-        self._showError(None)
+        showError(self.ui, None)
         self._show()
 
     def openProject(self, folder: Path) -> None:
@@ -73,11 +73,11 @@ class ProjectWidget(Section):
         try:
             if path is None:
                 text = _("{folder} holds no project. Choose a project's folder, or make a new project.")
-                self._showError(text.format(folder=folder))
+                showError(self.ui, text.format(folder=folder))
             else:
                 self._session.openProject(path)
         except MetaSSLError as error:
-            self._showError(error)
+            showError(self.ui, error)
 
     def openSample(self) -> None:
         """Make the sample project if there is none yet, and open it."""
@@ -85,7 +85,7 @@ class ProjectWidget(Section):
             return
         self._endNew()
         self._setBusy(True)
-        self._showError(None)
+        showError(self.ui, None)
 
         def done(path: Path) -> None:
             self._setBusy(False)
@@ -93,7 +93,7 @@ class ProjectWidget(Section):
 
         def failed(error: Exception) -> None:
             self._setBusy(False)
-            self._showError(error)
+            showError(self.ui, error)
             if not isinstance(error, MetaSSLError):
                 self._session.fail(error)
 
@@ -118,7 +118,7 @@ class ProjectWidget(Section):
             return
         self._recent.remove(path)
         self._keepRecent()
-        self._showError(_("{folder} is not there any more. It was taken off the list.").format(folder=path))
+        showError(self.ui, _("{folder} is not there any more. It was taken off the list.").format(folder=path))
 
     def _keepRecent(self) -> None:
         userSettings().setValue(RECENT_SETTING, self._recent.text)
@@ -147,11 +147,6 @@ class ProjectWidget(Section):
             button.setEnabled(not busy)
         self.ui.busyWidget.setVisible(busy)
 
-    def _showError(self, error: Exception | str | None) -> None:
-        self.ui.errorFrame.setVisible(error is not None)
-        if error is not None:
-            self.ui.errorLabel.text = sentence(error)
-
     # The open project
 
     def _onProjectChanged(self) -> None:
@@ -167,7 +162,7 @@ class ProjectWidget(Section):
             self._counter.ask()
         self._keepRecent()
         self._showWarnings([])
-        self._showError(None)
+        showError(self.ui, None)
         self._setBusy(self._isBusy)
         self._show()
 

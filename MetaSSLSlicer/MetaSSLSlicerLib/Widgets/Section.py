@@ -8,6 +8,7 @@ from pathlib import Path
 
 import qt
 import slicer.util
+from metassl.project.words import sentence
 
 from ..Signal import Signal
 from ..Translation import _
@@ -78,6 +79,13 @@ def userAction(action: Callable[[], object]) -> Callable[..., None]:
             action()
 
     return slot
+
+
+def showError(ui, error: Exception | str | None) -> None:
+    """Say what is wrong in the `errorFrame` of a layout; None: nothing is."""
+    ui.errorFrame.setVisible(error is not None)
+    if error is not None:
+        ui.errorLabel.text = sentence(error)
 
 
 def onClick(*buttons: tuple) -> None:
