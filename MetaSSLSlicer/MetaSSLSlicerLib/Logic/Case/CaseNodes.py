@@ -39,8 +39,8 @@ class CaseNodes:
 
     def allNodes(self) -> list:
         """Our nodes that are in the scene now."""
-        drawn = (self.predictionNode, self.annotationNode, self.regionsNode, self.comparisonNode)
-        nodes = (*self.channelNodes, *drawn, *self.heatNodes.values())
+        drawn = (self.predictionNode, self.annotationNode, self.regionsNode)
+        nodes = (*self.channelNodes, *drawn, *self.heatNodes.values(), self.comparisonNode)
         return [node for node in nodes if node is not None and self._scene.IsNodePresent(node)]
 
     def exchangePrediction(self) -> None:
