@@ -58,7 +58,8 @@ class PanelWidget(Section):
             ],
             self.casesWidget.showNext,
         )
-        for section in (*caseParts, self.caseSeat, *below, self.banner):
+        self.sections = (*caseParts, self.caseSeat, *below)
+        for section in (*self.sections, self.banner):
             self.addPart(section)
         self.widget = qt.QWidget()
         layout = qt.QVBoxLayout(self.widget)
