@@ -14,8 +14,8 @@ from metassl.project.places import search
 from metassl.project.places.pieces import cut
 from metassl.project.places.search import Place, deepest, find_places
 from metassl.project.places.words import place_text, position_text
+from metassl.project.regions import REGIONS
 from metassl.project.structures import REGION_COLORS
-from MetaSSLSlicerLib.RegionColors import REGIONS
 
 UC, US, DC, DS = 1, 2, 3, 4
 STRAIGHT = (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0)

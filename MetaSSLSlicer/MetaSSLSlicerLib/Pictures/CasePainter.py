@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 from metassl.project.masks import bounding_box as boundingBox
 from metassl.project.places.search import deepest
+from metassl.project.regions import UC, rgb_of
 from vtk.util.numpy_support import vtk_to_numpy
 
-from ..Grid import ijkToRas
-from ..RegionColors import UC, rgbOf
 from .Framing import corners, frameFor, viewpointFor
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCanvas import PictureCanvas
@@ -22,7 +21,7 @@ _SUPERSAMPLING = 2  # views are drawn this much larger, then shrunk: smooth line
 _PERCENTILES = (1.0, 99.5)
 _WINDOW_MARGIN = 4  # voxels round the target whose brightness sets the window
 _OUTLINE_PIXELS = 2.2
-_SKY = (rgbOf("#14171C"), rgbOf("#2B323D"))
+_SKY = (rgb_of("#14171C"), rgb_of("#2B323D"))
 _STRUCTURE_OPACITY = 0.5
 _BLOB_OPACITY = 0.85
 
@@ -46,7 +45,7 @@ class CasePainter:
         """The picture of a case, and what can be read off it: where the cross is, the window, and
         for each slice its centre in RAS, the length of its side in mm, and its axes."""
         cross = _cross(case)
-        toRas = ijkToRas(case.geometry)
+        toRas = case.geometry.ijk_to_ras
         crossRas = (toRas @ [*cross, 1.0])[:3]
         target = _target(case, cross)
         whole = corners((0, 0, 0), case.geometry.size_xyz, toRas)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from metassl.project.regions import DC, DS, UC, US, rgb_of
 
-from ..RegionColors import DC, DS, UC, US, rgbOf
 from .Framing import Frame, letter
 from .PictureCanvas import WHITE, PictureCanvas, textWidth
 from .PictureCase import PictureCase
 
-_PAPER = rgbOf("#14171C")
-_QUIET = rgbOf("#A3ADBA")
+_PAPER = rgb_of("#14171C")
+_QUIET = rgb_of("#A3ADBA")
 _HEADER, _FOOTER = 0.092, 0.15  # heights, as shares of a panel
 _WORDS_SHARE = 0.75  # of the header
 _PANELS = {"Axial": (0, 0), "3D": (1, 0), "Coronal": (0, 1), "Sagittal": (1, 1)}
@@ -143,16 +143,16 @@ def _legend(canvas: PictureCanvas, case: PictureCase, width: int, top: int, heig
         if end + (0 if last else space + textWidth(rest, letters)) > width - margin:
             canvas.text(rest, x, middle, letters, _QUIET)
             break
-        canvas.frame(x, middle - chip / 2, chip, chip, rgbOf(label.color), max(size // 200, 2))
+        canvas.frame(x, middle - chip / 2, chip, chip, rgb_of(label.color), max(size // 200, 2))
         canvas.text(label.name, x + chip * 1.4, middle, letters)
         canvas.text(volume, end, middle, letters, _QUIET, align="right")
         x = end + space
     middle, x = top + 0.72 * height, margin
     for region, meaning in _MEANINGS.items():
         if region.opacity:
-            canvas.fill(x, middle - chip / 2, chip, chip, rgbOf(region.color), 0.9)
+            canvas.fill(x, middle - chip / 2, chip, chip, rgb_of(region.color), 0.9)
         else:
-            canvas.frame(x, middle - chip / 2, chip, chip, rgbOf("#4A525E"), 1)
+            canvas.frame(x, middle - chip / 2, chip, chip, rgb_of("#4A525E"), 1)
         x += chip * 1.4
         canvas.text(region.key, x, middle, letters, bold=True)
         x += textWidth(region.key, letters, bold=True) + letters * 0.4

@@ -12,9 +12,9 @@ import slicer.util
 import vtk
 from metassl.project import LabelDefinition
 from metassl.project.masks import bounding_box as boundingBox
+from metassl.project.regions import DC, DS, rgb_of
 
-from ..Grid import ijkToRas
-from ..RegionColors import DC, DS, regionColorNode, rgbOf
+from ..ColorTables import regionColorNode
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCase import PictureCase
 
@@ -32,7 +32,7 @@ class PictureScene:
         self._scene = app.scene
         self._logic = app.segmentationsLogic
         self._nodes: list = []
-        self._toRas = ijkToRas(case.geometry)
+        self._toRas = case.geometry.ijk_to_ras
         self.volumeNode = self._addVolume("vtkMRMLScalarVolumeNode", "Image", case.image)
         self.regionsNode = self._addVolume("vtkMRMLLabelMapVolumeNode", "Regions", case.regions)
         colors = regionColorNode(self._scene)
@@ -110,7 +110,7 @@ class PictureScene:
             value = segment.GetLabelValue()
             label = known.get(value) or LabelDefinition(value, f"label {value}")
             segment.SetName(label.name)
-            segment.SetColor(*rgbOf(label.color))
+            segment.SetColor(*rgb_of(label.color))
         node.GetSegmentation().SetConversionParameter("Smoothing factor", str(smoothing))
         node.CreateClosedSurfaceRepresentation()
         return node

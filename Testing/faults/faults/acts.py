@@ -13,6 +13,7 @@ import torch
 from metassl.data.cache import PreprocessCache
 from metassl.exports.nifti import export_project
 from metassl.files import write_json
+from metassl.files.atomic import remove_file
 from metassl.imaging.volumes import split_volumes
 from metassl.inference.predictor import CasePrediction, write_prediction
 from metassl.jobs import EventWriter, JobRecord, LocalLauncher, TrainingLock
@@ -21,7 +22,7 @@ from metassl.project import Case, Project, Round
 from metassl.project.round_choice import choose_newest, review_round
 from metassl.selection.rank import rank
 from metassl.training.inputs import ImageRecord
-from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, removeAutosave, writeAutosave
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, writeAutosave
 
 from .sample_project import GRID, image, label, make_project
 
@@ -121,7 +122,11 @@ ACTS = (
     Act("write an autosave again", _autosave(12)),
     Act("mark a case in progress", _case("scan_1", state="in_progress")),
     Act("add a first label", _add_label("scan_1", 12)),
-    Act("remove an autosave", lambda path, images: removeAutosave(Project.open(path), "scan_1"), lasting=False),
+    Act(
+        "remove an autosave",
+        lambda path, images: remove_file(autosavePath(Project.open(path), "scan_1")),
+        lasting=False,
+    ),
     Act("note the time spent", _case("scan_1", seconds_spent=12.5, dice=0.5)),
     Act("add another version", _add_label("scan_1", 13)),
     Act("go back to a former version", _add_label("scan_1", 12)),

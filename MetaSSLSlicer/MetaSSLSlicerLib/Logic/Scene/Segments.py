@@ -1,4 +1,4 @@
-"""What a segmentation held at one moment, apart from the scene, so that a thread can turn it into an array."""
+"""The segments of an annotation: their ids and looks, and what they held at one moment, for a thread to take over."""
 
 from __future__ import annotations
 
@@ -9,8 +9,20 @@ import numpy as np
 from metassl.files import LabelError
 from metassl.imaging import IGNORE
 from metassl.project import LabelDefinition
+from metassl.project.regions import rgb_of
 
 from ...Translation import _
+
+
+def segmentId(value: int) -> str:
+    """The id of the segment that holds the voxels of `value`."""
+    return "NotAnnotated" if value == IGNORE else f"Label_{value}"
+
+
+def segmentsOf(labels: Sequence[LabelDefinition], withNotAnnotated: bool) -> list[tuple]:
+    """(value, name, (r, g, b), terminology) of the segments for these labels, and of the one for voxels of 255."""
+    found = [(label.value, label.name, rgb_of(label.color), label.terminology) for label in labels]
+    return found + ([(IGNORE, _("Not annotated"), rgb_of("#8C8C8C"), "")] if withNotAnnotated else [])
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +44,7 @@ class Part:
 
 
 class Snapshot:
-    """The segments of a segmentation, in their order: where two overlap, the later one is kept, as in Slicer."""
+    """What a segmentation held, apart from the scene. Of overlapping segments the later one is kept, as in Slicer."""
 
     def __init__(self, shape: tuple[int, int, int], parts: Sequence[Part]) -> None:
         self._shape = shape
