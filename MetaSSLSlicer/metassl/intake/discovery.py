@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from metassl.files.errors import ProjectError
 from metassl.files.json_files import read_json
 from metassl.imaging import dicom
 from metassl.imaging.images import IMAGE_SUFFIXES
+from metassl.imaging.label_tables import dataset_labels
 from metassl.imaging.reader import quiet
 from metassl.project.cases import key_of, make_case_id
 from metassl.project.structures import LabelDefinition, check_labels
@@ -32,13 +32,16 @@ class FoundCase:
 
 @dataclass
 class Discovery:
-    """What `find_cases` found. `split` holds lists of ids: train_order, val, test."""
+    """What `find_cases` found. `split` holds lists of ids: train_order, val, test. `ignored`: values of voxels that
+    nobody annotated, in the labels of the data set. `left_out`: what is no case, each a sentence with the reason."""
 
     cases: list[FoundCase]
     labels: list[LabelDefinition]
     channels: list[str]
     split: dict[str, list[str]] | None = None
     name: str = field(default="")
+    ignored: list[int] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def find_cases(folder: Path, tick: Callable[[], None] = lambda: None) -> Discovery:
@@ -146,7 +149,11 @@ def _decathlon(folder: Path) -> Discovery:
     description = folder / "dataset.json"
     content = read_json(description, "the description of the data set")
     try:
-        labels = check_labels(_labels(content["labels"]))
+        described = dataset_labels(content["labels"])
+    except (KeyError, ValueError) as error:
+        raise ProjectError(f"{description} cannot be used: {error}") from error
+    try:
+        labels = check_labels(LabelDefinition(value, name) for value, name in described.names.items())
         names = content.get("modality") or content.get("channel_names") or {"0": "image"}
         channels = [str(names[key]) for key in sorted(names, key=int)]
         cases = [_entry(folder, entry) for entry in content.get("training") or []]
@@ -156,18 +163,7 @@ def _decathlon(folder: Path) -> Discovery:
         cases = _image_and_label_folders(folder)
     splits = folder / "splits.json"
     split = _splits(splits) if splits.is_file() else None
-    return Discovery(cases, labels, channels, split, str(content.get("name", "")))
-
-
-def _labels(entries: dict[str, Any]) -> list[LabelDefinition]:
-    found = []
-    for key, value in entries.items():
-        number, name = (int(key), value) if str(key).isdigit() else (value, key)
-        if not isinstance(number, int):
-            raise ValueError(f"label {name} is a union of labels, which is not supported")
-        if number != 0:
-            found.append(LabelDefinition(number, str(name)))
-    return found
+    return Discovery(cases, labels, channels, split, str(content.get("name", "")), described.ignored)
 
 
 def _entry(folder: Path, entry: dict[str, str] | str) -> FoundCase:
