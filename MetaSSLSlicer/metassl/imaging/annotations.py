@@ -12,8 +12,10 @@ import numpy as np
 from metassl.files.errors import LabelError
 
 from . import nifti
+from .dicom import segmentation_in
+from .dicom_seg import read_segmentation
 from .geometry import Geometry, Placement
-from .images import read_channels
+from .images import is_dicom, read_channels, reading
 from .label_tables import labels_beside, nifti_table
 from .matching import Match, Structure, listed, match_segments, named
 from .segments import IGNORE, Contents, Segment, header_of, slicer_segmentation, values_in
@@ -57,10 +59,9 @@ def read_annotation(
     present = values_in(contents.array)
     try:
         match = _match(contents, present, path, structures, names)
-        placement = contents.geometry.placement(grid)
+        placement = contents.geometry.placement(grid, contents.slack)
         if isinstance(placement, str):
-            reason = contents.geometry.difference(grid)
-            raise ValueError(f"is not on the image's grid: {reason}; resample it to the image")
+            raise ValueError(f"is not on the image's grid: {placement}; resample it to the image")
         array, notes = _placed(_mapped(contents.array, match), placement, grid, contents.fills)
     except ValueError as error:
         text = str(error)
@@ -71,6 +72,9 @@ def read_annotation(
 def read_contents(path: Path, case: str) -> Contents:
     """An annotation file as it is, with what it says of its values itself. Raises LabelError, naming case and file."""
     path = Path(path)
+    with reading(path, case, LabelError):
+        if is_dicom(path) and (file := segmentation_in(path)):
+            return read_segmentation(file)
     image, geometry, channels = read_channels(path, case)
     try:
         layers = [_whole(channel) for channel in channels]
@@ -104,20 +108,21 @@ def _match(
         segments = named(segments, names or {})
     elif names is not None:
         segments = [Segment(int(value), name) for value, name in names.items()]
-    if contents.fills == IGNORE and IGNORE not in {each.value for each in segments or ()}:
-        _refuse_mask(present, structures)
-    return (
-        _by_number(present, structures) if segments is None else match_segments(segments, structures, present, lenient)
-    )
-
-
-def _refuse_mask(present: Sequence[int], structures: Sequence[Structure]) -> None:
-    if set(present) == {0, IGNORE}:
+    unnamed = contents.fills == IGNORE and IGNORE in present and IGNORE not in {each.value for each in segments or ()}
+    if unnamed and set(present) == {0, IGNORE}:
         raise ValueError(
             "holds 0 and 255 alone, and 255 means not annotated: for a mask, write the structure's value in its place, "
             f"or say so (on the command line with --values 255={structures[0].name}); if 0 is what somebody looked at, "
             "--values 255=ignore"
         )
+    if segments is None:
+        match = _by_number(present, structures)
+    else:
+        match = match_segments(segments, structures, present, lenient)
+    if unnamed:
+        share = np.count_nonzero(contents.array == IGNORE) / contents.array.size
+        match.notes.append(f"{100 * share:.2g} % of its voxels are 255, which means not annotated")
+    return match
 
 
 def _by_number(present: Sequence[int], structures: Sequence[Structure]) -> Match:

@@ -106,7 +106,7 @@ class Geometry:
             return _directions(self, other)
         spacing, size = (np.abs(steps) @ np.array(values) for values in (self.spacing_xyz, self.size_xyz))
         stretched = np.abs(spacing / other.spacing_xyz - 1)
-        if np.any(stretched > VOXEL_TOLERANCE) or np.any(stretched * (size - 1) > DRIFT_TOLERANCE + slack):
+        if np.any(stretched > VOXEL_TOLERANCE + slack) or np.any(stretched * (size - 1) > DRIFT_TOLERANCE + slack):
             return "spacing {} against {} mm".format(*apart(self.spacing_xyz, other.spacing_xyz, "x"))
         exact = others.T @ (np.array(self.origin_xyz) - other.origin_xyz) / other.spacing_xyz
         offset = np.rint(exact)

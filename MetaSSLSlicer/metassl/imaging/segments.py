@@ -46,13 +46,15 @@ class Segment:
 class Contents:
     """An annotation file as it is: whole numbers (z, y, x) on the file's own grid and what they mean.
 
-    segments: None where the file has numbers alone. fills: the value of what lies outside of the file's grid.
+    segments: None where the file has numbers alone. fills: the value of what lies outside of the file's grid. slack: so
+    many voxels its slices may lie off the image's grid, as the image's own slices may.
     """
 
     array: np.ndarray
     geometry: Geometry
     segments: list[Segment] | None = None
     fills: int = IGNORE
+    slack: float = 0.0
 
 
 def values_in(array: np.ndarray) -> list[int]:
