@@ -255,6 +255,11 @@ def test_what_lies_beside_the_image_is_refused_and_what_lies_half_outside_is_tol
     assert "voxels of its structures lie outside of the image" in notes(half)
 
 
+def test_a_bare_label_map_as_large_as_the_image_and_moved_against_it_is_refused(tmp_path):
+    write_array(tmp_path / "a.nii.gz", drawn(), Geometry(**{**GRID.__dict__, "origin_xyz": (-20.0, 18.0, 98.0)}))
+    assert "as large, and lies 2, 0, -1 voxels off; correct its origin" in refusal(tmp_path / "a.nii.gz")
+
+
 @pytest.mark.parametrize(
     ("change", "phrase"),
     [
@@ -266,7 +271,7 @@ def test_what_lies_beside_the_image_is_refused_and_what_lies_half_outside_is_tol
 def test_voxels_that_lie_between_those_of_the_image_are_refused(tmp_path, change, phrase):
     write_array(tmp_path / "a.nrrd", drawn(), Geometry(**{**GRID.__dict__, **change}))
     text = refusal(tmp_path / "a.nrrd")
-    assert "is not on the image's grid" in text and phrase in text and "resample it to the image" in text
+    assert "is not on the grid of the image" in text and phrase in text and "resample it to the image" in text
 
 
 def test_a_mask_of_0_and_255_is_never_taken_as_not_annotated(tmp_path):

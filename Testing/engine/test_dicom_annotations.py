@@ -86,7 +86,7 @@ def test_segments_that_overlap_are_refused_by_name(tmp_path):
 
 def test_a_segmentation_of_another_grid_is_refused(tmp_path):
     path = write_seg(tmp_path / "a.dcm", masks(), corner=(0.7, 0, 0))
-    assert "is not on the image's grid" in refusal(path) and "origin" in refusal(path)
+    assert "is not on the grid of the image" in refusal(path) and "origin" in refusal(path)
     path = write_seg(tmp_path / "b.dcm", masks(), spacing=(1.5, 1.5, 2.5))
     assert "spacing" in refusal(path)
 

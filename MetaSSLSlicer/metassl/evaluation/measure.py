@@ -65,7 +65,7 @@ class CaseMeasures:
             truth = _on_grid(item.truth, case, grid, segmented)
             _check_values(truth, labels, case, item.truth)
         else:
-            read = read_annotation(item.truth, grid, labels, case)
+            read = read_annotation(item.truth, grid, labels, case, image=segmented)
             truth, self.notes = read.array, read.notes
         _check_values(segmentation, labels, case, segmented)
         valid = truth != IGNORE

@@ -42,13 +42,15 @@ def read_annotation(
     structures: Sequence[Structure],
     case: str,
     names: Mapping[int | str, str] | str | None = None,
+    image: Path | str = "the image",
 ) -> Annotation:
     """Read an annotation of the image with this grid: NIfTI, NRRD, MetaImage, .seg.nrrd, DICOM SEG.
 
     structures: those of the project (`LabelDefinition`). What the file says of its values is believed before its
     numbers: segments of a .seg.nrrd or DICOM SEG, the label table of a NIfTI file, the dataset.json beside labelsTr.
     names: what the caller knows of the values, believed before that: {value or segment's name in the file: structure,
-    "background" or "ignore"}; or one structure, for a file that shows that alone, whichever number it has.
+    "background" or "ignore"}; or one structure, for a file that shows that alone, whichever number it has. image: what
+    has the grid, for messages.
 
     The file's grid may be larger, smaller, flipped or turned, as long as voxels coincide. What it does not cover is
     background where the format means that, else not annotated. Raises LabelError, naming case, file and what to do.
@@ -58,11 +60,16 @@ def read_annotation(
     contents = read_contents(path, case)
     present = values_in(contents.array)
     try:
-        match = _match(contents, present, path, structures, names)
         placement = contents.geometry.placement(grid, contents.slack)
         if isinstance(placement, str):
-            raise ValueError(f"is not on the image's grid: {placement}; resample it to the image")
-        array, notes = _placed(_mapped(contents.array, match), placement, grid, contents.fills)
+            raise ValueError(f"is not on the grid of {image}: {placement}; resample it to the image")
+        match = _match(contents, present, path, structures, names)
+        if contents.fills and contents.geometry.size_xyz == grid.size_xyz and placement.moves:
+            x, y, z = placement.offset
+            raise ValueError(
+                f"is not on the grid of {image}: it is as large, and lies {x}, {y}, {z} voxels off; correct its origin"
+            )
+        array, notes = placed(_mapped(contents.array, match), placement, grid, contents.fills)
     except ValueError as error:
         text = str(error)
         raise LabelError(f"{where} {text}" if text.startswith(("is ", "holds ")) else f"{where}: {text}") from error
@@ -76,9 +83,10 @@ def read_contents(path: Path, case: str) -> Contents:
         if is_dicom(path) and (file := segmentation_in(path)):
             return read_segmentation(file)
     image, geometry, channels = read_channels(path, case)
+    header = header_of(image)
     try:
         layers = [_whole(channel) for channel in channels]
-        found = slicer_segmentation(layers, geometry, header_of(image))
+        found = slicer_segmentation(layers, geometry, header)
         if found is not None:
             return found
         if len(layers) != 1:
@@ -86,7 +94,8 @@ def read_contents(path: Path, case: str) -> Contents:
         table = nifti_table(path) if nifti.is_nifti(path) else {}
     except (ValueError, EOFError, OSError, zlib.error) as error:
         raise LabelError(f"case {case}: {path}: {error}") from error
-    return Contents(layers[0], geometry, [Segment(value, name) for value, name in table.items()] or None)
+    segments = [Segment(value, name) for value, name in table.items()]
+    return Contents(layers[0], geometry, segments or None, header=header)
 
 
 def _match(
@@ -152,8 +161,11 @@ def _mapped(array: np.ndarray, match: Match) -> np.ndarray:
     return mapped
 
 
-def _placed(array: np.ndarray, placement: Placement, grid: Geometry, fills: int) -> tuple[np.ndarray, list[str]]:
-    """The array on the image's grid, and what of it is told."""
+def placed(array: np.ndarray, placement: Placement, grid: Geometry, fills: int) -> tuple[np.ndarray, list[str]]:
+    """The array (uint8, z y x) on the image's grid, `fills` where it is not, and what is to be told of that.
+
+    ValueError when it, or all that it shows, lies beside the image.
+    """
     axes = np.abs(placement.steps).argmax(1)  # for each of the image's axes (x, y, z), the file's
     signs = placement.steps[np.arange(3), axes]
     turned = array.transpose([2 - axes[2 - place] for place in range(3)])

@@ -28,6 +28,16 @@ class Placement:
     steps: np.ndarray
     offset: np.ndarray
 
+    @property
+    def turns(self) -> bool:
+        """Whether axes are exchanged or flipped."""
+        return not np.array_equal(self.steps, np.eye(3))
+
+    @property
+    def moves(self) -> bool:
+        """Whether, with all axes the same, the first voxel of the one is not that of the other."""
+        return not self.turns and bool(self.offset.any())
+
 
 @dataclass(frozen=True)
 class Geometry:
@@ -90,9 +100,9 @@ class Geometry:
         found = self.placement(other)
         if isinstance(found, str):
             return found
-        if not np.array_equal(found.steps, np.eye(3)):
+        if found.turns:
             return _directions(self, other)
-        return "" if not found.offset.any() else _origins(self, other, float(np.abs(found.offset).max()))
+        return "" if not found.moves else _origins(self, other, float(np.abs(found.offset).max()))
 
     def placement(self, other: Geometry, slack: float = 0.0) -> Placement | str:
         """Where each voxel of this grid is on `other`, of whatever size; a phrase that says what differs if they do

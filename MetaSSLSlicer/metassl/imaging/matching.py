@@ -103,7 +103,10 @@ def match_segments(
         match.notes.append("its values are renumbered by name: " + ", ".join(renumbered[:_LISTED]))
     match.values |= {segment.value: value for segment, value in shown.items() if value is not None}
     if missing := present - match.values.keys() - {IGNORE}:
-        raise ValueError(f"it holds the value {min(missing)}, which it gives no name")
+        raise ValueError(
+            f"holds the value {min(missing)}, which has no name: those that have are "
+            f"{', '.join(each.title for each in segments[:_LISTED])}; correct the annotation"
+        )
     return match
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import SimpleITK as sitk
@@ -29,12 +29,14 @@ class Code:
 
 @dataclass(frozen=True)
 class Segment:
-    """What the voxels of `value` in an annotation's array mean. written: the value in the file, where it is another."""
+    """What the voxels of `value` in an annotation's array mean. written: the value in the file, where it is another.
+    identifier: Slicer's, of the segment."""
 
     value: int
     name: str
     code: Code = Code()
     written: int | None = None
+    identifier: str = ""
 
     @property
     def title(self) -> str:
@@ -47,7 +49,7 @@ class Contents:
     """An annotation file as it is: whole numbers (z, y, x) on the file's own grid and what they mean.
 
     segments: None where the file has numbers alone. fills: the value of what lies outside of the file's grid. slack: so
-    many voxels its slices may lie off the image's grid, as the image's own slices may.
+    many voxels its slices may lie off the image's grid, as the image's own slices may. header: what else it says.
     """
 
     array: np.ndarray
@@ -55,6 +57,7 @@ class Contents:
     segments: list[Segment] | None = None
     fills: int = IGNORE
     slack: float = 0.0
+    header: Mapping[str, str] = field(default_factory=dict)
 
 
 def values_in(array: np.ndarray) -> list[int]:
@@ -112,28 +115,28 @@ def slicer_segmentation(layers: Sequence[np.ndarray], geometry: Geometry, header
     if "fractional" in kind.casefold():
         raise ValueError("it is a fractional segmentation; export it as a binary labelmap")
     segments, places = [], []
-    for number, field in enumerate(fields):
-        old = "LabelValue" not in field  # Slicer 4.10 and older: a layer of 0 and 1 for each segment
+    for number, told in enumerate(fields):
+        old = "LabelValue" not in told  # Slicer 4.10 and older: a layer of 0 and 1 for each segment
         try:
-            layer, value = (number, 1) if old else (int(field.get("Layer", "0")), int(field["LabelValue"]))
+            layer, value = (number, 1) if old else (int(told.get("Layer", "0")), int(told["LabelValue"]))
         except ValueError:
             raise ValueError(f"its header is damaged: segment {number} has no whole number as value or layer") from None
         if not 0 <= layer < len(layers):
             raise ValueError(
                 f"its header is damaged: it has {len(layers)} layers, and segment {number} lies in {layer}"
             )
-        tags = field.get("Tags", "")
+        tags = told.get("Tags", "")
         entry = tags.split(_TERMINOLOGY, 1)[1].split("|", 1)[0] if _TERMINOLOGY in tags else ""
-        name = "ignore" if field.get("ID") == "NotAnnotated" else field.get("Name", "") or field.get("ID", "")
+        name = "ignore" if told.get("ID") == "NotAnnotated" else told.get("Name", "") or told.get("ID", "")
         places.append((layer, value))
-        segments.append(Segment(number + 1, name.strip(), terminology_code(entry), value))
+        segments.append(Segment(number + 1, name.strip(), terminology_code(entry), value, told.get("ID", "")))
     unnamed = [set(values_in(layer)) - {0, *(v for at, v in places if at == n)} for n, layer in enumerate(layers)]
     if stray := sorted(set().union(*unnamed)):
         raise ValueError(f"it holds the value {stray[0]}, and none of its segments has it")
     composed = np.zeros(layers[0].shape, np.uint16)
     for segment, (layer, value) in zip(segments, places):
         compose(composed, segment, layers[layer] == value, segments)
-    return Contents(composed, geometry, segments, fills=0)
+    return Contents(composed, geometry, segments, fills=0, header=header)
 
 
 def compose(array: np.ndarray, segment: Segment, mask: np.ndarray, segments: Sequence[Segment]) -> None:

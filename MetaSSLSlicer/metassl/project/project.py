@@ -243,7 +243,7 @@ class Project:
             if difference := geometry.difference(grid):
                 raise LabelError(f"case {case_id}: the annotation is not on the grid of {image}: {difference}")
         else:
-            read, where = read_annotation(Path(source), grid, self.labels, case_id, names), str(source)
+            read, where = read_annotation(Path(source), grid, self.labels, case_id, names, image), str(source)
             array, notes = read.array, read.notes
         array = annotations.checked(array, grid, self.labels, f"case {case_id}: {where}")
         annotations.refuse_empty(array, f"case {case_id}: {where}", allow_empty)
