@@ -257,7 +257,7 @@ def test_what_lies_beside_the_image_is_refused_and_what_lies_half_outside_is_tol
 
 def test_a_bare_label_map_as_large_as_the_image_and_moved_against_it_is_refused(tmp_path):
     write_array(tmp_path / "a.nii.gz", drawn(), Geometry(**{**GRID.__dict__, "origin_xyz": (-20.0, 18.0, 98.0)}))
-    assert "as large, and lies 2, 0, -1 voxels off; correct its origin" in refusal(tmp_path / "a.nii.gz")
+    assert "as large, and lies -2, 0, -1 voxels off; correct its origin" in refusal(tmp_path / "a.nii.gz")
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,8 @@ def _mapped(array: np.ndarray, match: Match) -> np.ndarray:
     if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
         table = np.full(1 << 8 * array.dtype.itemsize, IGNORE, np.uint8)
         table[list(values)] = list(values.values())
-        return table[array]
+        found: np.ndarray = table[array]
+        return found
     mapped = np.full(array.shape, IGNORE, np.uint8)
     for value, new in values.items():
         mapped[array == value] = new
@@ -169,7 +170,7 @@ def placed(array: np.ndarray, placement: Placement, grid: Geometry, fills: int) 
     axes = np.abs(placement.steps).argmax(1)  # for each of the image's axes (x, y, z), the file's
     signs = placement.steps[np.arange(3), axes]
     turned = array.transpose([2 - axes[2 - place] for place in range(3)])
-    turned = np.flip(turned, [place for place in range(3) if signs[2 - place] < 0])
+    turned = np.flip(turned, tuple(place for place in range(3) if signs[2 - place] < 0))
     first = placement.offset - np.where(signs < 0, np.array(turned.shape[::-1]) - 1, 0)
     size = np.array(turned.shape[::-1])
     low, high = np.maximum(first, 0), np.minimum(first + size, grid.size_xyz)

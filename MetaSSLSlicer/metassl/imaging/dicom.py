@@ -75,6 +75,13 @@ class Series:
         """Its files, by name."""
         return sorted({frame.file for frame in self.frames})
 
+    @property
+    def notes(self) -> list[str]:
+        """A sentence for what is left out, by files and never by what the scanner wrote of the patient."""
+        what = f"{self.folder}: {self.count} {self.modality or 'DICOM'} image{'s' * (self.count != 1)}"
+        told = [f"{what} ({self.files[0].name}) are left out: {self.reason}"] if self.reason else []
+        return told + [f"{path} is left out: a localizer" for path in self.left_out]
+
     def geometry(self) -> Geometry:
         """The grid, from the headers. ValueError, saying why, when the slices make none that is straight and even."""
         return self._fitted()[0]

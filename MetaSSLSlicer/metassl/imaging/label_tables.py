@@ -32,7 +32,8 @@ class DatasetLabels:
     @property
     def meaning(self) -> dict[int | str, str]:
         """The names of all values but the background's, those that nobody annotated as "ignore"."""
-        return {**self.names, **dict.fromkeys(self.ignored, "ignore")}
+        names: dict[int | str, str] = dict(self.names.items())
+        return {**names, **dict.fromkeys(self.ignored, "ignore")}
 
 
 def dataset_labels(entries: Any) -> DatasetLabels:
@@ -40,7 +41,7 @@ def dataset_labels(entries: Any) -> DatasetLabels:
     if not isinstance(entries, Mapping):
         raise ValueError("its labels are no table of names and values")
     found = DatasetLabels({})
-    unions = []
+    unions: list[str] = []
     for key, entry in entries.items():
         value, name = (int(key), entry) if str(key).isdigit() else (entry, str(key))
         if isinstance(value, list) and len(value) == 1:

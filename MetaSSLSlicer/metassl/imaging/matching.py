@@ -45,10 +45,13 @@ def key_of_name(name: str) -> str:
 def named(segments: Sequence[Segment], names: Mapping[int | str, str]) -> list[Segment]:
     """The segments with the names that somebody gave to their names or to their values in the file."""
     given = {key_of_name(str(key)): name for key, name in names.items()}
-    return [
-        replace(each, name=new) if (new := given.get(key_of_name(each.name), given.get(str(each.written)))) else each
-        for each in segments
-    ]
+    numbers = [each.value if each.written is None else each.written for each in segments]
+
+    def new_name(segment: Segment, number: int) -> str:
+        by_number = given.get(key_of_name(str(number))) if numbers.count(number) == 1 else None
+        return given.get(key_of_name(segment.name)) or by_number or segment.name
+
+    return [replace(each, name=new_name(each, number)) for each, number in zip(segments, numbers)]
 
 
 def match_segments(

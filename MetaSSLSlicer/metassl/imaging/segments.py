@@ -114,7 +114,10 @@ def slicer_segmentation(layers: Sequence[np.ndarray], geometry: Geometry, header
     kind = header.get("Segmentation_MasterRepresentation", header.get("Segmentation_SourceRepresentation", ""))
     if "fractional" in kind.casefold():
         raise ValueError("it is a fractional segmentation; export it as a binary labelmap")
-    segments, places = [], []
+    if len(fields) >= 1 << 16:
+        raise ValueError(f"its header tells of {len(fields)} segments")
+    segments: list[Segment] = []
+    places: list[tuple[int, int]] = []
     for number, told in enumerate(fields):
         old = "LabelValue" not in told  # Slicer 4.10 and older: a layer of 0 and 1 for each segment
         try:
@@ -135,6 +138,8 @@ def slicer_segmentation(layers: Sequence[np.ndarray], geometry: Geometry, header
         raise ValueError(f"it holds the value {stray[0]}, and none of its segments has it")
     composed = np.zeros(layers[0].shape, np.uint16)
     for segment, (layer, value) in zip(segments, places):
+        if value == 0:  # a name for the background
+            continue
         compose(composed, segment, layers[layer] == value, segments)
     return Contents(composed, geometry, segments, fills=0, header=header)
 

@@ -44,6 +44,7 @@ def new_project(
     if not definitions:
         raise ProjectError(f"{source} does not name its structures: name them with --labels 1=NAME 2=NAME")
     usable, channels, warnings = _usable(found)
+    warnings[:0] = found.left_out
     roles = _Roles(found, usable, validation > 0)
     candidates = roles.to_label(labelled, labelled_cases)
     roles.check(labelled, candidates, validation, labelled_cases)

@@ -60,11 +60,14 @@ def find_cases(folder: Path, tick: Callable[[], None] = lambda: None) -> Discove
         found = _decathlon(folder)
     else:
         cases = _group(folder, names)
+        left_out: list[str] = []
         if not cases:
-            cases = _dicom_cases(folder, tick)
+            cases, left_out = _dicom_cases(folder, tick)
         count = max((len(case.images) for case in cases), default=1)
         channels = ["image"] if count == 1 else [f"channel {n}" for n in range(count)]
-        found = Discovery(cases, [], channels)
+        found = Discovery(cases, [], channels, left_out=left_out)
+    if not found.cases and found.left_out:
+        raise ProjectError(f"no images that can be cases in {folder}: {'; '.join(found.left_out[:5])}")
     if not found.cases:
         raise ProjectError(
             f"no images in {folder}: expected {', '.join(IMAGE_SUFFIXES)} files, DICOM series, "
@@ -122,12 +125,15 @@ def _is_image(name: str) -> bool:
     return lower.endswith(IMAGE_SUFFIXES) and name[0] != "." and not lower.endswith(".seg.nrrd")
 
 
-def _dicom_cases(folder: Path, tick: Callable[[], None]) -> list[FoundCase]:
+def _dicom_cases(folder: Path, tick: Callable[[], None]) -> tuple[list[FoundCase], list[str]]:
+    """The series that can be cases, and a sentence for each other."""
+
     def is_slice(path: Path) -> bool:
         tick()
         return dicom.is_dicom_file(path)
 
-    cases = []
+    cases: list[FoundCase] = []
+    left_out = []
     for root, folders, files in os.walk(folder):
         tick()
         folders[:] = sorted(name for name in folders if name[0] != ".")
@@ -135,14 +141,16 @@ def _dicom_cases(folder: Path, tick: Callable[[], None]) -> list[FoundCase]:
         if not any(is_slice(here / name) for name in sorted(files)):
             continue
         with quiet():
-            series = dicom.find_series(here)
+            described = dicom.describe_series(here)
+        left_out += [note for each in described for note in each.notes]
+        series = [each.files for each in described if not each.reason]
         parts = here.relative_to(folder).parts or (folder.resolve().name,)
         base = make_case_id("_".join(parts))
         if len(series) == 1:
             cases.append(FoundCase(base, [here]))
         else:  # one file stands for its series: the folder alone would be ambiguous
             cases += [FoundCase(f"{base}_{n}", [fs[0]]) for n, fs in enumerate(series, start=1)]
-    return cases
+    return cases, left_out
 
 
 def _decathlon(folder: Path) -> Discovery:
