@@ -81,7 +81,7 @@ def test_segments_are_matched_by_code_and_refused_without_name_and_code(tmp_path
 
 def test_segments_that_overlap_are_refused_by_name(tmp_path):
     path = write_seg(tmp_path / "a.dcm", [("Tumour", drawn() == 2), ("Organ", drawn() > 0)])
-    assert "Organ and Tumour overlap in 9 voxels" in refusal(path)
+    assert "Organ and Tumour overlap in at least 9 voxels" in refusal(path)
 
 
 def test_a_segmentation_of_another_grid_is_refused(tmp_path):

@@ -24,7 +24,7 @@ def read_segmentation(path: Path) -> Contents:
     try:
         segments = [
             Segment(number, str(item.SegmentLabel).strip(), _code(item), int(item.SegmentNumber))
-            for number, item in enumerate(data.SegmentSequence, start=1)
+            for number, item in enumerate(_described(data), start=1)
         ]
         kind = str(data.SegmentationType).upper()
         shown = [_segment_of(data, frame, kind) for frame in frames]
@@ -40,7 +40,7 @@ def read_segmentation(path: Path) -> Contents:
     by_number = {segment.written: segment for segment in segments}
     for plane, place, number in zip(stored, places, shown):
         if number is not None:
-            compose(array[place], by_number[number], plane > 0, segments)
+            compose(array[place], np.where(plane > 0, by_number[number].value, 0), segments)
             continue
         if missing := set(np.unique(plane).tolist()) - {0, *by_number}:
             raise ValueError(f"it holds the value {min(missing)}, and none of its segments has it")
@@ -49,12 +49,17 @@ def read_segmentation(path: Path) -> Contents:
     return Contents(array, geometry, segments, fills=0, slack=OFF_GRID)
 
 
+def _described(data: Any) -> list[Any]:
+    """The segments but the background, which label maps may describe."""
+    return [item for item in data.SegmentSequence if int(item.SegmentNumber) != 0]
+
+
 def _segment_of(data: Any, frame: Frame, kind: str) -> int | None:
     """The number of the segment that a frame shows; None where its values are the numbers."""
     if kind == "LABELMAP":
         return None
     number = int(group(data, frame.index, "SegmentIdentificationSequence").ReferencedSegmentNumber)
-    if number not in {int(item.SegmentNumber) for item in data.SegmentSequence}:
+    if number not in {int(item.SegmentNumber) for item in _described(data)}:
         raise ValueError(f"a frame shows the segment {number}, which it does not describe")
     return number
 

@@ -133,24 +133,47 @@ def slicer_segmentation(layers: Sequence[np.ndarray], geometry: Geometry, header
         name = "ignore" if told.get("ID") == "NotAnnotated" else told.get("Name", "") or told.get("ID", "")
         places.append((layer, value))
         segments.append(Segment(number + 1, name.strip(), terminology_code(entry), value, told.get("ID", "")))
-    unnamed = [set(values_in(layer)) - {0, *(v for at, v in places if at == n)} for n, layer in enumerate(layers)]
-    if stray := sorted(set().union(*unnamed)):
-        raise ValueError(f"it holds the value {stray[0]}, and none of its segments has it")
     composed = np.zeros(layers[0].shape, np.uint16)
-    for segment, (layer, value) in zip(segments, places):
-        if value == 0:  # a name for the background
-            continue
-        compose(composed, segment, layers[layer] == value, segments)
+    for number, layer in enumerate(layers):
+        here = [(value, segment) for segment, (at, value) in zip(segments, places) if at == number and value != 0]
+        compose(composed, _renumbered(layer, here), segments)
     return Contents(composed, geometry, segments, fills=0, header=header)
 
 
-def compose(array: np.ndarray, segment: Segment, mask: np.ndarray, segments: Sequence[Segment]) -> None:
-    """Write the segment's value to `array` where `mask`. ValueError, naming both, where another segment is there."""
-    if taken := np.unique(array[mask][array[mask] > 0]).tolist():
-        others = " and ".join(other.name for other in segments if other.value in taken)
-        count = int(np.count_nonzero(array[mask]))
-        raise ValueError(
-            f"its segments {segment.name} and {others} overlap in {count} voxel{'s' * (count > 1)}: a voxel belongs to "
-            "one structure; in Slicer's Segment Editor, Masking with Modify other segments: Overwrite all keeps it so"
-        )
-    array[mask] = segment.value
+def compose(array: np.ndarray, added: np.ndarray, segments: Sequence[Segment]) -> None:
+    """Write segments' values to `array` where `added` has them. ValueError, naming both, where another is there."""
+    shown = added > 0
+    both = shown & (array > 0)
+    if count := int(np.count_nonzero(both)):
+        first, second = (next(s.name for s in segments if s.value == values[both][0]) for values in (added, array))
+        raise ValueError(_overlap(first, second, count))
+    np.copyto(array, added, where=shown, casting="unsafe")
+
+
+def _renumbered(layer: np.ndarray, here: Sequence[tuple[int, Segment]]) -> np.ndarray:
+    """The layer with the segments' values in place of those in the file."""
+    present = values_in(layer)
+    owners: dict[int, Segment] = {}
+    for value, segment in here:
+        if value in owners and value in present:
+            raise ValueError(_overlap(owners[value].name, segment.name, int(np.count_nonzero(layer == value))))
+        owners[value] = segment
+    if stray := [value for value in present if value != 0 and value not in owners]:
+        raise ValueError(f"it holds the value {stray[0]}, and none of its segments has it")
+    table = {0: 0, **{value: segment.value for value, segment in owners.items()}}
+    if layer.dtype.kind == "u":
+        renumber = np.zeros(1 << 8 * layer.dtype.itemsize, np.uint16)
+        renumber[present] = [table[value] for value in present]
+        found: np.ndarray = renumber[layer]
+        return found
+    renumbered = np.zeros(layer.shape, np.uint16)
+    for value in present:
+        renumbered[layer == value] = table[value]
+    return renumbered
+
+
+def _overlap(first: str, second: str, count: int) -> str:
+    return (
+        f"its segments {first} and {second} overlap in at least {count} voxel{'s' * (count > 1)}: a voxel belongs to "
+        "one structure; in Slicer's Segment Editor, Masking with Modify other segments: Overwrite all keeps it so"
+    )
