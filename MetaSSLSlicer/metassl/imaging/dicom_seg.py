@@ -77,7 +77,7 @@ def _grid(frames: list[Frame], thickness: float) -> tuple[Geometry, list[int]]:
     if any(frame.position is None for frame in frames):
         raise ValueError("its frames do not say where they lie")
     x, y = np.array(frames[0].axes).reshape(2, 3)
-    along = np.array([np.dot(frame.position, np.cross(x, y)) for frame in frames])
+    along = np.array([frame.position for frame in frames]) @ np.cross(x, y)
     gaps = np.diff(np.unique(along))
     gaps = gaps[gaps > OFF_GRID * min(thickness, gaps.max(initial=thickness))]
     is_whole = np.all(np.abs(gaps / thickness - np.rint(gaps / thickness)) < OFF_GRID)

@@ -74,7 +74,7 @@ def fit_grid(frames: Sequence[Frame]) -> tuple[Geometry, list[Frame]]:
         _refuse_mixed(frames, what)
     x, y = np.array(frames[0].axes).reshape(2, 3)
     normal = np.cross(x, y)
-    ordered = sorted(frames, key=lambda frame: float(np.dot(frame.position, normal)))
+    ordered = sorted(frames, key=lambda frame: float(np.array(frame.position) @ normal))
     corners = np.array([frame.position for frame in ordered])
     steps = np.diff(corners @ normal)
     if len(ordered) > 1 and steps.min() <= OFF_GRID * np.median(steps[steps > 0], keepdims=True).max(initial=0):

@@ -64,7 +64,7 @@ def pixels_of(data: Any, path: Path) -> np.ndarray:
             f"the frames of {path.name} cannot be unpacked ({type(error).__name__}): is the file whole? If it is "
             "compressed, decompress it first, such as by gdcmconv --raw"
         ) from error
-    return array[None] if array.ndim == 2 else array
+    return np.asarray(array[None] if array.ndim == 2 else array)
 
 
 def read_frames(frames: Sequence[Frame]) -> np.ndarray:
@@ -87,11 +87,12 @@ def _frame(data: Any, number: int, path: Path, size: tuple[int, int]) -> Frame:
     turn = group(data, number, "PlaneOrientationSequence")
     measures = group(data, number, "PixelMeasuresSequence")
     values = group(data, number, "PixelValueTransformationSequence")
-    marks = {}
+    marks: dict[str, str] = {}
     for sequence, names in _MARKS.items():
         item = group(data, number, sequence)
         marks |= {name: str(item.get(name)) for name in names if item is not None and item.get(name) is not None}
-    position = None if place is None else tuple(float(n) for n in place.ImagePositionPatient)
+    corner = [] if place is None else [float(n) for n in place.ImagePositionPatient]
+    position = (corner[0], corner[1], corner[2]) if corner else None
     down, across = (float(n) for n in measures.PixelSpacing) if measures is not None else (1.0, 1.0)
     axes = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0) if turn is None else tuple(float(n) for n in turn.ImageOrientationPatient)
     slope, intercept = (1.0, 0.0) if values is None else (float(values.RescaleSlope), float(values.RescaleIntercept))

@@ -134,9 +134,9 @@ def slicer_segmentation(layers: Sequence[np.ndarray], geometry: Geometry, header
         places.append((layer, value))
         segments.append(Segment(number + 1, name.strip(), terminology_code(entry), value, told.get("ID", "")))
     composed = np.zeros(layers[0].shape, np.uint16)
-    for number, layer in enumerate(layers):
+    for number, voxels in enumerate(layers):
         here = [(value, segment) for segment, (at, value) in zip(segments, places) if at == number and value != 0]
-        compose(composed, _renumbered(layer, here), segments)
+        compose(composed, _renumbered(voxels, here), segments)
     return Contents(composed, geometry, segments, fills=0, header=header)
 
 
