@@ -230,3 +230,13 @@ def test_a_folder_that_cannot_be_read_is_explained(tmp_path, monkeypatch):
     monkeypatch.setattr("metassl.intake.discovery.os.scandir", denied)
     with pytest.raises(ProjectError, match="cannot read the folder .*Permission denied"):
         find_cases(tmp_path)
+
+
+def test_what_is_no_volume_is_told_by_what_it_is(tmp_path):
+    save_series(tmp_path / "p1", 1)
+    save_series(tmp_path / "p2", 2, modality="SR")
+    found = find_cases(tmp_path)
+    assert [case.id for case in found.cases] == ["p1"]
+    assert len(found.left_out) == 1 and "3 SR images" in found.left_out[0] and "a report" in found.left_out[0]
+    with pytest.raises(ProjectError, match="no images that can be cases in .*3 SR images .* a report"):
+        find_cases(tmp_path / "p2")

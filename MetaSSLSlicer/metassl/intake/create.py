@@ -11,7 +11,7 @@ from metassl.imaging.images import count_channels, read_geometry
 from metassl.imaging.volumes import split_volumes, volume_count
 from metassl.project.cases import Case
 from metassl.project.project import Project
-from metassl.project.structures import parse_labels
+from metassl.project.structures import LabelDefinition, parse_labels
 
 from .discovery import Discovery, FoundCase, find_cases
 
@@ -44,6 +44,7 @@ def new_project(
     if not definitions:
         raise ProjectError(f"{source} does not name its structures: name them with --labels 1=NAME 2=NAME")
     usable, channels, warnings = _usable(found)
+    warnings[:0] = found.left_out
     roles = _Roles(found, usable, validation > 0)
     candidates = roles.to_label(labelled, labelled_cases)
     roles.check(labelled, candidates, validation, labelled_cases)
@@ -61,8 +62,9 @@ def new_project(
 
         open_ids = {case.id for case in cases}
         wanted = len(candidates) if labelled_cases is not None else labelled or 0
-        done = _import(project, candidates, open_ids, wanted, warnings)
-        measured = _import(project, roles.to_validate(done), open_ids, validation, warnings)
+        names = _meaning(definitions, found.ignored) if labels or found.ignored else None
+        done = _import(project, candidates, open_ids, wanted, names, warnings)
+        measured = _import(project, roles.to_validate(done), open_ids, validation, names, warnings)
         for case_id in measured:
             project.update_case(case_id, split="validation")
     for what, count, number in (
@@ -188,7 +190,19 @@ def _images(project: Project, case: FoundCase, channels: int) -> list[Path]:
     return case.images
 
 
-def _import(project: Project, cases: list[FoundCase], open_ids: set[str], count: int, warnings: list[str]) -> set[str]:
+def _meaning(definitions: list[LabelDefinition], ignored: list[int]) -> dict[int | str, str]:
+    """What the values in the labels of the data set mean."""
+    return {**{each.value: each.name for each in definitions}, **dict.fromkeys(ignored, "ignore")}
+
+
+def _import(
+    project: Project,
+    cases: list[FoundCase],
+    open_ids: set[str],
+    count: int,
+    names: dict[int | str, str] | None,
+    warnings: list[str],
+) -> set[str]:
     """Import labels until `count` are in; a case whose label fails is not open any more."""
     done: set[str] = set()
     for case in cases:
@@ -198,7 +212,7 @@ def _import(project: Project, cases: list[FoundCase], open_ids: set[str], count:
             continue
         open_ids.remove(case.id)
         try:
-            project.add_label(case.id, case.label)
+            project.add_label(case.id, case.label, names=names, tell=warnings.append)
             done.add(case.id)
         except (LabelError, ImageError) as error:
             warnings.append(f"{error} (the case stays unlabelled)")

@@ -7,12 +7,12 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from metassl.files.errors import ProjectError
 from metassl.files.json_files import read_json
 from metassl.imaging import dicom
 from metassl.imaging.images import IMAGE_SUFFIXES
+from metassl.imaging.label_tables import dataset_labels
 from metassl.imaging.reader import quiet
 from metassl.project.cases import key_of, make_case_id
 from metassl.project.structures import LabelDefinition, check_labels
@@ -32,13 +32,16 @@ class FoundCase:
 
 @dataclass
 class Discovery:
-    """What `find_cases` found. `split` holds lists of ids: train_order, val, test."""
+    """What `find_cases` found. `split` holds lists of ids: train_order, val, test. `ignored`: values of voxels that
+    nobody annotated, in the labels of the data set. `left_out`: what is no case, each a sentence with the reason."""
 
     cases: list[FoundCase]
     labels: list[LabelDefinition]
     channels: list[str]
     split: dict[str, list[str]] | None = None
     name: str = field(default="")
+    ignored: list[int] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def find_cases(folder: Path, tick: Callable[[], None] = lambda: None) -> Discovery:
@@ -57,11 +60,14 @@ def find_cases(folder: Path, tick: Callable[[], None] = lambda: None) -> Discove
         found = _decathlon(folder)
     else:
         cases = _group(folder, names)
+        left_out: list[str] = []
         if not cases:
-            cases = _dicom_cases(folder, tick)
+            cases, left_out = _dicom_cases(folder, tick)
         count = max((len(case.images) for case in cases), default=1)
         channels = ["image"] if count == 1 else [f"channel {n}" for n in range(count)]
-        found = Discovery(cases, [], channels)
+        found = Discovery(cases, [], channels, left_out=left_out)
+    if not found.cases and found.left_out:
+        raise ProjectError(f"no images that can be cases in {folder}: {'; '.join(found.left_out[:5])}")
     if not found.cases:
         raise ProjectError(
             f"no images in {folder}: expected {', '.join(IMAGE_SUFFIXES)} files, DICOM series, "
@@ -119,12 +125,15 @@ def _is_image(name: str) -> bool:
     return lower.endswith(IMAGE_SUFFIXES) and name[0] != "." and not lower.endswith(".seg.nrrd")
 
 
-def _dicom_cases(folder: Path, tick: Callable[[], None]) -> list[FoundCase]:
+def _dicom_cases(folder: Path, tick: Callable[[], None]) -> tuple[list[FoundCase], list[str]]:
+    """The series that can be cases, and a sentence for each other."""
+
     def is_slice(path: Path) -> bool:
         tick()
         return dicom.is_dicom_file(path)
 
-    cases = []
+    cases: list[FoundCase] = []
+    left_out = []
     for root, folders, files in os.walk(folder):
         tick()
         folders[:] = sorted(name for name in folders if name[0] != ".")
@@ -132,21 +141,27 @@ def _dicom_cases(folder: Path, tick: Callable[[], None]) -> list[FoundCase]:
         if not any(is_slice(here / name) for name in sorted(files)):
             continue
         with quiet():
-            series = dicom.find_series(here)
+            described = dicom.describe_series(here)
+        left_out += [note for each in described for note in each.notes]
+        series = [each.files for each in described if not each.reason]
         parts = here.relative_to(folder).parts or (folder.resolve().name,)
         base = make_case_id("_".join(parts))
         if len(series) == 1:
             cases.append(FoundCase(base, [here]))
         else:  # one file stands for its series: the folder alone would be ambiguous
             cases += [FoundCase(f"{base}_{n}", [fs[0]]) for n, fs in enumerate(series, start=1)]
-    return cases
+    return cases, left_out
 
 
 def _decathlon(folder: Path) -> Discovery:
     description = folder / "dataset.json"
     content = read_json(description, "the description of the data set")
     try:
-        labels = check_labels(_labels(content["labels"]))
+        described = dataset_labels(content["labels"])
+    except (KeyError, ValueError) as error:
+        raise ProjectError(f"{description} cannot be used: {error}") from error
+    try:
+        labels = check_labels(LabelDefinition(value, name) for value, name in described.names.items())
         names = content.get("modality") or content.get("channel_names") or {"0": "image"}
         channels = [str(names[key]) for key in sorted(names, key=int)]
         cases = [_entry(folder, entry) for entry in content.get("training") or []]
@@ -156,18 +171,7 @@ def _decathlon(folder: Path) -> Discovery:
         cases = _image_and_label_folders(folder)
     splits = folder / "splits.json"
     split = _splits(splits) if splits.is_file() else None
-    return Discovery(cases, labels, channels, split, str(content.get("name", "")))
-
-
-def _labels(entries: dict[str, Any]) -> list[LabelDefinition]:
-    found = []
-    for key, value in entries.items():
-        number, name = (int(key), value) if str(key).isdigit() else (value, key)
-        if not isinstance(number, int):
-            raise ValueError(f"label {name} is a union of labels, which is not supported")
-        if number != 0:
-            found.append(LabelDefinition(number, str(name)))
-    return found
+    return Discovery(cases, labels, channels, split, str(content.get("name", "")), described.ignored)
 
 
 def _entry(folder: Path, entry: dict[str, str] | str) -> FoundCase:

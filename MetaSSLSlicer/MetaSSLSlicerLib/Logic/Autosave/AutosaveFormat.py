@@ -13,13 +13,15 @@ import numpy as np
 import SimpleITK as sitk
 from metassl.files import LabelError, atomic_write
 from metassl.files.atomic import make_folder
-from metassl.imaging import IGNORE, Geometry, read_labels
+from metassl.imaging import IGNORE, Geometry
+from metassl.imaging.annotations import placed, read_contents
+from metassl.imaging.segments import values_in
 from metassl.imaging.writer import write_image
 from metassl.project import LabelDefinition, Project, check_case_id
 from metassl.project.links import refuse_link_out
 
 from ...Translation import _
-from ..Scene.Segments import segmentId, segmentsOf, unknownStructure
+from ..Scene.Segments import segmentId, segmentsOf, unknownStructure, valueOf
 
 SUFFIX = ".seg.nrrd"
 NUMBER = "~"
@@ -81,24 +83,28 @@ class AutosaveContent:
 
 def readAutosave(path: Path, geometry: Geometry, caseId: str, labels: Sequence[LabelDefinition]) -> AutosaveContent:
     """What an autosave holds. LabelError when it is damaged or not on the image's grid."""
-    array, own = read_labels(path, caseId)
-    if difference := geometry.difference(own):
+    contents = read_contents(path, caseId)
+    placement = contents.geometry.placement(geometry)
+    if isinstance(placement, str) or placement.turns:
         text = _("case {case}: the unsaved work in {path} is not on the grid of the image: {difference}")
+        difference = placement if isinstance(placement, str) else contents.geometry.difference(geometry)
         raise LabelError(text.format(case=caseId, path=path, difference=difference))
-    header = _headerOf(path)
-    known = {0, IGNORE, *(label.value for label in labels)}
-    values = set(np.flatnonzero(np.bincount(array.ravel(), minlength=IGNORE + 1)).tolist()) - known
-    names = {header.get(f"Segment{n}_LabelValue"): header.get(f"Segment{n}_Name", "") for n in range(IGNORE)}
-    label = header.get(_BEGUN_ON, "")
-    unknownStructures = [unknownStructure(value, names.get(str(value), "")) for value in sorted(values)]
+    table, names = np.arange(1 << 16), {}
+    for segment in contents.segments or []:  # Slicer, if it wrote the file since, has numbered them anew
+        value = valueOf(segment.identifier) or segment.written
+        table[segment.value], names[value] = value, segment.name
+    present = [int(table[value]) for value in values_in(contents.array)]
+    if present[-1] > IGNORE or contents.array.dtype.kind != "u":
+        text = _("case {case}: the unsaved work in {path} holds values beyond 0 to 255")
+        raise LabelError(text.format(case=caseId, path=path))
+    try:
+        array, _notes = placed(table.astype(np.uint8)[contents.array], placement, geometry, fills=contents.fills)
+    except ValueError as error:
+        raise LabelError(f"case {caseId}: {path} {error}") from error
+    unknown = sorted(set(present) - {0, IGNORE, *(label.value for label in labels)})
+    label = contents.header.get(_BEGUN_ON, "")
+    unknownStructures = [unknownStructure(value, names.get(value, "")) for value in unknown]
     return AutosaveContent(array, unknownStructures, None if label == _NO_LABEL else label)
-
-
-def _headerOf(path: Path) -> dict[str, str]:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    return {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
 
 
 def _header(geometry: Geometry, labels: Sequence[LabelDefinition], withNotAnnotated: bool) -> dict[str, str]:

@@ -19,6 +19,16 @@ def segmentId(value: int) -> str:
     return "NotAnnotated" if value == IGNORE else f"Label_{value}"
 
 
+def valueOf(identifier: str) -> int | None:
+    """The value of the voxels in the segment of this id; None when it is none of ours."""
+    if identifier == segmentId(IGNORE):
+        return IGNORE
+    number = identifier.removeprefix("Label_")
+    if number == identifier or not number.isdecimal() or not 1 <= int(number) < IGNORE:
+        return None
+    return int(number)
+
+
 def segmentsOf(labels: Sequence[LabelDefinition], withNotAnnotated: bool) -> list[tuple]:
     """(value, name, (r, g, b), terminology) of the segments for these labels, and of the one for voxels of 255."""
     found = [(label.value, label.name, rgb_of(label.color), label.terminology) for label in labels]

@@ -6,15 +6,15 @@ import base64
 from typing import Any
 
 from metassl.project.places.search import Place
-from metassl.project.places.words import place_text
-from metassl.project.words import NO_BREAK, count
+from metassl.project.places.words import place_text, volume_text
+from metassl.project.words import count
 
 from .calibration import expected_dice
 from .charts import share_bar, swatch
 from .content import Content
 from .markup import Markup, join, table, tag
 from .pictures import Pictures
-from .words import NONE, REGION_TITLES, number, percent, words
+from .words import NONE, REGION_TITLES, percent, words
 
 SHOWN = 10
 PLACES_SHOWN = 3
@@ -106,7 +106,7 @@ def _volumes(content: Content, summary: dict[str, Any]) -> Markup | None:
     rows = []
     for name, ml in volumes.items():
         key = tag("span", style=f"background:{colors.get(name, '#fff')}", class_="key")
-        rows.append([tag("dt", key, name), tag("dd", f"{number(ml, 2)} ml")])
+        rows.append([tag("dt", key, name), tag("dd", volume_text(ml))])
     listed = tag("dl", rows, class_="pairs")
     return join([tag("h4", "Outlines in the picture"), listed])
 
@@ -131,7 +131,7 @@ def _row(content: Content, place: int, entry: dict[str, Any], most: float) -> li
     width = f"width:{100 * max(score, 0) / most:.1f}%"
     bar = tag("span", tag("span", style=width, class_="fill"), class_="meter")
     volumes = (content.summaries.get(case) or {}).get("volume_ml")
-    total = NONE if not volumes else f"{sum(volumes.values()):.2f}{NO_BREAK}ml"
+    total = NONE if not volumes else volume_text(sum(volumes.values()))
     uncertainty = tag("span", bar, f"{score:.3g}", class_="uncertainty")
     expected = [expected_dice(content.summaries.get(case))] if _predicts_dice(content) else []
     return [
