@@ -1,11 +1,14 @@
-"""What is in a folder of images, and a project made of it."""
+"""What is in a folder of images, and a project made of it: one file for each convention."""
 
 from .create import new_project
-from .discovery import Discovery, FoundCase, find_cases
+from .discovery import find_cases
+from .found import Discovery, FoundCase
+from .tree import Tree
 
 __all__ = [
     "Discovery",
     "FoundCase",
+    "Tree",
     "find_cases",
     "new_project",
 ]

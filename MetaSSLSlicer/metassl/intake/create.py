@@ -13,7 +13,8 @@ from metassl.project.cases import Case
 from metassl.project.project import Project
 from metassl.project.structures import parse_labels
 
-from .discovery import Discovery, FoundCase, find_cases
+from .discovery import find_cases
+from .found import Discovery, FoundCase
 
 
 def new_project(
