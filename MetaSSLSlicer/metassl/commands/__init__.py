@@ -21,6 +21,7 @@ from . import (
     report,
     rounds,
     sample,
+    scan,
     status,
     stop,
     train,
@@ -28,7 +29,7 @@ from . import (
 
 STORY = (
     ("See it once:", (demo, sample)),
-    ("Begin a project and give it its first annotations:", (new, label)),
+    ("Begin a project and give it its first annotations:", (scan, new, label)),
     ("Train in the background, and look after it:", (train, frameworks, status, stop, rounds)),
     ("Find out where to look next:", (predict, rank)),
     ("Measure and show the result:", (evaluate, report, export)),

@@ -3,12 +3,16 @@
 from .create import new_project
 from .discovery import find_cases
 from .found import Discovery, FoundCase
+from .scan import Scan
+from .table import write as write_table
 from .tree import Tree
 
 __all__ = [
     "Discovery",
     "FoundCase",
+    "Scan",
     "Tree",
     "find_cases",
     "new_project",
+    "write_table",
 ]

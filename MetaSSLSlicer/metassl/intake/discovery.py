@@ -33,6 +33,7 @@ def find_cases(source: Path, tick: Callable[[], None] = lambda: None) -> Discove
     else:
         tree = list_tree(source, tick)
         found = _first(tree)
+    found.source = source
     if not found.cases:
         raise ProjectError(_nothing(source, found))
     refuse_duplicates(found.cases)

@@ -52,6 +52,7 @@ class Discovery:
     left_out: LeftOut = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     ignored: int | None = None
+    source: Path = Path()
 
     @property
     def structure_names(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from metassl.project.cases import make_case_id
 from .found import Discovery, FoundCase, with_common_channels
 from .names import LABEL_WORDS, label_of, without
 from .tree import Tree, stem
+
+_NUMBER = re.compile(r"[0-9]+")
+_NUMBERED_CHANNELS = {"t#", "b#", "te#", "ti#", "echo#", "phase#", "channel#", "ch#", "c#", "channel_#", "mod#", "dwi#"}
 
 
 def find(tree: Tree) -> Discovery | None:
@@ -22,9 +26,18 @@ def find(tree: Tree) -> Discovery | None:
     often, times = common.most_common(1)[0]
     if times < max(2, len(folders) / 2) and len(folders) > 1:
         return None
+    if any(map(_are_numbered, roles.values())):
+        return None
     if len(folders) == 1 and not any(is_label(role) for role in roles[folders[0]]):
         return None
     return cases_of(tree, roles)
+
+
+def _are_numbered(roles: dict[str, str]) -> bool:
+    """Whether the images of a folder are told apart by a number alone, as cases are, and channels (t1, b0) rarely."""
+    images = [role for role in roles if not is_label(role)]
+    words = {_NUMBER.sub("#", role) for role in images}
+    return len(images) > 1 and len(words) == 1 and not words <= _NUMBERED_CHANNELS
 
 
 def roles_of(tree: Tree, folder: str) -> dict[str, str]:

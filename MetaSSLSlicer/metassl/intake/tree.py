@@ -16,6 +16,7 @@ SEGMENTATION_SUFFIXES = (".seg.nrrd", ".seg.nhdr")
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MANY_FOLDERS = 100_000
 _VOXELS_OF_OTHERS = (".raw", ".raw.gz", ".zraw")  # what a .mhd or .nhdr beside it leads to
+_DESCRIPTIONS = {"dataset.json", "splits.json", "dataset_description.json", "datastore_v2.json", "datastore.json"}
 _DICOM_SUFFIXES = (".dcm", ".ima", ".dicom", "")
 
 
@@ -97,7 +98,7 @@ def reason_left(name: str) -> str:
     lower = name.lower()
     if is_volume(name) or lower.endswith((*SEGMENTATION_SUFFIXES, *PICTURE_SUFFIXES)):
         return "belongs to no case"
-    if lower.endswith(_VOXELS_OF_OTHERS):
+    if lower.endswith(_VOXELS_OF_OTHERS) or PurePosixPath(lower).name in _DESCRIPTIONS or lower.endswith("dseg.tsv"):
         return ""
     return "no image"
 
