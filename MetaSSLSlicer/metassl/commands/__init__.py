@@ -9,6 +9,7 @@ through the entry points "metassl.commands"; CHAPTER says under which heading.
 from metassl.choices.plugins import entry_points_of
 
 from . import (
+    add,
     demo,
     doctor,
     evaluate,
@@ -18,6 +19,7 @@ from . import (
     new,
     predict,
     rank,
+    remove,
     report,
     rounds,
     sample,
@@ -29,7 +31,7 @@ from . import (
 
 STORY = (
     ("See it once:", (demo, sample)),
-    ("Begin a project and give it its first annotations:", (scan, new, label)),
+    ("Begin a project and give it its first annotations:", (scan, new, label, add, remove)),
     ("Train in the background, and look after it:", (train, frameworks, status, stop, rounds)),
     ("Find out where to look next:", (predict, rank)),
     ("Measure and show the result:", (evaluate, report, export)),

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--labelled",
-        type=_labelled,
+        type=labelled_count,
         default="all",
         metavar="N|all|none",
         help="import the labels of the first N cases and hide all others (default: all)",
@@ -66,7 +66,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_json_option(parser)
 
 
-def _labelled(text: str) -> int | None:
+def labelled_count(text: str) -> int | None:
+    """N, all (None) or none (0), for argparse."""
     return {"all": None, "none": 0}[text] if text in ("all", "none") else count(text)
 
 

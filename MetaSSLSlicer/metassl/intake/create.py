@@ -12,7 +12,7 @@ from metassl.project.structures import LabelDefinition, check_labels, parse_labe
 
 from .discovery import find_cases
 from .found import Discovery, FoundCase
-from .labels import annotation_of
+from .labels import annotation_of, values_by_name
 from .usable import images_of, usable_cases
 
 ENOUGH_TO_MEASURE = 9
@@ -50,8 +50,10 @@ def new_project(
     definitions = structures_for(found, labels)
     usable, channels, warnings = usable_cases(found)
     warnings += _unknown_in_split(found)
-    roles = _Roles(found, usable)
+    roles = Roles(found, usable)
     candidates = roles.to_label(labelled, labelled_cases)
+    if candidates:
+        values_by_name(found, definitions)
     takes_all = labelled is None and labelled_cases is None
     if validation is None:
         validation = to_measure(len(candidates), len(roles.kept_for_validation())) if takes_all else 0
@@ -64,8 +66,8 @@ def new_project(
         open_ids, told = add_images(project, usable.values(), len(channels), roles.of)
         warnings += told
         wanted = len(candidates) if labelled_cases is not None else labelled or 0
-        done = _import(project, found, candidates, open_ids, wanted, warnings)
-        measured = _import(project, found, roles.to_validate(done, validation), open_ids, validation, warnings)
+        done = import_labels(project, found, candidates, open_ids, wanted, warnings)
+        measured = import_labels(project, found, roles.to_validate(done, validation), open_ids, validation, warnings)
         for case_id in measured:
             project.update_case(case_id, split="validation")
     for what, taken, number in (
@@ -110,7 +112,7 @@ def add_images(project: Project, cases: Iterable[FoundCase], channels: int, spli
     return {case.id for case in added}, warnings
 
 
-class _Roles:
+class Roles:
     """Which part each case plays."""
 
     def __init__(self, found: Discovery, usable: dict[str, FoundCase]) -> None:
@@ -177,7 +179,7 @@ def _unknown_in_split(found: Discovery) -> list[str]:
     return [f"splits.json names the case {name}, which is not there" for name in unknown]
 
 
-def _import(
+def import_labels(
     project: Project, found: Discovery, cases: list[FoundCase], open_ids: set[str], count: int, warnings: list[str]
 ) -> set[str]:
     """Import labels until `count` are in; a case whose label fails is not open any more."""
@@ -189,7 +191,7 @@ def _import(
             continue
         open_ids.remove(case.id)
         try:
-            project.add_label(case.id, annotation_of(case, project.labels, found.ignored))
+            project.add_label(case.id, annotation_of(case, project.labels, found))
             done.add(case.id)
         except (LabelError, ImageError) as error:
             warnings.append(f"{error} (the case stays unlabelled)")

@@ -13,25 +13,49 @@ from metassl.imaging.images import IGNORE, read_labels
 from metassl.imaging.pictures import LOSSY_SUFFIXES, is_picture, read_picture
 from metassl.project.structures import LabelDefinition
 
-from .found import FoundCase
+from .found import Discovery, FoundCase
 
 
 def annotation_of(
-    case: FoundCase, labels: Sequence[LabelDefinition], ignored: int | None = None
+    case: FoundCase, labels: Sequence[LabelDefinition], found: Discovery
 ) -> tuple[np.ndarray, Geometry] | Path:
     """What `Project.add_label` takes: the file as it is, or the array (z, y, x), uint8, with its grid.
 
-    `ignored`: the value in the file that means "not annotated". Raises LabelError.
+    `found`: what its folder says of the values in it. Raises LabelError.
     """
     if case.structures:
         return read_structure_files(case.structures, labels, case.id)
+    values = values_by_name(found, labels)
     if is_picture(case.label):
         array, geometry = read_mask_picture(case.label, case.id)
-    elif ignored is None:
+    elif all(value == new for value, new in values.items()):
         return case.label
     else:
         array, geometry = read_labels(case.label, case.id)
-    return (np.where(array == ignored, IGNORE, array) if ignored is not None else array), geometry
+    table = np.arange(256, dtype=np.uint8)
+    table[list(values)] = list(values.values())
+    return table[array], geometry
+
+
+def values_by_name(found: Discovery, labels: Sequence[LabelDefinition]) -> dict[int, int]:
+    """Value in the folder's files → value in the project: structures are matched by name, where the folder has names.
+
+    Names that differ are matched by value, as long as no name stands for two values. Raises LabelError, with both
+    lists, otherwise.
+    """
+    ignored = {} if found.ignored is None else {found.ignored: IGNORE}
+    ours = {label.name.casefold(): label.value for label in labels}
+    matched = {each.value: ours[each.name.casefold()] for each in found.labels if each.name.casefold() in ours}
+    if len(matched) == len(found.labels):
+        return {**matched, **ignored}
+    same_values = {each.value for each in found.labels} == {label.value for label in labels}
+    if same_values and all(value == new for value, new in matched.items()):
+        return ignored
+    theirs, known = (", ".join(f"{each.value}={each.name}" for each in side) for side in (found.labels, labels))
+    raise LabelError(
+        f"{found.source} has the structures {theirs}, and the project {known}: name them alike (--labels), or leave "
+        "the labels out (--labelled none)"
+    )
 
 
 def read_structure_files(

@@ -23,7 +23,7 @@ from metassl.imaging.writer import write_array
 
 from . import annotations
 from .annotations import ANY_VERSION, is_outside_edit, keep_outside_edit
-from .cases import LABELLED_STATES, Case, check_case_id, key_of, now
+from .cases import ASIDE, LABELLED_STATES, Case, check_case_id, key_of, now
 from .documents import CaseList, read_cases, read_project, write_cases
 from .links import refuse_links_out
 from .making import making_project
@@ -153,6 +153,17 @@ class Project:
                 raise ProjectError(f"case {case_id}: the id of a case never changes")
             changed.images = [self._portable(image) for image in changed.images]
             cases[case_id] = changed
+        return changed
+
+    def set_aside(self, case_ids: Iterable[str], undo: bool = False) -> list[str]:
+        """Take cases out of training, prediction and ranking, or bring them back. Nothing is deleted. Those changed."""
+        changed = []
+        with self._changing_cases() as cases:
+            for case_id in dict.fromkeys(case_ids):
+                case = _known(cases, case_id, self.path)
+                if (case.split == ASIDE) == undo:
+                    cases[case_id] = case.brought_back() if undo else case.set_aside()
+                    changed.append(case_id)
         return changed
 
     def mark_in_progress(self, case_id: str) -> None:
