@@ -82,7 +82,7 @@ def test_what_nnunet_calls_ignore_is_no_structure_and_counts_as_not_annotated(tm
 
 def test_unions_of_labels_are_refused_in_words(tmp_path):
     folder = nnunet(tmp_path, labels={"background": 0, "whole": [1, 2], "core": 2})
-    with pytest.raises(ProjectError, match=r"whole is a union of several values \(region-based"):
+    with pytest.raises(ProjectError, match=r"whole \(1 \+ 2\) are unions of labels \(nnU-Net's region-based"):
         find_cases(folder)
 
 

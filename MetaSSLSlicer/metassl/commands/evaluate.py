@@ -98,5 +98,5 @@ def _evaluate_images(project, arguments: argparse.Namespace, console: Console) -
         items, without = pair_with_truth(new, arguments.truth)
         if without:
             console.warn(f"{len(without)} images have no true annotation in {arguments.truth}")
-        result = measure(items, project, progress.failures)
+        result = measure(items, project, progress.failures, console)
     return {"round": found.number, "group": "images", "without_truth": without, "trained_on": trained, **result}

@@ -20,7 +20,7 @@ from pathlib import Path
 from metassl.project.words import count as counted
 
 from .shared.console import Console, command_line, listing
-from .shared.options import add_json_option, count, read_names
+from .shared.options import add_json_option, add_values_option, count, names_of, read_names
 
 SUMMARY = "make a project from a folder of images"
 
@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VALUE=NAME",
         help="the structures, such as 1=Liver 2=Tumour (default: what dataset.json says)",
     )
+    add_values_option(parser)
     parser.add_argument("--name", help="the project's name (default: the data set's)")
     add_json_option(parser)
 
@@ -84,6 +85,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         validation=arguments.validation,
         labels=arguments.labels,
         name=arguments.name,
+        names=names_of(arguments),
     )
     for warning in warnings:
         console.warn(warning)

@@ -22,9 +22,7 @@ from . import dicom, nifti
 from .geometry import Geometry as Geometry
 from .headers import impossible
 from .reader import quiet, reader_of
-
-IGNORE = 255
-"""The value of voxels that nobody annotated; they count nowhere."""
+from .segments import IGNORE as IGNORE
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 _ITK_OBJECT = re.compile(r"\w+\(0x[0-9a-f]+\): ")
@@ -85,8 +83,15 @@ def count_channels(path: Path, case: str) -> int:
         return reader_of(dicom.series_of(path)[0] if _is_dicom(path) else path).GetNumberOfComponents()
 
 
+def read_channels(path: Path, case: str) -> tuple[sitk.Image, Geometry, list[np.ndarray]]:
+    """An annotation file as ITK has it, its grid, and views (z, y, x) of its layers, unchecked. Raises LabelError."""
+    image, geometry = _read(Path(path), case, LabelError)
+    return image, geometry, _components(image, geometry)
+
+
 def read_labels(path: Path, case: str) -> tuple[np.ndarray, Geometry]:
-    """Read an annotation: uint8 array (z, y, x), 255 where not annotated, and its grid.
+    """Read a label map of the project's own, believing its numbers: uint8 array (z, y, x), 255 where not annotated, and
+    its grid. What comes from elsewhere is read by `read_annotation`.
 
     Raises LabelError, naming case and file, when it is unreadable or holds anything but whole
     numbers from 0 to 255.

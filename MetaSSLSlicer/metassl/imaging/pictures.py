@@ -8,7 +8,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from metassl.files.atomic import atomic_write, make_folder
-from metassl.files.errors import ImageError, MetaSSLError
+from metassl.files.errors import ImageError, LabelError, MetaSSLError
 
 from .geometry import Geometry
 from .reader import quiet
@@ -49,6 +49,18 @@ def read_picture(path: Path, case: str, kind: type[MetaSSLError] = ImageError) -
     count = image.GetNumberOfComponentsPerPixel()
     array = sitk.GetArrayFromImage(image).reshape(*geometry.shape_zyx, count)
     return [array[..., n] for n in range(len(_COLOURS.get(count, [""])))], geometry
+
+
+def read_mask_picture(path: Path, case: str) -> tuple[np.ndarray, Geometry]:
+    """A mask that is a picture, (z, y, x), and its grid. LabelError for a colour picture, and for JPEG, which changes
+    values.
+    """
+    if path.name.lower().endswith(LOSSY_SUFFIXES):
+        raise LabelError(f"case {case}: {path} is a JPEG, which does not keep the values of a mask; save it as PNG")
+    channels, geometry = read_picture(path, case, LabelError)
+    if any(not np.array_equal(channels[0], other) for other in channels[1:]):
+        raise LabelError(f"case {case}: {path} is in colour; save the mask with one value a structure (0, 1, 2 ...)")
+    return np.ascontiguousarray(channels[0]), geometry
 
 
 def write_picture_channels(path: Path, folder: Path, case: str) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,11 +10,11 @@ from metassl.files.errors import ImageError, LabelError, ProjectError
 from metassl.project.cases import key_of
 from metassl.project.project import Project
 
-from . import names
+from . import names as file_names
 from .create import Roles, add_images, import_labels
 from .discovery import find_cases
 from .found import Discovery, FoundCase
-from .labels import annotation_of, values_by_name
+from .labels import names_of_values, take_label
 from .tree import list_tree, stem
 from .usable import usable_cases
 
@@ -38,7 +39,7 @@ def add_cases(project: Project, source: Path | Discovery, *, labelled: int | Non
     id is taken by another image, the structures of the folder contradict the project's, or nothing is new.
     """
     found = source if isinstance(source, Discovery) else find_cases(Path(source))
-    values_by_name(found, project.labels)
+    names_of_values(found, project.labels)
     done = Added()
     new = Discovery(
         [case for case in found.cases if not _is_known(project, case, done)],
@@ -64,14 +65,18 @@ def add_cases(project: Project, source: Path | Discovery, *, labelled: int | Non
     return done
 
 
-def add_labels(project: Project, source: Path, *, replace: bool = False) -> Added:
+def add_labels(
+    project: Project, source: Path, *, replace: bool = False, names: Mapping[int | str, str] | None = None
+) -> Added:
     """Take the label files in `source` as the labels of the cases that they are named after.
 
-    A case that has a label keeps it unless `replace`; a file that no case has the name of is told. Raises ProjectError
+    `names`: what values or segments' names in the files mean, as for `imaging.read_annotation`. A case that has a label
+    keeps it unless `replace`; a file that no case has the name of is told. Raises ProjectError
     when there is no label of any case.
     """
     found = _labels_in(project, Path(source).expanduser())
-    values_by_name(found, project.labels)
+    if names is None:
+        names_of_values(found, project.labels)
     done = Added()
     for case in found.cases:
         known = project.case(case.id)
@@ -80,8 +85,7 @@ def add_labels(project: Project, source: Path, *, replace: bool = False) -> Adde
             continue
         state = "corrected" if known.state in ("predicted", "accepted", "corrected") else "labelled"
         try:
-            annotation = annotation_of(case, project.labels, found)
-            project.add_label(case.id, annotation, state=state, former=known.label_version)
+            take_label(project, case, found, done.warnings.append, names, state=state, former=known.label_version)
             done.labelled.append(case.id)
         except (LabelError, ImageError) as error:
             done.warnings.append(str(error))
@@ -106,7 +110,7 @@ def _is_known(project: Project, case: FoundCase, done: Added) -> bool:
 
 def _labels_in(project: Project, source: Path) -> Discovery:
     """Labels by the id of their case: in a data set with images, or in a folder of nothing but labels."""
-    ids = {names.key(case_id): case_id for case_id in project.cases}
+    ids = {file_names.key(case_id): case_id for case_id in project.cases}
     try:
         found = find_cases(source)
     except ProjectError:
@@ -115,7 +119,7 @@ def _labels_in(project: Project, source: Path) -> Discovery:
         labelled = [case for case in found.cases if case.has_label]
         found.cases = []
         for case in labelled:
-            if (case_id := ids.get(names.key(case.id))) is not None:
+            if (case_id := ids.get(file_names.key(case.id))) is not None:
                 case.id = case_id
                 found.cases.append(case)
             else:
@@ -133,8 +137,8 @@ def _files_named_after_cases(source: Path, ids: dict[str, str], found: Discovery
     cases: dict[str, FoundCase] = {}
     left = []
     for name in [*tree.images(), *tree.segmentations()]:
-        target = names.label_of(stem(name)) or stem(name)
-        case_id = ids.get(names.key(target)) or ids.get(names.key(stem(name)))
+        target = file_names.label_of(stem(name)) or stem(name)
+        case_id = ids.get(file_names.key(target)) or ids.get(file_names.key(stem(name)))
         if case_id is None:
             left.append((tree.path(name), "no case of the project has its name"))
         elif case_id in cases:

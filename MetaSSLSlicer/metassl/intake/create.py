@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from metassl.files.errors import ImageError, LabelError, ProjectError
@@ -12,7 +12,7 @@ from metassl.project.structures import LabelDefinition, check_labels, parse_labe
 
 from .discovery import find_cases
 from .found import Discovery, FoundCase
-from .labels import annotation_of, values_by_name
+from .labels import names_of_values, take_label
 from .usable import images_of, usable_cases
 
 ENOUGH_TO_MEASURE = 9
@@ -31,6 +31,7 @@ def new_project(
     validation: int | None = None,
     labels: list[str] | None = None,
     name: str | None = None,
+    names: Mapping[int | str, str] | None = None,
 ) -> tuple[Project, list[str]]:
     """Make the project `path` from the images in `source`, a folder, table or file, or what `find_cases` found there;
     returns it and a list of warnings.
@@ -40,7 +41,8 @@ def new_project(
     the first so many cases that the folder keeps for validation, or of those after the labelled ones; they are
     measured and never trained on. None: none where labelled cases are counted or named, else a quarter of the
     labels, from 3 to 10, where there are at least 9. The labels of all other cases stay hidden. The split "test" is
-    kept out of training. `labels`: definitions such as "1=Anterior", needed unless the data set names them.
+    kept out of training. `labels`: definitions such as "1=Anterior", needed unless the data set names them. `names`: what
+    values or segments' names in the label files mean, as for `imaging.read_annotation`.
 
     A case that cannot be read is left out, and one whose label cannot be used stays unlabelled,
     each with a warning; the next case takes its place in the count. Raises ProjectError or
@@ -52,8 +54,8 @@ def new_project(
     warnings += _unknown_in_split(found)
     roles = Roles(found, usable)
     candidates = roles.to_label(labelled, labelled_cases)
-    if candidates:
-        values_by_name(found, definitions)
+    if candidates and names is None:
+        names_of_values(found, definitions)
     takes_all = labelled is None and labelled_cases is None
     if validation is None:
         validation = to_measure(len(candidates), len(roles.kept_for_validation())) if takes_all else 0
@@ -66,8 +68,10 @@ def new_project(
         open_ids, told = add_images(project, usable.values(), len(channels), roles.of)
         warnings += told
         wanted = len(candidates) if labelled_cases is not None else labelled or 0
-        done = import_labels(project, found, candidates, open_ids, wanted, warnings)
-        measured = import_labels(project, found, roles.to_validate(done, validation), open_ids, validation, warnings)
+        done = import_labels(project, found, candidates, open_ids, wanted, warnings, names)
+        measured = import_labels(
+            project, found, roles.to_validate(done, validation), open_ids, validation, warnings, names
+        )
         for case_id in measured:
             project.update_case(case_id, split="validation")
     for what, taken, number in (
@@ -97,7 +101,9 @@ def structures_for(found: Discovery, labels: Sequence[str] | None) -> list[Label
     raise ProjectError(f"{found.source} does not name its structures: name them with --labels 1=NAME 2=NAME")
 
 
-def add_images(project: Project, cases: Iterable[FoundCase], channels: int, split_of) -> tuple[set[str], list[str]]:
+def add_images(
+    project: Project, cases: Iterable[FoundCase], channels: int, split_of: Callable[[str], str]
+) -> tuple[set[str], list[str]]:
     """Add cases to the project; returns their ids and warnings, one for each that cannot be read."""
     added, warnings = [], []
     for case in cases:
@@ -180,7 +186,13 @@ def _unknown_in_split(found: Discovery) -> list[str]:
 
 
 def import_labels(
-    project: Project, found: Discovery, cases: list[FoundCase], open_ids: set[str], count: int, warnings: list[str]
+    project: Project,
+    found: Discovery,
+    cases: list[FoundCase],
+    open_ids: set[str],
+    count: int,
+    warnings: list[str],
+    names: Mapping[int | str, str] | None = None,
 ) -> set[str]:
     """Import labels until `count` are in; a case whose label fails is not open any more."""
     done: set[str] = set()
@@ -191,7 +203,7 @@ def import_labels(
             continue
         open_ids.remove(case.id)
         try:
-            project.add_label(case.id, annotation_of(case, project.labels, found))
+            take_label(project, case, found, warnings.append, names)
             done.add(case.id)
         except (LabelError, ImageError) as error:
             warnings.append(f"{error} (the case stays unlabelled)")

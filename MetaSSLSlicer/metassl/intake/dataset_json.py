@@ -7,6 +7,7 @@ from typing import Any
 
 from metassl.files.errors import ProjectError
 from metassl.files.json_files import read_json
+from metassl.imaging.label_tables import dataset_labels
 from metassl.project.cases import make_case_id
 from metassl.project.structures import LabelDefinition, check_labels
 
@@ -14,7 +15,6 @@ from .tree import Tree
 
 DESCRIPTION = "dataset.json"
 SPLIT_KEYS = ("train_order", "val", "test")
-IGNORE_NAME = "ignore"
 
 
 def read_description(tree: Tree) -> dict[str, Any] | None:
@@ -28,32 +28,16 @@ def read_description(tree: Tree) -> dict[str, Any] | None:
     return content
 
 
-def structures_of(content: dict[str, Any], path: Path) -> tuple[list[LabelDefinition], int | None]:
-    """The structures of a description, and the value that it calls "ignore" (nnU-Net: nobody annotated it).
+def structures_of(content: dict[str, Any], path: Path) -> tuple[list[LabelDefinition], list[int]]:
+    """The structures of a description, and the values that it calls "ignore" (nnU-Net: nobody annotated them).
 
     ProjectError when a label is a union of values (nnU-Net's region-based classes), or no value at all.
     """
-    found, ignored, unions = [], None, []
-    for key, value in content["labels"].items():
-        number, name = (int(key), value) if str(key).strip().isdigit() else (value, key)
-        if isinstance(number, (list, tuple)):
-            unions.append(str(name))
-            continue
-        if isinstance(number, str) and number.strip().isdigit():
-            number = int(number)
-        if not isinstance(number, int) or isinstance(number, bool):
-            raise ProjectError(f"{path}: the label {name!r} has the value {number!r}, which is no whole number")
-        if str(name).strip().casefold() == IGNORE_NAME:
-            ignored = number
-        elif number != 0:
-            found.append(LabelDefinition(number, str(name)))
-    if unions:
-        raise ProjectError(
-            f"{path}: {', '.join(unions)} {'is a union' if len(unions) == 1 else 'are unions'} of several values "
-            "(region-based classes of nnU-Net), which may overlap; a project here has one value a voxel: write each "
-            "value under a name of its own in a copy of dataset.json, or name the structures with --labels"
-        )
-    return check_labels(found), ignored
+    try:
+        described = dataset_labels(content["labels"])
+    except ValueError as error:
+        raise ProjectError(f"{path} cannot be used: {error}") from error
+    return check_labels(LabelDefinition(value, name) for value, name in described.names.items()), described.ignored
 
 
 def channels_of(content: dict[str, Any], path: Path) -> list[str]:

@@ -40,7 +40,7 @@ class FoundCase:
 class Discovery:
     """What `find_cases` found. `layout`: the convention. `channels`: their names. `split`: lists of ids: train_order,
     val, test. `left_out`: (path, why) of everything that became no part of a case; `notes`: what else should be told.
-    `ignored`: the value in label files that means "not annotated"; 255 does so always.
+    `ignored`: the values in label files that mean "not annotated"; 255 does so always.
     """
 
     cases: list[FoundCase]
@@ -51,7 +51,7 @@ class Discovery:
     layout: str = ""
     left_out: LeftOut = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    ignored: int | None = None
+    ignored: list[int] = field(default_factory=list)
     source: Path = Path()
 
     @property

@@ -11,9 +11,9 @@ from pathlib import Path, PurePosixPath
 from metassl.files.errors import ProjectError
 from metassl.imaging import dicom
 from metassl.imaging.images import IMAGE_SUFFIXES
+from metassl.imaging.pictures import PICTURE_SUFFIXES
 
 SEGMENTATION_SUFFIXES = (".seg.nrrd", ".seg.nhdr")
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 MANY_FOLDERS = 100_000
 _VOXELS_OF_OTHERS = (".raw", ".raw.gz", ".zraw")  # what a .mhd or .nhdr beside it leads to
 _DESCRIPTIONS = {"dataset.json", "splits.json", "dataset_description.json", "datastore_v2.json", "datastore.json"}

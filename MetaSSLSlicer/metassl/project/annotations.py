@@ -14,6 +14,7 @@ from metassl.files.atomic import copy_file, sha256_of
 from metassl.files.errors import ChangedError, LabelError, MetaSSLError
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import IGNORE, read_labels
+from metassl.imaging.segments import values_in
 
 from .cases import Case
 from .structures import LabelDefinition
@@ -29,7 +30,7 @@ def checked(array: np.ndarray, geometry: Geometry, labels: Sequence[LabelDefinit
     if array.shape != geometry.shape_zyx:
         raise LabelError(f"{where} has the shape {array.shape}, its grid {geometry.shape_zyx}")
     allowed = {0, IGNORE, *(label.value for label in labels)}
-    strange = [value for value in _values_in(array) if value not in allowed]
+    strange = [value for value in values_in(array) if value not in allowed]
     if strange:
         listed = ", ".join(f"{value:g}" for value in strange[:8]) + (", ..." * (len(strange) > 8))
         known = ", ".join(f"{label.value}={label.name}" for label in labels)
@@ -73,15 +74,6 @@ def history_name(case_id: str, version: str) -> str:
     if not isinstance(version, str) or not _VERSION.fullmatch(version):
         raise LabelError(f"case {case_id}: {version!r} is not a label version")
     return f"{case_id}.{version[:16]}.nrrd"
-
-
-def _values_in(array: np.ndarray) -> list:
-    if array.dtype != np.uint8:
-        return np.unique(array).tolist()
-    seen = np.zeros(256, bool)
-    for plane in array:  # far quicker than sorting every voxel, and small in memory
-        seen[plane] = True
-    return np.flatnonzero(seen).tolist()
 
 
 def is_outside_edit(copy: Path, history: Path, case_id: str, accepted: str | None) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
@@ -16,6 +16,7 @@ from metassl.files.atomic import copy_file, make_folder
 from metassl.files.errors import ImageError, LabelError, ProjectError
 from metassl.files.json_files import read_json, write_json
 from metassl.files.locks import file_lock
+from metassl.imaging.annotations import read_annotation
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.hashes import image_hashes, replaced_image
 from metassl.imaging.images import read_geometry, read_labels
@@ -223,10 +224,13 @@ class Project:
         allow_empty: bool = False,
         drawn_on: Sequence[str] = (),
         former: str | None = ANY_VERSION,
+        names: Mapping[int | str, str] | str | None = None,
+        tell: Callable[[str], object] = lambda note: None,
     ) -> str:
         """Accept an annotation of a case and return its version (equal labels, equal versions).
 
-        `source`: a file, or an array (z, y, x) of values with its geometry. `state`: "labelled",
+        `source`: a file, as `imaging.read_annotation` takes it with `names`, or an array (z, y, x) of values with its
+        geometry. `tell` is called with each sentence on what was not taken as it is in a file. `state`: "labelled",
         "accepted" or "corrected". LabelError when the grid is not the image's, a value is not in
         the project, nothing is annotated, or no structure is (unless `allow_empty`). ImageError
         when the image is not the one of the hashes `drawn_on`, where these are given. `former`:
@@ -244,15 +248,14 @@ class Project:
                 f"case {case_id}: {replaced} was replaced after the case was opened: open the case again, and look "
                 "whether the annotation fits the new image"
             )
+        grid, notes = read_geometry(image, case_id), []
         if isinstance(source, tuple):
             (array, geometry), where = source, "the annotation"
+            if difference := geometry.difference(grid):
+                raise LabelError(f"case {case_id}: the annotation is not on the grid of {image}: {difference}")
         else:
-            (array, geometry), where = read_labels(Path(source), case_id), str(source)
-        grid = read_geometry(image, case_id)
-        if difference := geometry.difference(grid):
-            raise LabelError(
-                f"case {case_id}: {where} is not on the grid of {image}: {difference}; resample it to the image"
-            )
+            read, where = read_annotation(Path(source), grid, self.labels, case_id, names), str(source)
+            array, notes = read.array, read.notes
         array = annotations.checked(array, grid, self.labels, f"case {case_id}: {where}")
         annotations.refuse_empty(array, f"case {case_id}: {where}", allow_empty)
         version = annotations.version_of(array, grid)
@@ -267,6 +270,8 @@ class Project:
             keep_outside_edit(copy, kept.parent, case_id, case.label_version)
             copy_file(kept, copy)
             cases[case_id] = replace(case, state=state, label_version=version, image_hashes=hashes, updated=now())
+        for note in notes:
+            tell(note)
         return version
 
     def label_path(self, case_id: str) -> Path:
