@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from metassl.files.errors import ImageError, LabelError, ProjectError
-from metassl.project.cases import Case
+from metassl.project.cases import Case, unseen_structures
 from metassl.project.project import Project
 from metassl.project.structures import LabelDefinition, check_labels, parse_labels
 
@@ -41,8 +41,8 @@ def new_project(
     the first so many cases that the folder keeps for validation, or of those after the labelled ones; they are
     measured and never trained on. None: none where labelled cases are counted or named, else a quarter of the
     labels, from 3 to 10, where there are at least 9. The labels of all other cases stay hidden. The split "test" is
-    kept out of training. `labels`: definitions such as "1=Anterior", needed unless the data set names them. `names`: what
-    values or segments' names in the label files mean, as for `imaging.read_annotation`.
+    kept out of training. `labels`: definitions such as "1=Anterior", needed unless the data set names them. `names`:
+    what values or segments' names in the label files mean, as for `imaging.read_annotation`.
 
     A case that cannot be read is left out, and one whose label cannot be used stays unlabelled,
     each with a warning; the next case takes its place in the count. Raises ProjectError or
@@ -80,6 +80,8 @@ def new_project(
     ):
         if taken < number:
             warnings.append(f"only {taken} of {number} {what} cases have a label that can be used")
+    for unseen in unseen_structures(project.labels, project.labelled_cases()):
+        warnings.append(f"no labelled case shows {unseen}: it cannot be learnt until one does")
     return project, warnings
 
 

@@ -52,6 +52,12 @@ def refuse_empty(array: np.ndarray, where: str, allow_background: bool) -> None:
         )
 
 
+def voxels_of(array: np.ndarray) -> dict[str, int]:
+    """How many voxels an annotation (uint8) gives to each value that it holds."""
+    counts = np.bincount(array.ravel(), minlength=256)
+    return {str(value): int(counts[value]) for value in np.flatnonzero(counts)}
+
+
 def refuse_changed(case: Case, former: str | None) -> None:
     """ChangedError when the label of the case is no longer the version `former`."""
     if former not in (ANY_VERSION, case.label_version):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 from metassl.files.errors import ProjectError
 
 from ..files.atomic import is_unicode
+from .structures import LabelDefinition
 
 STATES = (
     "unlabelled",
@@ -47,7 +49,7 @@ class Case:
     names the accepted annotation; `updated` is ISO 8601 in UTC; `seconds_spent` annotating; `dice`:
     of the prediction that was reviewed with the label that came of it, None before that; `image_hashes`: of the images
     when they were annotated, one per channel file, [] where that is not known; `former_split`: what a case that was
-    set aside comes back to.
+    set aside comes back to; `label_voxels`: voxels of its annotation by value, {} where that is not known.
     """
 
     id: str
@@ -60,6 +62,7 @@ class Case:
     dice: float | None = None
     image_hashes: list[str] = field(default_factory=list)
     former_split: str = ""
+    label_voxels: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_case_id(self.id)
@@ -86,6 +89,11 @@ class Case:
             raise ProjectError(f"case {self.id} has damaged image hashes")
         if self.former_split not in ("", *SPLITS):
             raise ProjectError(f"case {self.id} has the former split {self.former_split!r}")
+        counts = self.label_voxels
+        if not isinstance(counts, dict) or not all(
+            str(key).isdigit() and type(n) is int and n >= 0 for key, n in counts.items()
+        ):
+            raise ProjectError(f"case {self.id} has damaged counts of its label's voxels")
         if not isinstance(self.updated, str):
             raise ProjectError(f"case {self.id} has a damaged time {self.updated!r}")
 
@@ -113,6 +121,17 @@ class Case:
             raise ProjectError("an entry lacks its id or its images")
         known = {each.name for each in fields(Case)}
         return Case(**{key: value for key, value in document.items() if key in known})
+
+
+def unseen_structures(labels: Iterable[LabelDefinition], cases: Iterable[Case]) -> list[str]:
+    """The names of those that the annotation of none of the cases shows, and so cannot be learnt from them.
+
+    [] where there are no cases, or older annotations were not counted.
+    """
+    counts = [case.label_voxels for case in cases]
+    if not counts or not all(counts):
+        return []
+    return [label.name for label in labels if not any(count.get(str(label.value)) for count in counts)]
 
 
 def _can_be_path(text: str) -> bool:

@@ -269,7 +269,8 @@ class Project:
             copy = self.label_path(case_id)
             keep_outside_edit(copy, kept.parent, case_id, case.label_version)
             copy_file(kept, copy)
-            cases[case_id] = replace(case, state=state, label_version=version, image_hashes=hashes, updated=now())
+            changes = {"label_version": version, "label_voxels": annotations.voxels_of(array), "image_hashes": hashes}
+            cases[case_id] = replace(case, state=state, **changes, updated=now())
         for note in notes:
             tell(note)
         return version
