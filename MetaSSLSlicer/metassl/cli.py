@@ -93,7 +93,7 @@ class _Parser(argparse.ArgumentParser):
             known.update(map(str, action.choices or ()))
             if isinstance(action, argparse._SubParsersAction):  # an option that no command has is found out here
                 known.update(option for command in action.choices.values() for option in command._option_string_actions)
-        like = get_close_matches((typed[1] or typed[2]).partition("=")[0], sorted(known), cutoff=0.7)
+        like = get_close_matches((typed[1] or typed[2]).partition("=")[0], sorted(known), cutoff=0.6)
         return f"; is it {' or '.join(like)}?" if like else ""
 
 
