@@ -4,8 +4,7 @@ import errno
 import json
 
 import pytest
-from faults import events
-from metassl.jobs import EventReader, EventWriter, JobFollower, StatusFold, job_status
+from metassl.jobs import EventReader, EventWriter, JobFollower, JobRecord, StatusFold, job_status
 from metassl.project.rounds import make_round
 
 
@@ -15,11 +14,6 @@ def lines(*numbered: tuple[int, str]) -> bytes:
 
 def numbers(reader: EventReader) -> list[int]:
     return [event["seq"] for event in reader.read_new()]
-
-
-def test_spoilt_files_of_events_are_followed_without_loss_or_repetition(tmp_path):
-    outcome = events.run(60, tmp_path, seed=1)
-    assert outcome.lost == 0, outcome.message
 
 
 def test_two_events_of_the_same_number_count_both(tmp_path):
@@ -195,3 +189,8 @@ def test_a_follower_sees_the_run_after_a_power_loss(tmp_path, zeros):
     writer.write("finished")
     assert [event["event"] for event in follower.poll()[0]] == ["started", "finished"]
     assert follower.poll()[1].state == job_status(found).state == "finished"
+
+
+def test_a_job_record_that_is_announced_and_not_there_yet_is_none(tmp_path, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.exists", lambda path: True)
+    assert JobRecord.read(tmp_path / "job.json") is None
