@@ -47,6 +47,7 @@ docs/troubleshooting
 ```{toctree}
 :hidden:
 :caption: How to
+docs/your_images
 docs/command_line
 CONTRIBUTING
 ```

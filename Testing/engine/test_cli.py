@@ -397,3 +397,18 @@ def test_stop_now_kills_the_job(start_worker, tiny_project, capsys):
 
 def test_stopping_nothing_is_fine(tiny_project, capsys):
     assert run_json(capsys, "stop", tiny_project.path) == {"stopped": False, "round": None}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["stauts", "p"], "is it status?"),
+        (["train", "p", "--minuts", "4"], "is it --minutes?"),
+        (["train", "p", "--framework", "csp"], "is it cps?"),
+        (["rank", "p", "--strategy", "combind"], "is it combined?"),
+    ],
+)
+def test_a_word_that_is_nearly_right_gets_the_right_one(typed, meant, capsys):
+    with pytest.raises(SystemExit):
+        main(typed)
+    assert meant in capsys.readouterr().err

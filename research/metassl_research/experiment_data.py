@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from metassl.files import LabelError, ProjectError, read_json, write_json
 from metassl.files.errors import ImageError
-from metassl.intake import new_project
-from metassl.intake.discovery import Discovery, find_cases
+from metassl.intake import Discovery, find_cases, new_project
 from metassl.project import Project
 
 SHARES = (0.15, 0.25)  # of all cases for validation and for the test, where there is no splits.json

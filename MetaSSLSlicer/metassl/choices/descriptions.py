@@ -52,3 +52,15 @@ class StrategyDescription:
 
     def to_json(self) -> dict[str, str]:
         return {name: text for name, text in asdict(self).items() if name != "path"}
+
+
+@dataclass(frozen=True)
+class ImporterDescription:
+    """title: what the convention is called. summary: how its folder looks, in one line. path: of its function, which
+    takes a `metassl.intake.Tree` and returns a `Discovery`, or None where the convention does not apply.
+    """
+
+    name: str
+    title: str
+    summary: str
+    path: str

@@ -70,6 +70,8 @@ def show(
     each_case: bool = False,
 ) -> None:
     """Print the state of a project, for people or as JSON."""
+    from metassl.project.cases import unseen_structures
+
     from .shared.advice import labels_since, next_case, next_steps
 
     cases = list(project.cases.values())
@@ -77,6 +79,8 @@ def show(
     steps = next_steps(project, shown, found, status)
     console.say(f"{project.name} ({shown})")
     console.say(f"  structures  {', '.join(f'{label.value} {label.name}' for label in project.labels)}")
+    for name in unseen_structures(project.labels, project.labelled_cases()):
+        console.say(f"  note        no labelled case shows {name}: it cannot be learnt until one does")
     _show_cases(cases, console)
     if each_case:
         console.table([("case", "group", "state"), *((c.id, c.split, _STATE_WORDS[c.state]) for c in cases)], indent=14)
@@ -99,7 +103,7 @@ def show(
 
 
 def _show_cases(cases: list, console: Console) -> None:
-    for split, title in (("pool", "cases"), ("validation", "validation"), ("test", "test")):
+    for split, title in (("pool", "cases"), ("validation", "validation"), ("test", "test"), ("aside", "set aside")):
         states = Counter(case.state for case in cases if case.split == split)
         if not states and split != "pool":
             continue

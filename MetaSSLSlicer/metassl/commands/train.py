@@ -52,10 +52,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.jobs import JobRecord
     from metassl.jobs.start import start_training
     from metassl.project import Project
+    from metassl.project.cases import unseen_structures
 
     from .shared.follow import follow, last_seq
 
     project = Project.open(arguments.project)
+    for name in unseen_structures(project.labels, project.labelled_cases()):
+        console.warn(f"no labelled case shows {name}: it cannot be learnt until one does")
     former = project.latest_round()
     told = last_seq(former)
     found = start_training(

@@ -18,6 +18,7 @@ from .geometry import Geometry, Placement
 from .images import is_dicom, read_channels, reading
 from .label_tables import labels_beside, nifti_table
 from .matching import Match, Structure, listed, match_segments, named
+from .pictures import is_picture, read_mask_picture
 from .segments import IGNORE, Contents, Segment, header_of, slicer_segmentation, values_in
 
 _ROUNDING = 1e-3
@@ -79,6 +80,8 @@ def read_annotation(
 def read_contents(path: Path, case: str) -> Contents:
     """An annotation file as it is, with what it says of its values itself. Raises LabelError, naming case and file."""
     path = Path(path)
+    if is_picture(path):
+        return Contents(*read_mask_picture(path, case))
     with reading(path, case, LabelError):
         if is_dicom(path) and (file := segmentation_in(path)):
             return read_segmentation(file)

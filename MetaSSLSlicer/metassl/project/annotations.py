@@ -5,15 +5,16 @@ from __future__ import annotations
 import filecmp
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from metassl.files.atomic import copy_file, sha256_of
 from metassl.files.errors import ChangedError, LabelError, MetaSSLError
+from metassl.imaging.annotations import read_annotation
 from metassl.imaging.geometry import Geometry
-from metassl.imaging.images import IGNORE, read_labels
+from metassl.imaging.images import IGNORE, read_geometry, read_labels
 from metassl.imaging.segments import values_in
 
 from .cases import Case
@@ -23,6 +24,29 @@ ANY_VERSION = "any"
 """Stands for whatever label a case has, also for one that nobody has looked at."""
 
 _VERSION = re.compile(r"[0-9a-f]{16,64}")
+
+
+def acceptable(
+    source: Path | tuple[np.ndarray, Geometry],
+    image: Path,
+    case_id: str,
+    labels: Sequence[LabelDefinition],
+    names: Mapping[int | str, str] | str | None,
+    allow_empty: bool,
+) -> tuple[np.ndarray, Geometry, list[str]]:
+    """The annotation (z, y, x), uint8, on the grid of `image`, and what should be told; see `Project.add_label`."""
+    grid = read_geometry(image, case_id)
+    notes: list[str] = []
+    if isinstance(source, tuple):
+        (array, geometry), where = source, f"case {case_id}: the annotation"
+        if difference := geometry.difference(grid):
+            raise LabelError(f"{where} is not on the grid of {image}: {difference}")
+    else:
+        read, where = read_annotation(Path(source), grid, labels, case_id, names, image), f"case {case_id}: {source}"
+        array, notes = read.array, read.notes
+    array = checked(array, grid, labels, where)
+    refuse_empty(array, where, allow_empty)
+    return array, grid, notes
 
 
 def checked(array: np.ndarray, geometry: Geometry, labels: Sequence[LabelDefinition], where: str) -> np.ndarray:
@@ -50,6 +74,12 @@ def refuse_empty(array: np.ndarray, where: str, allow_background: bool) -> None:
             f"{where} is empty: it holds no structure; say so explicitly if that is right "
             "(on the command line with --allow-empty)"
         )
+
+
+def voxels_of(array: np.ndarray) -> dict[str, int]:
+    """How many voxels an annotation (uint8) gives to each value that it holds."""
+    counts = np.bincount(array.ravel(), minlength=256)
+    return {str(value): int(counts[value]) for value in np.flatnonzero(counts)}
 
 
 def refuse_changed(case: Case, former: str | None) -> None:

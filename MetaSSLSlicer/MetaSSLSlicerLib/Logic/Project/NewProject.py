@@ -45,7 +45,7 @@ class NewProject:
         project, warnings = new_project(
             self.path,
             self.source,
-            labelled=self.labelled or None,
+            labelled=self.labelled,
             validation=self.measured,
             labels=texts,
             name=self.name,
