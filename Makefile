@@ -1,6 +1,6 @@
 # make demo            from nothing to a report with pictures (makes .venv itself)
 # make demo DATA=DIR   the same on a Decathlon-style folder of real images
-# make test            style (ruff, codespell) and pytest
+# make test            style (ruff, codespell), types (mypy) and pytest
 # make docs            the site, in build/site; a warning, such as a link that leads nowhere, ends it
 # make wheel           build/wheels: built, checked, installed where nothing else is, and run
 # make faults          crashes, full disks, people at work side by side ... again and again: is anything lost?
@@ -24,7 +24,7 @@ JOURNEYS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo style test docs wheel faults slicer-test clean
+.PHONY: help install demo style types test docs wheel faults slicer-test clean
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
@@ -38,7 +38,10 @@ style: $(STAMP)
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/codespell
 
-test: style
+types: $(STAMP)
+	$(BIN)/python -m mypy
+
+test: style types
 	$(BIN)/python -m pytest
 
 docs: build/.docs

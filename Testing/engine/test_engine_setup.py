@@ -67,7 +67,7 @@ def test_a_command_gives_its_json_without_being_waited_for(tiny_project):
 
 def test_a_command_that_the_engine_refuses_explains_itself_in_one_line(tmp_path):
     result = finished(EngineProcess(sys.executable, ["status", str(tmp_path / "none"), "--json"]))
-    assert result.code == 2 and result.json is None
+    assert result.code == 2 and result.json["error"]["code"] == "other"
     assert result.text == f"there is no project folder {tmp_path / 'none'}"
 
 

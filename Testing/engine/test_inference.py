@@ -15,6 +15,7 @@ from metassl.inference.region_map import DC, DS, OFFICIAL, UC, US, entropy, regi
 from metassl.inference.sliding_window import predict_pair, window_starts
 from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.networks.unet import build_network
+from metassl.project.records import ErrorRates
 from metassl.project.structures import LabelDefinition
 
 CPU = torch.device("cpu")
@@ -141,9 +142,13 @@ def test_an_oblique_image_gets_its_maps_on_its_own_grid(tmp_path, tiny_plan):
     assert set(np.unique(prediction.segmentation)) <= {0, 5, 7}
     assert prediction.regions.min() >= 1
     summary = summarise(prediction, "a", 1, [LabelDefinition(5, "A"), LabelDefinition(7, "B")], None, 1)
-    assert sum(summary["voxels"].values()) == 22 * 18 * 20
+    assert sum(summary.voxels.values()) == 22 * 18 * 20
+    assert summary.error_rates is None and summary.predicted_dice is None
+    measured = ErrorRates(rates={"UC": 0.1})
+    told = summarise(prediction, "a", 1, [LabelDefinition(5, "A"), LabelDefinition(7, "B")], measured, 1)
+    assert told.error_rates == {"UC": 0.1} and told.predicted_dice is None
     volume = (prediction.segmentation > 0).sum() * 0.9 * 0.9 * 2.0 / 1000
-    assert sum(summary["volume_ml"].values()) == pytest.approx(volume)
+    assert sum(summary.volume_ml.values()) == pytest.approx(volume)
 
     model.save(tmp_path / "model.pt")
     again = predict_image(TrainedModel.load(tmp_path / "model.pt", CPU), CaseImage(array, geometry), "a")

@@ -133,17 +133,17 @@ def test_rates_measured_after_training_stand_beside_the_legend(project, found):
 
 
 def test_the_ranking_is_shown_in_order_with_its_reasons_and_states(project, found):
-    first = rank(project, found)["cases"][0]
-    project.update_case(first["case"], state="rejected")
+    first = rank(project, found).cases[0]
+    project.update_case(first.case, state="rejected")
     _, page = written(project, found)
-    order = [entry["case"] for entry in rank(project, found)["cases"]]
+    order = [entry.case for entry in rank(project, found).cases]
     places = [page.text.index(f" {case} ") for case in order]
     assert places == sorted(places)
-    assert first["reason"] in page.text and "rejected" in page.text
+    assert first.reason in page.text and "rejected" in page.text
 
 
 def test_the_first_places_of_the_first_cases_are_those_that_slicer_shows(project, found):
-    first = rank(project, found)["cases"][0]["case"]
+    first = rank(project, found).cases[0].case
     paths = found.prediction(first)
     (segmentation, _), (regions, _) = read_labels(paths.segmentation, first), read_labels(paths.regions, first)
     uncertainty = read_image([paths.uncertainty], first).array[0]
@@ -176,7 +176,7 @@ def test_text_from_the_project_is_never_markup(tmp_path):
     events = EventWriter(found.events_path)
     events.write("warning", message=HOSTILE + "\x00\x1b")
     events.write("case_failed", case=HOSTILE, file=HOSTILE, reason=HOSTILE)
-    ranking = rank(project, found)
+    ranking = rank(project, found).to_json()
     ranking["cases"][0]["reason"] = HOSTILE
     write_json(found.ranking_path, ranking)
     evaluation = build_evaluation(project, found)
@@ -211,7 +211,7 @@ def test_a_failed_round_says_why(project):
 
 
 def test_a_case_labelled_since_it_was_ranked_is_not_waiting_any_more(project, found):
-    first = rank(project, found)["cases"][0]["case"]
+    first = rank(project, found).cases[0].case
     truth = volume(1, np.random.default_rng(1))[1]
     _, before = written(project, found)
     project.add_label(first, (truth, GRID), state="corrected")

@@ -13,7 +13,7 @@ import SimpleITK as sitk
 import torch
 from file_limit import files_end_at
 from in_process import trainings_in_this_process
-from metassl.files.errors import BusyError, ProjectError
+from metassl.files.errors import BusyError, ErrorCode, ProjectError
 from metassl.files.json_files import read_json, write_json
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
@@ -238,8 +238,9 @@ def test_a_job_that_has_said_its_last_word_is_waited_for_by_the_next(project):
 
 def test_a_project_without_labels_says_what_to_do(tmp_path):
     made = Project.create(tmp_path / "empty", "Empty", [LabelDefinition(1, "A")], ["MR"])
-    with pytest.raises(ProjectError, match="no labelled case"):
+    with pytest.raises(ProjectError, match="no labelled case") as caught:
         start_training(made)
+    assert caught.value.code is ErrorCode.NOTHING_LABELLED
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for PythonSlicer is a shell script")

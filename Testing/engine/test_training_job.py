@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from metassl.files import ProjectError
-from metassl.jobs import EventReader, EventWriter, JobRecord, StatusFold
+from metassl.files import ErrorCode, ProjectError
+from metassl.jobs import EventReader, EventWriter, JobRecord, JobStatus, StatusFold
 from metassl.project import Project
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
@@ -300,19 +300,21 @@ def test_a_curve_that_steps_back_forgets_what_lay_beyond():
 
 
 @pytest.mark.parametrize(
-    ("message", "word", "advice"),
+    ("code", "word", "advice"),
     [
-        ("ModuleNotFoundError: No module named 'monai'", "not installed", "Setup"),
-        ("no CUDA device was found: use --device cpu, or see `metassl doctor`", "graphics card", "Automatic"),
-        ("the memory is full even with the smallest patch: close other programs", "memory", "Close other programs"),
-        ("cannot write last.pt: No space left on device", "disk is full", "Make room"),
-        ("project /p is being trained by pid 5 on host h since 9", "trained already", "Wait"),
-        ("the loss was not finite 5 steps in a row (last on the cases a)", "cases a", "images and labels"),
-        ("something odd", "Something odd.", "log"),
+        (ErrorCode.NOTHING_LABELLED, "no case is labelled", "Annotate one"),
+        (ErrorCode.MISSING_PACKAGE, "not installed", "Setup"),
+        (ErrorCode.NO_DEVICE, "graphics card", "Automatic"),
+        (ErrorCode.OUT_OF_MEMORY, "memory", "Close other programs"),
+        (ErrorCode.DISK_FULL, "disk is full", "Make room"),
+        (ErrorCode.NO_ACCESS, "Something odd.", "may write"),
+        (ErrorCode.BUSY, "trained already", "Wait"),
+        (ErrorCode.NOT_FINITE, "Something odd.", "images and labels"),
+        (ErrorCode.OTHER, "Something odd.", "log"),
     ],
 )
-def test_a_failure_is_told_in_the_users_words(message, word, advice):
-    found = TrainingAdvice.ofMessage(message)
+def test_a_failure_is_told_in_the_users_words(code, word, advice):
+    found = TrainingAdvice.of(JobStatus(state="failed", code=code.value, message="something odd"))
     assert word in found.text and advice in found.whatToDo and "metassl" not in found.whatToDo
 
 

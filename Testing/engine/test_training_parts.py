@@ -11,7 +11,7 @@ import torch
 from metassl.choices.frameworks import SEMI_SUPERVISED
 from metassl.data.augment import Augmentation, random_view
 from metassl.data.streams import OnDemand, PatchSampler, Prefetcher, PreparedCase
-from metassl.files.errors import MetaSSLError
+from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.frameworks import FRAMEWORKS, build_framework
 from metassl.frameworks.pasted import MOST_WARM_UP, WARM_UP
 from metassl.networks import memory
@@ -205,8 +205,9 @@ def test_a_loss_that_is_not_finite_changes_no_weight_and_names_the_cases(tmp_pat
     subject.sampler.labelled[1].image[:] = np.nan
     before = copy.deepcopy(subject.framework.state_dict())
     subject.save()
-    with pytest.raises(MetaSSLError, match="case0|case1"):
+    with pytest.raises(MetaSSLError, match="case0|case1") as caught:
         subject.run()
+    assert caught.value.code is ErrorCode.NOT_FINITE
     assert sum(e["event"] == "warning" for e in events) == BAD_STEPS_IN_A_ROW
     kept = load_checkpoint(tmp_path / "last.pt")["framework"]
     assert all(torch.equal(kept[name], before[name]) for name in before)

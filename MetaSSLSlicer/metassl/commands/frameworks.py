@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 
 from metassl.choices.defaults import DEFAULTS
+from metassl.choices.descriptions import FrameworkDescription
 
 from .shared.console import Console
 from .shared.options import add_json_option
@@ -44,7 +45,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _losses_of(framework) -> str:
+def _losses_of(framework: FrameworkDescription) -> str:
     from metassl.choices.frameworks import script_of
 
     if framework.script:

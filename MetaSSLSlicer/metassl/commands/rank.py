@@ -39,22 +39,22 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     strategy = arguments.strategy or project.settings.get("strategy", DEFAULT_STRATEGY)
     found = project.shown_round() or model_round(project)
     ranking = rank(project, found, strategy)
-    entries = ranking["cases"]
-    for reason in ranking.get("skipped", {}).values():
+    entries = ranking.cases
+    for reason in ranking.skipped.values():
         console.warn(f"left out: {reason}")
     if not entries:
         console.say("no case is left to rank: all are labelled, or none is predicted yet")
     else:
         dice = ExpectedDice(found)
         rows = [
-            (f"{place}.", entry["case"], f"{entry['score']:.4g}", *dice(entry["case"]), entry.get("reason", ""))
+            (f"{place}.", entry.case, f"{entry.score:.4g}", *dice(entry.case), entry.reason)
             for place, entry in enumerate(entries[: arguments.top], start=1)
         ]
-        console.say(f"{found.title}, strategy {ranking['strategy']}")
+        console.say(f"{found.title}, strategy {ranking.strategy}")
         console.table([("", "case", "score", *dice.heading, "why"), *rows])
         if len(entries) > len(rows):
             console.say(f"  and {len(entries) - len(rows)} more")
-        label = command_line("label", arguments.project, entries[0]["case"], "FILE")
+        label = command_line("label", arguments.project, entries[0].case, "FILE")
         console.say(f"next: {label}")
-    console.result({"round": found.number, **ranking})
+    console.result({"round": found.number, **ranking.to_json()})
     return 0

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+
+from metassl.project.records import PredictedDice
 
 from .bootstrap import LEVEL
 
 LEAST_CASES = 3
 _RESAMPLES = 1000
 
-Pair = tuple[Mapping[str, Any], float]
-"""A case's "predicted_dice" as in summary.json, and its true mean Dice."""
+Pair = tuple[PredictedDice, float]
+"""Of a case, and its true mean Dice."""
 
 
 def dice_agreement(pairs: Sequence[Pair]) -> dict[str, Any] | None:
@@ -26,16 +28,16 @@ def dice_agreement(pairs: Sequence[Pair]) -> dict[str, Any] | None:
     known = [(predicted, true) for predicted, true in pairs if not math.isnan(true)]
     if len(known) < LEAST_CASES:
         return None
-    predicted = np.array([each["mean"] for each, _ in known], float)
+    predicted = np.array([each.mean for each, _ in known], float)
     true = np.array([value for _, value in known], float)
-    low, high = np.array([each["interval"] for each, _ in known], float).T
+    low, high = np.array([each.interval for each, _ in known], float).T
     return {
         "cases": len(known),
         "spearman": spearman(predicted, true),
         "spearman_interval": _interval(predicted, true),
         "mean_error": float(np.abs(predicted - true).mean()),
         "coverage": float(((low <= true) & (true <= high)).mean()),
-        "level": float(np.mean([each["level"] for each, _ in known])),
+        "level": float(np.mean([math.nan if each.level is None else each.level for each, _ in known])),
     }
 
 

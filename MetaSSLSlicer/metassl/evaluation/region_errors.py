@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from metassl.project.masks import dilate
-from metassl.project.regions import FLAGGED
-from metassl.project.regions import KEY_OF as REGIONS
+from metassl.project.regions import FLAGGED, KEY_OF
+
+REGIONS = KEY_OF
 
 
 class RegionErrors:
@@ -58,7 +59,7 @@ class RegionErrors:
 
 
 def foreground_band(
-    prediction: np.ndarray, truth: np.ndarray, voxels: int | tuple[int, ...], ignore: int = 255
+    prediction: np.ndarray, truth: np.ndarray, voxels: int | tuple[int, int, int], ignore: int = 255
 ) -> np.ndarray:
     """Mask of the structures, predicted or annotated, grown by a box of `voxels`, for all axes or each, to both sides.
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import ProjectError
+from .errors import ErrorCode, ProjectError, code_of
 
 
 def is_unicode(text: str) -> bool:
@@ -28,17 +28,16 @@ def is_unicode(text: str) -> bool:
 TEMPORARY = ".tmp-"
 """How the name of a file begins that is not whole yet."""
 
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 _WINDOWS_TRIES = 40
 
 
 def write_failure(path: Path, error: OSError) -> ProjectError:
     """The one-line error for an `OSError` that was met while writing `path`."""
-    if error.errno in _FULL:
+    code = code_of(error)
+    if code is ErrorCode.DISK_FULL:
         return ProjectError(f"the disk is full: cannot write {path}; free some space and try again")
-    if error.errno in _DENIED:
+    if code is ErrorCode.NO_ACCESS:
         return ProjectError(f"cannot write {path}: no permission, or the disk is read-only")
     if error.errno == errno.ENOENT and not path.parent.exists():
         return ProjectError(f"cannot write {path}: there is no folder {path.parent}; was it moved or taken away?")
@@ -89,7 +88,7 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def atomic_write(path: Path, write: Callable[[Path], None]) -> None:
+def atomic_write(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in the place of `path`.
 
     Readers see the old file or the new one, never a part. The temporary name ends as `path` does,

@@ -27,7 +27,7 @@ def read_json(
     what: str,
     kinds: Kinds | None = None,
     remedy: str = "restore it from a copy",
-    read: Callable[[Any], Any] = lambda document: document,
+    read: Callable[[dict[str, Any]], dict[str, Any]] = lambda document: document,
 ) -> dict[str, Any]:
     """Read the object in `path`; `what` names it in errors ("the case list"), `remedy` says what to do. `read`
     is called with the object before its entries are checked.

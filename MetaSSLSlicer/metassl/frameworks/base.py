@@ -13,6 +13,7 @@ from torch import nn
 from metassl.choices.frameworks import describe_framework
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
+from metassl.method.counting import added
 from metassl.method.metassl_loss import MetaSSLLoss
 from metassl.method.presets import Preset, get_preset, official_preset
 from metassl.method.regions import REGIONS
@@ -44,7 +45,7 @@ class Framework(nn.Module, ABC):
     """Of the whole training; 0 while the loop does not know."""
     taught = False
     """Whether its networks began as those of an earlier round."""
-    objective: MetaSSLLoss | None
+    objective: MetaSSLLoss
     """What `metassl_step` minimises, in frameworks that use it."""
 
     def __init__(self, plan: Plan, loss: str, networks: int, averaged: bool = True):
@@ -108,11 +109,11 @@ class Framework(nn.Module, ABC):
             output.total,
             {
                 "total": output.total.detach(),
-                "supervised": sum(output.supervised[n] for n in networks),
-                "labelled": sum(output.labelled[n].value.detach() for n in networks),
-                "unlabelled": sum(output.unlabelled[direction].value.detach() for direction in directions),
+                "supervised": added(output.supervised[n] for n in networks),
+                "labelled": added(output.labelled[n].value.detach() for n in networks),
+                "unlabelled": added(output.unlabelled[direction].value.detach() for direction in directions),
             },
-            {region.name: sum(share[region.name] for share in shares) / len(shares) for region in REGIONS},
+            {region.name: added(share[region.name] for share in shares) / len(shares) for region in REGIONS},
         )
 
     def trained_parameters(self) -> Iterable[nn.Parameter]:

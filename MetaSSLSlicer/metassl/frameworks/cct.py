@@ -10,7 +10,7 @@ The official losses are that code's: either decoder predicts all patches, and le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,8 @@ RAMP = 0.1  # of the schedule, the paper's
 SPATIAL_DROPOUT = 0.5
 NOISE_RANGE = 0.3
 ACTIVE_SHARE = (0.6, 0.9)  # of the highest mean activation; more active places are dropped
+
+Perturbation = Callable[[torch.Tensor], torch.Tensor]
 
 
 class CrossConsistency(PairFramework):
@@ -81,7 +83,7 @@ def share_encoder(first: nn.Module, second: nn.Module) -> None:
                 setattr(own, name, parameter)
 
 
-def draw_perturbation():
+def draw_perturbation() -> Perturbation:
     """One of the three perturbations of features (B, F, z, y, x)."""
     return PERTURBATIONS[int(torch.randint(len(PERTURBATIONS), ()))]
 
@@ -103,4 +105,4 @@ def feature_drop(features: torch.Tensor) -> torch.Tensor:
     return features * (activation < limit)
 
 
-PERTURBATIONS: Sequence = (spatial_dropout, feature_noise, feature_drop)
+PERTURBATIONS: Sequence[Perturbation] = (spatial_dropout, feature_noise, feature_drop)

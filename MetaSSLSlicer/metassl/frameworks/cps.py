@@ -18,6 +18,7 @@ from metassl.frameworks.base import StepOutput
 from metassl.frameworks.pair import both
 from metassl.frameworks.pasted import Pasted, unlabelled_strength
 from metassl.frameworks.pasting import PastingFramework
+from metassl.method.counting import added
 
 
 class CrossPseudoSupervision(PastingFramework):
@@ -33,8 +34,8 @@ class CrossPseudoSupervision(PastingFramework):
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
         if self.is_official:
-            predictions = (self.logits(network, both(batch)) for network in self.networks)
-            return self.metassl_step(*predictions, batch, fraction)
+            first, second = (self.logits(network, both(batch)) for network in self.networks)
+            return self.metassl_step(first, second, batch, fraction)
         trained = self.since_warm_up(fraction)
         if trained < 0:
             return self.supervised_step(batch)
@@ -48,7 +49,7 @@ class CrossPseudoSupervision(PastingFramework):
             log_softmax = self.log_softmax(network, pasted.images)
             pseudo, weight = taught[1 - index]
             losses.append(self.pasted_loss(index, pasted, log_softmax, batch.annotation, pseudo, weight, strength))
-        total = sum(losses)
+        total = added(losses)
         return StepOutput(total, {"total": total.detach()}, regions)
 
     def inference_pair(self) -> tuple[nn.Module, nn.Module]:

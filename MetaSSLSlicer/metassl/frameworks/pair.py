@@ -9,8 +9,7 @@ from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks.base import Framework, StepOutput
 from metassl.frameworks.decoder import load_thinned_pair, thinned_pair
-from metassl.method.metassl_loss import MetaSSLLoss
-from metassl.method.ramp import consistency_ramp
+from metassl.method.metassl_loss import MetaSSLLoss, consistency_ramp
 
 RAMP = 0.4  # of the schedule, until the unlabelled voxels count in full (plain)
 RAMP_STEP = 1e-3
@@ -23,7 +22,8 @@ def ramp(fraction: float, length: float = RAMP) -> float:
 
 def halves(tensor: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """The labelled and the unlabelled part of what was computed from `both(batch)`."""
-    return tuple(tensor.split([len(batch.labelled), len(batch.unlabelled)]))
+    labelled, unlabelled = tensor.split([len(batch.labelled), len(batch.unlabelled)])
+    return labelled, unlabelled
 
 
 def both(batch: Batch) -> torch.Tensor:

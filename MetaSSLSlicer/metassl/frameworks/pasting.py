@@ -13,6 +13,7 @@ from metassl.frameworks.base import Framework, StepOutput
 from metassl.frameworks.pasted import WARM_UP, Pasted, warm_up_share, weighted_supervision
 from metassl.frameworks.weighting import RegionWeighting
 from metassl.imaging.images import IGNORE
+from metassl.method.counting import added
 from metassl.method.metassl_loss import MetaSSLLoss
 
 
@@ -26,7 +27,8 @@ class PastingFramework(Framework):
         super().__init__(plan, loss, networks)
         preset = self.preset()
         self.weighting = RegionWeighting(plan.classes, preset)
-        self.objective = MetaSSLLoss(plan.classes, preset) if self.is_official else None
+        if self.is_official:
+            self.objective = MetaSSLLoss(plan.classes, preset)
 
     def since_warm_up(self, fraction: float) -> float:
         """Share of the schedule that has passed since the warm-up; negative while it lasts."""
@@ -42,7 +44,7 @@ class PastingFramework(Framework):
     def supervised_step(self, batch: Batch) -> StepOutput:
         """Labelled patches only."""
         ones = torch.ones_like(batch.annotation, dtype=torch.float32)
-        total = sum(
+        total = added(
             weighted_supervision(self.log_softmax(network, batch.labelled), batch.annotation, ones)
             for network in self.networks
         )

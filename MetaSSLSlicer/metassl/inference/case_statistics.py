@@ -44,8 +44,8 @@ class CaseStatistics:
         counts = torch.bincount(regions * classes + labels, minlength=rows * classes)
         self._regions += counts.view(rows, classes).cpu()
 
-    def summary(self, segmentation_voxels: np.ndarray, voxel_ml: float, labels: list[LabelDefinition]) -> dict:
-        """Fields of summary.json. segmentation_voxels: how many voxels have each annotation value, (256,)."""
+    def classes(self, segmentation_voxels: np.ndarray, labels: list[LabelDefinition]) -> dict[str, dict[str, float]]:
+        """`Summary.classes`. segmentation_voxels: how many voxels have each annotation value, (256,)."""
         places = {value: index for index, value in enumerate(self._values)}
         classes = {}
         for label in labels:
@@ -53,4 +53,4 @@ class CaseStatistics:
             uncertain = {REGION_NAMES[code]: int(self._regions[code, place]) for code in (US, DC, DS)}
             entropy = float(f"{float(self._entropy[place]):.6g}")
             classes[label.name] = {"voxels": int(segmentation_voxels[label.value]), **uncertain, "entropy": entropy}
-        return {"voxel_ml": voxel_ml, "classes": classes, "features": self.features}
+        return classes

@@ -26,6 +26,7 @@ from metassl.inference.region_map import UC
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.project.project import Project
+from metassl.project.records import ErrorRates
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import PredictionPaths, Round
 
@@ -37,11 +38,10 @@ Report = Callable[[int, int], object]
 
 def measured_error_rates(
     project: Project, found: Round, model: TrainedModel, report: Report = lambda done, total: None
-) -> dict | None:
-    """What error_rates.json holds, or None when there is neither a validation case nor a correction.
+) -> ErrorRates | None:
+    """None when there is neither a validation case nor a correction.
 
-    `MapErrors.to_json()` and "dice_model" (see `fit_dice_model`), "error_model" (how well P(error) was learnt, see
-    `checked_error_model`), "validation_cases", "corrected_cases". Gives `model` its error model and keeps it there.
+    Gives `model` its error model and keeps it there.
     report(done, total) is called between the steps; what it raises ends the work.
     """
     measurement = _Measurement(project, model)
@@ -65,13 +65,13 @@ def measured_error_rates(
     if model.error_model is not None:
         recipe = OF_P_ERROR
         measurement.expect_dice(model.error_model, expected)
-    return {
+    return ErrorRates(
         **measurement.errors.to_json(),
-        "dice_model": fit_dice_model(measurement.cases, recipe),
-        "error_model": learnt,
-        "validation_cases": len(validation),
-        "corrected_cases": len(corrected),
-    }
+        dice_model=fit_dice_model(measurement.cases, recipe),
+        error_model=learnt,
+        validation_cases=len(validation),
+        corrected_cases=len(corrected),
+    )
 
 
 class _Measurement:
@@ -146,12 +146,12 @@ class _Measurement:
         (uncertainty,), _ = read_volume(paths.uncertainty, case_id)
         uncertainty = np.clip(np.nan_to_num(uncertainty, nan=1.0), 0, 1)
         self.errors.add(segmentation, regions, uncertainty, label)
-        features = read_summary(paths.summary, case_id).get("dice_features")
+        features = read_summary(paths.summary, case_id).dice_features
         if features and looked_at.all():
             self._add_dice(features, segmentation, label)
         return True
 
-    def _add_dice(self, features: dict, segmentation: np.ndarray, label: np.ndarray) -> None:
+    def _add_dice(self, features: Features, segmentation: np.ndarray, label: np.ndarray) -> None:
         known = label != IGNORE
         true = {}
         for each in self.project.labels:

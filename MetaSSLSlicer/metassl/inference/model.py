@@ -15,7 +15,7 @@ from metassl.inference.region_map import SYMMETRIC
 from metassl.networks.checkpoint import load_checkpoint, save_checkpoint
 from metassl.networks.memory import is_out_of_memory
 from metassl.networks.unet import build_network
-from metassl.project.settings import REGION_MAPS
+from metassl.project.documents import REGION_MAPS
 
 
 @dataclass

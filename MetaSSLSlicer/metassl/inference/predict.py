@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from metassl.files.atomic import make_folder
@@ -15,6 +16,7 @@ from metassl.inference.smaller_windows import Told, with_smaller_windows
 from metassl.intake.discovery import find_cases
 from metassl.networks.device import choose_device
 from metassl.project.project import Project
+from metassl.project.records import ErrorRates, Summary
 from metassl.project.round_files import read_error_rates, read_summary
 from metassl.project.rounds import PredictionPaths, Round
 
@@ -40,7 +42,7 @@ def predicted_by(paths: PredictionPaths, step: int) -> bool:
     if not paths.complete:
         return False
     try:
-        return read_summary(paths.summary, paths.folder.name).get("step") == step
+        return read_summary(paths.summary, paths.folder.name).step == step
     except ProjectError:
         return False
 
@@ -52,16 +54,16 @@ def predict_into(
     paths: PredictionPaths,
     labels: list,
     round_number: int | None,
-    measured: dict | None,
+    measured: ErrorRates | None,
     told: Told = lambda case, how: None,
-) -> dict:
+) -> Summary:
     """Predict one case, write its files, return its summary. told(case, how): see `Told`."""
     hashes = image_hashes(images, case_id)
     prediction = with_smaller_windows(
         model, case_id, lambda model: predict_image(model, read_image(images, case_id), case_id), told
     )
     summary = summarise(prediction, case_id, round_number, labels, measured, model.step)
-    summary["image_hashes"] = hashes
+    summary = replace(summary, image_hashes=hashes)
     write_prediction(paths, prediction, summary)
     return summary
 

@@ -11,7 +11,7 @@ import torch
 
 from metassl.data.plan import Plan
 from metassl.data.streams import PreparedCase
-from metassl.files.errors import ImageError
+from metassl.files.errors import ErrorCode, ImageError
 from metassl.inference.model import TrainedModel
 from metassl.inference.sliding_window import predict_pair
 from metassl.networks.memory import OUT_OF_MEMORY_ERRORS, is_out_of_memory, smaller_patch
@@ -81,7 +81,8 @@ def _fitting(
     if device.type == "cpu":
         raise ImageError(
             f"case {case_id}: the memory is too small for this image, even with the smallest windows: close other "
-            "programs, or use a machine with more memory"
+            "programs, or use a machine with more memory",
+            ErrorCode.OUT_OF_MEMORY,
         )
     told(case_id, "on the CPU")
     try:

@@ -35,7 +35,7 @@ def _sound(fields: Mapping[str, Any], kinds: Kinds) -> dict[str, Any]:
 _numbers = by_name(maybe(number))
 _dice = having(mean=number, per_class=_numbers)
 _KINDS = {
-    **dict.fromkeys(("time", "stage", "message", "hint", "device", "device_name", "precision"), text),
+    **dict.fromkeys(("time", "stage", "message", "hint", "code", "device", "device_name", "precision"), text),
     **dict.fromkeys(("case", "reason", "file", "summary", "rung"), text),
     **dict.fromkeys(("step", "total", "pid", "count", "threads", "resumed_from"), whole),
     **dict.fromkeys(("eta_s", "seconds", "seconds_per_step", "data_wait_share", "memory_mb", "lr"), number),

@@ -11,7 +11,7 @@ from metassl import __version__
 from metassl.choices.defaults import DEFAULTS
 from metassl.choices.frameworks import check_choice
 from metassl.files.atomic import remove_leftovers
-from metassl.files.errors import ProjectError
+from metassl.files.errors import ErrorCode, ProjectError
 from metassl.jobs.follower import job_status
 from metassl.jobs.launcher import get_launcher
 from metassl.jobs.lock import TrainingLock
@@ -119,7 +119,8 @@ def _check_same(found: Round, asked: dict) -> None:
 def _new_round(project: Project, asked: dict, fresh: bool, launcher: str) -> Round:
     labelled = project.labelled_cases()
     if not labelled:
-        raise ProjectError(f"project {project.path} has no labelled case: label one with `metassl label` or in Slicer")
+        message = f"project {project.path} has no labelled case: label one with `metassl label` or in Slicer"
+        raise ProjectError(message, ErrorCode.NOTHING_LABELLED)
     if asked["iterations"] is not None and asked["minutes"] is not None:
         raise ProjectError("give --iterations or --minutes, not both")
     config = {name: asked[name] if asked[name] is not None else DEFAULTS.get(name) for name in asked}

@@ -20,7 +20,7 @@ class JobStatus:
     `state`: created, running, paused, failed, finished or interrupted (its process is gone without
     a word). `step` of `total` in `stage`; `eta_s`, `elapsed_s` in seconds; `loss`, `validation` and
     `regions` as last reported; `predicted` counts cases, `failed_cases` says why others failed.
-    `message` is what went wrong and `hint` what to do.
+    `message` is what went wrong, `code` of which kind that is (an ErrorCode's value), and `hint` what to do.
     """
 
     state: str = "created"
@@ -45,6 +45,7 @@ class JobStatus:
     failed_cases: dict[str, str] = field(default_factory=dict)
     message: str = ""
     hint: str = ""
+    code: str = ""
     warnings: list[str] = field(default_factory=list)
 
     @property
@@ -122,7 +123,7 @@ class StatusFold:
     def _on_started(self, status: JobStatus, event: dict[str, Any]) -> None:
         self._former_s += seconds_between(self._run_started, self.last_time)
         self._run_started = event.get("time", "")
-        status.state, status.stage, status.message, status.hint = "running", "", "", ""
+        status.state, status.stage, status.message, status.hint, status.code = "running", "", "", "", ""
         status.eta_s = None
         _take(status, event, "device", "device_name", "precision", "pid")
 
@@ -130,7 +131,7 @@ class StatusFold:
     def _at_work(status: JobStatus) -> None:
         """Work after an end: it was started again. Work at the very beginning: its start comes late."""
         if status.is_over or status.state == "created":
-            status.state, status.message, status.hint = "running", "", ""
+            status.state, status.message, status.hint, status.code = "running", "", "", ""
 
     def _on_stage(self, status: JobStatus, event: dict[str, Any]) -> None:
         self._at_work(status)
@@ -184,7 +185,7 @@ class StatusFold:
 
     def _on_failed(self, status: JobStatus, event: dict[str, Any]) -> None:
         status.state, status.eta_s = "failed", None
-        _take(status, event, "message", "hint")
+        _take(status, event, "message", "hint", "code")
 
 
 def _take(status: JobStatus, event: dict[str, Any], *names: str | tuple[str, str]) -> None:

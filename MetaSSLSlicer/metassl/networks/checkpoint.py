@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -30,16 +31,16 @@ def load_checkpoint(path: Path, **wanted: type | tuple[type, ...]) -> dict:
     lacks what is wanted.
     """
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        if not isinstance(content, dict):
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        if not isinstance(loaded, dict):
             raise ValueError("it holds no entries")
     except FileNotFoundError as error:
         raise ProjectError(f"{path} is missing: train a round first") from error
     except Exception as error:
         reason = str(error) if type(error) is ValueError else type(error).__name__
         raise damaged(path, reason) from error
-    check_schema(content, "the checkpoint", path)
-    content = renamed(content, 1)
+    check_schema(loaded, "the checkpoint", path)
+    content: dict[str, Any] = renamed(loaded, 1)
     for name, types in wanted.items():
         value = content.get(name)
         if not isinstance(value, types) or (isinstance(value, int | float) and not 0 <= value < _LARGEST):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch.utils.checkpoint import checkpoint
 
 from metassl.data.budget import choose_precision
 from metassl.data.plan import Plan
+from metassl.imaging.geometry import triple
 from metassl.networks.onednn import fast_convolutions
 
 SMALLEST_PATCH = 16
@@ -41,7 +45,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError) and any(sign in text for sign in _SIGNS)
 
 
-def next_rung(plan: Plan, device: torch.device, checkpointing: bool):
+def next_rung(plan: Plan, device: torch.device, checkpointing: bool) -> tuple[Plan, torch.device, bool, str] | None:
     """The next rung down: (plan, device, checkpointing, message), or None at the bottom."""
     if device.type == "cuda" and plan.precision == "fp32":
         precision = choose_precision(str(device))
@@ -60,7 +64,7 @@ def next_rung(plan: Plan, device: torch.device, checkpointing: bool):
     return None
 
 
-def smaller_patch(plan: Plan) -> tuple[int, ...] | None:
+def smaller_patch(plan: Plan) -> tuple[int, int, int] | None:
     """Half the longest side that can still be halved on the network's stride, or None."""
     stride = [1, 1, 1]
     for step in plan.strides:
@@ -70,20 +74,20 @@ def smaller_patch(plan: Plan) -> tuple[int, ...] | None:
         half = patch[axis] // 2 // stride[axis] * stride[axis]
         if half >= max(SMALLEST_PATCH, 2 * stride[axis]):
             patch[axis] = half
-            return tuple(patch)
+            return triple(patch)
     return None
 
 
-def use_gradient_checkpointing(network: torch.nn.Module) -> None:
+def use_gradient_checkpointing(network: Any) -> None:
     """Recompute each stage of a DynUNet in the backward pass instead of keeping its activations."""
     stages = [network.input_block, network.bottleneck, *network.downsamples, *network.upsamples]
     for stage in stages:
         forward = stage.forward
 
-        def recomputed(*inputs, forward=forward):
+        def recomputed(*inputs: torch.Tensor, forward: Callable[..., Any] = forward) -> Any:
             device = inputs[0].device
 
-            def contexts():
+            def contexts() -> tuple[AbstractContextManager, AbstractContextManager]:
                 return fast_convolutions(device), fast_convolutions(device)  # checkpoint restores autocast only
 
             return checkpoint(forward, *inputs, use_reentrant=False, context_fn=contexts)

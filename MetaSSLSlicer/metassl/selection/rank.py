@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from metassl.files.errors import MetaSSLError
 from metassl.files.json_files import write_json
 from metassl.project.project import Project
+from metassl.project.records import RankedCase, Ranking
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import Round
 
@@ -16,12 +16,11 @@ from .candidate import Candidate
 from .context import Context
 
 
-def rank(project: Project, round: Round, strategy: str = DEFAULT) -> dict[str, Any]:
+def rank(project: Project, round: Round, strategy: str = DEFAULT) -> Ranking:
     """Rank the round's predicted cases of the pool that nobody has labelled yet.
 
-    Writes and returns {"strategy", "cases": [{"case", "score", "parts", "reason"}, ...],
-    "skipped": {case: why}}, the case to look at first on top. A case whose summary cannot be read
-    is skipped and named. Raises MetaSSLError for an unknown strategy.
+    Writes ranking.json. A case whose summary cannot be read is skipped and named. Raises MetaSSLError for an unknown
+    strategy.
     """
     chosen = get_strategy(strategy)
     waiting = {case.id for case in project.unlabelled_cases()}
@@ -38,12 +37,10 @@ def rank(project: Project, round: Round, strategy: str = DEFAULT) -> dict[str, A
         if not math.isfinite(each.score):
             skipped[each.case] = f"the summary of case {each.case} gives no finite score"
     ranked = [
-        {"case": each.case, "score": each.score, "parts": each.parts, "reason": each.reason}
-        for each in ordered
-        if each.case not in skipped
+        RankedCase(each.case, each.score, each.reason, each.parts) for each in ordered if each.case not in skipped
     ]
-    result = {"strategy": chosen.name, "cases": ranked, "skipped": skipped}
-    write_json(round.ranking_path, result)
+    result = Ranking(chosen.name, ranked, skipped)
+    write_json(round.ranking_path, result.to_json())
     return result
 
 

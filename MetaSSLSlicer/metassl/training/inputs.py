@@ -85,20 +85,21 @@ class InputReader:
             + [(case_id, version, inputs.validation) for case_id, version in record["validation"].items()]
             + [(case_id, None, inputs.unlabelled) for case_id in record["unlabelled"]]
         )
-        reasons: list[str] = []
+        failures: list[MetaSSLError] = []
         for index, (case_id, version, into) in enumerate(wanted):
             try:
                 into.append(self._prepared(case_id, version, plan, known))
                 self._tell_of_outside_edit(case_id, version)
             except MetaSSLError as error:
                 self.report_failure(case_id, error)
-                reasons += [str(error)] if into is inputs.labelled else []
+                failures += [error] if into is inputs.labelled else []
             progress(index + 1, len(wanted))
         known.write()
-        if not inputs.labelled and not reasons:
+        if not inputs.labelled and not failures:
             raise MetaSSLError(f"{self.round.record_path} names no case to learn from: train a new round")
         if not inputs.labelled:
-            raise MetaSSLError(f"none of the labels that {self.round.record_path} names could be used: {reasons[0]}")
+            message = f"none of the labels that {self.round.record_path} names could be used: {failures[0]}"
+            raise MetaSSLError(message) from failures[0]
         return inputs
 
     def _tell_of_lost_structures(self, case_id: str, classes: np.ndarray, on_grid: np.ndarray, plan: Plan) -> None:
@@ -137,7 +138,8 @@ class InputReader:
         if len(failed) == len(cases):
             for case_id, error in failed.items():
                 self.report_failure(case_id, error)
-            raise MetaSSLError(f"no image could be read; {next(iter(failed.values()), 'add cases to the project')}")
+            first = next(iter(failed.values()), None)
+            raise MetaSSLError(f"no image could be read; {first or 'add cases to the project'}") from first
 
     def _prepared(self, case_id: str, version: str | None, plan: Plan, known: ImageRecord) -> PreparedCase:
         paths = self.project.image_paths(case_id)

@@ -11,7 +11,7 @@ from statistics import median
 import torch
 
 from metassl.data.streams import Batch, OnDemand, PatchSampler, Prefetcher
-from metassl.files.errors import MetaSSLError
+from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.frameworks.base import Framework, StepOutput
 from metassl.networks.checkpoint import damaged, load_checkpoint, save_checkpoint
 from metassl.networks.device import memory_in_use_mb
@@ -158,7 +158,8 @@ class Trainer:
         if self.bad_steps >= BAD_STEPS_IN_A_ROW:
             raise MetaSSLError(
                 f"the loss was not finite {self.bad_steps} steps in a row (last on the cases {cases}); the "
-                "checkpoint before it is kept: check these images and labels, then train a new round"
+                "checkpoint before it is kept: check these images and labels, then train a new round",
+                ErrorCode.NOT_FINITE,
             )
 
     # ------------------------------------------------------------------ time

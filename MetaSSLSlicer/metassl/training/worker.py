@@ -21,7 +21,7 @@ from metassl.choices.strategies import DEFAULT_STRATEGY
 from metassl.data.augment import Augmentation
 from metassl.data.plan import Plan
 from metassl.data.streams import PatchSampler
-from metassl.files.errors import MetaSSLError, ProjectError
+from metassl.files.errors import ErrorCode, MetaSSLError, ProjectError, code_of
 from metassl.files.json_files import write_json
 from metassl.frameworks import build_framework
 from metassl.frameworks.base import Framework
@@ -48,6 +48,7 @@ from metassl.networks.device import (
 )
 from metassl.project.cases import Case
 from metassl.project.project import Project
+from metassl.project.records import ErrorRates
 from metassl.project.round_files import read_ranking, read_summary
 from metassl.project.rounds import Round, config_to_train
 from metassl.project.words import duration
@@ -179,7 +180,8 @@ class Job:
             if rung is None:
                 raise MetaSSLError(
                     "the memory is full even with the smallest patch: close other programs, or use a machine "
-                    "with more memory"
+                    "with more memory",
+                    ErrorCode.OUT_OF_MEMORY,
                 )
             plan, self.device, checkpointing, message = rung
             if self.device.type == "cuda":
@@ -270,7 +272,7 @@ class Job:
             yield predict_case(networks, case, plan, self.device, self._tell_how)
             self.emit("progress", stage="calibrating", step=done + 1, total=len(cases), eta_s=None)
 
-    def _measure(self, model: TrainedModel) -> dict | None:
+    def _measure(self, model: TrainedModel) -> ErrorRates | None:
         begun = False
 
         def report(done: int, total: int) -> None:
@@ -285,10 +287,10 @@ class Job:
         measured = measured_error_rates(self.project, self.round, model, report)
         if measured is None:
             return None
-        write_json(self.round.error_rates_path, measured)
+        write_json(self.round.error_rates_path, measured.to_json())
         return measured
 
-    def _predict(self, model: TrainedModel, measured: dict | None) -> None:
+    def _predict(self, model: TrainedModel, measured: ErrorRates | None) -> None:
         marks = PredictedMarks(self.project, self.emit)
         try:
             cases = self._to_predict(model, marks)
@@ -310,11 +312,13 @@ class Job:
             if not self._is_predicted(case.id, model):
                 cases.append(case)
             elif case.state == "unlabelled":  # a rejected one may have been rejected since
-                marks.add(case.id, read_summary(self.round.prediction(case.id).summary, case.id).get("uncertainty"))
+                marks.add(case.id, read_summary(self.round.prediction(case.id).summary, case.id).uncertainty)
         marks.write()
         return cases
 
-    def _predict_case(self, case: Case, model: TrainedModel, measured: dict | None, marks: PredictedMarks) -> None:
+    def _predict_case(
+        self, case: Case, model: TrainedModel, measured: ErrorRates | None, marks: PredictedMarks
+    ) -> None:
         try:
             summary = predict_into(
                 model,
@@ -329,7 +333,7 @@ class Job:
         except MetaSSLError as error:
             self.reader.report_failure(case.id, error)
         else:
-            marks.add(case.id, summary["uncertainty"])
+            marks.add(case.id, summary.uncertainty)
 
     def _tell_how(self, case_id: str, how: str) -> None:
         self.emit("memory", rung=how, message=f"out of memory: going on with case {case_id} {how}")
@@ -345,8 +349,8 @@ class Job:
         parent = self.round.record.get("parent")
         if parent is not None:
             with contextlib.suppress(ProjectError):
-                entries = read_ranking(Round(self.round.path.with_name(f"{parent:04d}")))["cases"]
-                former = {entry["case"]: place for place, entry in enumerate(entries)}
+                entries = read_ranking(Round(self.round.path.with_name(f"{parent:04d}"))).cases
+                former = {entry.case: place for place, entry in enumerate(entries)}
         cases.sort(key=lambda c: (c.state != "in_progress", former.get(c.id, len(former)), c.id))
         return cases
 
@@ -354,7 +358,7 @@ class Job:
         self.emit("stage", stage="ranking", total=None)
         strategy = self.project.settings.get("strategy", DEFAULT_STRATEGY)
         ranking = rank(self.project, self.round, strategy)
-        self.emit("ranked", count=len(ranking["cases"]))
+        self.emit("ranked", count=len(ranking.cases))
 
 
 def main(arguments: list[str]) -> int:
@@ -375,12 +379,13 @@ def main(arguments: list[str]) -> int:
         return 0
     except MetaSSLError as error:
         traceback.print_exc()
-        events.write("failed", message=str(error), hint="")
+        events.write("failed", message=str(error), hint="", code=code_of(error).value)
         return 1
     except BaseException as error:
         traceback.print_exc()
         message = f"the training ended unexpectedly ({type(error).__name__}: {error})".splitlines()[0]
-        events.write("failed", message=message, hint=f"the details are in {found.log_path}")
+        code = ErrorCode.OUT_OF_MEMORY if memory.is_out_of_memory(error) else code_of(error)
+        events.write("failed", message=message, hint=f"the details are in {found.log_path}", code=code.value)
         return 1
     finally:
         lock.release()

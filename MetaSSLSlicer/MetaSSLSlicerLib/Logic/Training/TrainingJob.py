@@ -10,11 +10,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from metassl.files import MetaSSLError
+from metassl.files import ErrorCode, MetaSSLError
 from metassl.jobs import JobFollower, JobStatus, get_launcher
 from metassl.project import Project, Round
 
-from MetaSSLSlicerLib.Logic.Engine.EngineProcess import EngineProcess
+from MetaSSLSlicerLib.Logic.Engine.EngineProcess import EngineProcess, Result
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
 from MetaSSLSlicerLib.Logic.Training.Curve import Curve
 from MetaSSLSlicerLib.Logic.Training.TrainingAdvice import TrainingAdvice
@@ -156,7 +156,7 @@ class TrainingJob:
         self._starter = None
         self._handedOver = result.code == 0
         if result.code != 0:
-            self.problem = TrainingAdvice.ofMessage(result.text)
+            self.problem = _adviceOn(result)
             self.statusChanged.emit(self.status)
         self._look()
 
@@ -253,6 +253,11 @@ class TrainingJob:
         if status.state != was:
             self.session.roundsChanged.emit()
             self.session.casesChanged.emit(None)
+
+
+def _adviceOn(result: Result) -> TrainingAdvice:
+    error = (result.json or {}).get("error") or {}
+    return TrainingAdvice.ofFailure(ErrorCode.of(error.get("code")), result.text)
 
 
 @dataclass(frozen=True)

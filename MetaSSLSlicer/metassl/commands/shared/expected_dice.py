@@ -19,16 +19,17 @@ class ExpectedDice:
         if not self.heading:
             return ()
         try:
-            predicted = read_summary(self._round.prediction(case_id).summary, case_id).get("predicted_dice")
+            predicted = read_summary(self._round.prediction(case_id).summary, case_id).predicted_dice
         except MetaSSLError:
             predicted = None
-        if not predicted:
+        if predicted is None:
             return ("-",)
-        low, high = predicted["interval"]
-        return (f"{predicted['mean']:.2f} ({low:.2f} to {high:.2f})",)
+        low, high = predicted.interval
+        return (f"{predicted.mean:.2f} ({low:.2f} to {high:.2f})",)
 
     def _measured(self) -> bool:
         try:
-            return bool((read_error_rates(self._round) or {}).get("dice_model"))
+            measured = read_error_rates(self._round)
         except MetaSSLError:
             return False
+        return measured is not None and bool(measured.dice_model)

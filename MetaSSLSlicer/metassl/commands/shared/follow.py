@@ -71,7 +71,8 @@ def describe_validation(validation: dict[str, Any] | None) -> str:
 
     validation: "dice" and "cases", as in the status and in the event; only some of the validation cases are watched.
     """
-    dice = (validation or {}).get("dice") or {}
+    validation = validation or {}
+    dice = validation.get("dice") or {}
     if dice.get("mean") is None:
         return ""
     cases, per_class = validation.get("cases"), dice.get("per_class") or {}

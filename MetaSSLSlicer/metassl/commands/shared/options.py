@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from metassl.choices.defaults import DEFAULTS
+from metassl.choices.defaults import MINUTES
 from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 from metassl.project.words import duration
@@ -27,7 +27,7 @@ def add_device_option(parser: argparse.ArgumentParser, default: str | None = "au
 def add_length_options(parser: argparse.ArgumentParser) -> None:
     """--minutes or --iterations of every training of a comparison, and --clock."""
     length = parser.add_mutually_exclusive_group()
-    usual = f"of each training (default: {DEFAULTS['minutes']:g})"
+    usual = f"of each training (default: {MINUTES:g})"
     length.add_argument("--minutes", type=minutes, metavar="M", help=usual)
     length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
     parser.add_argument(
@@ -41,8 +41,9 @@ def add_length_options(parser: argparse.ArgumentParser) -> None:
 def training_minutes(arguments: argparse.Namespace) -> float | None:
     """What --minutes says, or the usual; None where iterations are counted."""
     if arguments.minutes is None and arguments.iterations is None:
-        return DEFAULTS["minutes"]
-    return arguments.minutes
+        return MINUTES
+    minutes: float | None = arguments.minutes
+    return minutes
 
 
 def trainings_left(count: int, minutes: float | None) -> str:
@@ -62,7 +63,7 @@ def add_results_options(parser: argparse.ArgumentParser, default: str) -> None:
 
 def results_file(arguments: argparse.Namespace) -> Path:
     """What --out says; ProjectError when table and plot could not be named after it."""
-    out = arguments.out
+    out: Path = arguments.out
     if out.suffix != ".json":
         raise ProjectError(f"--out {out} does not end in .json: the table and the plot are written beside it")
     return out

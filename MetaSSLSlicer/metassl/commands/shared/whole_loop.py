@@ -95,13 +95,13 @@ def _conclude(
     console: Console,
 ) -> None:
     console.say("\n" + format_table(result))
-    ranking = read_ranking(found)["cases"]
+    ranking = read_ranking(found).cases
     if ranking:
         console.say("\nLook here first:")
-        console.table([(entry["case"], entry.get("reason", "")) for entry in ranking[:SHOWN]])
+        console.table([(entry.case, entry.reason) for entry in ranking[:SHOWN]])
     console.say(f"\nThe report, to open in a browser: {page}")
     console.say("\nNext, in the order of the loop:")
-    case = ranking[0]["case"] if ranking else "CASE"
+    case = ranking[0].case if ranking else "CASE"
     file = next((p for p in sorted(truth.glob(f"{case}.*"))), Path("FILE"))
     console.commands(
         [

@@ -81,7 +81,7 @@ class Content:
 
 def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) -> Content:
     """Read what there is. ProjectError when a file that is there is damaged."""
-    ranking = read_ranking(found)
+    ranking = read_ranking(found).to_json()
     content = Content(
         project=project,
         round=found,
@@ -90,7 +90,7 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
         status=job_status(found),
         events=read_events(found.events_path),
         ranking=ranking["cases"],
-        strategy=str(ranking.get("strategy", "")),
+        strategy=ranking["strategy"],
         summaries=_summaries(found),
         evaluation=None,
         rounds=[(one, job_status(one)) for one in project.rounds() if one.number <= found.number],
@@ -110,15 +110,16 @@ def _summaries(found: Round) -> dict[str, dict[str, Any]]:
             summary = read_summary(found.prediction(case_id).summary, case_id)
         except MetaSSLError:
             continue
-        if summary.get("voxels") is not None:
-            summaries[case_id] = summary
+        if summary.voxels is not None:
+            summaries[case_id] = summary.to_json()
     return summaries
 
 
 def _measured(found: Round) -> tuple[dict[str, Any] | None, str]:
-    measured = read_error_rates(found)
-    if measured is None:
+    found_rates = read_error_rates(found)
+    if found_rates is None:
         return None, ""
+    measured = found_rates.to_json()
     sources = [count(measured[key], title) for key, title in _MEASURED_ON.items() if measured.get(key)]
     return measured, f"measured on {' and '.join(sources)}"
 

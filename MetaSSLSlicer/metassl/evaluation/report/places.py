@@ -18,7 +18,7 @@ def places_of(project: Project, found: Round, case_id: str) -> list[Place]:
         regions, _ = read_labels(paths.regions, case_id)
         learnt = paths.error_probability.exists()
         (heat, *_), _ = read_volume(paths.error_probability if learnt else paths.uncertainty, case_id)
-        rates = read_summary(paths.summary, case_id).get("error_rates")
+        rates = read_summary(paths.summary, case_id).error_rates
     except MetaSSLError:
         return []
     if not segmentation.shape == regions.shape == heat.shape:
