@@ -5,7 +5,7 @@ import pytest
 import torch
 from metassl.evaluation.dice_agreement import dice_agreement, spearman
 from metassl.evaluation.dice_model import LEAST_CASES, OF_P_ERROR, MeasuredCase, fit_dice_model, predict_dice
-from metassl.inference.dice_features import DiceFeatures, expected_dice
+from metassl.inference.case_statistics import DiceFeatures, expected_dice
 from metassl.project.structures import LabelDefinition
 
 

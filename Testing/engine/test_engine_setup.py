@@ -10,13 +10,12 @@ import types
 
 import pytest
 from metassl.files import MetaSSLError
-from MetaSSLSlicerLib.Logic.Engine.Dependencies import Dependencies, Requirement, readRequirements
+from MetaSSLSlicerLib.Logic.Engine.Dependencies import Dependencies, Requirement, SlicerPackages, readRequirements
 from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
 from MetaSSLSlicerLib.Logic.Engine.EngineProcess import EngineProcess, Result
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
 from MetaSSLSlicerLib.Logic.Engine.EngineSetup import EngineSetup
 from MetaSSLSlicerLib.Logic.Engine.Installation import Installation, Step, adviceOn
-from MetaSSLSlicerLib.Logic.Engine.SlicerPackages import SlicerPackages
 
 
 def finished(process: EngineProcess) -> Result:

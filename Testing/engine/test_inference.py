@@ -46,15 +46,15 @@ def test_a_gpu_without_memory_for_the_smallest_windows_leaves_the_image_to_the_c
             places.append(str(device))
             return self
 
-    def work(model):
-        if model.device.type == "cuda":
+    def work(plan, device):
+        if device.type == "cuda":
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return model.plan.patch_zyx
+        return plan.patch_zyx
 
     monkeypatch.setattr("torch.cuda.empty_cache", lambda: None)
     plan, told = tiny_plan(), []
-    model = TrainedModel((Network(), Network()), plan, None, [0, 1, 2], "cps", 1, torch.device("cuda"))
-    patch = with_smaller_windows(model, "a", work, lambda case, how: told.append(f"{case} {how}"))
+    networks, gpu = (Network(), Network()), torch.device("cuda")
+    patch = with_smaller_windows(networks, plan, gpu, "a", work, lambda case, how: told.append(f"{case} {how}"))
     assert patch == plan.patch_zyx and places == ["cpu", "cpu", "cuda", "cuda"]
     assert told[-1] == "a on the CPU" and all(words.startswith("a in windows of ") for words in told[:-1])
 

@@ -23,7 +23,8 @@ from metassl.intake import new_project
 from metassl.networks.unet import build_network
 from metassl.project import Project, Round
 from metassl.project.records import ErrorRates
-from metassl.training.worker import Job
+from metassl.training.calibrate import learnt_before
+from metassl.training.job import Job
 
 REGIONS = ["UC", "US", "DC", "DS"]
 
@@ -130,13 +131,13 @@ def test_a_model_that_is_calibrated_again_keeps_what_the_same_steps_had_learnt_o
     measured_error_rates(project, found, model)
     job = object.__new__(Job)
     job.round, job.device = found, torch.device("cpu")
-    learnt = job._learnt_before(model.step)
+    learnt = learnt_before(job, model.step)
     kept = model.error_model.state_dict()
     assert all(torch.equal(value, kept[name]) for name, value in learnt.state_dict().items())
-    assert job._learnt_before(model.step + 1) is None
+    assert learnt_before(job, model.step + 1) is None
     monkeypatch.setattr(error_fit, "LEAST_GAIN", 1.0)  # now it is worth nothing
     measured_error_rates(project, found, model)
-    assert job._learnt_before(model.step) is None
+    assert learnt_before(job, model.step) is None
 
 
 def test_the_interval_of_the_dice_is_of_cases_that_p_error_was_not_learnt_on(project, model, monkeypatch):

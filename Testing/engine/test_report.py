@@ -11,7 +11,7 @@ from metassl.evaluation.report.markup import tag
 from metassl.evaluation.stored import read_evaluation
 from metassl.files import MetaSSLError, ProjectError, write_json
 from metassl.imaging import read_image, read_labels, write_array
-from metassl.jobs.events import EventWriter
+from metassl.jobs import JobWriter
 from metassl.project import Project, Round
 from metassl.project.places.search import find_places
 from metassl.project.places.words import place_text
@@ -173,7 +173,7 @@ def test_text_from_the_project_is_never_markup(tmp_path):
     (project.path / "project.json").write_text(hostile)
     project = Project.open(project.path)
     found = build_round(project)
-    events = EventWriter(found.events_path)
+    events = JobWriter(found, every_s=0.0)
     events.write("warning", message=HOSTILE + "\x00\x1b")
     events.write("case_failed", case=HOSTILE, file=HOSTILE, reason=HOSTILE)
     ranking = rank(project, found).to_json()
@@ -203,7 +203,7 @@ def test_a_round_that_has_only_begun_has_a_report(project):
 
 def test_a_failed_round_says_why(project):
     found = project.new_round({"config": {"framework": "cps", "loss": "metassl"}})
-    events = EventWriter(found.events_path)
+    events = JobWriter(found, every_s=0.0)
     events.write("started", device="cpu", device_name="CPU", precision="fp32")
     events.write("failed", message="the memory is full", hint="use a smaller image")
     _, page = written(project, found)
@@ -257,7 +257,7 @@ def test_a_report_that_cannot_be_written_is_a_project_error(project, found):
 
 def test_a_resumed_training_shows_each_step_once(project):
     found = project.new_round({"config": {}})
-    events = EventWriter(found.events_path)
+    events = JobWriter(found, every_s=0.0)
     for step in (10, 20, 30, 20, 25):
         report_step(events, step, 100)
     text, page = written(project, found)

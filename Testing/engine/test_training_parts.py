@@ -14,11 +14,11 @@ from metassl.data.streams import OnDemand, PatchSampler, Prefetcher, PreparedCas
 from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.frameworks import FRAMEWORKS, build_framework
 from metassl.frameworks.pasted import MOST_WARM_UP, WARM_UP
-from metassl.networks import memory
+from metassl.networks import memory_ladder
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.training import loop
-from metassl.training.loop import BAD_STEPS_IN_A_ROW, Stopped, Trainer
-from metassl.training.schedule import Budget, clock, learning_rate
+from metassl.training.eta import Budget, clock
+from metassl.training.loop import BAD_STEPS_IN_A_ROW, Stopped, Trainer, learning_rate
 
 CPU = torch.device("cpu")
 
@@ -254,7 +254,7 @@ def test_the_learning_rate_warms_up_and_decays_to_nothing():
 def test_the_memory_ladder_goes_down_rung_by_rung_and_ends(tiny_plan):
     plan, device, checkpointing = tiny_plan(batch=(2, 2), patch_zyx=(64, 64, 64)), CPU, False
     rungs = []
-    while (rung := memory.next_rung(plan, device, checkpointing)) is not None:
+    while (rung := memory_ladder.next_rung(plan, device, checkpointing)) is not None:
         plan, device, checkpointing, message = rung
         rungs.append(message)
     assert rungs[0] == "batch 1 + 1" and rungs[-1] == "gradient checkpointing"
@@ -268,7 +268,7 @@ def test_gradient_checkpointing_gives_the_same_gradients(name, tiny_plan):
     batch = sampler(tiny_plan()).batch(0)
     recomputing = copy.deepcopy(framework)
     for network in recomputing.networks:
-        memory.use_gradient_checkpointing(network)
+        memory_ladder.use_gradient_checkpointing(network)
     for subject in (framework, recomputing):
         torch.manual_seed(1)
         subject.training_loss(batch, 0.5).total.backward()

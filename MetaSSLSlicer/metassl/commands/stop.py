@@ -58,12 +58,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _wait(found: Round) -> JobStatus:
     """Wait until the job is over and its process has ended, but not for ever; its status."""
-    from metassl.jobs import JobFollower, JobRecord
+    from metassl.jobs import JobRecord, job_status
 
-    follower = JobFollower(found)
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        _, status = follower.poll()
+        status = job_status(found)
         record = JobRecord.read(found.job_path)
         if status.is_over and (record is None or not record.alive()):
             return status

@@ -16,10 +16,10 @@ SCHEMA_VERSION = 1
 _STALE = getattr(errno, "ESTALE", None)
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write `content` with its schema version to `path` atomically."""
+def write_json(path: Path, content: dict[str, Any], durable: bool = True) -> None:
+    """Write `content` with its schema version to `path` atomically; `durable` as in `atomic_write`."""
     document = {"schema_version": SCHEMA_VERSION, **content}
-    write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(document, indent=1, ensure_ascii=False) + "\n", durable)
 
 
 def read_json(

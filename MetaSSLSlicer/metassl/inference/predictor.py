@@ -14,8 +14,7 @@ from metassl.files.json_files import write_json
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage
 from metassl.imaging.writer import write_array
-from metassl.inference.case_statistics import CaseStatistics
-from metassl.inference.dice_features import DiceFeatures, expected_dice
+from metassl.inference.case_statistics import CaseStatistics, DiceFeatures, expected_dice
 from metassl.inference.features import BottleneckMean
 from metassl.inference.model import TrainedModel
 from metassl.inference.region_map import REGION_NAMES, region_map
@@ -46,7 +45,12 @@ class CasePrediction:
 
 def predict_image(model: TrainedModel, image: CaseImage, case: str) -> CasePrediction:
     """Raises MetaSSLError when the weights lead to no numbers."""
-    prediction = predict_prepared(model, to_grid(image, model.plan, case))
+    return predict_finite(model, to_grid(image, model.plan, case), case)
+
+
+def predict_finite(model: TrainedModel, prepared: Prepared, case: str) -> CasePrediction:
+    """Raises MetaSSLError when the weights lead to no numbers."""
+    prediction = predict_prepared(model, prepared)
     if not np.isfinite(prediction.uncertainty).all():
         message = f"case {case}: the model gives numbers that are not finite; train a new round"
         raise MetaSSLError(message, ErrorCode.NOT_FINITE)

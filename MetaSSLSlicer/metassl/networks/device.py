@@ -10,7 +10,7 @@ from functools import cache
 import torch
 
 from metassl.files.errors import ErrorCode, MetaSSLError
-from metassl.networks.memory import is_out_of_memory
+from metassl.networks.memory_ladder import is_out_of_memory
 from metassl.networks.onednn import fast_convolutions
 from metassl.project.words import count
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from metassl.choices.strategies import DEFAULT_STRATEGY
 from metassl.files.errors import MetaSSLError
 from metassl.files.json_files import write_json
 from metassl.project.project import Project
@@ -11,12 +12,12 @@ from metassl.project.records import RankedCase, Ranking
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import Round
 
-from .base import DEFAULT, Strategy, get_strategy
+from .base import Strategy, get_strategy
 from .candidate import Candidate
 from .context import Context
 
 
-def rank(project: Project, round: Round, strategy: str = DEFAULT) -> Ranking:
+def rank(project: Project, round: Round, strategy: str = DEFAULT_STRATEGY) -> Ranking:
     """Rank the round's predicted cases of the pool that nobody has labelled yet.
 
     Writes ranking.json. A case whose summary cannot be read is skipped and named. Raises MetaSSLError for an unknown
@@ -39,7 +40,7 @@ def rank(project: Project, round: Round, strategy: str = DEFAULT) -> Ranking:
     ranked = [
         RankedCase(each.case, each.score, each.reason, each.parts) for each in ordered if each.case not in skipped
     ]
-    result = Ranking(chosen.name, ranked, skipped)
+    result = Ranking(strategy, ranked, skipped)
     write_json(round.ranking_path, result.to_json())
     return result
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from metassl.files import MetaSSLError
 from metassl.files.json_kinds import share, whole_of
-from metassl.jobs.round_summary import find_events
+from metassl.jobs import last_status
 from metassl.project import LABELLED_STATES, Case, Project, Round
 from metassl.project.former_names import renamed
 from metassl.project.records import RankedCase
@@ -158,6 +158,8 @@ def _failures(latest: Round | None, uncertainties: dict[str, tuple]) -> dict[str
     """Why the latest round left cases out, unless it has predicted them after all."""
     if latest is None:
         return {}
-    told = [event for event in find_events(latest.events_path, ("case_failed",)) if event["event"] == "case_failed"]
-    reasons = {str(event.get("case", "")): str(event.get("reason", "")) for event in told}
+    try:
+        reasons = last_status(latest).failed_cases
+    except MetaSSLError:
+        return {}
     return {case: reason for case, reason in reasons.items() if uncertainties.get(case, (None,))[0] != latest.number}

@@ -8,7 +8,7 @@ from typing import Any
 
 from metassl.files.errors import MetaSSLError
 from metassl.jobs.events import read_events
-from metassl.jobs.follower import job_status
+from metassl.jobs.liveness import job_status
 from metassl.jobs.status import JobStatus
 from metassl.project.cases import Case
 from metassl.project.places.search import Place
@@ -88,7 +88,7 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
         record=found.record,
         cases=project.cases,
         status=job_status(found),
-        events=read_events(found.events_path),
+        events=[event.to_json() for event in read_events(found.events_path)],
         ranking=ranking["cases"],
         strategy=ranking["strategy"],
         summaries=_summaries(found),

@@ -1,12 +1,16 @@
-"""How long to train and at which learning rate."""
+"""How long a training takes: its budget, the clock that it is counted on, and what is left of it."""
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from statistics import median
 
 from metassl.files.errors import MetaSSLError
+
+REMEMBERED_STEPS = 200
 
 
 @dataclass
@@ -37,10 +41,43 @@ class Budget:
         return True
 
 
-def learning_rate(base: float, step: int, total: int, warmup: int = 20) -> float:
-    """Linear warm-up, then the polynomial decay of the paper's recipes (power 0.9)."""
-    fraction = min(step / max(total, 1), 1.0)
-    return base * min(1.0, (step + 1) / warmup) * (1.0 - fraction) ** 0.9
+class StepTimes:
+    """Of the last steps: their seconds, the same had they been of the dearest kind, and those spent on waiting."""
+
+    def __init__(self) -> None:
+        self._own, self._full, self._waits = (deque[float](maxlen=REMEMBERED_STEPS) for _ in range(3))
+
+    def add(self, seconds: float, cost: float, waited: float) -> None:
+        """cost: of this step, as a share of the dearest kind; waited: for its batch, in seconds."""
+        self._own.append(seconds)
+        self._full.append(seconds / cost)
+        self._waits.append(waited)
+
+    def left(self, steps: int, cost: float) -> float:
+        """The seconds that so many more steps take, of that cost on average."""
+        return round(steps * self.median_full * cost, 1)
+
+    @property
+    def median(self) -> float:
+        return median(self._own)
+
+    @property
+    def median_full(self) -> float:
+        return median(self._full)
+
+    @property
+    def mean_full(self) -> float:
+        return sum(self._full) / len(self._full)
+
+    @property
+    def wait_share(self) -> float:
+        spent = sum(self._own)
+        return sum(self._waits) / spent if spent else 0.0
+
+
+def time_left(seconds: float, done: int, total: int) -> float:
+    """The seconds that the rest takes, at the pace of what is done."""
+    return round(seconds / done * (total - done), 1)
 
 
 CLOCKS = ("wall", "processor")
