@@ -12,11 +12,10 @@ import pytest
 from in_process import trainings_in_this_process
 from metassl.commands.shared.console import Console
 from metassl.files import MetaSSLError
-from metassl.jobs.events import EventWriter, read_events
 from metassl_research.commands import reproduce
 from metassl_research.reproduction import page
 from metassl_research.reproduction.paired import difference, half_width, seeds_needed, t_quantile, variance_parts
-from metassl_research.reproduction.runs import Run, Settings, labelled_cases, read_runs
+from metassl_research.reproduction.runs import Run, Settings, add_run, labelled_cases, read_runs
 
 DOCS = Path(__file__).parents[2] / "docs"
 ALL = Settings("Boxes", (10, 50), (3, 8), ("cps", "mt"), ("plain", "uniform", "metassl", "official"), seeds=5)
@@ -54,7 +53,7 @@ def test_every_run_leaves_a_line_and_none_is_done_twice(data, tmp_path, monkeypa
             ("mt", "uniform"),
         ], "uniform is plain in cps"
         first = out.read_bytes()
-        out.write_bytes(first + b'{"seq": 4, "event": "run", "ru')  # killed while it wrote
+        out.write_bytes(first + b'{"time": "now", "ru')  # killed while it wrote
         more = ("--losses", "plain,uniform,official", "--seeds", "2")
         assert command(words(data, out, *more, "--frameworks", "mt")) == 0
         assert len(launched) == 3 + 4
@@ -69,8 +68,8 @@ def test_every_run_leaves_a_line_and_none_is_done_twice(data, tmp_path, monkeypa
         assert np.mean(list(known["dice"].values())) == pytest.approx(known["last"]["dice"]["mean"], abs=0.05)
         assert known["last"]["learnt"] is None and known["threads"] == 1
     project = out.with_suffix("")
-    for event in read_events(out):
-        record = json.loads((project / "rounds" / f"{event['run']['round']:04d}" / "round.json").read_text())
+    for known in runs.values():
+        record = json.loads((project / "rounds" / f"{known['round']:04d}" / "round.json").read_text())
         assert record["validation"] == {} and "case_3" not in record["unlabelled"]
 
 
@@ -165,7 +164,6 @@ def known(run: Run, dice: dict[str, float]) -> dict:
 def runs(tmp_path) -> dict:
     """mt: metassl a point above plain with seed 0 and three with seed 1; uniform with seed 0 alone. cps: one seed."""
     path = tmp_path / "made.jsonl"
-    writer = EventWriter(path)
     for framework, loss, seed, gain in (
         ("mt", "plain", 0, 0.0),
         ("mt", "metassl", 0, 0.01),
@@ -176,7 +174,7 @@ def runs(tmp_path) -> dict:
         ("cps", "metassl", 0, -0.01),
     ):
         dice = {"a": 0.70 + gain, "b": 0.80 + gain}
-        writer.write("run", run=known(Run("Boxes", 10, framework, loss, 3, seed), dice))
+        add_run(path, known(Run("Boxes", 10, framework, loss, 3, seed), dice))
     return read_runs(path)
 
 

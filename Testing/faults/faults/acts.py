@@ -19,6 +19,7 @@ from metassl.inference.predictor import CasePrediction, write_prediction
 from metassl.jobs import EventWriter, JobRecord, LocalLauncher, TrainingLock
 from metassl.networks.checkpoint import save_checkpoint
 from metassl.project import Case, Project, Round
+from metassl.project.records import Summary
 from metassl.project.round_choice import choose_newest, review_round
 from metassl.selection.rank import rank
 from metassl.training.inputs import ImageRecord
@@ -70,7 +71,7 @@ def _predict(seed: int) -> Callable[[Path, Path], object]:
     def do(found: Round) -> None:
         regions, uncertainty = label(seed + 1) + np.uint8(1), np.full(label(0).shape, seed / 100, np.float32)
         maps = CasePrediction(label(seed), regions, uncertainty, uncertainty, GRID, None, None)
-        write_prediction(found.prediction("scan_2"), maps, {"case": "scan_2", "step": seed})
+        write_prediction(found.prediction("scan_2"), maps, Summary(case="scan_2", step=seed))
 
     return _of_round(do)
 

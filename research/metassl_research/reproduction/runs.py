@@ -1,24 +1,25 @@
 """Which trainings the experiment is made of, in which order, and the file that keeps one line of each.
 
-A line is an event "run", as jobs write them, so that a line which a killed process left torn is not read:
+    {"time", "run": {"data", "iterations", "framework", "loss", "labelled", "seed", "cases", "round", "steps",
+     "seconds", "device", "threads", "versions", "dice" {test case: mean over its structures}, "last"}}
 
-    {"seq", "time", "event": "run", "run": {"data", "iterations", "framework", "loss", "labelled", "seed", "cases",
-     "steps", "seconds", "device", "threads", "versions", "dice" {test case: mean over its structures}, "last"}}
-
-"cases": those it learnt from. "last": see `benchmark.measure.measured`.
+"cases": those it learnt from. "last": see `benchmark.measure.measured`. A line that a killed process left torn is not
+read, and its training is done again.
 """
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from metassl.choices.frameworks import UNIFORM_IS_PLAIN, check_choice
-from metassl.files.atomic import make_folder
+from metassl.files.atomic import make_folder, writing
 from metassl.files.errors import MetaSSLError
-from metassl.jobs.events import EventWriter, read_events
+from metassl.project.cases import now
 
 from metassl_research.benchmark.measure import measured
 from metassl_research.benchmark.runs import Report, one_after_the_other, outcome
@@ -87,11 +88,27 @@ def read_runs(path: Path) -> dict[Run, dict[str, Any]]:
     """What is known of every run in the file, which need not exist. MetaSSLError when it holds something else."""
     if not path.exists():
         return {}
-    events = [event for event in read_events(path) if event["event"] == "run"]
-    try:
-        return {Run(**{name: e["run"][name] for name in Run.__dataclass_fields__}): e["run"] for e in events}
-    except (KeyError, TypeError) as error:
-        raise MetaSSLError(f"{path} holds no results of `metassl reproduce`: {error}") from error
+    found = {}
+    for line in path.read_bytes().splitlines():
+        try:
+            known = json.loads(line)["run"]
+        except json.JSONDecodeError:
+            continue
+        except (KeyError, TypeError) as error:
+            raise MetaSSLError(f"{path} holds no results of `metassl reproduce`") from error
+        found[Run(**{name: known[name] for name in Run.__dataclass_fields__})] = known
+    return found
+
+
+def add_run(path: Path, found: dict[str, Any]) -> None:
+    """Append a line, after one that was left torn on a line of its own. Raises ProjectError when the disk is full."""
+    line = json.dumps({"time": now(), "run": found}, ensure_ascii=False) + "\n"
+    with writing(path), open(path, "a+b") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        stream.seek(max(end - 1, 0))
+        stream.write((b"" if stream.read(1) in (b"", b"\n") else b"\n") + line.encode("utf-8"))
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 class Reproduction:
@@ -116,7 +133,7 @@ class Reproduction:
 
         def do(run: Run) -> str:
             found = self._one(run)
-            EventWriter(self._path).write("run", run=found)
+            add_run(self._path, found)
             return outcome(found)
 
         return one_after_the_other(self.left(), len(self._settings.runs()), do, self._report)
