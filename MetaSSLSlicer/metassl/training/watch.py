@@ -11,7 +11,7 @@ import torch
 from metassl.data.plan import Plan
 from metassl.data.streams import PreparedCase
 from metassl.evaluation.bootstrap import nan_mean
-from metassl.evaluation.metrics import dice
+from metassl.evaluation.metrics import as_annotated, dice
 from metassl.frameworks.base import Framework
 from metassl.imaging.images import IGNORE
 from metassl.inference.calibration import calibrate_thresholds
@@ -64,7 +64,7 @@ class ValidationWatch:
         """Of one case after the other, float16 (2, K, z, y, x); fills in `scores`, Dice (cases, classes)."""
         for case, row in zip(self.cases, scores, strict=True):
             softmax = predict_case(pair, case, self.plan, self.device, self.told, OVERLAP)
-            found, valid = softmax.mean(0).argmax(0), case.label != IGNORE
+            found, valid = as_annotated(softmax.mean(0).argmax(0), case.missing), case.label != IGNORE
             for value in range(1, self.plan.classes):
                 row[value - 1] = dice((found == value) & valid, case.label == value)
             yield softmax
