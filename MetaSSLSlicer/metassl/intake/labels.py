@@ -76,7 +76,7 @@ def read_structure_files(
     case: str,
     tell: Callable[[str], object] = lambda note: None,
 ) -> tuple[np.ndarray, list[int]]:
-    """One annotation, uint8 (z, y, x) on the image's grid, of binary files, and the values of those that it speaks about.
+    """One annotation, uint8 (z, y, x) on the image's grid, of binary files, and the values that it speaks about.
 
     Where a structure has no file, whoever drew may not have looked for it. LabelError where two overlap.
     """
