@@ -158,7 +158,7 @@ def _new_round(
     if asked["iterations"] is not None and asked["minutes"] is not None:
         raise ProjectError("give --iterations or --minutes, not both")
     config = {name: asked[name] if asked[name] is not None else DEFAULTS.get(name) for name in asked}
-    check_choice(config["framework"], config["loss"])
+    check_choice(str(config["framework"]), str(config["loss"]))
     if asked["iterations"] is not None:
         config["minutes"] = None
     parent = None if fresh else project.start_round()
