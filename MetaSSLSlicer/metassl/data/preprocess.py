@@ -13,7 +13,7 @@ from metassl.data.grid import GridTransform
 from metassl.data.intensity import scaling_of
 from metassl.data.plan import Plan
 from metassl.files.errors import ImageError, ProjectError
-from metassl.imaging.geometry import Geometry
+from metassl.imaging.geometry import Geometry, triple
 from metassl.imaging.hashes import image_hashes
 from metassl.imaging.images import CaseImage, read_image
 
@@ -92,8 +92,8 @@ class PreparedImages:
         except ProjectError:
             return prepare_image(paths, plan, case)
         numbers = arrays["grid"].tolist()
-        size, spacing, origin = (tuple(numbers[first : first + 3]) for first in (0, 3, 6))
-        geometry = Geometry(tuple(map(int, size)), spacing, origin, tuple(numbers[9:]))
+        size, spacing, origin = (numbers[first : first + 3] for first in (0, 3, 6))
+        geometry = Geometry(triple(map(int, size)), triple(spacing), triple(origin), tuple(numbers[9:]))
         return Prepared(arrays["image"], GridTransform.of(geometry, plan, case))
 
     def let_go(self) -> None:
