@@ -14,7 +14,7 @@ from metassl.data.intensity import Believable, believable, scaling_of
 from metassl.data.plan import Plan
 from metassl.data.unlike import Description, profile_of
 from metassl.files.errors import ImageError, ProjectError
-from metassl.imaging.geometry import Geometry
+from metassl.imaging.geometry import Geometry, triple
 from metassl.imaging.hashes import image_hashes
 from metassl.imaging.images import CaseImage, read_image
 
@@ -123,5 +123,5 @@ class PreparedImages:
 
 def _geometry(grid: np.ndarray) -> Geometry:
     numbers = grid.tolist()
-    size, spacing, origin = (tuple(numbers[first : first + 3]) for first in (0, 3, 6))
-    return Geometry(tuple(map(int, size)), spacing, origin, tuple(numbers[9:]))
+    size, spacing, origin = (numbers[first : first + 3] for first in (0, 3, 6))
+    return Geometry(triple(map(int, size)), triple(spacing), triple(origin), tuple(numbers[9:]))

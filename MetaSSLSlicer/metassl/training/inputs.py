@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -20,7 +20,7 @@ from metassl.data.unlike import Usual, unlike
 from metassl.files.errors import ImageError, LabelError, MetaSSLError, ProjectError
 from metassl.files.json_files import read_json, write_json
 from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
-from metassl.imaging.images import IGNORE
+from metassl.imaging.images import IGNORE, CaseImage
 from metassl.project.project import Project
 from metassl.project.round_files import read_inputs
 from metassl.project.rounds import Round
@@ -150,7 +150,7 @@ class InputReader:
         files = [] if case is None else self.project.image_paths(case)
         self.emit("case_failed", case=case_id, file=str(files[0]) if files else "", reason=str(error))
 
-    def _readable(self, cases):
+    def _readable(self, cases: Sequence[tuple[str, str | None]]) -> Iterator[tuple[str, CaseImage, np.ndarray | None]]:
         """The cases that can be read; those that cannot are reported by `prepare`, or here if there is no other."""
         failed: dict[str, MetaSSLError] = {}
         for case_id, version in cases:
@@ -162,8 +162,8 @@ class InputReader:
                 continue
             yield case_id, image, label
         if len(failed) == len(cases):
-            for case_id, error in failed.items():
-                self.report_failure(case_id, error)
+            for case_id, problem in failed.items():
+                self.report_failure(case_id, problem)
             first = next(iter(failed.values()), None)
             raise MetaSSLError(f"no image could be read; {first or 'add cases to the project'}") from first
 
@@ -194,7 +194,8 @@ class InputReader:
         """Annotation values as class numbers; IGNORE stays."""
         table = np.full(256, IGNORE, np.uint8)
         table[self.values] = np.arange(len(self.values))
-        return table[array]
+        classes: np.ndarray = table[array]
+        return classes
 
 
 class ImageRecord:
