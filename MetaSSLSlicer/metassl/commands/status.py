@@ -95,6 +95,9 @@ def show(
     reviewed = project.shown_round()
     if reviewed is not None and found is not None and reviewed.number != found.number:
         console.say(f"  reviewed    {reviewed.title}, as chosen; `metassl rounds --newest` takes that back")
+    start = project.settings.get("start_round")
+    if start is not None and found is not None and start != found.number:
+        console.say(f"  goes on     from round {start:04d}, as chosen; `metassl rounds --newest` takes that back")
     if first is not None:
         console.say(f"  next case   {first.case}: {first.reason}")
     console.say("next:")
