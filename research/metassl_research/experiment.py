@@ -171,7 +171,7 @@ class Experiment:
 
 
 def wait_for(found: Round) -> JobStatus:
-    """Return when the job of a round is over and its process gone. Ctrl-C and SIGTERM stop the job, and are passed on."""
+    """Return when the job of a round is over and its process gone. Ctrl-C and SIGTERM stop the job first."""
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     except ValueError:

@@ -66,8 +66,8 @@ def agree_to_split(experiment: Experiment, arguments: argparse.Namespace) -> Non
         return
     parts = len(experiment.train_order), len(experiment.validation), len(experiment.test)
     raise ProjectError(
-        f"{arguments.data} has no splits.json: its cases would be divided by chance, {parts[0]} to train on, {parts[1]} "
-        f"for validation and {parts[2]} for the test; write a splits.json, or agree with --yes"
+        f"{arguments.data} has no splits.json: its cases would be divided by chance, {parts[0]} to train on, "
+        f"{parts[1]} for validation and {parts[2]} for the test; write a splits.json, or agree with --yes"
     )
 
 
