@@ -1,7 +1,7 @@
 """The conventions by which a folder of images is understood; the code (`metassl.intake`) is loaded when it is used.
 
 To add one: its file in `metassl.intake.layouts` and an entry here; or a package of its own, with an entry point of the
-group "metassl.importers" that names an ImporterDescription. They are tried in this order, those of other packages first.
+group "metassl.importers" that names an ImporterDescription. They are tried in this order, other packages' first.
 """
 
 from __future__ import annotations
