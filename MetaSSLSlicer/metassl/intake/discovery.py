@@ -53,7 +53,7 @@ def _first(tree: Tree) -> Discovery:
 
 def _nothing(source: Path, found: Discovery, tree: Tree | None) -> str:
     if found.left_out:
-        told = "; ".join(f"{path} ({reason})" for path, reason in found.left_out[:5])
+        told = "; ".join(found.warnings[:5] or [f"{path} ({reason})" for path, reason in found.left_out[:5]])
         return f"no images that can be cases in {source}: {told}"
     if tree and (known := _of_other_kinds(tree)):
         return f"no images that can be read in {source}, but {known}"
