@@ -122,8 +122,8 @@ def _match(
     unnamed = contents.fills == IGNORE and IGNORE in present and IGNORE not in {each.value for each in segments or ()}
     if unnamed and set(present) == {0, IGNORE}:
         raise ValueError(
-            "it holds 0 and 255 alone, and 255 means not annotated: for a mask, write the structure's value in its place, "
-            f"or say so (on the command line with --values 255={structures[0].name}); if 0 is what somebody looked at, "
+            "it holds 0 and 255 alone, and 255 means not annotated: for a mask, write the structure's value in its "
+            f"place, or say so (on the command line with --values 255={structures[0].name}); if 0 is what somebody looked at, "
             "--values 255=ignore"
         )
     if segments is None:
