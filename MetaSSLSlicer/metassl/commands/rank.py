@@ -32,13 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.inference.predict import model_round
     from metassl.project import Project
-    from metassl.selection.rank import rank
+    from metassl.project.round_choice import model_round
 
     project = Project.open(arguments.project)
     strategy = arguments.strategy or project.settings.get("strategy", DEFAULT_STRATEGY)
-    found = project.shown_round() or model_round(project)
+    found = project.shown_round() or model_round(project)  # complains before the engine is loaded
+    from metassl.selection.rank import rank
+
     ranking = rank(project, found, strategy)
     entries = ranking.cases
     for reason in ranking.skipped.values():
