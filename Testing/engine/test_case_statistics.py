@@ -28,7 +28,7 @@ def softmax(*voxels: tuple[int, float]) -> torch.Tensor:
     return result
 
 
-def summary(first: torch.Tensor, second: torch.Tensor) -> tuple[dict, torch.Tensor]:
+def classes(first: torch.Tensor, second: torch.Tensor) -> tuple[dict, torch.Tensor]:
     maps = region_map(first, second, torch.full((2, 3), 0.9))
     statistics = CaseStatistics([0, 5, 9], [1.0, 2.0])
     half = first.shape[3] // 2
@@ -50,7 +50,7 @@ def test_discrepant_voxels_count_for_both_structures_and_unsure_ones_for_their_o
         ((2, UNSURE), (1, UNSURE)),  # DS between both
         ((0, UNSURE), (0, UNSURE)),  # US of the background
     ]
-    found, _ = summary(softmax(*(a for a, _ in pairs)), softmax(*(b for _, b in pairs)))
+    found, _ = classes(softmax(*(a for a, _ in pairs)), softmax(*(b for _, b in pairs)))
     without = {name: {k: v for k, v in each.items() if k != "entropy"} for name, each in found.items()}
     assert without == {
         "Front": {"voxels": 40, "US": 1, "DC": 1, "DS": 1},
@@ -61,7 +61,7 @@ def test_discrepant_voxels_count_for_both_structures_and_unsure_ones_for_their_o
 def test_the_entropy_of_a_structure_is_weighted_with_its_probability():
     first = softmax((1, UNSURE), (2, CERTAIN), (0, 0.9999), (1, 0.5))
     second = softmax((1, UNSURE), (2, CERTAIN), (0, 0.9999), (2, 0.7))
-    found, uncertainty = summary(first, second)
+    found, uncertainty = classes(first, second)
     mean = (first + second) / 2
     expected = (mean * uncertainty)[:, 0, 0, [0, 3]].sum(1) + mean[:, 0, 0, 1] * uncertainty[0, 0, 1]
     for label, value in zip(LABELS, expected[1:], strict=True):

@@ -68,7 +68,8 @@ def read_annotation(
         if contents.fills and contents.geometry.size_xyz == grid.size_xyz and placement.moves:
             x, y, z = placement.offset
             raise ValueError(
-                f"it is not on the grid of {image}: as large, it lies {x}, {y}, {z} voxels off; correct its origin"
+                f"it is not on the grid of {image}: it is as large, and lies {x}, {y}, {z} voxels off; "
+                "correct its origin"
             )
         array, notes = placed(_mapped(contents.array, match), placement, grid, contents.fills)
     except ValueError as error:
@@ -123,8 +124,8 @@ def _match(
     if unnamed and set(present) == {0, IGNORE}:
         raise ValueError(
             "it holds 0 and 255 alone, and 255 means not annotated: for a mask, write the structure's value in its "
-            f"place, or say so (on the command line with --values 255={structures[0].name}); if 0 was looked at, "
-            "--values 255=ignore"
+            f"place, or say so (on the command line with --values 255={structures[0].name}); if 0 is what somebody "
+            "looked at, --values 255=ignore"
         )
     if segments is None:
         match = _by_number(present, structures)
