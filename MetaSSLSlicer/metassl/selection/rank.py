@@ -1,4 +1,4 @@
-"""Rank the predicted cases of a round and write ranking.json."""
+"""Rank the predicted cases of a round, and write ranking.json, by which panel, report and command line go."""
 
 from __future__ import annotations
 
@@ -17,9 +17,16 @@ from .context import Context
 
 
 def rank(project: Project, round: Round, strategy: str = DEFAULT) -> dict[str, Any]:
-    """Rank the round's predicted cases of the pool that nobody has labelled yet.
+    """Write and return the ranking, see `ranking_by`."""
+    result = ranking_by(project, round, strategy)
+    write_json(round.ranking_path, result)
+    return result
 
-    Writes and returns {"strategy", "cases": [{"case", "score", "parts", "reason"}, ...],
+
+def ranking_by(project: Project, round: Round, strategy: str = DEFAULT) -> dict[str, Any]:
+    """Rank the round's predicted cases of the pool that nobody has labelled yet; writes nothing.
+
+    Returns {"strategy", "cases": [{"case", "score", "parts", "reason"}, ...],
     "skipped": {case: why}}, the case to look at first on top. A case whose summary cannot be read
     is skipped and named. Raises MetaSSLError for an unknown strategy.
     """
@@ -42,9 +49,7 @@ def rank(project: Project, round: Round, strategy: str = DEFAULT) -> dict[str, A
         for each in ordered
         if each.case not in skipped
     ]
-    result = {"strategy": chosen.name, "cases": ranked, "skipped": skipped}
-    write_json(round.ranking_path, result)
-    return result
+    return {"strategy": chosen.name, "cases": ranked, "skipped": skipped}
 
 
 def _candidate(round: Round, case_id: str, strategy: Strategy) -> Candidate:
