@@ -10,11 +10,11 @@ import vtk
 from metassl.files import ImageError, write_json
 from metassl.imaging import Geometry, write_array
 from metassl.project import Case, LabelDefinition, Project
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer, OffscreenSliceView
 from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, writeAutosave
 from MetaSSLSlicerLib.Logic.Case.CaseFiles import readCase, windowOf
 from MetaSSLSlicerLib.Logic.Case.CaseNodes import CaseNodes
 from MetaSSLSlicerLib.Logic.Case.CaseSegmentation import takeSnapshot
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer, OffscreenSliceView
 from MetaSSLSlicerLib.RegionColors import DS, UC, US
 
 SHAPE = (16, 20, 24)

@@ -12,6 +12,7 @@ if importlib.util.find_spec("slicer") is None:
 
 import slicer
 import vtk
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Grid import ijkToRas
 from MetaSSLSlicerLib.Logic.Case.CaseNodes import ATTRIBUTE
 from MetaSSLSlicerLib.Logic.Review.CaseSurface import CaseSurface
@@ -19,7 +20,6 @@ from MetaSSLSlicerLib.Logic.Review.HeatMaps import ERROR_PROBABILITY, UNCERTAINT
 from MetaSSLSlicerLib.Logic.Review.SurfaceModel import SurfaceModel
 from MetaSSLSlicerLib.Logic.Scene.SlicerServices import SlicerServices
 from MetaSSLSlicerLib.Logic.Scene.SurfaceField import MOST_VOXELS, structureBoxes, surfaceField, valuesAt
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.RegionColors import rgbOf
 from predicting import predict
 from vtk.util.numpy_support import vtk_to_numpy

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import vtk
 from metassl.imaging import Geometry
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Grid import ijkToRas
 from MetaSSLSlicerLib.Logic.Case.PartialAnnotation import annotatedSlices, confidentPart, insideRoi
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.RegionColors import DC, DS, UC, US
 
 SHAPE = (10, 14, 12)

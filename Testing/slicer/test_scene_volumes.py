@@ -18,6 +18,7 @@ if importlib.util.find_spec("slicer") is None:
 import slicer
 import slicer.util
 import vtk
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Grid import ijkToRas
 from MetaSSLSlicerLib.Logic.Project.NewProject import FolderPreview, NewProject
 from MetaSSLSlicerLib.Logic.Project.ProjectFolders import (
@@ -32,7 +33,6 @@ from MetaSSLSlicerLib.Logic.Project.ProjectSummary import ProjectSummary
 from MetaSSLSlicerLib.Logic.Project.SampleProject import makeSampleProject, registerSampleData
 from MetaSSLSlicerLib.Logic.Scene.SceneLabels import labelsOfSegmentation, terminologyName
 from MetaSSLSlicerLib.Logic.Scene.SceneVolumes import SceneVolumes, createFromVolumes, geometryOf
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 
 SHAPE = (5, 7, 6)
 LIVER = (

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from metassl.project.masks import bounding_box as boundingBox
 from metassl.project.places.search import deepest
+from metassl.project.regions import UC
+from metassl.project.regions import rgb_of as rgbOf
 from vtk.util.numpy_support import vtk_to_numpy
 
-from ..Grid import ijkToRas
-from ..RegionColors import UC, rgbOf
 from .Framing import corners, frameFor, viewpointFor
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCanvas import PictureCanvas
@@ -46,7 +46,7 @@ class CasePainter:
         """The picture of a case, and what can be read off it: where the cross is, the window, and
         for each slice its centre in RAS, the length of its side in mm, and its axes."""
         cross = _cross(case)
-        toRas = ijkToRas(case.geometry)
+        toRas = case.geometry.ijk_to_ras
         crossRas = (toRas @ [*cross, 1.0])[:3]
         target = _target(case, cross)
         whole = corners((0, 0, 0), case.geometry.size_xyz, toRas)
@@ -60,7 +60,7 @@ class CasePainter:
             surfaces = self._surfaces(scene, crossRas)
         finally:
             scene.remove()
-        canvas = composePicture(case, shots, surfaces, self._size)
+        canvas = composePicture(shots, surfaces, self._size)
         shown = {
             "cross": _rounded(crossRas),
             "window": _rounded(window),
@@ -122,7 +122,7 @@ def _style(scene: PictureScene) -> None:
 def _cross(case: PictureCase) -> tuple[int, int, int]:
     """The voxel (x, y, z) that the slices go through: the place's, or the middle of the structures, or of the image."""
     if case.place is not None:
-        return case.place.indexXyz
+        return case.place
     structures = np.argwhere(case.segmentation > 0)
     if not len(structures):
         return tuple(n // 2 for n in case.geometry.size_xyz)
