@@ -1,7 +1,9 @@
 # make demo            from nothing to a report with pictures (makes .venv itself)
 # make demo DATA=DIR   the same on a Decathlon-style folder of real images
-# make test            ruff and pytest
-# make faults          crashes, full disks, broken files ... injected by the thousand: is anything lost?
+# make test            style (ruff, codespell), types (mypy) and pytest
+# make docs            the site, in build/site; a warning, such as a link that leads nowhere, ends it
+# make wheel           build/wheels: built, checked, installed where nothing else is, and run
+# make faults          crashes, full disks, people at work side by side ... again and again: is anything lost?
 #                      (FAULTS='--times 0.1 --only events' does less)
 # make slicer-test SLICER=/path/to/Slicer
 #                      the module in a desktop Slicer, with a real mouse and real keys (Linux; xvfb and xdotool)
@@ -22,7 +24,7 @@ JOURNEYS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo test faults slicer-test clean
+.PHONY: help install demo style types test docs wheel faults slicer-test clean
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
@@ -31,9 +33,30 @@ install: $(STAMP)
 demo: $(STAMP)
 	@$(BIN)/metassl demo --out "$(OUT)" $(if $(DATA),--data "$(DATA)") $(if $(MINUTES),--minutes $(MINUTES))
 
-test: $(STAMP)
+style: $(STAMP)
 	$(BIN)/python -m ruff check .
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/codespell
+
+types: $(STAMP)
+	$(BIN)/python -m mypy
+
+test: style types
 	$(BIN)/python -m pytest
+
+docs: build/.docs
+	rm -rf build/site
+	$</bin/python -m sphinx -q -W --keep-going -b html -c docs . build/site
+	@echo 'build/site/index.html'
+
+wheel: build/.release
+	rm -rf build/wheels build/fresh build/lib build/bdist.* MetaSSLSlicer/*.egg-info
+	$</bin/python -m build --outdir build/wheels .
+	$</bin/python -m build --outdir build/wheels research
+	$</bin/python -m twine check --strict build/wheels/*
+	$(PYTHON) -m venv build/fresh
+	build/fresh/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt build/wheels/*.whl
+	cd build/fresh && bin/metassl --help && bin/metassl --version
 
 faults: $(STAMP)
 	cd Testing/faults && $(abspath $(BIN))/python -m faults $(FAULTS)
@@ -44,7 +67,14 @@ slicer-test: $(STAMP)
 	  $(if $(JOURNEYS),--only "$(JOURNEYS)")
 
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) build
+
+# A venv for each of these extras, without what the module itself needs.
+build/.docs build/.release: build/.%: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $@
+	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$*"], sep="\n")' > $@/requirements.txt
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $@/requirements.txt
+	@touch $@
 
 # The stamp is touched last, so an install that was cut short is done again.
 $(STAMP): pyproject.toml research/pyproject.toml constraints.txt MetaSSLSlicer/Resources/requirements.txt

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import os
 import sys
 import tempfile
@@ -12,14 +11,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import Any, NoReturn
 
 from metassl import __version__
 from metassl.commands import chapters, name_of
 from metassl.commands.shared.console import Console
-from metassl.files.errors import MetaSSLError
+from metassl.files.errors import ErrorCode, MetaSSLError, code_of
 
 OK, FAILED, USER_ERROR, UNEXPECTED, INTERRUPTED, PIPE_CLOSED = 0, 1, 2, 70, 130, 141
-_ENVIRONMENT_ERRORS = {errno.ENOSPC, errno.EACCES, errno.EPERM, errno.EROFS}
+_ENVIRONMENT_ERRORS = (ErrorCode.DISK_FULL, ErrorCode.NO_ACCESS)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,12 +29,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal knows every letter
+    console = Console()
     try:
         arguments = build_parser().parse_args(argv)
         if "run" not in arguments:
             print(_story(), file=sys.stderr)
             return USER_ERROR
-        code = arguments.run(arguments, Console(as_json=getattr(arguments, "json", False)))
+        console.as_json = getattr(arguments, "json", False)
+        code: int = arguments.run(arguments, console)
         sys.stdout.flush()
         return code
     except KeyboardInterrupt:
@@ -43,21 +45,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PIPE_CLOSED
-    except MetaSSLError as error:
-        return _user_error(str(error))
-    except OSError as error:
-        if error.errno in _ENVIRONMENT_ERRORS:
-            return _user_error(f"{error.strerror}: {error.filename or 'a file could not be written'}")
-        return _unexpected(error)
     except Exception as error:
-        return _unexpected(error)
+        return _failed(error, console)
 
 
 @cache
 def build_parser() -> argparse.ArgumentParser:
     """The parser of all commands; each sets `run`."""
-    parser = _Parser(prog="metassl", add_help=False)
-    parser.format_help = _story
+    parser = _StoryParser(prog="metassl", add_help=False)
     parser.add_argument("-h", "--help", action="help")
     parser.add_argument("--version", action="version", version=f"metassl {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", parser_class=_Parser)
@@ -74,12 +69,19 @@ def build_parser() -> argparse.ArgumentParser:
 class _Parser(argparse.ArgumentParser):
     """Complains in one line."""
 
-    def __init__(self, *args, **options) -> None:
+    def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(*args, allow_abbrev=False, **options)
+        super().__init__(**{**options, "allow_abbrev": False})
 
-    def error(self, message: str) -> None:
+    def error(self, message: str) -> NoReturn:
         self.exit(USER_ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+class _StoryParser(_Parser):
+    """Tells what there is in chapters."""
+
+    def format_help(self) -> str:
+        return _story()
 
 
 def _story() -> str:
@@ -101,22 +103,22 @@ def _story() -> str:
     return "\n".join(lines)
 
 
-def _user_error(message: str) -> int:
+def _failed(error: Exception, console: Console) -> int:
+    """Tell of the error, in one line and, with --json, with its code; the exit code."""
     if _wants_traceback():
         traceback.print_exc()
-    print(f"metassl: {' '.join(message.split())}", file=sys.stderr)
-    return USER_ERROR
-
-
-def _unexpected(error: Exception) -> int:
-    if _wants_traceback():
-        traceback.print_exc()
-    first_line = (str(error).splitlines() or [""])[0]
-    print(
-        f"metassl: an unexpected error: {type(error).__name__}: {first_line}; {_write_details()}",
-        file=sys.stderr,
-    )
-    return UNEXPECTED
+    code = code_of(error)
+    if isinstance(error, MetaSSLError):
+        exit_code, message = USER_ERROR, " ".join(str(error).split())
+    elif isinstance(error, OSError) and code in _ENVIRONMENT_ERRORS:
+        exit_code, message = USER_ERROR, f"{error.strerror}: {error.filename or 'a file could not be written'}"
+    else:
+        first_line = (str(error).splitlines() or [""])[0]
+        message = f"an unexpected error: {type(error).__name__}: {first_line}; {_write_details()}"
+        exit_code = UNEXPECTED
+    print(f"metassl: {message}", file=sys.stderr)
+    console.result({"error": {"code": code.value, "message": message}})
+    return exit_code
 
 
 def _write_details() -> str:

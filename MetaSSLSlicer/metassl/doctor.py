@@ -73,6 +73,7 @@ def _examine_in_child(names: list[str], patience_s: float) -> Iterator[Finding]:
         encoding="utf-8",
         errors="replace",
     )
+    assert child.stdout is not None
     timer = threading.Timer(patience_s, child.kill)
     timer.start()
     left = list(names)
@@ -253,7 +254,7 @@ def check_gpu() -> tuple[str, ...]:
 def check_monai() -> tuple[str, ...]:
     import monai
     import torch
-    from monai.networks.nets import DynUNet
+    from monai.networks.nets.dynunet import DynUNet
 
     network = DynUNet(3, 1, 2, [3, 3, 3], [1, 2, 2], [2, 2], filters=[4, 8, 8])
     with torch.no_grad():
@@ -307,17 +308,19 @@ def memory_total() -> int | None:
     return min(sizes, default=None)
 
 
-def _memory_windows() -> int:
-    class Status(ctypes.Structure):
-        _fields_ = [
-            ("length", ctypes.c_ulong),
-            ("load", ctypes.c_ulong),
-            *((name, ctypes.c_ulonglong) for name in ("total", "a", "b", "c", "d", "e", "f")),
-        ]
+if sys.platform == "win32":
 
-    status = Status(length=ctypes.sizeof(Status))
-    ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-    return status.total
+    def _memory_windows() -> int:
+        class Status(ctypes.Structure):
+            _fields_ = [
+                ("length", ctypes.c_ulong),
+                ("load", ctypes.c_ulong),
+                *((name, ctypes.c_ulonglong) for name in ("total", "a", "b", "c", "d", "e", "f")),
+            ]
+
+        status = Status(length=ctypes.sizeof(Status))
+        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
+        return int(status.total)
 
 
 if __name__ == "__main__":

@@ -42,8 +42,8 @@ from metassl.method.presets import get_preset
 from metassl.method.weights import HalfWeights, RegionWeights, rule_b
 from metassl.project.masks import ERROR_BAND_VOXELS
 from metassl.training import loop
+from metassl.training.eta import CLOCKS, Budget, clock
 from metassl.training.loop import Trainer
-from metassl.training.schedule import CLOCKS, Budget, clock
 
 CPU = torch.device("cpu")
 MEASURED_OF_TRAINING = 27

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from metassl.files import LabelError, ProjectError, write_json
 from metassl.imaging import write_array
-from metassl.jobs import EventWriter
+from metassl.jobs import JobWriter
 from metassl.project import Case, LabelDefinition, Project
 from MetaSSLSlicerLib.Logic.Project.CaseTable import CaseRow, readRows
 from MetaSSLSlicerLib.Logic.Project.NextCase import recommend
@@ -95,7 +95,7 @@ def test_a_prediction_that_is_not_whole_yet_or_damaged_does_no_harm(tiny_project
 
 def test_a_case_that_could_not_be_used_says_why_until_it_is_predicted(tiny_project):
     found = new_round(tiny_project)
-    EventWriter(found.events_path).write("case_failed", case="case_3", file="x.nii", reason="x.nii is torn")
+    JobWriter(found, every_s=0.0).write("case_failed", case="case_3", file="x.nii", reason="x.nii is torn")
     assert rows_of(tiny_project)["case_3"].failed == "x.nii is torn"
     predict(found, "case_3")
     assert rows_of(tiny_project)["case_3"].failed == ""
@@ -198,7 +198,7 @@ def test_when_all_is_done_nothing_is_recommended():
 
 def finished(project, dice=0.75, **record):
     found = new_round(project, **record)
-    events = EventWriter(found.events_path)
+    events = JobWriter(found, every_s=0.0)
     events.write("started", device="cuda", device_name="A GPU")
     events.write("validation", step=4, dice={"mean": dice, "per_class": {"Front": 0.7, "Back": None}})
     events.write("finished")
@@ -241,7 +241,7 @@ def test_a_round_that_grows_is_read_again(tiny_project):
     table = RoundTable()
     found = finished(tiny_project)
     assert table.rows(tiny_project).rows[0].summary.dice == 0.75
-    EventWriter(found.events_path).write("validation", step=9, dice={"mean": 0.9, "per_class": {}})
+    JobWriter(found, every_s=0.0).write("validation", step=9, dice={"mean": 0.9, "per_class": {}})
     assert table.rows(tiny_project).rows[0].summary.dice == 0.9
 
 

@@ -15,7 +15,7 @@ from metassl.choices.importers import IMPORTER
 from metassl.choices.plugins import load
 from metassl.choices.strategies import STRATEGY_CATALOG
 from metassl.frameworks import FRAMEWORKS
-from metassl.selection import get_strategy
+from metassl.selection.base import get_strategy
 
 ENGINE = Path(cli.__file__).parents[1]
 PATHS = [each.path for each in (*FRAMEWORK_CATALOG, *STRATEGY_CATALOG)] + [*EXPORTERS.values(), IMPORTER]
@@ -34,7 +34,7 @@ class Mine(Supervised):
     name = "mine"
 
 class ByName:
-    name, needs = "by_name", ()
+    needs = ()
 
     def order(self, candidates, context):
         return [Scored(each.case, 1.0, "by name") for each in sorted(candidates, key=lambda each: each.case)]
@@ -77,7 +77,7 @@ def test_the_catalogues_and_the_registries_name_the_same():
 
 def test_a_framework_and_a_strategy_live_in_somebody_elses_package(plugged):
     code = (
-        "from metassl.frameworks import FRAMEWORKS; from metassl.selection import get_strategy\n"
+        "from metassl.frameworks import FRAMEWORKS; from metassl.selection.base import get_strategy\n"
         "print(FRAMEWORKS['mine'].__module__, type(get_strategy('by_name')).__module__)"
     )
     done = subprocess.run([sys.executable, "-c", code], env=plugged, capture_output=True, text=True, check=True)

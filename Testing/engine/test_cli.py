@@ -14,7 +14,7 @@ from metassl.choices.frameworks import FRAMEWORK_CATALOG, FRAMEWORKS, LOSSES
 from metassl.cli import main
 from metassl.commands import chapters
 from metassl.imaging import Geometry, write_array
-from metassl.jobs import EventWriter, JobRecord, LocalLauncher
+from metassl.jobs import JobRecord, JobWriter, LocalLauncher
 from metassl.project import Project
 
 COMMANDS = [module.__name__.rpartition(".")[2] for _, modules in chapters() for module in modules]
@@ -23,10 +23,10 @@ ENGINE = Path(cli.__file__).parents[1]
 WORKER = """
 import sys, time
 from pathlib import Path
-from metassl.jobs import EventWriter
+from metassl.jobs import JobWriter
 from metassl.project import Project
 found = Project.open(Path(sys.argv[1])).round(int(sys.argv[2]))
-events = EventWriter(found.events_path)
+events = JobWriter(found, every_s=0.0)
 events.write("started", device="cpu", device_name="CPU (2 cores)", precision="fp32")
 events.write("stage", stage="training", total=4)
 events.write("progress", stage="training", step=2, total=4, eta_s=8, loss={"total": 0.5})
@@ -307,7 +307,7 @@ def finished_round(project: Project):
     """A round as a finished training leaves it, but for its model."""
     labels = {case.id: case.label_version for case in project.labelled_cases()}
     found = project.new_round({"config": {}, "labels": labels, "launcher": "local"})
-    events = EventWriter(found.events_path)
+    events = JobWriter(found, every_s=0.0)
     events.write("started", device="cpu", device_name="CPU (2 cores)", precision="bf16")
     events.write("plan", summary="1 x 1 x 1 mm · patch 32 x 32 x 32")
     events.write("stage", stage="training", total=9)
@@ -346,7 +346,7 @@ def test_after_a_correction_the_next_case_is_another_and_training_is_due(tiny_pr
 def test_a_job_that_was_killed_can_go_on(tiny_project, capsys):
     found = tiny_project.new_round({"config": {}, "labels": {}})
     JobRecord("local", 2**22 + 1, "long ago", JobRecord.of(os.getpid()).host).write(found.job_path)
-    writer = EventWriter(found.events_path)
+    writer = JobWriter(found, every_s=0.0)
     writer.write("started", device="cpu")
     document = json.loads(found.job_path.read_text())
     found.job_path.write_text(json.dumps({**document, "launched": "2020-01-01T00:00:00+00:00"}))

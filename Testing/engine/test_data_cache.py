@@ -187,7 +187,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_no_half_entry(folder, monkeypa
     def full(descriptor):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("metassl.data.cache_entry.os.fsync", full)
+    monkeypatch.setattr("metassl.data.cache.os.fsync", full)
     with pytest.raises(ProjectError, match="the disk is full"):
         cache.get("key", Maker())
     assert list(folder.iterdir()) == []
@@ -203,7 +203,7 @@ def test_old_entries_give_way_on_a_full_disk(folder, monkeypatch):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real(descriptor)
 
-    monkeypatch.setattr("metassl.data.cache_entry.os.fsync", full_while_the_old_entry_is_there)
+    monkeypatch.setattr("metassl.data.cache.os.fsync", full_while_the_old_entry_is_there)
     make = Maker()
     assert np.array_equal(cache.get("new", make)["label"], make.arrays["label"])
     assert "old" not in cache

@@ -1,14 +1,17 @@
 """Intensities on a common scale, and images on the plan's grid."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from metassl.data.cache import PreprocessCache
 from metassl.data.plan import Plan
-from metassl.data.preprocess import labels_to_grid, to_grid
+from metassl.data.preprocess import PreparedImages, labels_to_grid, prepare_image, to_grid
 from metassl.files.errors import ImageError
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage
+from metassl.imaging.writer import write_array
 
 ZSCORE = {"scheme": "robust_zscore"}
 WINDOW = {"scheme": "ct_window", "low": -100.0, "high": 300.0, "mean": 50.0, "std": 80.0}
@@ -162,3 +165,20 @@ def test_the_cache_key_part_follows_what_changes_the_result_and_nothing_else():
     )
     assert replace(base, spacing_zyx=(1.0, 1.0, 2.0)).preprocessing() != base.preprocessing()
     assert replace(base, intensity=(WINDOW,)).preprocessing() != base.preprocessing()
+
+
+def test_an_image_of_the_cache_is_the_one_of_its_file_and_so_is_its_grid(tmp_path):
+    turned = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
+    grid = Geometry((22, 24, 20), (0.7, 1.1, 1.0 / 3), (-12.5, 7.123456789, 31.0), turned)
+    path = tmp_path / "oblique.nrrd"
+    write_array(path, (tissue() * 1000).astype(np.int16), grid)
+    expected = prepare_image([path], plan(), "a")
+    images = PreparedImages(PreprocessCache(tmp_path / "cache", 1 << 30))
+    made, again = images.get([path], plan(), "a"), images.get([path], plan(), "a")
+    for found in (made, again):
+        assert isinstance(found.array, np.memmap) and np.array_equal(found.array, expected.array)
+        assert found.transform == expected.transform
+    del made, again, found
+    shutil.rmtree(tmp_path / "cache")
+    (tmp_path / "cache").touch()
+    assert np.array_equal(images.get([path], plan(), "a").array, expected.array), "it goes on without"

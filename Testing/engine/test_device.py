@@ -7,7 +7,7 @@ import torch
 from metassl import doctor as doctor_checks
 from metassl.networks import device
 from metassl.networks.device import autocast, choose_device, gpu_problem
-from metassl.networks.memory import is_out_of_memory
+from metassl.networks.memory_ladder import is_out_of_memory
 
 OLD = "CUDA error: no kernel image is available for execution on the device\nCompile with ..."
 

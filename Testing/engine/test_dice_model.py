@@ -12,8 +12,7 @@ from metassl.evaluation.dice_model import (
     predict_dice,
     spearman,
 )
-from metassl.inference.dice_features import DiceFeatures, expected_dice
-from metassl.inference.predictor import measured_fields
+from metassl.inference.case_statistics import DiceFeatures, expected_dice
 from metassl.project.structures import LabelDefinition
 
 
@@ -33,8 +32,6 @@ def cases(count: int, seed: int = 0, noise: float = 0.01) -> list[MeasuredCase]:
 def test_nothing_is_predicted_before_enough_cases_were_measured():
     assert fit_dice_model(cases(LEAST_CASES - 1)) is None
     assert fit_dice_model(cases(LEAST_CASES)) is not None
-    assert measured_fields(None, {})["predicted_dice"] is None
-    assert measured_fields({"rates": {"UC": 0.1}, "dice_model": None}, {})["predicted_dice"] is None
 
 
 def test_new_cases_are_predicted_and_the_interval_holds_as_often_as_it_says():
@@ -45,8 +42,8 @@ def test_new_cases_are_predicted_and_the_interval_holds_as_often_as_it_says():
     assert judged["spearman"] > 0.97 and judged["mean_error"] < 0.01
     assert judged["coverage"] == pytest.approx(0.9, abs=0.08)
     found = pairs[0][0]
-    assert found["interval"][0] < found["mean"] < found["interval"][1]
-    assert found["classes"].keys() == {"Front", "Back"}
+    assert found.interval[0] < found.mean < found.interval[1]
+    assert found.classes.keys() == {"Front", "Back"}
 
 
 def test_few_cases_claim_less_and_change_little_more_than_the_level():
@@ -77,7 +74,7 @@ def test_a_line_in_the_expected_dice_keeps_its_slope_near_one_with_few_cases():
         measured.append(MeasuredCase({name: {"expected": expected} for name in dice}, dice))
     model = fit_dice_model(measured, OF_P_ERROR)
     assert model["slopes"]["expected"] == pytest.approx(1, abs=0.1)
-    low, high = (predict_dice(model, {n: {"expected": e} for n in ("Front", "Back")})["mean"] for e in (0.7, 0.8))
+    low, high = (predict_dice(model, {n: {"expected": e} for n in ("Front", "Back")}).mean for e in (0.7, 0.8))
     assert high - low == pytest.approx(0.1, abs=0.01)
     assert predict_dice(model, {"Front": {"stability": 0.8, "agreement": 0.9}}) is None
 
@@ -102,7 +99,7 @@ def test_the_interval_is_of_cases_taken_as_new_and_the_line_is_not():
 def test_a_structure_that_is_not_predicted_is_left_out():
     model = fit_dice_model(cases(8))
     features = {**cases(1)[0].features, "Back": {"stability": None, "agreement": None}}
-    assert predict_dice(model, features)["classes"].keys() == {"Front"}
+    assert predict_dice(model, features).classes.keys() == {"Front"}
     assert predict_dice(model, {}) is None
 
 

@@ -10,13 +10,12 @@ import types
 
 import pytest
 from metassl.files import MetaSSLError
-from MetaSSLSlicerLib.Logic.Engine.Dependencies import Dependencies, Requirement, readRequirements
+from MetaSSLSlicerLib.Logic.Engine.Dependencies import Dependencies, Requirement, SlicerPackages, readRequirements
 from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
 from MetaSSLSlicerLib.Logic.Engine.EngineProcess import EngineProcess, Result
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
 from MetaSSLSlicerLib.Logic.Engine.EngineSetup import EngineSetup
 from MetaSSLSlicerLib.Logic.Engine.Installation import Installation, Step, adviceOn
-from MetaSSLSlicerLib.Logic.Engine.SlicerPackages import SlicerPackages
 
 
 def finished(process: EngineProcess) -> Result:
@@ -67,7 +66,7 @@ def test_a_command_gives_its_json_without_being_waited_for(tiny_project):
 
 def test_a_command_that_the_engine_refuses_explains_itself_in_one_line(tmp_path):
     result = finished(EngineProcess(sys.executable, ["status", str(tmp_path / "none"), "--json"]))
-    assert result.code == 2 and result.json is None
+    assert result.code == 2 and result.json["error"]["code"] == "other"
     assert result.text == f"there is no project folder {tmp_path / 'none'}"
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from in_process import InThisProcess, trainings_in_this_process
 from metassl.files import MetaSSLError, ProjectError, read_json
-from metassl.jobs import EventWriter, JobRecord, read_events
-from metassl.jobs.follower import JobFollower
+from metassl.jobs import JobRecord, JobWriter, read_events
+from metassl.jobs.liveness import job_status
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import Project
 from metassl_research.experiment import Experiment
@@ -164,7 +164,7 @@ def test_the_cache_is_filled_before_the_minutes_begin(experiment, in_this_proces
 
 def test_a_failed_training_is_named_with_its_log(experiment, in_this_process, monkeypatch):
     def failing(self, found) -> JobRecord:
-        EventWriter(found.events_path).write("failed", message="the disk is full", hint="")
+        JobWriter(found, every_s=0.0).write("failed", message="the disk is full", hint="")
         return JobRecord.of(os.getpid())
 
     monkeypatch.setattr(InThisProcess, "launch", failing)
@@ -175,23 +175,22 @@ def test_a_failed_training_is_named_with_its_log(experiment, in_this_process, mo
 def test_ctrl_c_stops_the_training_gracefully_and_it_goes_on_where_it_was(experiment, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
 
-    class Interrupted(JobFollower):
-        def poll(self):
-            events, status = super().poll()
-            if status.stage == "training":
-                raise KeyboardInterrupt
-            return events, status
+    def interrupted(found):
+        status = job_status(found)
+        if status.state == "running" and status.stage == "training":
+            raise KeyboardInterrupt
+        return status
 
     with monkeypatch.context() as patch:
-        patch.setattr("metassl_research.experiment.JobFollower", Interrupted)
+        patch.setattr("metassl_research.experiment.job_status", interrupted)
         with pytest.raises(KeyboardInterrupt):
             experiment.train("one", ["case_0"], iterations=20, **RECIPE)
     found = experiment.project.round(1)
-    assert [event["event"] for event in read_events(found.events_path)][-1] == "paused"
+    assert [event.event for event in read_events(found.events_path)][-1] == "paused"
     assert not JobRecord.read(found.job_path).alive()
     stopped = load_checkpoint(found.last_checkpoint_path)["step"]
     assert 0 < stopped < 20
 
     assert experiment.train("one", ["case_0"], iterations=20, **RECIPE) == found
-    starts = [event["resumed_from"] for event in read_events(found.events_path) if event["event"] == "started"]
+    starts = [event.resumed_from for event in read_events(found.events_path) if event.event == "started"]
     assert starts == [None, stopped] and experiment.model(found).step == 20

@@ -15,12 +15,14 @@ from metassl.data.topology import plan_patch
 from metassl.frameworks import FRAMEWORKS
 from metassl.frameworks.views import strong_view
 from metassl.imaging.images import IGNORE
-from metassl.jobs.follower import job_status
+from metassl.jobs.liveness import job_status
 from metassl.jobs.start import start_training
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case
+from metassl.training import worker
 from metassl.training.inputs import InputReader
-from metassl.training.worker import Job
+from metassl.training.job import Job
+from metassl.training.train import augmentation
 
 AXIAL, CORONAL, SAGITTAL, FEW = (1, 48, 40), (48, 1, 40), (48, 40, 1), (3, 48, 40)  # (z, y, x)
 
@@ -49,7 +51,7 @@ def job_of(project, monkeypatch, **options) -> Job:
     """A job that `start_training` made, not yet run."""
     made = []
     with trainings_in_this_process(monkeypatch), monkeypatch.context() as patch:
-        patch.setattr(Job, "run", lambda job: made.append(job))
+        patch.setattr(worker, "run_training", made.append)
         start_training(project, device="cpu", **options)
     return made[0]
 
@@ -59,7 +61,7 @@ def sampler_of(project, monkeypatch) -> tuple[PatchSampler, Plan]:
     reader = InputReader(project, job.round, job.emit)
     plan = reader.plan("cpu", 1 << 32, None)
     inputs = reader.prepare(plan, lambda done, total: None)
-    return PatchSampler(plan, inputs.labelled, inputs.unlabelled, 0, job._augmentation(plan)), plan
+    return PatchSampler(plan, inputs.labelled, inputs.unlabelled, 0, augmentation(job, plan)), plan
 
 
 @pytest.mark.parametrize(("framework", "shape"), [("cps", AXIAL), ("fixmatch", AXIAL), ("cps", CORONAL)])

@@ -36,9 +36,9 @@ def test_its_model_loads(found):
 
 def test_its_summaries_and_rates_are_read_under_the_present_names(found):
     summary = read_summary(found.prediction("case_3").summary, "case_3")
-    assert set(summary["uncertainty"]) == {"US", "DC", "DS"} and "doubt" not in summary
+    assert set(summary.uncertainty) == {"US", "DC", "DS"}
     rates = read_error_rates(found)
-    assert "errors_in_flagged_share" in rates["uncertainty"]
+    assert "errors_in_flagged_share" in rates.uncertainty
 
 
 def test_a_document_that_has_both_names_keeps_the_present_one():

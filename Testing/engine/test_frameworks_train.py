@@ -44,7 +44,7 @@ def test_a_round_of_every_framework_ends_with_a_calibrated_model_and_predictions
     assert found.predicted_cases() == ["case_3", "case_4", "case_5"] and found.ranking_path.exists()
     image = sitk.ReadImage(str(tiny_project.image_paths("case_3")[0]))
     assert sitk.ReadImage(str(found.prediction("case_3").regions)).GetSize() == image.GetSize()
-    scores = [event["dice"]["mean"] for event in read_events(found.events_path) if event["event"] == "validation"]
+    scores = [event.dice["mean"] for event in read_events(found.events_path) if event.event == "validation"]
     assert scores and all(score is not None and 0 <= score <= 1 for score in scores)
 
 

@@ -15,6 +15,7 @@ from metassl.inference.region_map import DC, DS, OFFICIAL, UC, US, entropy, regi
 from metassl.inference.sliding_window import predict_pair, window_starts
 from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.networks.unet import build_network
+from metassl.project.records import ErrorRates
 from metassl.project.structures import LabelDefinition
 
 CPU = torch.device("cpu")
@@ -45,15 +46,15 @@ def test_a_gpu_without_memory_for_the_smallest_windows_leaves_the_image_to_the_c
             places.append(str(device))
             return self
 
-    def work(model):
-        if model.device.type == "cuda":
+    def work(plan, device):
+        if device.type == "cuda":
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return model.plan.patch_zyx
+        return plan.patch_zyx
 
     monkeypatch.setattr("torch.cuda.empty_cache", lambda: None)
     plan, told = tiny_plan(), []
-    model = TrainedModel((Network(), Network()), plan, None, [0, 1, 2], "cps", 1, torch.device("cuda"))
-    patch = with_smaller_windows(model, "a", work, lambda case, how: told.append(f"{case} {how}"))
+    networks, gpu = (Network(), Network()), torch.device("cuda")
+    patch = with_smaller_windows(networks, plan, gpu, "a", work, lambda case, how: told.append(f"{case} {how}"))
     assert patch == plan.patch_zyx and places == ["cpu", "cpu", "cuda", "cuda"]
     assert told[-1] == "a on the CPU" and all(words.startswith("a in windows of ") for words in told[:-1])
 
@@ -141,9 +142,13 @@ def test_an_oblique_image_gets_its_maps_on_its_own_grid(tmp_path, tiny_plan):
     assert set(np.unique(prediction.segmentation)) <= {0, 5, 7}
     assert prediction.regions.min() >= 1
     summary = summarise(prediction, "a", 1, [LabelDefinition(5, "A"), LabelDefinition(7, "B")], None, 1)
-    assert sum(summary["voxels"].values()) == 22 * 18 * 20
+    assert sum(summary.voxels.values()) == 22 * 18 * 20
+    assert summary.error_rates is None and summary.predicted_dice is None
+    measured = ErrorRates(rates={"UC": 0.1})
+    told = summarise(prediction, "a", 1, [LabelDefinition(5, "A"), LabelDefinition(7, "B")], measured, 1)
+    assert told.error_rates == {"UC": 0.1} and told.predicted_dice is None
     volume = (prediction.segmentation > 0).sum() * 0.9 * 0.9 * 2.0 / 1000
-    assert sum(summary["volume_ml"].values()) == pytest.approx(volume)
+    assert sum(summary.volume_ml.values()) == pytest.approx(volume)
 
     model.save(tmp_path / "model.pt")
     again = predict_image(TrainedModel.load(tmp_path / "model.pt", CPU), CaseImage(array, geometry), "a")

@@ -14,31 +14,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 from metassl.files import ProjectError
-from metassl.jobs import EventReader, EventWriter, read_events
+from metassl.jobs import Event, EventReader, EventWriter, read_events
 
 
 def lines(path: Path) -> list[str]:
     return path.read_text(encoding="utf-8").splitlines()
 
 
-def names(events: list[dict]) -> list[str]:
-    return [event["event"] for event in events]
+def names(events: list[Event]) -> list[str]:
+    return [event.event for event in events]
 
 
 def test_events_are_numbered_dated_and_one_line_each(tmp_path):
     writer = EventWriter(tmp_path / "events.jsonl")
     first = writer.write("started", device="cpu")
     writer.write("warning", message="two\nlines, ä")
-    assert first["seq"] == 1 and datetime.fromisoformat(first["time"]).tzinfo is not None
+    assert first.seq == 1 and datetime.fromisoformat(first.time).tzinfo is not None
     assert [json.loads(line)["seq"] for line in lines(writer.path)] == [1, 2]
     assert read_events(writer.path)[0] == first
-    assert read_events(writer.path)[1]["message"] == "two\nlines, ä"
+    assert read_events(writer.path)[1].message == "two\nlines, ä"
 
 
 def test_a_new_writer_goes_on_counting(tmp_path):
     EventWriter(tmp_path / "e").write("a")
     EventWriter(tmp_path / "e").write("b")
-    assert [event["seq"] for event in read_events(tmp_path / "e")] == [1, 2]
+    assert [event.seq for event in read_events(tmp_path / "e")] == [1, 2]
 
 
 def test_a_torn_last_line_is_healed_by_the_next_writer(tmp_path):
@@ -47,7 +47,7 @@ def test_a_torn_last_line_is_healed_by_the_next_writer(tmp_path):
     with open(path, "a") as stream:
         stream.write('{"seq": 2, "time": "2026", "event": "prog')
     EventWriter(path).write("b")
-    assert [(event["seq"], event["event"]) for event in read_events(path)] == [(1, "a"), (2, "b")]
+    assert [(event.seq, event.event) for event in read_events(path)] == [(1, "a"), (2, "b")]
     assert len(lines(path)) == 3
 
 
@@ -59,7 +59,7 @@ def test_blank_torn_and_foreign_lines_are_left_out(tmp_path):
     bad.append('{"seq": 1, "event": 2}')
     path.write_bytes("\n".join([*bad, good, *bad]).encode() + b"\n\xff\xfe\n" + good.encode())
     assert names(read_events(path)) == ["good"]
-    assert EventWriter(path).write("next")["seq"] == 5
+    assert EventWriter(path).write("next").seq == 5
 
 
 def test_a_reader_gets_each_event_once_and_waits_for_the_end_of_a_line(tmp_path):
@@ -88,9 +88,9 @@ def test_a_bounded_reader_gets_everything_in_several_calls(tmp_path):
     pieces = []
     while piece := reader.read_new(limit_bytes=300):
         pieces.append(piece)
-        assert sum(len(json.dumps(event)) for event in piece) < 600
+        assert sum(len(json.dumps(event.to_json())) for event in piece) < 600
     assert len(pieces) > 5
-    assert [event["number"] for piece in pieces for event in piece] == list(range(50))
+    assert [event.more["number"] for piece in pieces for event in piece] == list(range(50))
 
 
 def test_a_file_that_became_shorter_is_read_anew(tmp_path):
@@ -136,9 +136,9 @@ def test_a_writer_that_is_killed_in_its_work_leaves_whole_lines_to_read(tmp_path
     process.kill()
     process.wait()
     process.stdout.close()
-    seen = [event["seq"] for event in read_events(path)]
+    seen = [event.seq for event in read_events(path)]
     assert seen == list(range(1, len(seen) + 1)) and len(seen) > 20
-    assert EventWriter(path).write("resumed")["seq"] == len(seen) + 1
+    assert EventWriter(path).write("resumed").seq == len(seen) + 1
     assert names(read_events(path))[-1] == "resumed"
 
 
@@ -168,7 +168,7 @@ def test_a_full_disk_is_an_error_and_the_next_event_starts_a_new_line(tmp_path, 
         with pytest.raises(ProjectError, match="the disk is full"):
             writer.write("lost")
     writer.write("b")
-    assert [(event["seq"], event["event"]) for event in read_events(writer.path)] == [
+    assert [(event.seq, event.event) for event in read_events(writer.path)] == [
         (1, "a"),
         (2, "b"),
     ]
@@ -192,7 +192,7 @@ def test_a_really_full_disk_loses_no_earlier_event(tmp_path):
         (folder / "filler").unlink()
         writer.write("again")
         events = read_events(writer.path)
-        assert [event["seq"] for event in events] == list(range(1, written + 2))
-        assert events[-1]["event"] == "again"
+        assert [event.seq for event in events] == list(range(1, written + 2))
+        assert events[-1].event == "again"
     finally:
         subprocess.run(["umount", str(folder)], check=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import metassl
 import pytest
 from metassl.files import ProjectError
-from metassl.jobs import JobRecord, LocalLauncher, get_launcher, job_status, read_events
+from metassl.jobs import Event, JobRecord, LocalLauncher, get_launcher, job_status, read_events
 from metassl.jobs.process import kill
 from metassl.project import Round
 from metassl.project.rounds import make_round
@@ -24,12 +24,12 @@ ENGINE = str(Path(metassl.__file__).parents[1])
 WORKER = """
 import os, sys, time
 from pathlib import Path
-from metassl.jobs import EventWriter
+from metassl.jobs import JobWriter
 from metassl.project.rounds import round_path, Round
 
 project, number = Path(sys.argv[1]), int(sys.argv[2])
 found = Round(round_path(project / "rounds", number))
-events = EventWriter(found.events_path)
+events = JobWriter(found)
 events.write("started", device="cpu", precision="float32", cwd=os.getcwd(),
              session=os.getsid(0), stdin=sys.stdin.read())
 print("a word on stdout", flush=True)
@@ -73,8 +73,8 @@ def a_round(tmp_path):
         kill(record.pid)
 
 
-def started(found: Round) -> dict:
-    return wait_for(lambda: [e for e in read_events(found.events_path) if e["event"] == "started"])[0]
+def started(found: Round) -> Event:
+    return wait_for(lambda: [e for e in read_events(found.events_path) if e.event == "started"])[0]
 
 
 def test_the_default_worker_is_that_of_the_engine():
@@ -88,8 +88,8 @@ def test_a_launched_worker_is_recorded_detached_and_logged(launcher, a_round):
     event = started(a_round)
     assert JobRecord.read(a_round.job_path) == record and record.alive()
     assert (record.launcher, record.device, record.python) == ("local", "cpu", sys.executable)
-    assert event["session"] == record.pid != os.getsid(0)
-    assert event["stdin"] == "" and event["cwd"] == ENGINE
+    assert event.more["session"] == record.pid != os.getsid(0)
+    assert event.more["stdin"] == "" and event.more["cwd"] == ENGINE
     wait_for(lambda: "stderr" in a_round.log_path.read_text())
     assert "a word on stdout" in a_round.log_path.read_text()
     assert job_status(a_round).state == "running"

@@ -1,26 +1,38 @@
-"""Events folded into a status."""
+"""Events folded into a status, status.json, and whether the process lives."""
 
 from __future__ import annotations
 
 import json
 import os
+import random
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from metassl.files import write_json
-from metassl.jobs import EventWriter, JobFollower, JobRecord, StatusFold, job_status
+from metassl.files import ProjectError, write_json
+from metassl.jobs import (
+    Event,
+    EventReader,
+    JobRecord,
+    JobStatus,
+    JobWriter,
+    StatusFold,
+    job_status,
+    last_status,
+    read_events,
+)
 from metassl.project.rounds import make_round
 
 
-def event(name: str, second: float = 0.0, **fields) -> dict:
+def event(name: str, second: float = 0.0, seq: int = 1, **fields) -> Event:
     time = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=second)
-    return {"seq": 1, "time": time.isoformat(), "event": name, **fields}
+    return Event.of({"seq": seq, "time": time.isoformat(), "event": name, **fields})
 
 
-def folded(*events: dict):
+def folded(*events: Event):
     return StatusFold().update(events)
 
 
@@ -133,42 +145,40 @@ def test_going_on_after_a_failure_forgets_the_failure_and_not_the_warnings():
 
 
 def test_events_of_the_future_and_odd_fields_change_nothing():
-    status = folded(event("started"), event("dance", step=7), {"seq": 2, "event": "progress"})
+    status = folded(event("started"), event("dance", step=7), Event(2, "progress"))
     assert status.state == "running" and status.step == 0
 
 
-def test_a_follower_takes_in_events_as_they_come(a_round):
-    follower = JobFollower(a_round)
-    assert follower.poll()[0] == []
+def test_a_job_is_followed_as_it_tells_how_it_gets_on(a_round):
+    history = EventReader(a_round.events_path)
+    assert history.read_new() == []
     JobRecord.of(os.getpid(), device="cpu").write(a_round.job_path)
-    writer = EventWriter(a_round.events_path)
+    writer = JobWriter(a_round, every_s=0.0)
     writer.write("started", device="cpu")
-    events, status = follower.poll()
-    assert [e["event"] for e in events] == ["started"] and status.state == "running"
+    assert [e.event for e in history.read_new()] == ["started"] and job_status(a_round).state == "running"
     writer.write("progress", step=1, total=2)
     writer.write("progress", step=2, total=2)
-    events, status = follower.poll()
-    assert [e["step"] for e in events] == [1, 2] and status.step == 2
-    assert follower.poll()[0] == [] and follower.poll()[1].step == 2
-    assert status.pid == os.getpid() and status.elapsed_s >= 0
+    assert [e.step for e in history.read_new()] == [1, 2] and job_status(a_round).step == 2
+    assert history.read_new() == [] and job_status(a_round).step == 2
+    assert job_status(a_round).pid == os.getpid() and job_status(a_round).elapsed_s >= 0
 
 
 def test_a_running_job_whose_process_is_gone_is_interrupted(a_round, dead):
     replace(dead, launched="2026").write(a_round.job_path)
-    EventWriter(a_round.events_path).write("started")
+    JobWriter(a_round, every_s=0.0).write("started")
     assert job_status(a_round).state == "interrupted"
 
 
 def test_a_finished_job_whose_process_is_gone_stays_finished(a_round, dead):
     replace(dead, launched="2026").write(a_round.job_path)
-    writer = EventWriter(a_round.events_path)
+    writer = JobWriter(a_round, every_s=0.0)
     writer.write("started")
     writer.write("finished")
     assert job_status(a_round).state == "finished"
 
 
 def test_a_job_launched_again_is_running_before_its_first_event(a_round):
-    EventWriter(a_round.events_path).write("paused", step=5)
+    JobWriter(a_round, every_s=0.0).write("paused", step=5)
     JobRecord.of(os.getpid()).write(a_round.job_path)
     record = JobRecord.read(a_round.job_path)
     replace(record, launched="9999-01-01").write(a_round.job_path)
@@ -176,7 +186,7 @@ def test_a_job_launched_again_is_running_before_its_first_event(a_round):
 
 
 def test_a_job_launched_again_that_died_before_its_first_event_has_failed(a_round, dead):
-    EventWriter(a_round.events_path).write("paused", step=5)
+    JobWriter(a_round, every_s=0.0).write("paused", step=5)
     replace(dead, launched="9999-01-01").write(a_round.job_path)
     a_round.log_path.write_text("first\nImportError: no torch\n\n")
     status = job_status(a_round)
@@ -193,9 +203,7 @@ def test_a_job_that_was_killed_before_its_first_event_is_interrupted_and_not_tol
 
 
 def test_a_silent_job_on_another_host_is_warned_about(a_round):
-    path = a_round.events_path
-    old = event("started", device="cpu")
-    path.write_text(json.dumps(old) + "\n")
+    folded(event("started", device="cpu")).write(a_round.status_path)
     record = JobRecord("local", 5, "x", "elsewhere", launched="2026-01-01T00:00:00+00:00")
     record.write(a_round.job_path)
     status = job_status(a_round)
@@ -203,18 +211,164 @@ def test_a_silent_job_on_another_host_is_warned_about(a_round):
 
 
 def test_a_job_without_a_record_is_judged_by_the_pid_it_named(a_round, dead):
-    writer = EventWriter(a_round.events_path)
+    writer = JobWriter(a_round, every_s=0.0)
     writer.write("started", pid=os.getpid())
     assert job_status(a_round).state == "running"
     writer.write("started", pid=dead.pid)
     assert job_status(a_round).state == "interrupted"
 
 
-def test_the_status_of_many_events_is_folded_quickly(a_round):
-    lines = [json.dumps(event("progress", step=n, total=20_000, loss={"total": 1.0 / (n + 1)}))
-             for n in range(20_000)]  # fmt: skip
+def test_the_status_of_a_version_that_wrote_none_is_made_of_many_events_quickly(a_round):
+    lines = [
+        json.dumps(event("progress", n, n + 1, step=n, total=20_000, loss={"total": 1.0 / (n + 1)}).to_json())
+        for n in range(20_000)
+    ]
     a_round.events_path.write_text("\n".join(lines) + "\n")
     write_json(a_round.record_path, {})
-    start = datetime.now()
-    assert job_status(a_round).step == 19_999
-    assert (datetime.now() - start).total_seconds() < 5
+    start = time.perf_counter()
+    status = job_status(a_round)
+    assert time.perf_counter() - start < 1
+    assert (status.step, status.seq, status.loss) == (19_999, 20_000, {"total": 1.0 / 20_000})
+
+
+# status.json
+
+
+def tell(writer: JobWriter, rng: random.Random, count: int) -> None:
+    """Events of all kinds, in any order, some of them without the fields that they mostly have."""
+    for number in range(count):
+        case, step = f"case_{rng.randrange(40)}", rng.randrange(900)
+        kinds = {
+            "started": {"device": rng.choice(["cpu", "cuda"]), "pid": os.getpid()},
+            "stage": {"stage": rng.choice(["training", "predicting"]), "total": rng.choice([None, 9])},
+            "plan": {"patch": [number, 2, 3]},
+            "validation": {"step": step, "dice": {"mean": rng.random(), "per_class": {"Front": None}}},
+            "warning": {"message": f"step {step}: the loss is not finite"},
+            "case_failed": {"case": case, "reason": 'it says "event": "progress"'},
+            "predicted": {"case": case},
+            "checkpoint": {"step": step},
+            rng.choice(["paused", "finished", "failed", "ranked"]): {"message": "m", "step": step, "count": 3},
+            "progress": {"step": step, "total": 900, "loss": {"total": 0.1}, "regions": {"UC": 1}},
+        }
+        kind = rng.choices(list(kinds), [1, 1, 1, 2, 1, 1, 4, 2, 1, 60])[0]
+        writer.write(kind, **kinds[kind])
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_status_file_says_what_all_events_come_to_also_of_a_job_that_was_resumed(a_round, seed):
+    rng = random.Random(seed)
+    for _ in range(rng.randrange(1, 4)):
+        with JobWriter(a_round) as writer:
+            tell(writer, rng, rng.randrange(10, 300))
+        if rng.random() < 0.5:
+            with open(a_round.events_path, "a") as stream:
+                stream.write('{"seq": 1, "time": "2026", "event": "prog')
+    said, history = last_status(a_round), StatusFold().update(read_events(a_round.events_path))
+    assert a_round.status_path.exists() and said.seq == history.seq
+    assert {**said.to_json(), "elapsed_s": None} == {**history.to_json(), "elapsed_s": None}
+    assert said.elapsed_s == pytest.approx(history.elapsed_s, abs=0.01)
+    a_round.status_path.unlink()
+    assert {**last_status(a_round).to_json(), "elapsed_s": None} == {**history.to_json(), "elapsed_s": None}
+
+
+def test_the_status_file_is_replaced_at_each_change_of_stage_and_else_once_in_a_while(a_round):
+    writer = JobWriter(a_round, every_s=60.0)
+    for step, (word, fields) in enumerate(
+        [
+            ("started", {}),
+            ("stage", {"stage": "training", "total": 9}),
+            ("progress", {"step": 4}),
+            ("progress", {"step": 5}),
+        ]
+    ):
+        writer.write(word, **fields)
+        assert JobStatus.read(a_round.status_path).seq == min(step + 1, 2)
+    writer.write("stage", stage="predicting", total=3)
+    assert JobStatus.read(a_round.status_path).stage == "predicting"
+    writer.write("predicted", case="a")
+    assert JobStatus.read(a_round.status_path).predicted == 0
+    writer.write("finished")
+    assert (JobStatus.read(a_round.status_path).state, JobStatus.read(a_round.status_path).predicted) == ("finished", 1)
+
+
+def test_what_was_held_back_is_written_though_the_job_says_nothing_more(a_round):
+    writer = JobWriter(a_round, every_s=0.2)
+    writer.write("started")
+    writer.write("progress", step=7)
+    end = time.monotonic() + 10
+    while JobStatus.read(a_round.status_path).step != 7:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_job_that_computes_for_long_says_that_it_lives(a_round, monkeypatch):
+    monkeypatch.setattr("metassl.jobs.writer.BEAT_S", 0.2)
+    writer = JobWriter(a_round, every_s=0.1)
+    first = writer.write("started")
+    end = time.monotonic() + 10
+    while (said := JobStatus.read(a_round.status_path)).time <= first.time or not said.elapsed_s:
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert said.seq == 1
+    writer.write("finished")
+    writer.close()
+    over = a_round.status_path.read_bytes()
+    time.sleep(0.5)
+    assert a_round.status_path.read_bytes() == over
+
+
+def test_a_job_that_ended_on_a_full_disk_has_told_so_in_its_last_line(a_round, dead, monkeypatch):
+    replace(dead, launched="2026").write(a_round.job_path)
+    writer = JobWriter(a_round, every_s=0.0)
+    writer.write("started")
+    writer.write("progress", step=3)
+
+    def full(path, *_, **__):
+        raise ProjectError(f"the disk is full: cannot write {path}; free some space and try again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("metassl.jobs.status.write_json", full)
+        writer.write("failed", message="the disk is full", code="disk_full")
+        assert JobStatus.read(a_round.status_path).state == "running"
+        writer.close()
+    status = job_status(a_round)
+    assert (status.state, status.message, status.code, status.step) == ("failed", "the disk is full", "disk_full", 3)
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"schema_version": 1, "state": "fini', bytes(200)])
+def test_a_status_file_that_a_power_loss_tore_is_made_up_for_by_the_events(a_round, torn):
+    with JobWriter(a_round) as writer:
+        writer.write("started")
+        writer.write("finished")
+    a_round.status_path.write_bytes(torn)
+    assert job_status(a_round).state == "finished"
+
+
+def test_a_status_file_of_a_newer_version_or_with_odd_entries_is_named(a_round):
+    with JobWriter(a_round) as writer:
+        writer.write("finished")
+    whole = json.loads(a_round.status_path.read_text())
+    for change, said in (({"schema_version": 2}, "newer MetaSSL"), ({"step": "7"}, "entry 'step'.*delete it")):
+        a_round.status_path.write_text(json.dumps({**whole, **change}))
+        with pytest.raises(ProjectError, match=said):
+            job_status(a_round)
+    a_round.status_path.write_text(json.dumps({**whole, "mood": "good", "stage": None}))
+    assert job_status(a_round).state == "finished"
+
+
+def test_a_worker_that_was_killed_while_it_wrote_its_status_leaves_nothing_behind(a_round):
+    half = a_round.path / ".tmp-0123456789ab-status.json"
+    half.write_text("{")
+    with JobWriter(a_round) as writer:
+        writer.write("started")
+    assert not half.exists() and JobStatus.read(a_round.status_path).state == "running"
+
+
+def test_a_status_is_small_and_read_in_moments(a_round):
+    with JobWriter(a_round) as writer:
+        writer.write("started", device="cuda")
+        for number in range(2000):
+            writer.write("case_failed", case=f"case_{number}", reason=f"case_{number}: the file is truncated")
+    start = time.perf_counter()
+    status = job_status(a_round)
+    assert len(status.failed_cases) == 2000 and time.perf_counter() - start < 0.05

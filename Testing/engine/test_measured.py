@@ -22,7 +22,9 @@ from metassl.inference.predict import predict_project
 from metassl.intake import new_project
 from metassl.networks.unet import build_network
 from metassl.project import Project, Round
-from metassl.training.worker import Job
+from metassl.project.records import ErrorRates
+from metassl.training.calibrate import learnt_before
+from metassl.training.job import Job
 
 REGIONS = ["UC", "US", "DC", "DS"]
 
@@ -53,9 +55,9 @@ def new_round(project: Project, model: TrainedModel, **record) -> Round:
     return found
 
 
-def measure(project: Project, found: Round, model: TrainedModel) -> dict:
+def measure(project: Project, found: Round, model: TrainedModel) -> ErrorRates:
     measured = measured_error_rates(project, found, model)
-    write_json(found.path / "error_rates.json", measured)
+    write_json(found.path / "error_rates.json", measured.to_json())
     return measured
 
 
@@ -66,12 +68,12 @@ def test_a_round_without_anything_to_measure_on_measures_nothing(tmp_path, decat
 
 def test_validation_cases_give_rates_per_region_and_class_and_the_uncertainty(project, model):
     measured = measure(project, new_round(project, model), model)
-    assert (measured["validation_cases"], measured["corrected_cases"]) == (3, 0)
-    assert list(measured["rates"]) == REGIONS
-    assert list(measured["class_rates"]) == ["Background", "Front", "Back"]
-    assert sum(row["share_of_volume"] for row in measured["band"]["regions"].values()) == pytest.approx(1)
-    assert measured["uncertainty"]["auroc"] is not None and measured["error_model"]["cases"] == 3
-    assert measured["dice_model"] is None
+    assert (measured.validation_cases, measured.corrected_cases) == (3, 0)
+    assert list(measured.rates) == REGIONS
+    assert list(measured.class_rates) == ["Background", "Front", "Back"]
+    assert sum(row["share_of_volume"] for row in measured.band["regions"].values()) == pytest.approx(1)
+    assert measured.uncertainty["auroc"] is not None and measured.error_model["cases"] == 3
+    assert measured.dice_model is None
 
 
 def test_measuring_tells_how_far_it_is_and_ends_when_it_is_told_to(project, model):
@@ -101,10 +103,10 @@ def test_corrections_of_earlier_predictions_count_and_untouched_confident_parts_
     predict_project(project, device="cpu")
     first, second = [case.id for case in project.unlabelled_cases()]
     assert main(["label", str(project.path), first, str(decathlon / "labelsTr" / f"{first}.nii.gz")]) == 0
-    assert measured_error_rates(project, found, model)["corrected_cases"] == 0, "the round's own prediction is later"
+    assert measured_error_rates(project, found, model).corrected_cases == 0, "the round's own prediction is later"
     later = new_round(project, model)
     measured = measure(project, later, model)
-    assert (measured["validation_cases"], measured["corrected_cases"]) == (3, 1)
+    assert (measured.validation_cases, measured.corrected_cases) == (3, 1)
 
 
 def test_a_prediction_of_a_model_that_was_trained_on_the_case_is_no_correction(project, model, decathlon):
@@ -116,9 +118,9 @@ def test_a_prediction_of_a_model_that_was_trained_on_the_case_is_no_correction(p
     for case in (first, second):
         assert main(["label", str(project.path), case, str(decathlon / "labelsTr" / f"{case}.nii.gz")]) == 0
     last = new_round(project, model)
-    assert measured_error_rates(project, last, model)["corrected_cases"] == 2
+    assert measured_error_rates(project, last, model).corrected_cases == 2
     shutil.rmtree(project.round(1).prediction(first).folder)
-    assert measured_error_rates(project, last, model)["corrected_cases"] == 1
+    assert measured_error_rates(project, last, model).corrected_cases == 1
 
 
 def test_a_model_that_is_calibrated_again_keeps_what_the_same_steps_had_learnt_of_its_errors(
@@ -129,13 +131,13 @@ def test_a_model_that_is_calibrated_again_keeps_what_the_same_steps_had_learnt_o
     measured_error_rates(project, found, model)
     job = object.__new__(Job)
     job.round, job.device = found, torch.device("cpu")
-    learnt = job._learnt_before(model.step)
+    learnt = learnt_before(job, model.step)
     kept = model.error_model.state_dict()
     assert all(torch.equal(value, kept[name]) for name, value in learnt.state_dict().items())
-    assert job._learnt_before(model.step + 1) is None
+    assert learnt_before(job, model.step + 1) is None
     monkeypatch.setattr(error_fit, "LEAST_GAIN", 1.0)  # now it is worth nothing
     measured_error_rates(project, found, model)
-    assert job._learnt_before(model.step) is None
+    assert learnt_before(job, model.step) is None
 
 
 def test_the_interval_of_the_dice_is_of_cases_that_p_error_was_not_learnt_on(project, model, monkeypatch):
@@ -163,7 +165,7 @@ def test_a_prediction_carries_what_was_measured(project, model, monkeypatch):
     measured = measure(project, found, model)
     predict_project(project, device="cpu")
     predicted = read_json(found.prediction(case).summary, "the summary")["predicted_dice"]
-    if measured["dice_model"] is None:  # a random network may predict no structure at all
+    if measured.dice_model is None:  # a random network may predict no structure at all
         pytest.skip("nothing was segmented")
     low, high = predicted["interval"]
     assert 0 <= low <= predicted["mean"] <= high <= 1 and predicted["level"] == 0.75
@@ -173,7 +175,7 @@ def test_the_learnt_error_probability_is_kept_with_the_model_and_written_beside_
     monkeypatch.setattr(error_fit, "LEAST_GAIN", -1.0)
     found = new_round(project, model)
     measured = measure(project, found, model)
-    assert measured["error_model"]["kept"] and measured["dice_model"] is None
+    assert measured.error_model["kept"] and measured.dice_model is None
     assert TrainedModel.load(found.model_path, torch.device("cpu")).error_model is not None
     done = predict_project(project, device="cpu")
     assert all(paths.error_probability.is_file() for _, paths in done)
@@ -181,7 +183,7 @@ def test_the_learnt_error_probability_is_kept_with_the_model_and_written_beside_
         figures = read_json(paths.summary, "the summary")["dice_features"].values()
         assert all(0 < each["expected"] < 1 for each in figures if each["agreement"] is not None)
     monkeypatch.setattr(dice_model, "LEAST_CASES", 2)
-    assert measure(project, found, model)["dice_model"]["slopes"].keys() == {"expected"}
+    assert measure(project, found, model).dice_model["slopes"].keys() == {"expected"}
     monkeypatch.setattr(error_fit, "LEAST_GAIN", 2.0)
     assert checked_error_model([], model.plan) == (None, None, [])
 
@@ -194,8 +196,7 @@ def test_rank_evaluate_and_report_show_the_expected_dice_once_there_is_a_model(p
     assert "expected Dice" not in capsys.readouterr().out
     assert "expected Dice" not in page(project, found)
 
-    measured["dice_model"] = fitted()
-    write_json(found.path / "error_rates.json", {k: v for k, v in measured.items() if k != "schema_version"})
+    write_json(found.path / "error_rates.json", {**measured.to_json(), "dice_model": fitted()})
     for case in project.unlabelled_cases():
         path = found.prediction(case.id).summary
         summary = read_json(path, "the summary")

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 from metassl.method.loss import HeterogeneousLoss, region_weight_map, weighted_cross_entropy
-from metassl.method.ramp import consistency_ramp
+from metassl.method.metassl_loss import consistency_ramp
 from metassl.method.regions import Region
 from metassl.method.supervised import supervised_loss
 from metassl.method.weights import SCRIPT_WEIGHTS, RegionWeights, rule_a, rule_b, rule_c

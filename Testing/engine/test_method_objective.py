@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from metassl.method.metassl_loss import MetaSSLLoss
+from metassl.method.metassl_loss import MetaSSLLoss, consistency_ramp
 from metassl.method.presets import PRESETS, Preset
-from metassl.method.ramp import consistency_ramp
 from metassl.method.supervised import supervised_loss
 
 SHAPES = {"2D": (9, 11), "3D": (6, 5, 7)}

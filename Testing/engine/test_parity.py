@@ -14,11 +14,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from metassl.method.metassl_loss import MetaSSLLoss
+from metassl.method.metassl_loss import MetaSSLLoss, consistency_ramp
 from metassl.method.output import LossOutput
 from metassl.method.prediction import predict
 from metassl.method.presets import PRESETS
-from metassl.method.ramp import consistency_ramp
 from metassl.method.regions import Region, partition_against_annotation
 from metassl.method.supervised import dice_loss, supervised_loss
 from numpy.testing import assert_allclose

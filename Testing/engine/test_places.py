@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from metassl.imaging import Geometry
 from metassl.project import LabelDefinition
 from metassl.project.masks import bounding_box, dilate
-from metassl.project.places import look, search
+from metassl.project.places import search
 from metassl.project.places.pieces import cut
 from metassl.project.places.search import Place, deepest, find_places
 from metassl.project.places.words import place_text, position_text
@@ -75,7 +75,7 @@ def shell(shape, spacing_zyx, inner_mm, thick_mm):
     ],
 )
 def test_a_look_takes_in_15_mm_or_12_voxels_and_5_slices_of_a_stack(spacing, sides):
-    assert look.longest_sides(grid(spacing=spacing)) == sides
+    assert search.longest_sides(grid(spacing=spacing)) == sides
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_a_look_takes_in_15_mm_or_12_voxels_and_5_slices_of_a_stack(spacing, sid
 def test_the_shell_of_a_structure_is_cut_into_looks_and_nothing_of_it_is_lost(shape, spacing, inner, thick):
     segmentation, regions = shell(shape, spacing[::-1], inner, thick)
     geometry = grid(shape, spacing)
-    sides = np.array(look.longest_sides(geometry))
+    sides = np.array(search.longest_sides(geometry))
     voxels = np.argwhere(regions == DS)
     piece = cut(voxels, np.ones(len(voxels)), tuple(sides), 1000)
     assert piece.min() == 0
@@ -209,7 +209,7 @@ def test_the_place_that_pays_most_a_second_of_looking_comes_first():
     flat, cube = find_places(*lumps((DS, CUBE), (DS, FLAT)), grid())
     assert (flat.ml, cube.ml) == (pytest.approx(0.288), pytest.approx(0.343))
     assert (flat.slices, cube.slices, flat.rank, cube.rank) == (2, 7, 1, 2)
-    assert (flat.seconds, cube.seconds) == (look.ARRIVE_S + 2 * look.SLICE_S, look.ARRIVE_S + 7 * look.SLICE_S)
+    assert (flat.seconds, cube.seconds) == (search.ARRIVE_S + 2 * search.SLICE_S, search.ARRIVE_S + 7 * search.SLICE_S)
     assert flat.expected_ml / flat.seconds > cube.expected_ml / cube.seconds and flat.expected_ml < cube.expected_ml
 
 

@@ -8,9 +8,9 @@ from metassl.jobs.events import read_events
 from metassl.jobs.start import start_training
 from metassl.project import LabelDefinition, Project
 from metassl.project.cases import Case
-from metassl.training import predicted_marks, worker
-from metassl.training.predicted_marks import PredictedMarks
-from metassl.training.worker import Job
+from metassl.training import predict as predicting
+from metassl.training.predict import PredictedMarks
+from metassl.training.worker import Job, run_training
 
 
 @pytest.fixture
@@ -58,15 +58,15 @@ def test_marking_takes_a_small_part_of_the_time_however_many_cases_there_are(tmp
 
 def test_what_was_predicted_before_an_error_is_marked(tiny_project, in_this_process, monkeypatch):
     first, second, third = sorted(states(tiny_project))
-    predict = worker.predict_into
+    predict = predicting.predict_into
 
     def breaks_at_the_third(model, case_id, *others):
         if case_id == third:
             raise RuntimeError("a cable was pulled")
         return predict(model, case_id, *others)
 
-    monkeypatch.setattr(worker, "predict_into", breaks_at_the_third)
-    monkeypatch.setattr(predicted_marks, "MARKING_SHARE", 1e-9)  # the second one waits for the third
+    monkeypatch.setattr(predicting, "predict_into", breaks_at_the_third)
+    monkeypatch.setattr(predicting, "MARKING_SHARE", 1e-9)  # the second one waits for the third
     with pytest.raises(RuntimeError, match="cable"):
         start_training(tiny_project, iterations=2, device="cpu")
     assert states(tiny_project) == {first: "predicted", second: "predicted", third: "unlabelled"}
@@ -81,9 +81,9 @@ def test_what_a_killed_training_left_unmarked_is_marked_by_the_next_and_not_pred
     tiny_project.update_case(rejected, state="rejected")
     written = found.prediction(forgotten).summary.stat().st_mtime_ns
     events = []
-    Job(tiny_project, found, lambda event, **fields: events.append((event, fields.get("case")))).run()
+    run_training(Job(tiny_project, found, lambda event, **fields: events.append((event, fields.get("case")))))
     assert states(tiny_project) == {forgotten: "predicted", rejected: "rejected", marked: "predicted"}
     assert [case for event, case in events if event == "predicted"] == [forgotten]
     assert found.prediction(forgotten).summary.stat().st_mtime_ns == written
-    uncertainties = [event["uncertainty"] for event in read_events(found.events_path) if event["event"] == "predicted"]
+    uncertainties = [event.uncertainty for event in read_events(found.events_path) if event.event == "predicted"]
     assert len(uncertainties) == 3 and all(uncertainties)

@@ -10,7 +10,7 @@ import pytest
 from metassl.commands.shared.bar import PLAIN_EVERY_S, ProgressBar
 from metassl.commands.shared.console import Console, command_line, listing, plain
 from metassl.commands.shared.follow import JobDisplay
-from metassl.jobs import JobStatus
+from metassl.jobs import Event, JobStatus
 
 
 class Clock:
@@ -119,13 +119,13 @@ def test_a_job_tells_its_device_plan_troubles_and_validation(clock):
     display = JobDisplay(bar)
     display.tell(
         [
-            {"event": "started", "device_name": "CPU (2 cores)", "resumed_from": 7},
-            {"event": "plan", "summary": "1 mm"},
-            {"event": "memory", "message": "out of memory: going on with batch 1 + 1"},
-            {"event": "case_failed", "case": "a", "reason": "case a: x.nii is torn"},
-            {"event": "validation", "step": 9, "dice": {"mean": 0.5, "per_class": {"L": None}}, "cases": 4},
-            {"event": "checkpoint", "step": 9},
-            {"event": "something new"},
+            Event(1, "started", device_name="CPU (2 cores)", resumed_from=7),
+            Event(2, "plan", summary="1 mm"),
+            Event(3, "memory", message="out of memory: going on with batch 1 + 1"),
+            Event(4, "case_failed", case="a", reason="case a: x.nii is torn"),
+            Event(5, "validation", step=9, dice={"mean": 0.5, "per_class": {"L": None}}, cases=4),
+            Event(6, "checkpoint", step=9),
+            Event(7, "something new"),
         ]
     )
     assert stream.getvalue().splitlines() == [

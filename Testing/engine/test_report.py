@@ -15,7 +15,7 @@ from metassl.evaluation.report.numbers import gather
 from metassl.evaluation.stored import read_evaluation
 from metassl.files import MetaSSLError, ProjectError, write_json
 from metassl.imaging import read_image, read_labels, write_array
-from metassl.jobs.events import EventWriter
+from metassl.jobs import JobWriter
 from metassl.project import Project, Round
 from metassl.project.places.search import find_places
 from metassl.project.places.words import place_text
@@ -138,17 +138,17 @@ def test_rates_measured_after_training_stand_beside_the_legend(project, found):
 
 
 def test_the_ranking_is_shown_in_order_with_its_reasons_and_states(project, found):
-    first = rank(project, found)["cases"][0]
-    project.update_case(first["case"], state="rejected")
+    first = rank(project, found).cases[0]
+    project.update_case(first.case, state="rejected")
     _, page = written(project, found)
-    order = [entry["case"] for entry in rank(project, found)["cases"]]
+    order = [entry.case for entry in rank(project, found).cases]
     places = [page.text.index(f" {case} ") for case in order]
     assert places == sorted(places)
-    assert first["reason"] in page.text and "rejected" in page.text
+    assert first.reason in page.text and "rejected" in page.text
 
 
 def test_the_first_places_of_the_first_cases_are_those_that_slicer_shows(project, found):
-    first = rank(project, found)["cases"][0]["case"]
+    first = rank(project, found).cases[0].case
     paths = found.prediction(first)
     (segmentation, _), (regions, _) = read_labels(paths.segmentation, first), read_labels(paths.regions, first)
     uncertainty = read_image([paths.uncertainty], first).array[0]
@@ -175,7 +175,7 @@ def test_of_a_case_the_share_and_the_error_rate_of_a_region_are_of_all_its_voxel
     evaluation = build_evaluation(project, found)
     report = gather(project, found, evaluation)
     for card in report.cards:
-        voxels = read_summary(found.prediction(card.case.id).summary, card.case.id)["voxels"]
+        voxels = read_summary(found.prediction(card.case.id).summary, card.case.id).voxels
         for row in card.regions:
             assert row.share_of_volume == pytest.approx(voxels[row.key] / np.prod(GRID.size_xyz))
             assert row.rate == evaluation["regions"][row.key]["error_rate"]
@@ -196,7 +196,7 @@ def test_the_shares_beside_the_measured_rates_are_of_the_cases_that_these_were_m
 
 def test_the_chance_of_a_place_is_that_of_the_rates_beside_it(project, found):
     evaluation = build_evaluation(project, found)
-    first = rank(project, found)["cases"][0]["case"]
+    first = rank(project, found).cases[0].case
     paths = found.prediction(first)
     (segmentation, _), (regions, _) = read_labels(paths.segmentation, first), read_labels(paths.regions, first)
     uncertainty = read_image([paths.uncertainty], first).array[0]
@@ -230,10 +230,10 @@ def test_every_strategy_of_the_catalogue_has_a_report(project, found):
 def test_all_structures_of_a_case_are_listed_with_their_volume(tmp_path):
     project = build_project(tmp_path / "project")
     found = build_round(project)
-    case = rank(project, found)["cases"][0]["case"]
+    case = rank(project, found).cases[0].case
     summary = read_summary(found.prediction(case).summary, case)
     names = [f"A structure with the number {number}" for number in range(40)]
-    write_json(found.prediction(case).summary, {**summary, "volume_ml": {name: 1.25 for name in names}})
+    write_json(found.prediction(case).summary, {**summary.to_json(), "volume_ml": {name: 1.25 for name in names}})
     _, page = written(project, found)
     assert [name for name in names if f"{name} 1.25 ml" not in page.text] == []
 
@@ -258,10 +258,10 @@ def test_text_from_the_project_is_never_markup(tmp_path):
     (project.path / "project.json").write_text(hostile)
     project = Project.open(project.path)
     found = build_round(project)
-    events = EventWriter(found.events_path)
+    events = JobWriter(found, every_s=0.0)
     events.write("warning", message=HOSTILE + "\x00\x1b")
     events.write("case_failed", case=HOSTILE, file=HOSTILE, reason=HOSTILE)
-    ranking = rank(project, found)
+    ranking = rank(project, found).to_json()
     ranking["cases"][0]["reason"] = HOSTILE
     write_json(found.ranking_path, ranking)
     evaluation = build_evaluation(project, found)
@@ -288,7 +288,7 @@ def test_a_round_that_has_only_begun_has_a_report(project):
 
 def test_a_failed_round_says_why(project):
     found = project.new_round({"config": {"framework": "cps", "loss": "metassl"}})
-    events = EventWriter(found.events_path)
+    events = JobWriter(found, every_s=0.0)
     events.write("started", device="cpu", device_name="CPU", precision="fp32")
     events.write("failed", message="the memory is full", hint="use a smaller image")
     _, page = written(project, found)
@@ -296,7 +296,7 @@ def test_a_failed_round_says_why(project):
 
 
 def test_a_case_labelled_since_it_was_ranked_is_not_waiting_any_more(project, found):
-    first = rank(project, found)["cases"][0]["case"]
+    first = rank(project, found).cases[0].case
     truth = volume(1, np.random.default_rng(1))[1]
     _, before = written(project, found)
     project.add_label(first, (truth, GRID), state="corrected")
@@ -342,7 +342,7 @@ def test_a_report_that_cannot_be_written_is_a_project_error(project, found):
 
 def test_a_resumed_training_shows_each_step_once(project):
     found = project.new_round({"config": {}})
-    events = EventWriter(found.events_path)
+    events = JobWriter(found, every_s=0.0)
     for step in (10, 20, 30, 20, 25):
         report_step(events, step, 100)
     text, page = written(project, found)

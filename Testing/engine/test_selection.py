@@ -9,14 +9,16 @@ import numpy as np
 import pytest
 from metassl.choices.strategies import DEFAULT_STRATEGY, STRATEGY_NAMES
 from metassl.files import MetaSSLError, write_json
-from metassl.selection.base import STRATEGIES, get_strategy, register
+from metassl.project.records import Summary
+from metassl.project.round_files import read_ranking
+from metassl.selection.base import get_strategy
 from metassl.selection.candidate import Candidate
 from metassl.selection.context import Context
 from metassl.selection.rank import rank
 from MetaSSLSlicerLib.Logic.Project import Ranking
 from summaries import new_summary, old_summary
 
-ALL = sorted(STRATEGIES)
+ALL = sorted(STRATEGY_NAMES)
 
 
 @pytest.fixture
@@ -38,8 +40,8 @@ def waiting(project) -> list[str]:
     return [case.id for case in project.unlabelled_cases()]
 
 
-def test_the_catalog_the_registry_and_the_panel_name_the_same_strategies():
-    assert sorted(STRATEGY_NAMES) == ALL
+def test_the_catalog_and_the_panel_name_the_same_strategies_once_each():
+    assert len(set(ALL)) == len(ALL) and "entropy" in ALL
     assert sorted(name for name, _ in Ranking.STRATEGIES()) == ALL
     assert Ranking.DEFAULT == DEFAULT_STRATEGY == Ranking.STRATEGIES()[0][0]
 
@@ -48,16 +50,19 @@ def test_the_ranking_is_written_with_score_parts_and_reason(tiny_project, predic
     a, b, c = waiting(tiny_project)
     project, made = predicted(old_summary(a, us=100), old_summary(b, dc=200, ds=100, us=100), old_summary(c, dc=60))
     ranking = rank(project, made)
-    assert [entry["case"] for entry in ranking["cases"]] == [b, c, a]
-    assert all(set(entry) == {"case", "score", "parts", "reason"} for entry in ranking["cases"])
+    assert [entry.case for entry in ranking.cases] == [b, c, a]
     written = json.loads(made.ranking_path.read_text())
-    assert written["strategy"] == "combined" and written["cases"] == ranking["cases"] and written["skipped"] == {}
+    assert all(set(entry) == {"case", "score", "parts", "reason"} for entry in written["cases"])
+    assert written["strategy"] == "combined" and written["skipped"] == {}
+    assert written["cases"] == ranking.to_json()["cases"] and read_ranking(made) == ranking
 
 
 @pytest.mark.parametrize("make", [old_summary, new_summary], ids=["old", "new"])
 @pytest.mark.parametrize("name", ALL)
 def test_every_strategy_orders_all_cases_with_falling_scores_and_a_reason(name, make):
-    candidates = [Candidate(f"case_{n:02d}", make(f"case_{n:02d}", us=9 * n, dc=5 * (n % 7), ds=n)) for n in range(12)]
+    candidates = [
+        Candidate(f"case_{n:02d}", Summary.of(make(f"case_{n:02d}", us=9 * n, dc=5 * (n % 7), ds=n))) for n in range(12)
+    ]
     context = Context(round=2, seed=3)
     ordered = get_strategy(name).order(candidates, context)
     assert sorted(each.case for each in ordered) == [each.case for each in candidates]
@@ -72,9 +77,9 @@ def test_every_strategy_orders_all_cases_with_falling_scores_and_a_reason(name, 
 @pytest.mark.parametrize("name", ALL)
 def test_old_and_new_summaries_side_by_side_are_ranked(name):
     candidates = [
-        Candidate("a", old_summary("a", us=10)),
-        Candidate("b", new_summary("b", us=50, dc=9)),
-        Candidate("c", new_summary("c", features=None)),
+        Candidate("a", Summary.of(old_summary("a", us=10))),
+        Candidate("b", Summary.of(new_summary("b", us=50, dc=9))),
+        Candidate("c", Summary.of(new_summary("c", features=None))),
     ]
     assert len(get_strategy(name).order(candidates, Context())) == 3
 
@@ -86,8 +91,8 @@ def test_a_case_in_which_nothing_was_found_comes_first(name, make, tiny_project,
     nothing = make(b, structure=0, features=[1.0, 2.0])
     others = [make(case, us=300, dc=60, features=[0.0, 2.5 * n]) for n, case in enumerate((a, c))]
     project, made = predicted(nothing, *others)
-    top = rank(project, made, name)["cases"][0]
-    assert top["case"] == b and "no structure was found" in top["reason"]
+    top = rank(project, made, name).cases[0]
+    assert top.case == b and "no structure was found" in top.reason
 
 
 def test_labelled_cases_and_those_outside_the_pool_are_not_ranked(tiny_project, predicted, make_case, make_grid):
@@ -96,14 +101,14 @@ def test_labelled_cases_and_those_outside_the_pool_are_not_ranked(tiny_project, 
     project, made = predicted(*(old_summary(case) for case in [a, b, c, *others]))
     project.update_case(c, state="rejected")
     project.add_label(b, (make_case(0)[1], make_grid()), state="corrected")
-    assert {entry["case"] for entry in rank(project, made)["cases"]} == {a, c}
+    assert {entry.case for entry in rank(project, made).cases} == {a, c}
 
 
 def test_cases_of_equal_score_keep_the_order_of_their_names(tiny_project, predicted):
     names = waiting(tiny_project)
     project, made = predicted(*(old_summary(case, us=10) for case in reversed(names)))
     for strategy in ("discrepancy", "entropy", "combined", "diversity"):
-        assert [entry["case"] for entry in rank(project, made, strategy)["cases"]] == sorted(names)
+        assert [entry.case for entry in rank(project, made, strategy).cases] == sorted(names)
 
 
 def test_a_damaged_summary_is_skipped_and_named(tiny_project, predicted):
@@ -113,9 +118,9 @@ def test_a_damaged_summary_is_skipped_and_named(tiny_project, predicted):
     project, made = predicted(old_summary(a), lacking, old_summary(c))
     made.prediction(c).summary.write_text('{"case": ')
     ranking = rank(project, made)
-    assert [entry["case"] for entry in ranking["cases"]] == [a]
-    assert b in ranking["skipped"][b] and c in ranking["skipped"][c]
-    assert {entry["case"] for entry in rank(project, made, "entropy")["cases"]} == {a, b}
+    assert [entry.case for entry in ranking.cases] == [a]
+    assert b in ranking.skipped[b] and c in ranking.skipped[c]
+    assert {entry.case for entry in rank(project, made, "entropy").cases} == {a, b}
 
 
 @pytest.mark.parametrize("damage", [{"classes": {"Front": {"voxels": 3}}}, {"classes": []}, {"voxel_ml": None}])
@@ -124,13 +129,13 @@ def test_damaged_counts_of_a_structure_are_skipped_and_named(damage, tiny_projec
     project, made = predicted(new_summary(a), {**new_summary(b), **damage})
     for strategy in ("discrepancy", "combined", "clasp_pe", "foreground_random"):
         ranking = rank(project, made, strategy)
-        assert [entry["case"] for entry in ranking["cases"]] == [a] and list(ranking["skipped"]) == [b]
+        assert [entry.case for entry in ranking.cases] == [a] and list(ranking.skipped) == [b]
 
 
 def test_a_number_that_is_not_finite_is_never_written(tiny_project, predicted):
     a, b, _ = waiting(tiny_project)
     project, made = predicted(old_summary(a, mean=math.nan), old_summary(b))
-    assert list(rank(project, made, "entropy")["skipped"]) == [a]
+    assert list(rank(project, made, "entropy").skipped) == [a]
     json.loads(made.ranking_path.read_text(), parse_constant=pytest.fail)
 
 
@@ -152,9 +157,3 @@ def test_the_context_of_a_round_comes_from_its_files(tiny_project):
 def test_an_unknown_strategy_is_answered_with_the_known_ones():
     with pytest.raises(MetaSSLError, match="clasp_pe, combined, discrepancy, diversity, entropy"):
         get_strategy("cleverest")
-
-
-def test_a_name_is_registered_once():
-    with pytest.raises(ValueError, match="entropy"):
-        register("entropy")(object)
-    assert "entropy" in STRATEGIES

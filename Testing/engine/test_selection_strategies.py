@@ -7,6 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from metassl.project.records import Summary
 from metassl.selection.base import CASE_SECONDS, VOXEL_SECONDS, annotation_minutes, get_strategy
 from metassl.selection.candidate import Candidate
 from metassl.selection.clasp_pe import beta
@@ -19,7 +20,7 @@ def order(name: str, summaries: list[dict], context: Context | None = None) -> l
 
 
 def scored(name: str, summaries: list[dict], context: Context | None = None):
-    candidates = [Candidate(content["case"], content) for content in summaries]
+    candidates = [Candidate(content["case"], Summary.of(content)) for content in summaries]
     return get_strategy(name).order(candidates, context or Context())
 
 

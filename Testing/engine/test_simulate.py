@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from metassl.choices.strategies import STRATEGY_NAMES
 from metassl.cli import main
 from metassl.imaging import read_labels
 from metassl.project import Project
-from metassl.selection.base import STRATEGIES, annotation_minutes
+from metassl.selection.base import annotation_minutes
 from metassl.selection.context import Context, read_labelled
 from metassl_research.experiment import Experiment
 from metassl_research.simulation.annotator import Annotator
@@ -94,7 +95,7 @@ def every_strategy_ranks_what_the_model_predicts(learner: ExperimentLearner, num
     assert len(labelled) == 1 and labelled[0].features is not None and labelled[0].volumes["Front"] > 0
     simulation = Simulation(learner, None, None, Results(out, {}))
     pool = [case for case in learner.train_order if case != labelled[0].case]
-    for name in STRATEGIES:
+    for name in STRATEGY_NAMES:
         ranked = simulation._ranked(found, pool, name, Context(1, 0, labelled))
         assert sorted(each.case for each in ranked) == pool and all(each.reason for each in ranked)
         if name == "diversity":

@@ -8,9 +8,9 @@ import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import pytest
+from metassl.choices.strategies import STRATEGY_NAMES
 from metassl.cli import main
 from metassl.files import MetaSSLError, write_json
-from metassl.selection.base import STRATEGIES
 from metassl_research.simulation.curves import area, curves, first_reach
 from metassl_research.simulation.results import Results
 from metassl_research.simulation.settings import Settings, chosen_strategies
@@ -129,7 +129,7 @@ def test_results_of_another_simulation_are_refused_and_named(tmp_path):
 
 
 def test_strategies_are_chosen_by_name_or_all():
-    assert chosen_strategies("all") == tuple(sorted(STRATEGIES))
+    assert chosen_strategies("all") == tuple(sorted(STRATEGY_NAMES))
     assert chosen_strategies(" random, entropy,random ") == ("random", "entropy")
     for wrong in ("cleverest", "", "random,cleverest"):
         with pytest.raises(MetaSSLError, match="use some of clasp_pe"):

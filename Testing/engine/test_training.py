@@ -13,12 +13,13 @@ import SimpleITK as sitk
 import torch
 from file_limit import files_end_at
 from in_process import trainings_in_this_process
-from metassl.files.errors import BusyError, ProjectError
+from metassl.files.errors import BusyError, ErrorCode, ProjectError
 from metassl.files.json_files import read_json, write_json
+from metassl.imaging import images
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.jobs.events import read_events
-from metassl.jobs.follower import job_status
+from metassl.jobs.liveness import job_status
 from metassl.jobs.record import JobRecord
 from metassl.jobs.start import start_training
 from metassl.networks.checkpoint import load_checkpoint
@@ -90,9 +91,9 @@ def test_a_round_ends_with_maps_of_every_unlabelled_case_and_a_ranking(project):
     assert maps.GetSize() == (24, 24, 24)
     values = np.unique(sitk.GetArrayFromImage(sitk.ReadImage(str(found.prediction("ball2").segmentation))))
     assert set(values) <= {0, 3}
-    names = [event["event"] for event in read_events(found.events_path)]
+    names = [event.event for event in read_events(found.events_path)]
     assert names[0] == "started" and names[-1] == "finished" and "validation" in names
-    waits = [e["data_wait_share"] for e in read_events(found.events_path) if "data_wait_share" in e]
+    waits = [e.data_wait_share for e in read_events(found.events_path) if e.data_wait_share is not None]
     assert waits and all(0 <= share <= 1 for share in waits)
 
 
@@ -165,7 +166,7 @@ def test_the_next_round_starts_from_the_former_model_and_knows_its_labels(projec
     fresh.model_path.write_bytes(b"of another version")
     last = start_training(project, iterations=5, device="cpu")
     assert wait(last).state == "finished", last.log_path.read_text()
-    warnings = [event["message"] for event in read_events(last.events_path) if event["event"] == "warning"]
+    warnings = [event.message for event in read_events(last.events_path) if event.event == "warning"]
     assert any(word.startswith("starting afresh: ") and str(fresh.model_path) in word for word in warnings)
 
 
@@ -178,7 +179,7 @@ def test_a_round_after_one_on_a_gpu_starts_afresh_on_a_cpu(project, in_this_proc
     replace(model, plan=plan, networks=(build_network(plan), build_network(plan))).save(first.model_path)
     second = start_training(project, iterations=5, device="cpu")
     assert wait(second).state == "finished", second.log_path.read_text()
-    warnings = [event["message"] for event in read_events(second.events_path) if event["event"] == "warning"]
+    warnings = [event.message for event in read_events(second.events_path) if event.event == "warning"]
     assert any("is of a size for another device: starting afresh" in word for word in warnings)
     assert TrainedModel.load(second.model_path, torch.device("cpu")).plan.device == "cpu"
 
@@ -188,9 +189,30 @@ def test_an_image_that_fails_stops_its_case_and_the_rest_go_on(project, in_this_
     broken.write_bytes(broken.read_bytes()[:200])
     found = start_training(project, iterations=5, device="cpu")
     assert wait(found).state == "finished", found.log_path.read_text()
-    failed = [e for e in read_events(found.events_path) if e["event"] == "case_failed"]
-    assert {e["case"] for e in failed} == {"ball3"} and str(broken) in failed[0]["file"]
+    failed = [e for e in read_events(found.events_path) if e.event == "case_failed"]
+    assert {e.case for e in failed} == {"ball3"} and str(broken) in failed[0].file
     assert found.predicted_cases() == ["ball2", "ball4"]
+
+
+def test_every_image_is_decoded_once_and_its_maps_are_those_of_the_file_read_anew(
+    project, in_this_process, monkeypatch
+):
+    files = {project.image_paths(case)[0]: case for case in project.cases}
+    decoded, read = [], images._read
+
+    def counted(path, *others, **options):
+        decoded.extend([files[path]] if path in files else [])
+        return read(path, *others, **options)
+
+    monkeypatch.setattr(images, "_read", counted)
+    found = start_training(project, iterations=3, device="cpu")
+    assert sorted(decoded) == sorted(project.cases), "for the plan, for training, for measuring and for predicting"
+    start_training(project, iterations=3, device="cpu")
+    assert sorted(decoded) == sorted(project.cases), "nor again in the next round"
+    written = {path: path.read_bytes() for path in found.prediction("ball2").folder.iterdir()}
+    predict_project(project, ["ball2"], device="cpu", found=found)
+    assert decoded[len(files) :] == ["ball2"]
+    assert {path: path.read_bytes() for path in found.prediction("ball2").folder.iterdir()} == written
 
 
 def test_a_case_with_one_slice_is_trained_on_and_predicted_like_any_other(project, in_this_process, tmp_path):
@@ -238,8 +260,9 @@ def test_a_job_that_has_said_its_last_word_is_waited_for_by_the_next(project):
 
 def test_a_project_without_labels_says_what_to_do(tmp_path):
     made = Project.create(tmp_path / "empty", "Empty", [LabelDefinition(1, "A")], ["MR"])
-    with pytest.raises(ProjectError, match="no labelled case"):
+    with pytest.raises(ProjectError, match="no labelled case") as caught:
         start_training(made)
+    assert caught.value.code is ErrorCode.NOTHING_LABELLED
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for PythonSlicer is a shell script")
@@ -251,7 +274,7 @@ def test_a_python_that_only_starts_the_real_one_trains_as_well(project, tmp_path
     found = start_training(project, iterations=3, device="cpu")
     status = wait(found)
     assert status.state == "finished", found.log_path.read_text()
-    assert read_events(found.events_path)[0]["pid"] != JobRecord.read(found.job_path).pid
+    assert read_events(found.events_path)[0].pid != JobRecord.read(found.job_path).pid
 
 
 def test_a_round_is_not_gone_on_with_when_a_structure_has_left_the_project(project):
@@ -272,5 +295,5 @@ def test_a_project_whose_images_are_all_gone_names_the_cases_and_files(project):
     found = start_training(project, iterations=5, device="cpu")
     status = wait(found)
     assert status.state == "failed" and "no image could be read; case ball0: there is no file" in status.message
-    failed = [event["case"] for event in read_events(found.events_path) if event["event"] == "case_failed"]
+    failed = [event.case for event in read_events(found.events_path) if event.event == "case_failed"]
     assert "ball0" in failed and "ball2" in failed

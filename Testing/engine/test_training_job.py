@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from metassl.jobs import EventReader, EventWriter, JobRecord, StatusFold
+from metassl import __version__
+from metassl.files import ErrorCode
+from metassl.jobs import (
+    Event,
+    EventReader,
+    EventWriter,
+    JobRecord,
+    JobStatus,
+    StatusFold,
+    job_status,
+    last_status,
+    status_of_events,
+)
+from metassl.jobs.start import start_training
 from metassl.project import Project
+from MetaSSLSlicerLib.Logic.Engine.EngineProcess import ENGINE_FOLDER
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Training.Curve import Curve
 from MetaSSLSlicerLib.Logic.Training.TrainingAdvice import TrainingAdvice
-from MetaSSLSlicerLib.Logic.Training.TrainingJob import TrainingJob
+from MetaSSLSlicerLib.Logic.Training.TrainingJob import Curve, TrainingJob
 from MetaSSLSlicerLib.Logic.Training.TrainingOptions import TrainingOptions
 from MetaSSLSlicerLib.Signal import Signal
 
@@ -93,9 +109,16 @@ def progress(number: int, step: int, total: int) -> str:
     )  # fmt: skip
 
 
+def tell(found, text: str) -> None:
+    """What the job has told since, as the worker writes it."""
+    with open(found.events_path, "a") as stream:
+        stream.write(text)
+    status_of_events(found.events_path).write(found.status_path)
+
+
 def written_round(project: Project, text: str, alive: bool = True):
     found = project.new_round({"config": {}, "launcher": "local"})
-    found.events_path.write_text(text)
+    tell(found, text)
     JobRecord.of(os.getpid(), device="cpu").write(found.job_path)
     record = replace(JobRecord.read(found.job_path), launched="2026-01-01T00:00:00+00:00")
     (record if alive else replace(record, pid=2**22 - 7)).write(found.job_path)
@@ -157,16 +180,114 @@ def test_a_start_that_the_engine_refuses_says_what_to_do(tiny_project, session, 
     assert "press Train again" in job.problem.whatToDo and not job.isRunning
 
 
+SLICER_THAT_CLOSES = """
+import sys, time
+from metassl.project import Project
+from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
+from MetaSSLSlicerLib.Logic.Training.TrainingJob import TrainingJob
+from MetaSSLSlicerLib.Logic.Training.TrainingOptions import TrainingOptions
+from test_training_job import BareSession
+
+session = BareSession()
+job = TrainingJob(session, EnginePython())
+session.open(Project.open(sys.argv[1]))
+job.start(TrainingOptions(iterations=8, device="cpu"))
+while job.isStarting:
+    session.tasks.pump()
+    time.sleep(0.02)
+print(job.problem, "torch" in sys.modules, "monai" in sys.modules, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_training_goes_on_when_the_slicer_that_started_it_is_killed_and_no_other_python_lies_between(tiny_project):
+    here = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ENGINE_FOLDER), str(here), *sys.path])}
+    command = [sys.executable, "-c", SLICER_THAT_CLOSES, str(tiny_project.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as slicer:
+        assert slicer.stdout.readline() == "None False False\n"
+        found = tiny_project.latest_round()
+        record = JobRecord.read(found.job_path)
+        assert record.alive() and process_parent(record.pid) in (slicer.pid, None)
+        slicer.kill()
+    assert job_status(found).state == "running"
+    end = time.monotonic() + 120
+    while not (status := job_status(found)).is_over:
+        assert time.monotonic() < end, found.log_path.read_text()
+        time.sleep(0.1)
+    assert status.state == "finished" and status.predicted == 3
+
+
+def process_parent(pid: int) -> int | None:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a shell script stands for another Python")
+def test_another_python_trains_with_the_users_variables_and_none_of_slicers(tiny_project, session, tmp_path):
+    told = tmp_path / "told"
+    other = tmp_path / "python"
+    other.write_text(f'#!/bin/sh\n{{ echo "$PYTHONHOME|$LD_LIBRARY_PATH|$MINE|$PYTHONPATH|$*"; }} > {told}.new\n'
+                     f"mv {told}.new {told}\n")  # fmt: skip
+    other.chmod(0o755)
+    before = {"MINE": "yes", "PATH": os.environ["PATH"], "PYTHONHOME": "/users", "PYTHONPATH": "/surprise"}
+    python = EnginePython(str(other), lambda: before)
+    python.versions = {"torch": "2.9.1"}
+    job = TrainingJob(session, python)
+    session.open(tiny_project)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONHOME", "/slicer")
+        patch.setenv("LD_LIBRARY_PATH", "/slicer/lib")
+        job.start(TrainingOptions(iterations=8, device="cpu"))
+        run(job, until=lambda: told.exists())
+    home, libraries, mine, path, arguments = told.read_text().strip().split("|")
+    assert (home, libraries, mine, path) == ("", "", "yes", str(ENGINE_FOLDER))
+    assert arguments == f"-m metassl.training.worker {tiny_project.path} 1"
+    found = tiny_project.latest_round()
+    assert found.record["versions"] == {"metassl": __version__, "torch": "2.9.1"}
+    assert JobRecord.read(found.job_path).python == str(other)
+
+
+def test_a_start_waits_for_a_job_that_has_said_its_last_word_and_no_tick_waits_with_it(tiny_project, session, job):
+    found = written_round(tiny_project, line(1, "started") + progress(2, 7, 9) + line(3, "paused", step=7))
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as leaving:
+        JobRecord.of(leaving.pid).write(found.job_path)
+        record = JobRecord.read(found.job_path)
+        replace(record, launched="2026-01-01T00:00:00+00:00").write(found.job_path)
+        session.open(tiny_project)
+        job.start(TrainingOptions(iterations=2, device="cpu", newRound=True))
+        end = time.monotonic() + 1.0
+        longest = run(job, until=lambda: time.monotonic() > end)
+        assert job.isStarting and job.problem is None and len(tiny_project.rounds()) == 1
+        leaving.communicate()
+    longest = max(longest, run(job, until=lambda: job.status is not None and job.round.number == 2))
+    assert longest < LONGEST_TICK_S
+    run(job, until=lambda: job.status.is_over)
+    assert job.status.state == "finished"
+
+
 # Rounds that others wrote
+
+
+def test_a_round_of_a_version_that_wrote_no_status_is_followed_all_the_same(tiny_project, session, job):
+    found = written_round(tiny_project, line(1, "started") + progress(2, 7, 9))
+    found.status_path.unlink()
+    session.open(tiny_project)
+    assert (job.status.state, job.status.step) == ("running", 7) and job.curve
+    with open(found.events_path, "a") as stream:
+        stream.write(progress(3, 8, 9))
+    run(job, until=lambda: job.status.step == 8, seconds=20)
+    with open(found.events_path, "a") as stream:
+        stream.write(line(4, "finished"))
+    run(job, until=lambda: job.status.state == "finished", seconds=20)
 
 
 def test_a_job_of_100000_events_is_attached_to_and_followed_in_short_ticks(tiny_project, session, job):
     story = line(1, "started", device="cuda", device_name="A GPU")
-    story += "".join(progress(n, n, 200_000) for n in range(2, 99_001))
-    recap = StatusFold()
-    recap.update(map(json.loads, story.splitlines()))
-    end = "".join(progress(n, n, 200_000) for n in range(99_001, 100_001))
-    found = written_round(tiny_project, story + line(99_001, "recap", **recap.recap()) + end)
+    story += "".join(progress(n, n, 200_000) for n in range(2, 100_001))
+    found = written_round(tiny_project, story)
     start = time.perf_counter()
     session.project = tiny_project
     session.projectChanged.emit()
@@ -178,8 +299,12 @@ def test_a_job_of_100000_events_is_attached_to_and_followed_in_short_ticks(tiny_
     assert 2 < len(job.curve) <= 700 and job.curve[-1][0] == 100_000
     longest = 0.0
     for number in range(100_001, 101_001, 100):
+        news = "".join(progress(n, n, 200_000) for n in range(number, number + 100))
         with open(found.events_path, "a") as stream:
-            stream.write("".join(progress(n, n, 200_000) for n in range(number, number + 100)))
+            stream.write(news)
+        fold = StatusFold(last_status(found))
+        fold.update(map(Event.parse, news.encode().splitlines()))
+        fold.status.write(found.status_path)
         start = time.perf_counter()
         job.tick()
         longest = max(longest, time.perf_counter() - start)
@@ -190,14 +315,13 @@ def test_a_job_of_100000_events_is_attached_to_and_followed_in_short_ticks(tiny_
 def test_a_burst_of_events_is_taken_in_over_several_short_ticks(tiny_project, session, job):
     found = written_round(tiny_project, line(1, "started") + line(2, "stage", stage="training", total=9))
     session.open(tiny_project)
-    with open(found.events_path, "a") as stream:
-        stream.write("".join(progress(n, n, 100_000) for n in range(3, 20_000)))
+    tell(found, "".join(progress(n, n, 100_000) for n in range(3, 20_000)))
     longest, ticks = 0.0, 0
-    while job.status.step < 19_999:
+    while not job.curve or job.curve[-1][0] < 19_999:
         start = time.perf_counter()
         job.tick()
         longest, ticks = max(longest, time.perf_counter() - start), ticks + 1
-    assert ticks > 10 and longest < LONGEST_TICK_S
+    assert ticks > 10 and longest < LONGEST_TICK_S and job.status.step == 19_999
 
 
 def test_a_finished_round_is_shown_without_being_news(tiny_project, session, job):
@@ -219,10 +343,10 @@ def test_predictions_are_told_as_they_are_written(tiny_project, session, job):
     found = written_round(tiny_project, line(1, "started") + line(2, "stage", stage="predicting", total=3))
     session.open(tiny_project)
     session.changed.clear()
-    with open(found.events_path, "a") as stream:
-        stream.write(
-            line(3, "predicted", case="case_1", uncertainty=0.1) + line(4, "predicted", case="case_2", uncertainty=0.2)
-        )
+    tell(
+        found,
+        line(3, "predicted", case="case_1", uncertainty=0.1) + line(4, "predicted", case="case_2", uncertainty=0.2),
+    )
     job.tick()
     assert session.changed == [["case_1", "case_2"]] and job.status.predicted == 2
 
@@ -244,8 +368,7 @@ def test_a_job_record_that_is_being_replaced_does_not_end_the_following(tiny_pro
     job.tick()
     assert session.errors == []
     found.job_path.write_text(whole)
-    with open(found.events_path, "a") as stream:
-        stream.write(progress(3, 8, 9))
+    tell(found, progress(3, 8, 9))
     job.tick()
     assert job.status.step == 8
 
@@ -267,9 +390,9 @@ def test_a_reader_skips_the_middle_to_a_whole_line(tmp_path):
         writer.write("step", number=number, text="ä" * (number % 9))
     for tail in range(300, 420):
         reader = EventReader(writer.path)
-        assert reader.read_new(500)[0]["number"] == 0
+        assert reader.read_new(500)[0].more["number"] == 0
         assert reader.skip_middle(tail)
-        numbers = [event["number"] for event in reader.read_new()]
+        numbers = [event.more["number"] for event in reader.read_new()]
         assert numbers == list(range(200 - len(numbers), 200)) and len(numbers) >= 2
     reader = EventReader(writer.path)
     assert not reader.skip_middle(1 << 20) and len(reader.read_new()) == 200
@@ -299,29 +422,31 @@ def test_a_curve_that_steps_back_forgets_what_lay_beyond():
 
 
 @pytest.mark.parametrize(
-    ("message", "word", "advice"),
+    ("code", "word", "advice"),
     [
-        ("ModuleNotFoundError: No module named 'monai'", "not installed", "Setup"),
-        ("no CUDA device was found: use --device cpu, or see `metassl doctor`", "graphics card", "Automatic"),
-        ("the memory is full even with the smallest patch: close other programs", "memory", "Close other programs"),
-        ("cannot write last.pt: No space left on device", "disk is full", "Make room"),
-        ("project /p is being trained by pid 5 on host h since 9", "trained already", "Wait"),
-        ("the loss was not finite 5 steps in a row (last on the cases a)", "cases a", "images and labels"),
-        ("something odd", "Something odd.", "log"),
+        (ErrorCode.NOTHING_LABELLED, "no case is labelled", "Annotate one"),
+        (ErrorCode.MISSING_PACKAGE, "not installed", "Setup"),
+        (ErrorCode.NO_DEVICE, "graphics card", "Automatic"),
+        (ErrorCode.OUT_OF_MEMORY, "memory", "Close other programs"),
+        (ErrorCode.DISK_FULL, "disk is full", "Make room"),
+        (ErrorCode.NO_ACCESS, "Something odd.", "may write"),
+        (ErrorCode.BUSY, "trained already", "Wait"),
+        (ErrorCode.NOT_FINITE, "Something odd.", "images and labels"),
+        (ErrorCode.OTHER, "Something odd.", "log"),
     ],
 )
-def test_a_failure_is_told_in_the_users_words(message, word, advice):
-    found = TrainingAdvice.ofMessage(message)
+def test_a_failure_is_told_in_the_users_words(code, word, advice):
+    found = TrainingAdvice.of(JobStatus(state="failed", code=code.value, message="something odd"))
     assert word in found.text and advice in found.whatToDo and "metassl" not in found.whatToDo
 
 
-def test_options_are_handed_on_as_the_command_takes_them():
-    assert TrainingOptions().arguments() == "--minutes 4 --framework cps --loss metassl --device auto".split()
-    assert TrainingOptions(iterations=9, newRound=True).arguments()[:2] == ["--iterations", "9"]
-    assert TrainingOptions(newRound=True).arguments()[-1] == "--new-round"
+def test_options_are_handed_on_as_the_start_of_a_training_takes_them():
+    usual = {"minutes": 4.0, "iterations": None, "framework": "cps", "loss": "metassl", "device": "auto"}
+    assert TrainingOptions().asked() == {**usual, "new_round": False}
+    asked = TrainingOptions(iterations=9, newRound=True).asked()
+    assert (asked["minutes"], asked["iterations"], asked["new_round"]) == (None, 9, True)
+    assert asked.keys() <= inspect.signature(start_training).parameters.keys()
 
 
 def test_the_module_folder_is_all_that_the_engine_needs():
-    from MetaSSLSlicerLib.Logic.Engine.EngineProcess import ENGINE_FOLDER
-
     assert (Path(ENGINE_FOLDER) / "metassl" / "__main__.py").is_file()

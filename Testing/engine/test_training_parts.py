@@ -11,14 +11,14 @@ import torch
 from metassl.choices.frameworks import SEMI_SUPERVISED
 from metassl.data.augment import Augmentation, random_view
 from metassl.data.streams import OnDemand, PatchSampler, Prefetcher, PreparedCase
-from metassl.files.errors import MetaSSLError
+from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.frameworks import FRAMEWORKS, build_framework
 from metassl.frameworks.pasted import MOST_WARM_UP, WARM_UP
-from metassl.networks import memory
+from metassl.networks import memory_ladder
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.training import loop
-from metassl.training.loop import BAD_STEPS_IN_A_ROW, Stopped, Trainer
-from metassl.training.schedule import Budget, clock, learning_rate
+from metassl.training.eta import Budget, clock
+from metassl.training.loop import BAD_STEPS_IN_A_ROW, Stopped, Trainer, learning_rate
 
 CPU = torch.device("cpu")
 
@@ -205,8 +205,9 @@ def test_a_loss_that_is_not_finite_changes_no_weight_and_names_the_cases(tmp_pat
     subject.sampler.labelled[1].image[:] = np.nan
     before = copy.deepcopy(subject.framework.state_dict())
     subject.save()
-    with pytest.raises(MetaSSLError, match="case0|case1"):
+    with pytest.raises(MetaSSLError, match="case0|case1") as caught:
         subject.run()
+    assert caught.value.code is ErrorCode.NOT_FINITE
     assert sum(e["event"] == "warning" for e in events) == BAD_STEPS_IN_A_ROW
     kept = load_checkpoint(tmp_path / "last.pt")["framework"]
     assert all(torch.equal(kept[name], before[name]) for name in before)
@@ -253,7 +254,7 @@ def test_the_learning_rate_warms_up_and_decays_to_nothing():
 def test_the_memory_ladder_goes_down_rung_by_rung_and_ends(tiny_plan):
     plan, device, checkpointing = tiny_plan(batch=(2, 2), patch_zyx=(64, 64, 64)), CPU, False
     rungs = []
-    while (rung := memory.next_rung(plan, device, checkpointing)) is not None:
+    while (rung := memory_ladder.next_rung(plan, device, checkpointing)) is not None:
         plan, device, checkpointing, message = rung
         rungs.append(message)
     assert rungs[0] == "batch 1 + 1" and rungs[-1] == "gradient checkpointing"
@@ -267,7 +268,7 @@ def test_gradient_checkpointing_gives_the_same_gradients(name, tiny_plan):
     batch = sampler(tiny_plan()).batch(0)
     recomputing = copy.deepcopy(framework)
     for network in recomputing.networks:
-        memory.use_gradient_checkpointing(network)
+        memory_ladder.use_gradient_checkpointing(network)
     for subject in (framework, recomputing):
         torch.manual_seed(1)
         subject.training_loss(batch, 0.5).total.backward()

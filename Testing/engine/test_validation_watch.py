@@ -12,8 +12,8 @@ from metassl.inference.model import TrainedModel
 from metassl.inference.sliding_window import predict_pair
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import LabelDefinition
+from metassl.training.eta import Budget
 from metassl.training.loop import VALIDATION_SHARE, VALIDATIONS, Trainer
-from metassl.training.schedule import Budget
 from metassl.training.watch import WATCHED_CASES, ValidationWatch
 
 LABELS = [LabelDefinition(3, "Front"), LabelDefinition(7, "Back")]

@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 import pytest
-from metassl.commands.shared.options import trainings_left
 from metassl.project.words import brief_duration, count, duration, percent, sentence
+from metassl_research.commands.options import trainings_left
 from MetaSSLSlicerLib import Durations
 
 PACKAGE = Path(__file__).parents[2] / "MetaSSLSlicer"

@@ -11,17 +11,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from faults.hostile_checkpoints import CPU, sound
 from faults.sample_project import GRID, image, label, make_project, write_images
 from metassl import cli
 from metassl.files import MetaSSLError, write_json
+from metassl.frameworks import build_framework
 from metassl.imaging import write_array
 from metassl.inference.model import TrainedModel
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import Project
 from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, writeAutosave
+from tiny_plan import tiny_plan
 
 PRODUCT = Path(__file__).parents[2] / "MetaSSLSlicer"
+CPU = torch.device("cpu")
 UNPICKLERS = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml"}
 CALLS = {"eval", "exec", "os.system", "os.popen", "numpy.fromfile", "shutil.unpack_archive", "torch.jit.load"}
 
@@ -83,8 +85,15 @@ class Attack:
         return os.mkdir, (str(self.mark),)
 
 
+def saved_model(path):
+    plan = tiny_plan(patch_zyx=(8, 8, 8), filters=(2, 4, 4))
+    networks = tuple(build_framework("cps", plan).inference_pair())
+    TrainedModel(networks, plan, torch.full((2, 2, 3), 0.5), [0, 1, 2], "cps", 9, CPU, None).save(path)
+    return path
+
+
 def inside_a_model(mark):
-    source, buffer = zipfile.ZipFile(io.BytesIO(sound("model.pt"))), io.BytesIO()
+    source, buffer = zipfile.ZipFile(saved_model(mark.with_name("sound.pt"))), io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in source.namelist():
             attack = name.endswith("data.pkl")

@@ -14,9 +14,9 @@ from faults.long_use import (
     seconds,
     wrong_status,
 )
-from metassl.jobs import JobFollower, job_status
-from metassl.jobs.recap import RecapWriter
+from metassl.jobs import JobWriter, job_status
 from metassl.project import Project
+from MetaSSLSlicerLib.Logic.Training.TrainingJob import JobGlance
 
 FEW = 15
 WARMING_UP = 3
@@ -45,9 +45,9 @@ def test_a_project_of_ten_thousand_cases_is_opened_in_moments(tmp_path):
 
 def test_a_hundred_thousand_events_are_attached_to_at_once(tmp_path):
     found = long_story(100_000, tmp_path / "project")
-    assert seconds(lambda: JobFollower(found).attach()) < ATTACH_S
+    assert seconds(lambda: JobGlance.of(Project.open(found.project_path), None)) < ATTACH_S
     assert wrong_status(found) == []
     status = job_status(found)
     assert (status.state, status.step, status.total) == ("running", 99_999, 100_000) and len(status.warnings) == 1
-    seconds_to_go_on = seconds(lambda: RecapWriter(found.events_path).write("paused"), tries=1)
+    seconds_to_go_on = seconds(lambda: JobWriter(found).write("paused"), tries=1)
     assert seconds_to_go_on < ATTACH_S and job_status(found).state == "paused"

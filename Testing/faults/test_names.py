@@ -9,7 +9,6 @@ import unicodedata
 
 import numpy as np
 import pytest
-from faults.hostile_template import template
 from faults.sample_project import GRID, image, label, make_project, write_images
 from metassl import cli
 from metassl.files import MetaSSLError
@@ -17,6 +16,7 @@ from metassl.imaging import read_image, write_array
 from metassl.intake import new_project
 from metassl.project import Project
 from metassl.project.cases import make_case_id
+from reported_project import build_project, build_round
 
 NFC = unicodedata.normalize("NFC", "Müller é")
 NFD = unicodedata.normalize("NFD", NFC)
@@ -136,7 +136,8 @@ def test_a_case_list_with_an_unusual_id_works(tmp_path, project, case_id):
 
 
 def test_a_page_and_a_table_run_nothing_that_a_name_says(tmp_path):
-    project = Project.open(template(tmp_path))
+    project = build_project(tmp_path / "project")
+    build_round(project).model_path.touch()
     file = project.path / "project.json"
     document = json.loads(file.read_text("utf-8"))
     document["name"], document["labels"][0]["name"], document["labels"][1]["name"] = SCRIPT, SCRIPT, FORMULA

@@ -19,7 +19,7 @@ from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.inference.predictor import predict_image
 from metassl.jobs import job_status
-from metassl.networks.memory import is_out_of_memory
+from metassl.networks.memory_ladder import is_out_of_memory
 
 CPU = torch.device("cpu")
 

@@ -18,8 +18,11 @@ from metassl.imaging import read_labels
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.jobs import job_status
+from metassl.jobs.round_summary import round_summaries
 from metassl.jobs.start import start_training
 from metassl.project import Project
+from MetaSSLSlicerLib.Logic.Project.RoundTable import RoundTable
+from MetaSSLSlicerLib.Logic.Training.TrainingJob import JobGlance
 
 
 @pytest.fixture(params=released_projects(), ids=lambda path: path.name)
@@ -49,6 +52,24 @@ def test_an_older_project_has_all_its_cases_labels_and_predictions(project):
     found, paths = project.prediction("case_3")
     assert found.number == 1 and job_status(found).state == "finished"
     assert set(np.unique(read_labels(paths.segmentation, "case_3")[0])) <= {0, 1, 3}
+
+
+def test_a_round_that_wrote_no_status_is_shown_by_its_events(project, capsys):
+    found = project.latest_round()
+    found.status_path.unlink(missing_ok=True)  # later versions write one
+    status = job_status(found)
+    assert (status.state, status.stage, status.predicted) == ("finished", "ranking", 1) and status.elapsed_s > 0
+    assert status.device == "cpu" and status.device_name and status.validation["dice"]["mean"] is not None
+    (summary,) = round_summaries(project)
+    assert (summary.state, summary.device, summary.dice) == (
+        "finished",
+        status.device_name,
+        status.validation["dice"]["mean"],
+    )
+    (row,) = RoundTable().rows(project).rows
+    assert row.summary == summary and row.isShown
+    glance = JobGlance.of(project, None)
+    assert glance.status == status and any(event.event == "progress" for event in glance.events)
 
 
 def test_the_model_of_an_older_project_predicts_as_it_did(project):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from metassl.imaging import write_array
 from metassl.project import Project
+from metassl.project.records import Summary
 
 if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
@@ -251,7 +252,7 @@ def test_without_a_case_settings_are_only_remembered(bench):
 def test_the_legend_gives_volumes_and_measured_error_rates(make_grid):
     geometry = make_grid()
     near = {"UC": 20, "US": 10, "DC": 6, "DS": 4}
-    summary = {"voxels": {"UC": 1000, "US": 40, "DC": 32, "DS": 8}, "band_voxels": near}
+    summary = Summary(voxels={"UC": 1000, "US": 40, "DC": 32, "DS": 8}, band_voxels=near)
     prediction = SimpleNamespace(summary=summary, errorRates={"UC": 0.0004, "US": 0.0123, "DC": 0.5, "DS": None})
     rows = RegionLegend.rows(prediction, geometry)
     assert [row.key for row in rows] == ["UC", "US", "DC", "DS"]

@@ -18,8 +18,8 @@ from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
 from metassl.inference.region_map import DC, DS, UC, US
 from metassl.inference.sliding_window import predict_pair
+from metassl.training.eta import Budget
 from metassl.training.loop import Stopped, Trainer
-from metassl.training.schedule import Budget
 
 
 class FrameworkChecks:

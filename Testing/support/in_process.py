@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 import torch
-from metassl.jobs import EventWriter, JobRecord, start
+from metassl.jobs import JobRecord, JobWriter, start
 from metassl.project import Project
-from metassl.training import worker
+from metassl.training import job, worker
 
 
 class InThisProcess:
@@ -24,8 +24,8 @@ class InThisProcess:
     def launch(self, found) -> JobRecord:
         self.launched.append(found.number)
         record = JobRecord.of(os.getpid())
-        events = EventWriter(found.events_path)
-        worker.Job(Project.open(found.project_path), found, events.write).run()
+        events = JobWriter(found, every_s=0.0)
+        worker.run_training(worker.Job(Project.open(found.project_path), found, events.write))
         return record
 
 
@@ -35,7 +35,7 @@ def trainings_in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[
     before = torch.get_num_threads()
     with monkeypatch.context() as patch:
         patch.setattr(start, "get_launcher", InThisProcess)
-        patch.setattr(worker, "usable_cores", lambda: 1)
+        patch.setattr(job, "usable_cores", lambda: 1)
         patch.setattr(InThisProcess, "launched", [])
         yield InThisProcess.launched
     torch.set_num_threads(before)

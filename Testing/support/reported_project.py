@@ -13,7 +13,7 @@ from metassl.evaluation.measure import EvaluationItem
 from metassl.evaluation.report.write import write_report
 from metassl.files import write_json
 from metassl.imaging import Geometry, write_array
-from metassl.jobs.events import EventWriter
+from metassl.jobs import JobWriter
 from metassl.project import Case, LabelDefinition, Project, Round
 from metassl.selection.rank import rank
 
@@ -133,7 +133,7 @@ def build_round(project: Project, steps: int = 300) -> Round:
             "versions": {"metassl": "0.1.0", "torch": "2.13.0"},
         }
     )
-    events = EventWriter(found.events_path)
+    events = JobWriter(found, every_s=0.0)
     events.write("started", device="cpu", device_name="CPU (2 cores)", threads=2, precision="fp32")
     events.write("plan", summary="1 x 1 x 1 mm · patch 32 x 48 x 32 · z-score per case")
     events.write("stage", stage="training", total=steps)
@@ -151,7 +151,7 @@ def build_round(project: Project, steps: int = 300) -> Round:
     return found
 
 
-def report_step(events: EventWriter, step: int, total: int) -> None:
+def report_step(events: JobWriter, step: int, total: int) -> None:
     supervised = 0.1 + 1.2 * math.exp(-step / 80) + 0.05 * math.sin(step)
     consistency = 0.04 + 0.3 * math.exp(-step / 50)
     events.write(

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import qt
 from MetaSSLSlicerLib.Logic.Case.Session import Session
-from MetaSSLSlicerLib.Logic.Engine.Dependencies import Dependencies
+from MetaSSLSlicerLib.Logic.Engine.Dependencies import Dependencies, SlicerPackages
 from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
-from MetaSSLSlicerLib.Logic.Engine.SlicerPackages import SlicerPackages
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Logic.Scene.SlicerServices import SlicerServices
 from MetaSSLSlicerLib.Logic.Training.TrainingJob import TrainingJob

@@ -10,7 +10,7 @@ import pytest
 import qt
 from metassl.files import write_json
 from metassl.imaging import write_array
-from metassl.jobs import EventWriter
+from metassl.jobs import JobWriter
 from metassl.project import Project
 from MetaSSLSlicerLib.Widgets.RoundsWidget import RoundsWidget
 
@@ -47,7 +47,7 @@ def train(project, dice: float, prediction: np.ndarray, geometry, labels: int = 
     begun = (datetime.now(UTC) - timedelta(seconds=242)).isoformat()
     started = {"seq": 1, "time": begun, "event": "started", "device": "cuda", "device_name": device}
     found.events_path.write_text(json.dumps(started) + "\n")
-    events = EventWriter(found.events_path)
+    events = JobWriter(found, every_s=0.0)
     events.write("validation", step=9, dice={"mean": dice, "per_class": {"Front": dice - 0.05, "Back": dice + 0.05}})
     events.write("finished", seconds=1.0)
     found.model_path.write_bytes(b"model")

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 
 import pytest
 import slicer
+from metassl.files import MetaSSLError
 from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
-from MetaSSLSlicerLib.Logic.Engine.Installation import Step
-from MetaSSLSlicerLib.Logic.Engine.PipProcess import PipProcess
+from MetaSSLSlicerLib.Logic.Engine.Installation import PipProcess, Step
 from MetaSSLSlicerLib.Widgets.EngineWidget import PYTHON_KEY
 from MetaSSLSlicerLib.Widgets.Parts import SetupNotice
 from train_panel import GPU
@@ -139,20 +139,25 @@ def test_train_asks_once_installs_and_goes_on(makePanel, shelf, tiny_project):
     assert panel.ui.deviceLabel.text.startswith("Not ready yet: torch (200 MB")
     panel.ui.trainButton.click()
     assert len(questions) == 1 and panel.engine.setup.state == "missing", "a no installs nothing"
-    panel.job.python = SimpleNamespace(start=lambda arguments: started.append(arguments))
+
+    def worker():
+        started.append("a training")
+        raise MetaSSLError("that is enough")
+
+    panel.job.python = SimpleNamespace(worker=worker)
     panel.ui.trainButton.click()
     assert len(questions) == 2 and panel.engine.setup.state == "installing"
     assert panel.ui.deviceLabel.text.startswith("Installing ")
     panel.ui.trainButton.click()
     assert len(questions) == 2 and "goes on" in panel.messages[-1].text, "not twice at once"
     over(panel)
-    assert panel.engine.setup.missing == [] and started[0][0] == "train"
+    assert panel.engine.setup.missing == [] and started == ["a training"]
 
 
 def test_an_installation_that_failed_starts_no_training_later(makePanel, shelf, tiny_project):
     panel = makePanel(shelf)
     panel.open(tiny_project)
-    panel.job.python = SimpleNamespace(start=lambda arguments: pytest.fail("nobody asked for a training now"))
+    panel.job.python = SimpleNamespace(worker=lambda: pytest.fail("nobody asked for a training now"))
     panel.ui.trainButton.click()
     over(panel)
     assert panel.engine.setup.state == "missing"

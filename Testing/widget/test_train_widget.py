@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from metassl.jobs import JobRecord
+from metassl.jobs import JobRecord, status_of_events
 from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
 from MetaSSLSlicerLib.Logic.Training.TrainingOptions import TrainingOptions
 from MetaSSLSlicerLib.Widgets.TrainWidget import TrainWidget
@@ -31,10 +31,17 @@ def line(number: int, event: str, **fields) -> str:
     return json.dumps({"seq": number, "time": when.isoformat(), "event": event, **fields}) + "\n"
 
 
+def tell(found, *events: str) -> None:
+    """What the job has told since, as the worker writes it."""
+    with open(found.events_path, "a") as stream:
+        stream.write("".join(events))
+    status_of_events(found.events_path).write(found.status_path)
+
+
 def write(panel: TrainPanel, project, *events: str, alive: bool = True, log: str = ""):
     """A round as the engine would have written it; the panel has looked at it."""
     found = project.new_round({"config": {}, "launcher": "local"})
-    found.events_path.write_text("".join(events))
+    tell(found, *events)
     found.log_path.write_text(log)
     record = replace(JobRecord.of(os.getpid()), launched="2026-01-01T00:00:00+00:00")
     (record if alive else replace(record, pid=2**22 - 7)).write(found.job_path)
@@ -131,12 +138,13 @@ def test_a_running_training_shows_how_it_gets_on(panel, tiny_project):
     assert ui.deviceLabel.text == "Trains on NVIDIA RTX A4000" and not ui.presetComboBox.enabled
     assert ui.curveLabel.isVisible() and not ui.newRoundButton.isVisible()
     panel.grab("train_running")
-    with open(found.events_path, "a") as stream:
-        stream.write(
-            line(9, "stage", stage="predicting", total=3) + line(10, "predicted", case="case_3", uncertainty=0.1)
-        )
-        stream.write(line(11, "warning", message="case_4 has another spacing than the rest"))
-        stream.write(line(12, "case_failed", case="case_5", reason="case_5: the file is truncated: case_5.nii.gz"))
+    tell(
+        found,
+        line(9, "stage", stage="predicting", total=3),
+        line(10, "predicted", case="case_3", uncertainty=0.1),
+        line(11, "warning", message="case_4 has another spacing than the rest"),
+        line(12, "case_failed", case="case_5", reason="case_5: the file is truncated: case_5.nii.gz"),
+    )
     panel.harness.wait(lambda: ui.stageLabel.text == "Predicting the other cases")
     assert "1 of 3" in ui.detailLabel.text and "Left out: case_5" in ui.noticeLabel.text
     ui.logGroup.collapsed = False
@@ -149,8 +157,7 @@ def test_stop_asks_the_job_to_stop_and_go_on_is_offered(panel, tiny_project):
     panel.ui.trainButton.click()
     assert found.stop_path.exists() and panel.ui.trainButton.text.startswith("Stopping")
     assert not panel.ui.trainButton.enabled
-    with open(found.events_path, "a") as stream:
-        stream.write(line(20, "paused", step=102))
+    tell(found, line(20, "paused", step=102))
     panel.harness.wait(lambda: panel.job.canGoOn)
     assert panel.ui.trainButton.text == "Go on with the training" and panel.ui.trainButton.enabled
     assert panel.ui.newRoundButton.isVisible()

@@ -14,7 +14,7 @@ from metassl.imaging.images import read_image
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import CasePrediction, predict_image
 from metassl.jobs import start
-from metassl.jobs.follower import JobFollower, job_status
+from metassl.jobs.liveness import job_status
 from metassl.jobs.record import JobRecord
 from metassl.jobs.status import JobStatus
 from metassl.networks.device import choose_device, memory_bytes
@@ -168,12 +168,9 @@ class Experiment:
 
 def wait_for(found: Round) -> JobStatus:
     """Return when the job of a round is over and its process gone. Ctrl-C stops the job, and is passed on."""
-    follower = JobFollower(found)
     try:
-        status = follower.poll()[1]
-        while not status.is_over:
+        while not (status := job_status(found)).is_over:
             time.sleep(POLL_SECONDS)
-            status = follower.poll()[1]
     except KeyboardInterrupt:
         start.get_launcher(found.record["launcher"]).stop(found)
         _wait_for_process(found)

@@ -8,10 +8,9 @@ import qt
 import slicer.util
 from metassl.files import MetaSSLError
 
-from ..Logic.Engine.Dependencies import Dependencies
+from ..Logic.Engine.Dependencies import Dependencies, SlicerPackages
 from ..Logic.Engine.EnginePython import EnginePython
 from ..Logic.Engine.EngineSetup import EngineSetup
-from ..Logic.Engine.SlicerPackages import SlicerPackages
 from ..Translation import _
 from .Parts.SetupNotice import SetupNotice
 from .Tools import chooseFile, loadUi, userAction

@@ -1,3 +1,4 @@
 """How a training is set where nobody says otherwise."""
 
-DEFAULTS = {"framework": "cps", "loss": "metassl", "device": "auto", "seed": 0, "minutes": 4.0}
+MINUTES = 4.0
+DEFAULTS = {"framework": "cps", "loss": "metassl", "device": "auto", "seed": 0, "minutes": MINUTES}

@@ -33,4 +33,5 @@ class Exported:
 
 def export_project(*given: Any, format: str = "nifti", **options: Any) -> Exported:
     """Write the project in one of EXPORTERS; see `metassl.exports.nifti.export_project`."""
-    return load(EXPORTERS[format])(*given, **options)
+    made: Exported = load(EXPORTERS[format])(*given, **options)
+    return made

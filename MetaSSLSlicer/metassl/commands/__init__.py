@@ -6,6 +6,8 @@ and `run(arguments, console) -> exit code`. Engine modules are imported inside `
 through the entry points "metassl.commands"; CHAPTER says under which heading.
 """
 
+from types import ModuleType
+
 from metassl.choices.plugins import entry_points_of
 
 from . import (
@@ -46,6 +48,6 @@ def chapters() -> list[tuple[str, tuple]]:
     return [(title, tuple(modules)) for title, modules in found.items()]
 
 
-def name_of(module) -> str:
+def name_of(module: ModuleType) -> str:
     """The command that a module is."""
     return module.__name__.rpartition(".")[2]

@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.doctor import examine
+    from metassl.jobs.start import engine_versions
 
     findings = []
     for finding in examine():
@@ -33,5 +34,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     failed = [finding.name for finding in findings if finding.state == "failed"]
     console.say()
     console.say(f"{len(failed)} checks failed: {', '.join(failed)}" if failed else "this computer is ready")
-    console.result({"ok": not failed, "checks": [finding.to_json() for finding in findings]})
+    checks = [finding.to_json() for finding in findings]
+    console.result({"ok": not failed, "checks": checks, "versions": engine_versions()})
     return 1 if failed else 0

@@ -16,12 +16,15 @@ from __future__ import annotations
 import argparse
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metassl.files.errors import ProjectError
 
 from .shared.console import Console, command_line
 from .shared.options import add_device_option, add_json_option
+
+if TYPE_CHECKING:
+    from metassl.project import Project
 
 SUMMARY = "measure the predictions against true annotations"
 
@@ -78,7 +81,7 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ProjectError("--cases are of the project and --images are not: give one of the two")
 
 
-def _evaluate_images(project, arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+def _evaluate_images(project: Project, arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     from metassl.evaluation.pairs import pair_with_truth, trained_on_images, truth_files
     from metassl.inference.predict import model_round, predict_folder
     from metassl.project.round_files import read_summary
@@ -93,7 +96,9 @@ def _evaluate_images(project, arguments: argparse.Namespace, console: Console) -
         with PredictionProgress() as progress:
             done = predict_folder(project, arguments.images, out, arguments.device, progress, progress.failed)
         seen = trained_on_images(project, found)
-        known = {case for case, paths in done if seen.intersection(read_summary(paths.summary, case)["image_hashes"])}
+        known = {
+            case for case, paths in done if seen.intersection(read_summary(paths.summary, case).image_hashes or ())
+        }
         new, trained = new_to_the_model(dict(done), known, found, console)
         items, without = pair_with_truth(new, arguments.truth)
         if without:

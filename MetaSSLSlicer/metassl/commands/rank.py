@@ -12,6 +12,9 @@ import argparse
 from pathlib import Path
 
 from metassl.choices.strategies import DEFAULT_STRATEGY, STRATEGY_CATALOG, STRATEGY_NAMES
+from metassl.files.errors import MetaSSLError
+from metassl.project.round_files import read_error_rates, read_summary
+from metassl.project.rounds import Round
 
 from .shared.console import Console, command_line
 from .shared.options import add_json_option, count
@@ -35,8 +38,6 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.project import Project
     from metassl.selection.rank import rank, ranking_by
 
-    from .shared.expected_dice import ExpectedDice
-
     project = Project.open(arguments.project)
     own = project.settings.get("strategy", DEFAULT_STRATEGY)
     strategy = arguments.strategy or own
@@ -45,24 +46,46 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         project.update_settings(strategy=strategy)
         own = strategy
     ranking = (rank if strategy == own else ranking_by)(project, found, strategy)
-    entries = ranking["cases"]
-    for reason in ranking.get("skipped", {}).values():
+    entries = ranking.cases
+    for reason in ranking.skipped.values():
         console.warn(f"left out: {reason}")
     if not entries:
         console.say("no case is left to rank: all are labelled, or none is predicted yet")
     else:
-        dice = ExpectedDice(found)
-        rows = [
-            (f"{place}.", entry["case"], f"{entry['score']:.4g}", *dice(entry["case"]), entry.get("reason", ""))
-            for place, entry in enumerate(entries[: arguments.top], start=1)
-        ]
-        console.say(f"{found.title}, strategy {ranking['strategy']}")
-        console.table([("", "case", "score", *dice.heading, "why"), *rows])
-        if len(entries) > len(rows):
-            console.say(f"  and {len(entries) - len(rows)} more")
+        predicts_dice = _predicts_dice(found)
+        rows = [("", "case", "score", *(["expected Dice"] if predicts_dice else []), "why")]
+        for place, entry in enumerate(entries[: arguments.top], start=1):
+            case = entry.case
+            dice = [_expected_dice(found, case)] if predicts_dice else []
+            rows.append((f"{place}.", case, f"{entry.score:.4g}", *dice, entry.reason))
+        console.say(f"{found.title}, strategy {ranking.strategy}")
+        console.table(rows)
+        if len(entries) > arguments.top:
+            console.say(f"  and {len(entries) - arguments.top} more")
         if strategy != own:
             console.say(f"  only a look: the project goes by {own}; --keep makes it go by {strategy}")
-        label = command_line("label", arguments.project, entries[0]["case"], "FILE")
+        label = command_line("label", arguments.project, entries[0].case, "FILE")
         console.say(f"next: {label}")
-    console.result({"round": found.number, **ranking})
+    console.result({"round": found.number, **ranking.to_json()})
     return 0
+
+
+def _predicts_dice(found: Round) -> bool:
+    """Whether it has been measured how well the Dice of a case can be told."""
+    try:
+        measured = read_error_rates(found)
+    except MetaSSLError:
+        return False
+    return measured is not None and bool(measured.dice_model)
+
+
+def _expected_dice(found: Round, case_id: str) -> str:
+    """ "0.84 (0.79 to 0.89)", or "-" for a case without a structure."""
+    try:
+        predicted = read_summary(found.prediction(case_id).summary, case_id).predicted_dice
+    except MetaSSLError:
+        predicted = None
+    if predicted is None:
+        return "-"
+    low, high = predicted.interval
+    return f"{predicted.mean:.2f} ({low:.2f} to {high:.2f})"

@@ -36,10 +36,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     project = Project.open(arguments.project)
     found = model_round(project)
-    if arguments.evaluation is not None:
-        evaluation = read_evaluation(arguments.evaluation)
-    else:
-        evaluation = stored_evaluation(found)
+    given = arguments.evaluation
+    evaluation = stored_evaluation(found) if given is None else read_evaluation(given)
     out = arguments.out or found.path / "report.html"
     written = write_report(project, found, out, evaluation, pictures=not arguments.no_pictures)
     console.say(f"{written}")

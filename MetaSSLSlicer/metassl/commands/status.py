@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from .shared.options import add_json_option
 if TYPE_CHECKING:
     from metassl.jobs import JobStatus
     from metassl.project import Project, Round
+    from metassl.project.records import RankedCase
 
 SUMMARY = "see where it stands and what to type next (--follow watches)"
 
@@ -49,7 +51,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     project = Project.open(arguments.project)
     found = project.latest_round()
     status = None if found is None else job_status(found)
-    if arguments.follow and status is not None and not status.is_over:
+    if arguments.follow and found is not None and status is not None and not status.is_over:
         try:
             status = follow(found, console)
         except KeyboardInterrupt:
@@ -87,7 +89,7 @@ def show(
     if reviewed is not None and found is not None and reviewed.number != found.number:
         console.say(f"  reviewed    {reviewed.title}, as chosen; `metassl rounds --newest` takes that back")
     if first is not None:
-        console.say(f"  next case   {first['case']}: {first.get('reason', '')}")
+        console.say(f"  next case   {first.case}: {first.reason}")
     console.say("next:")
     console.commands([(step.command, step.why) for step in steps])
     content = _as_json(project, cases, found, status, first, steps)
@@ -141,7 +143,7 @@ def _as_json(
     cases: list,
     found: Round | None,
     status: JobStatus | None,
-    first: Any,
+    first: RankedCase | None,
     steps: list,
 ) -> dict[str, Any]:
     splits = {split: Counter(c.state for c in cases if c.split == split) for split in ("pool", "validation", "test")}
@@ -151,7 +153,7 @@ def _as_json(
         "labels": {label.name: label.value for label in project.labels},
         "cases": {split: dict(states) for split, states in splits.items()},
         "round": None,
-        "next_case": first,
+        "next_case": None if first is None else asdict(first),
         "next": [{"command": step.command, "why": step.why} for step in steps],
     }
     if found is not None and status is not None:

@@ -9,9 +9,14 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .shared.console import Console, command_line
 from .shared.options import add_json_option
+
+if TYPE_CHECKING:
+    from metassl.jobs import JobStatus
+    from metassl.project import Round
 
 SUMMARY = "stop the training; it can go on later (--now kills it)"
 PATIENCE_S = 60.0
@@ -51,14 +56,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if over else 1
 
 
-def _wait(found):
+def _wait(found: Round) -> JobStatus:
     """Wait until the job is over and its process has ended, but not for ever; its status."""
-    from metassl.jobs import JobFollower, JobRecord
+    from metassl.jobs import JobRecord, job_status
 
-    follower = JobFollower(found)
     deadline = time.monotonic() + PATIENCE_S
     while True:
-        _, status = follower.poll()
+        status = job_status(found)
         record = JobRecord.read(found.job_path)
         if status.is_over and (record is None or not record.alive()):
             return status

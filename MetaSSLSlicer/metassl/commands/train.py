@@ -11,7 +11,9 @@ it was; otherwise a new round begins, from the former round's model.
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metassl.choices.defaults import DEFAULTS
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
@@ -19,6 +21,10 @@ from metassl.project.words import duration
 
 from .shared.console import Console, command_line
 from .shared.options import add_device_option, add_json_option, count, minutes
+
+if TYPE_CHECKING:
+    from metassl.jobs import JobStatus
+    from metassl.project import Project, Round
 
 SUMMARY = "train, then predict and rank all other cases"
 
@@ -70,9 +76,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     stop = command_line("stop", arguments.project)
     if arguments.detach:
         record = JobRecord.read(found.job_path)
-        console.say(f"{found.title} trains in the background (pid {record.pid})")
+        pid = None if record is None else record.pid
+        console.say(f"{found.title} trains in the background (pid {pid})")
         console.commands([(watch, "watch it"), (stop, "stop it")])
-        console.result({"round": found.number, "resumed": resumed, "state": "running", "pid": record.pid})
+        console.result({"round": found.number, "resumed": resumed, "state": "running", "pid": pid})
         return 0
     console.say(f"{found.title} {'goes on' if resumed else 'begins'}")
     try:
@@ -84,7 +91,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return conclude(project, arguments.project, found, status, console)
 
 
-def conclude(project, shown: Path, found, status, console: Console) -> int:
+def conclude(project: Project, shown: Path, found: Round, status: JobStatus, console: Console) -> int:
     """Say how the training ended and what to type next; the exit code."""
     from .shared.advice import next_case, next_steps
     from .shared.follow import describe_validation
@@ -101,9 +108,9 @@ def conclude(project, shown: Path, found, status, console: Console) -> int:
         console.say(f"hint: {status.hint}")
     first = next_case(project, found)
     if first is not None:
-        console.say(f"look next at {first['case']}: {first.get('reason', '')}")
+        console.say(f"look next at {first.case}: {first.reason}")
     console.say("next:")
     steps = next_steps(project, shown, found, status)
     console.commands([(step.command, step.why) for step in steps])
-    console.result({"round": found.number, **status.to_json(), "next_case": first})
+    console.result({"round": found.number, **status.to_json(), "next_case": None if first is None else asdict(first)})
     return 0 if status.state == "finished" else 1

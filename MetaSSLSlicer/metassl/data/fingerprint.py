@@ -28,13 +28,13 @@ def fingerprint(
 ) -> dict[str, Any]:
     """Describe the images, one at a time, as plain JSON.
 
-    Each item is (case id, image, labels uint8 (z, y, x) or None). Spacing and shape under "cases"
-    are in the image's own array order (z, y, x); the medians are in the order of the grid (see
+    Each item is (case id, image, labels uint8 (z, y, x) or None). The medians are in the order of the grid (see
     "axes" and `Plan`). Raises ProjectError when there is no case, or the channels differ.
     """
-    entries: dict[str, dict[str, Any]] = {}
     geometries: list[Geometry] = []
+    votes: list[list[bool]] = []
     pooled: list[list[np.ndarray]] = []
+    labelled: list[int] = []
     for case, image, labels in cases:
         if pooled and len(image.array) != len(pooled):
             raise ProjectError(
@@ -42,64 +42,35 @@ def fingerprint(
                 "every case needs the same channels"
             )
         pooled = pooled or [[] for _ in image.array]
+        votes = votes or [[] for _ in image.array]
         annotated = None if labels is None else (labels != 0) & (labels != IGNORE)
-        entries[case] = _entry(image, labels)
+        if annotated is not None and annotated.any():
+            labelled.append(len(geometries))
         geometries.append(image.geometry)
-        for channel, values in zip(image.array, pooled, strict=True):
+        for channel, values, ct in zip(image.array, pooled, votes, strict=True):
             values.append(_foreground_sample(channel, annotated))
-    if not entries:
+            ct.append(_looks_like_ct(channel))
+    if not geometries:
         raise ProjectError("there is no image to plan with: add cases to the project")
     axes = _common_axes(geometries)
     orders = [axis_order(geometry, axes) for geometry in geometries]
     spacings = [o.reorder(g.spacing_zyx) for o, g in zip(orders, geometries, strict=True)]
     spacing = np.median(spacings, axis=0)
     extents = [np.multiply(o.reorder(g.shape_zyx), s) for o, g, s in zip(orders, geometries, spacings, strict=True)]
-    annotated_cases = [case for case, entry in entries.items() if entry["foreground"]]
     return {
         "axes": axes,
         "median_spacing_zyx": [round(float(s), 6) for s in spacing],
         "median_shape_zyx": [round(float(n), 3) for n in np.median(extents / spacing, axis=0)],
-        "channels": [_channel(index, entries, values, annotated_cases) for index, values in enumerate(pooled)],
-        "labelled": len(annotated_cases),
-        "cases": entries,
+        "channels": [_channel(ct, values, labelled) for ct, values in zip(votes, pooled, strict=True)],
+        "labelled": len(labelled),
     }
 
 
-def _entry(image: CaseImage, labels: np.ndarray | None) -> dict[str, Any]:
-    return {
-        "spacing_zyx": [float(s) for s in image.geometry.spacing_zyx],
-        "shape_zyx": list(image.geometry.shape_zyx),
-        "channels": [_statistics(channel) for channel in image.array],
-        "foreground": None if labels is None else _foreground(labels),
-    }
-
-
-def _statistics(channel: np.ndarray) -> dict[str, Any]:
+def _looks_like_ct(channel: np.ndarray) -> bool:
     values = sample_of(channel)
-    p00_5, p50, p99_5 = np.percentile(values, (0.5, 50, 99.5))
-    return {
-        "p00_5": float(p00_5),
-        "p50": float(p50),
-        "p99_5": float(p99_5),
-        "mean": float(values.mean(dtype=np.float64)),
-        "std": float(values.std(dtype=np.float64)),
-        "min": float(channel.min()),
-        "max": float(channel.max()),
-        "whole_numbers": bool(np.mean(np.abs(values - np.rint(values)) < 1e-3) > 0.99),
-    }
-
-
-def _foreground(labels: np.ndarray) -> dict[str, Any] | None:
-    counts = np.bincount(labels.reshape(-1), minlength=256)
-    voxels = {str(v): int(counts[v]) for v in range(1, IGNORE) if counts[v]}
-    if not voxels:
-        return None
-    inside = (labels != 0) & (labels != IGNORE)
-    box = []
-    for axis in range(3):
-        hit = np.flatnonzero(inside.any(axis=tuple(a for a in range(3) if a != axis)))
-        box.append([int(hit[0]), int(hit[-1]) + 1])
-    return {"voxels": voxels, "box": box, "not_annotated": int(counts[IGNORE])}
+    if np.mean(np.abs(values - np.rint(values)) < 1e-3) <= 0.99:
+        return False
+    return CT_RANGE[0] <= float(channel.min()) <= CT_AIR and float(channel.max()) <= CT_RANGE[1]
 
 
 def _foreground_sample(channel: np.ndarray, annotated: np.ndarray | None) -> np.ndarray:
@@ -111,12 +82,10 @@ def _foreground_sample(channel: np.ndarray, annotated: np.ndarray | None) -> np.
     return sample_of(body if body.size else values, POOLED_PER_CASE)
 
 
-def _channel(index: int, entries: dict, pooled: list[np.ndarray], annotated: list[str]) -> dict:
-    statistics = [entry["channels"][index] for entry in entries.values()]
-    votes = [s["whole_numbers"] and CT_RANGE[0] <= s["min"] <= CT_AIR and s["max"] <= CT_RANGE[1] for s in statistics]
+def _channel(votes: list[bool], pooled: list[np.ndarray], labelled: list[int]) -> dict[str, Any]:
     # the structures decide the window as soon as some are annotated
-    by_case = dict(zip(entries, pooled, strict=True))
-    values = np.concatenate([by_case[case] for case in annotated or entries]).astype(np.float64)
+    chosen = [pooled[place] for place in labelled] or pooled
+    values = np.concatenate(chosen).astype(np.float64)
     low, high = np.percentile(values, (0.5, 99.5))
     clipped = np.clip(values, low, high)
     return {

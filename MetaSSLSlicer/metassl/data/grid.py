@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 
 from metassl.data.orientation import AxisOrder, axis_order, thick_slices
+from metassl.data.plan import Plan
 from metassl.data.resample import Shape, Volume, label_slab, linear_slab, slab_ranges
 from metassl.files.errors import ImageError
 from metassl.imaging.geometry import Geometry
@@ -22,16 +22,6 @@ ALWAYS_ALLOWED_VOXELS = 2**22
 """For tiny images: 16 MiB."""
 SAME_SLICES = 2.5
 """In a stack, slices up to this many times thicker or thinner than the plan's are left alone."""
-
-
-class GridTarget(Protocol):
-    """What the grid of a plan is: which axes come first, and the spacing (z, y, x) in mm."""
-
-    @property
-    def axes(self) -> str: ...
-
-    @property
-    def spacing_zyx(self) -> tuple[float, float, float]: ...
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,7 @@ class GridTransform:
     """Voxels along the grid axes."""
 
     @classmethod
-    def of(cls, geometry: Geometry, plan: GridTarget, case: str = "") -> GridTransform:
+    def of(cls, geometry: Geometry, plan: Plan, case: str = "") -> GridTransform:
         """The transform of an image with this geometry; the same inputs give the same grid.
 
         Raises ImageError when the plan's spacing would make the image impossibly large.
@@ -79,11 +69,6 @@ class GridTransform:
         spacing = self.axes.reorder(self.geometry.spacing_zyx)
         return tuple(s * n / m for s, n, m in zip(spacing, shape, self.shape_zyx, strict=True))
 
-    @property
-    def interpolates(self) -> bool:
-        """False when the grid is the image's own grid up to the order of the axes."""
-        return self.axes.reorder(self.geometry.shape_zyx) != self.shape_zyx
-
     def to_grid(self, channel: np.ndarray, out: np.ndarray, prepare=None) -> None:
         """Bring one channel (z, y, x) of the image to the grid, into `out` (z, y, x)."""
         view = channel.transpose(self.axes.order)[None]
@@ -96,12 +81,6 @@ class GridTransform:
         self._check(labels.shape, self.geometry.shape_zyx, "the label map")
         view = np.flip(labels.transpose(self.axes.order), np.flatnonzero(self.axes.flips))
         return _labels(view, self.shape_zyx)
-
-    def restore_labels(self, labels: np.ndarray) -> np.ndarray:
-        """A uint8 map (z, y, x) on the grid, brought to the image's own grid."""
-        self._check(labels.shape, self.shape_zyx, "the map")
-        view = np.flip(labels, np.flatnonzero(self.axes.flips)).transpose(self._back)
-        return _labels(view, self.geometry.shape_zyx)
 
     def restore(self, probabilities: Volume) -> Volume:
         """Bring (K, z, y, x) from the grid to the image's own grid, float32, on the CPU.

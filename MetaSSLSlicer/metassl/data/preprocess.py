@@ -1,19 +1,23 @@
-"""Images and labels on the plan's grid and scale, ready for the network."""
+"""Images and labels on the plan's grid and scale, ready for the network; each image is decoded and resampled once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
+from metassl.data.cache import PreprocessCache, content_key
 from metassl.data.grid import GridTransform
 from metassl.data.intensity import scaling_of
 from metassl.data.plan import Plan
-from metassl.files.errors import ImageError
+from metassl.files.errors import ImageError, ProjectError
 from metassl.imaging.geometry import Geometry
-from metassl.imaging.images import CaseImage
+from metassl.imaging.hashes import image_hashes
+from metassl.imaging.images import CaseImage, read_image
 
-__all__ = ["GridTransform", "Prepared", "labels_to_grid", "to_grid"]
+HELD_BYTES = 1 << 29
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,10 @@ class Prepared:
 
     array: np.ndarray
     transform: GridTransform
+
+
+Prepare = Callable[[Sequence[Path], Plan, str], Prepared]
+"""prepare(paths, plan, case): the image of a case on the grid of a plan. Raises ImageError."""
 
 
 def to_grid(image: CaseImage, plan: Plan, case: str = "") -> Prepared:
@@ -51,3 +59,52 @@ def labels_to_grid(labels: np.ndarray, geometry: Geometry, plan: Plan) -> np.nda
     Values are kept, 255 (not annotated) too.
     """
     return GridTransform.of(geometry, plan).labels_to_grid(labels)
+
+
+def prepare_image(paths: Sequence[Path], plan: Plan, case: str) -> Prepared:
+    """A `Prepare` that reads the files."""
+    return to_grid(read_image(paths, case), plan, case)
+
+
+class PreparedImages:
+    """Images on the grid of a plan, with their geometry, in the cache: made the first time that they are asked for."""
+
+    def __init__(self, cache: PreprocessCache) -> None:
+        self._cache = cache
+        self._held: dict[tuple[str, ...], CaseImage] = {}
+
+    def read(self, paths: Sequence[Path], case: str) -> CaseImage:
+        """`read_image`. As long as they are small together, images are held until they are brought to a grid."""
+        hashes = tuple(image_hashes(paths, case))
+        image = read_image(paths, case)
+        if image.array.nbytes + sum(each.array.nbytes for each in self._held.values()) <= HELD_BYTES:
+            self._held[hashes] = image
+        return image
+
+    def on_demand(self, paths: Sequence[Path], plan: Plan, case: str) -> Callable[[], np.memmap]:
+        """A function that gives the array; see `PreprocessCache.on_demand`."""
+        return self._cache.on_demand(*self._entry(paths, plan, case), "image")
+
+    def get(self, paths: Sequence[Path], plan: Plan, case: str) -> Prepared:
+        """A `Prepare`. It reads the files where the cache cannot be used: it is there to save time only."""
+        try:
+            arrays = self._cache.get(*self._entry(paths, plan, case), "image", "grid")
+        except ProjectError:
+            return prepare_image(paths, plan, case)
+        numbers = arrays["grid"].tolist()
+        size, spacing, origin = (tuple(numbers[first : first + 3]) for first in (0, 3, 6))
+        geometry = Geometry(tuple(map(int, size)), spacing, origin, tuple(numbers[9:]))
+        return Prepared(arrays["image"], GridTransform.of(geometry, plan, case))
+
+    def let_go(self) -> None:
+        """Of the images that were read and never asked for on a grid."""
+        self._held.clear()
+
+    def _entry(self, paths: Sequence[Path], plan: Plan, case: str) -> tuple[str, Callable[[], Mapping]]:
+        def make() -> dict[str, np.ndarray]:
+            image = self._held.pop(tuple(image_hashes(paths, case)), None) or read_image(paths, case)
+            grid = image.geometry
+            numbers = (*grid.size_xyz, *grid.spacing_xyz, *grid.origin_xyz, *grid.direction)
+            return {"image": to_grid(image, plan, case).array, "grid": np.array(numbers, np.float64)}
+
+        return content_key(paths, plan=plan.preprocessing()), make

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -53,13 +53,8 @@ class Batch:
     unlabelled_cases: list[str]
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(
-            self.labelled.to(device),
-            self.annotation.to(device),
-            self.unlabelled.to(device),
-            self.labelled_cases,
-            self.unlabelled_cases,
-        )
+        tensors = {name: getattr(self, name).to(device) for name in ("labelled", "annotation", "unlabelled")}
+        return replace(self, **tensors)
 
 
 class PatchSampler:
@@ -124,15 +119,8 @@ class PatchSampler:
         free = np.maximum(shape - patch, 0)
         start = rng.uniform(0, 1, 3) * free if focus is None else np.clip(focus - patch / 2, 0, free)
         centre = np.where(free > 0, start + (patch - 1) / 2, (shape - 1) / 2)
-        return random_view(
-            image,
-            case.label,
-            centre,
-            tuple(self.plan.patch_zyx),
-            tuple(self.plan.spacing_zyx),
-            self.augmentation,
-            rng,
-        )
+        plan = self.plan
+        return random_view(image, case.label, centre, plan.patch_zyx, plan.spacing_zyx, self.augmentation, rng)
 
 
 class Prefetcher:

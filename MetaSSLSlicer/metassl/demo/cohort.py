@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -50,7 +51,7 @@ def make_cohort(folder: Path, cases: int = CASES, seed: int = SEED) -> Path:
     noisy = [names[place] for place in NOISY if place < train]
     for number, name in enumerate(names):
         _write_case(folder, name, np.random.default_rng([seed, number]), name in noisy)
-    split = {
+    split: dict[str, object] = {
         "note": "first three of train_order: two clean annotations and one hurried one",
         "train_order": names[:train],
         "val": names[train : train + validation],
@@ -75,7 +76,11 @@ def _write_case(folder: Path, name: str, rng: np.random.Generator, noisy: bool) 
         image = sitk.GetImageFromArray(array)
         image.CopyInformation(frame)
         path = make_folder(folder / kind) / f"{name}.nii.gz"
-        atomic_write(path, lambda part, image=image: sitk.WriteImage(image, str(part)))
+        atomic_write(path, partial(_write_image, image))
+
+
+def _write_image(image: sitk.Image, path: Path) -> None:
+    sitk.WriteImage(image, str(path))
 
 
 def _tilted_frame(rng: np.random.Generator) -> sitk.Image:

@@ -74,7 +74,8 @@ def smooth_noise(rng: np.random.Generator, sigma: float) -> np.ndarray:
     noise = rng.standard_normal(SHAPE_ZYX).astype(np.float32)
     smoothed = sitk.SmoothingRecursiveGaussian(sitk.GetImageFromArray(noise), sigma)
     field = sitk.GetArrayFromImage(smoothed)
-    return (field - field.mean()) / field.std()
+    standard: np.ndarray = (field - field.mean()) / field.std()
+    return standard
 
 
 def _grid() -> np.ndarray:
@@ -130,28 +131,34 @@ def _paint(
 
     bias = np.exp(0.07 * smooth_noise(rng, sigma=14.0) + 0.006 * grid @ rng.normal(0.0, 0.5, 3))
     noise = rng.standard_normal((2, *SHAPE_ZYX)) * NOISE
-    return np.hypot(image * bias + noise[0], noise[1])
+    bright: np.ndarray = np.hypot(image * bias + noise[0], noise[1])
+    return bright
 
 
 def _blend(below: np.ndarray, above: np.ndarray | float, amount: np.ndarray) -> np.ndarray:
     """Lay `above` over `below` where `amount` is positive, with a soft edge."""
     share = 1.0 / (1.0 + np.exp(-np.clip(amount, -30.0, 30.0)))
-    return below + share * (above - below)
+    blended: np.ndarray = below + share * (above - below)
+    return blended
 
 
 def _near(depth: np.ndarray) -> np.ndarray:
     """Large close to the organ, so that fluid keeps away from it."""
-    return 6.0 * np.exp(-np.maximum(depth, 0.0) / 2.0)
+    near: np.ndarray = 6.0 * np.exp(-np.maximum(depth, 0.0) / 2.0)
+    return near
 
 
-def _ellipsoid(grid: np.ndarray, centre: np.ndarray, rng: np.random.Generator, radii: Sequence[float]) -> np.ndarray:
+def _ellipsoid(
+    grid: np.ndarray, centre: np.ndarray, rng: np.random.Generator, radii: tuple[float, float]
+) -> np.ndarray:
     """About the distance in mm from an ellipsoid turned at random, negative inside."""
     axes = rng.uniform(*radii, 3)
     local = (grid - centre) @ rotation(rng.uniform(-180, 180, 3))
-    return 1.2 * axes.min() * (np.linalg.norm(local / axes, axis=-1) - 1.0)
+    distance: np.ndarray = 1.2 * axes.min() * (np.linalg.norm(local / axes, axis=-1) - 1.0)
+    return distance
 
 
-def rotation(degrees: Sequence[float]) -> np.ndarray:
+def rotation(degrees: Sequence[float] | np.ndarray) -> np.ndarray:
     """The matrix (3, 3) that turns by these angles about the three axes in turn."""
     matrix = np.eye(3)
     for axis, angle in enumerate(np.radians(degrees)):

@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from metassl.project.records import Estimate, Features, PredictedDice
+
 from . import bootstrap
 
 LEAST_CASES = 5
@@ -26,10 +28,8 @@ _LEAST_SPREAD = 1e-3
 LEAST_PAIRS = 3
 _RESAMPLES = 1000
 
-Features = Mapping[str, Mapping[str, float | None]]
-
-Pair = tuple[Mapping[str, Any], float]
-"""A case's "predicted_dice" as in summary.json, and its true mean Dice."""
+Pair = tuple[PredictedDice, float]
+"""Of a case, and its true mean Dice."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +66,15 @@ def fit_dice_model(cases: Sequence[MeasuredCase], recipe: Recipe = OF_THE_PAIR) 
     fitted = _fit(cases, recipe, LEAST_CASES)
     if fitted is None:
         return None
-    means, classes = [], {name: [] for name in fitted["classes"]}
+    means: list[float] = []
+    classes: dict[str, list[float]] = {name: [] for name in fitted["classes"]}
     for place, case in enumerate(cases):
         others = _fit([*cases[:place], *cases[place + 1 :]], recipe, 2)
         residuals = {}
         for name, value in _predicted(others, case.features_as_new or case.features).items() if others else ():
-            if name in classes and case.dice.get(name) is not None:
-                residuals[name] = value - case.dice[name]
+            true = case.dice.get(name)
+            if name in classes and true is not None:
+                residuals[name] = value - true
                 classes[name].append(abs(residuals[name]))
         if residuals:
             means.append(abs(float(np.mean(list(residuals.values())))))
@@ -80,17 +82,15 @@ def fit_dice_model(cases: Sequence[MeasuredCase], recipe: Recipe = OF_THE_PAIR) 
     return {**fitted, "cases": len(means), "level": _level(len(means)), "interval": interval}
 
 
-def predict_dice(model: Mapping[str, Any], features: Features) -> dict[str, Any] | None:
-    """{"mean", "interval": [low, high], "level", "classes": {name: {"mean", "interval"}}}; None without any class."""
+def predict_dice(model: Mapping[str, Any], features: Features) -> PredictedDice | None:
+    """None without any class."""
     values = _predicted(model, features)
     if not values:
         return None
     width = model["interval"]
-    return {
-        **_within(float(np.mean(list(values.values()))), width["mean"]),
-        "level": model["level"],
-        "classes": {name: _within(value, width["classes"][name]) for name, value in values.items()},
-    }
+    whole = _within(float(np.mean(list(values.values()))), width["mean"])
+    classes = {name: _within(value, width["classes"][name]) for name, value in values.items()}
+    return PredictedDice(whole.mean, whole.interval, model["level"], classes)
 
 
 def dice_agreement(pairs: Sequence[Pair]) -> dict[str, Any] | None:
@@ -102,16 +102,16 @@ def dice_agreement(pairs: Sequence[Pair]) -> dict[str, Any] | None:
     known = [(predicted, true) for predicted, true in pairs if not math.isnan(true)]
     if len(known) < LEAST_PAIRS:
         return None
-    predicted = np.array([each["mean"] for each, _ in known], float)
+    predicted = np.array([each.mean for each, _ in known], float)
     true = np.array([value for _, value in known], float)
-    low, high = np.array([each["interval"] for each, _ in known], float).T
+    low, high = np.array([each.interval for each, _ in known], float).T
     return {
         "cases": len(known),
         "spearman": spearman(predicted, true),
         "spearman_interval": _spearman_interval(predicted, true),
         "mean_error": float(np.abs(predicted - true).mean()),
         "coverage": float(((low <= true) & (true <= high)).mean()),
-        "level": float(np.mean([each["level"] for each, _ in known])),
+        "level": float(np.mean([math.nan if each.level is None else each.level for each, _ in known])),
     }
 
 
@@ -127,9 +127,10 @@ def _fit(cases: Sequence[MeasuredCase], recipe: Recipe, least: int) -> dict[str,
     rows: dict[str, list[tuple[float, ...]]] = {}
     for case in cases:
         for name, figures in case.features.items():
-            row = (*(figures.get(key) for key in recipe.figures), case.dice.get(name))
-            if None not in row:
-                rows.setdefault(name, []).append(row)
+            row = [*(figures.get(key) for key in recipe.figures), case.dice.get(name)]
+            known = tuple(value for value in row if value is not None)
+            if len(known) == len(row):
+                rows.setdefault(name, []).append(known)
     tables = {name: np.array(each, float) for name, each in rows.items() if len(each) >= least}
     if not tables:
         return None
@@ -157,8 +158,8 @@ def _predicted(model: Mapping[str, Any], features: Features) -> dict[str, float]
     return found
 
 
-def _within(value: float, width: float) -> dict[str, Any]:
-    return {"mean": value, "interval": [max(value - width, 0.0), min(value + width, 1.0)]}
+def _within(value: float, width: float) -> Estimate:
+    return Estimate(value, (max(value - width, 0.0), min(value + width, 1.0)))
 
 
 def _level(cases: int) -> float:

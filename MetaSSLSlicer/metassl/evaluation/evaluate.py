@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -62,7 +63,8 @@ def evaluate(
             report(done, item.case)
     if not measured and not failed:
         raise MetaSSLError("there is nothing to evaluate: no predicted case has a true annotation")
-    return jsonable(_result(measured, failed, [label.name for label in labels]))
+    result: dict[str, Any] = jsonable(_result(measured, failed, [label.name for label in labels]))
+    return result
 
 
 def jsonable(value: Any) -> Any:
@@ -149,7 +151,7 @@ def _error_probability(cases: list[CaseMeasures]) -> dict[str, Any] | None:
 def _case(case: CaseMeasures) -> dict[str, Any]:
     return {
         "dice": case.dice,
-        "predicted_dice": case.predicted_dice,
+        "predicted_dice": case.predicted_dice and asdict(case.predicted_dice),
         "labels": case.metrics,
         "missed": case.missed,
         "invented": case.invented,

@@ -6,17 +6,18 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import SimpleITK as sitk
 
 from metassl.files.errors import ImageError, LabelError
-from metassl.files.json_files import read_json
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import IGNORE, read_labels
 from metassl.imaging.reader import quiet
 from metassl.project.masks import ERROR_BAND_VOXELS
+from metassl.project.records import PredictedDice
+from metassl.project.round_files import read_summary
 from metassl.project.structures import LabelDefinition
 
 from .metrics import case_metrics
@@ -30,9 +31,12 @@ class PredictionFiles(Protocol):
     `error_probability` and `summary` are read where they are there.
     """
 
-    segmentation: Path
-    regions: Path | None
-    uncertainty: Path | None
+    @property
+    def segmentation(self) -> Path: ...
+    @property
+    def regions(self) -> Path | None: ...
+    @property
+    def uncertainty(self) -> Path | None: ...
 
 
 @dataclass(frozen=True)
@@ -84,10 +88,10 @@ class CaseMeasures:
             self.band_uncertainty.add(uncertainty, wrong, band)
         self.band_error_probability = UncertaintyScore()
         learnt = getattr(item.prediction, "error_probability", None)
-        has_learnt = learnt is not None and Path(learnt).is_file()
-        predicted_dice = _predicted_dice(getattr(item.prediction, "summary", None))
-        self.fitted = item.fitted and (has_learnt or predicted_dice is not None)
-        if has_learnt and not self.fitted:
+        learnt = learnt if learnt is not None and Path(learnt).is_file() else None
+        predicted_dice = _predicted_dice(getattr(item.prediction, "summary", None), case)
+        self.fitted = item.fitted and (learnt is not None or predicted_dice is not None)
+        if learnt is not None and not self.fitted:
             probability = _read_uncertainty(Path(learnt), case, grid, item.truth)
             self.band_error_probability.add(probability, wrong, band)
         self.predicted_dice = None if self.fitted else predicted_dice
@@ -118,10 +122,10 @@ def _on_grid(path: Path, case: str, grid: Geometry, truth: Path) -> np.ndarray:
     return array
 
 
-def _predicted_dice(summary: Path | None) -> dict[str, Any] | None:
+def _predicted_dice(summary: Path | None, case: str) -> PredictedDice | None:
     if summary is None or not Path(summary).is_file():
         return None
-    return read_json(Path(summary), "the summary of the prediction").get("predicted_dice")
+    return read_summary(Path(summary), case).predicted_dice
 
 
 def _read_uncertainty(path: Path, case: str, grid: Geometry, truth: Path) -> np.ndarray:

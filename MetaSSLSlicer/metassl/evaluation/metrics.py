@@ -91,7 +91,8 @@ def _surface(mask: np.ndarray, ignored: np.ndarray | None) -> np.ndarray:
         inside[1:] &= along[:-1]
         inside[:-1] &= along[1:]
         inside[0] = inside[-1] = False
-    return mask & ~inner
+    surface: np.ndarray = mask & ~inner
+    return surface
 
 
 def _distance_map(surface: np.ndarray, spacing_zyx: Sequence[float]) -> np.ndarray:
@@ -100,4 +101,5 @@ def _distance_map(surface: np.ndarray, spacing_zyx: Sequence[float]) -> np.ndarr
     image = sitk.GetImageFromArray(padded)
     image.SetSpacing([float(step) for step in reversed(spacing_zyx)])
     distances = sitk.SignedMaurerDistanceMap(image, False, False, True)
-    return np.abs(sitk.GetArrayViewFromImage(distances)[1:-1, 1:-1, 1:-1])
+    inside: np.ndarray = np.abs(sitk.GetArrayViewFromImage(distances)[1:-1, 1:-1, 1:-1])
+    return inside

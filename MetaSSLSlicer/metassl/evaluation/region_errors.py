@@ -9,11 +9,11 @@ import numpy as np
 
 from metassl.imaging.images import IGNORE
 from metassl.project.masks import ERROR_BAND_VOXELS, dilate
-from metassl.project.regions import FLAGGED
-from metassl.project.regions import KEY_OF as REGIONS
+from metassl.project.regions import FLAGGED, KEY_OF
 
 from .uncertainty import UncertaintyScore, calibration_error_on_unseen, fit_isotonic
 
+REGIONS = KEY_OF
 BACKGROUND = "Background"
 
 
@@ -133,7 +133,7 @@ class MapErrors:
 
 
 def foreground_band(
-    prediction: np.ndarray, truth: np.ndarray, voxels: int | tuple[int, ...], ignore: int = IGNORE
+    prediction: np.ndarray, truth: np.ndarray, voxels: int | tuple[int, int, int], ignore: int = IGNORE
 ) -> np.ndarray:
     """Mask of the structures, predicted or annotated, grown by a box of `voxels`, for all axes or each, to both sides.
 

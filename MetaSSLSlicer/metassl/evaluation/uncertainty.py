@@ -144,7 +144,8 @@ def fit_isotonic(counts: np.ndarray) -> Calibration | None:
 def apply_calibration(calibration: Calibration, uncertainty: np.ndarray) -> np.ndarray:
     """P(error) of each uncertainty, in the shape and type of the array."""
     found = np.interp(uncertainty, calibration["uncertainty"], calibration["error"])
-    return found.astype(np.asarray(uncertainty).dtype)
+    values: np.ndarray = found.astype(np.asarray(uncertainty).dtype)
+    return values
 
 
 def calibration_error(counts: np.ndarray, probability: np.ndarray = CENTRES) -> float | None:

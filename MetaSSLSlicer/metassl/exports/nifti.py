@@ -103,7 +103,7 @@ class _Row:
         """The prediction that is reviewed."""
         paths: PredictionPaths = source.prediction(self.case.id)
         array, geometry = read_labels(paths.segmentation, self.case.id)
-        uncertainty = read_summary(paths.summary, self.case.id).get("uncertainty")
+        uncertainty = read_summary(paths.summary, self.case.id).uncertainty
         self.cells["round"] = source.number
         for region in FLAGGED:
             if uncertainty and uncertainty.get(region) is not None:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import ProjectError
+from .errors import ErrorCode, ProjectError, code_of
 
 
 def is_unicode(text: str) -> bool:
@@ -28,17 +28,16 @@ def is_unicode(text: str) -> bool:
 TEMPORARY = ".tmp-"
 """How the name of a file begins that is not whole yet."""
 
-_FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-_DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
-_WINDOWS_TRIES = 40
+_WINDOWS_TRIES = 200
 
 
 def write_failure(path: Path, error: OSError) -> ProjectError:
     """The one-line error for an `OSError` that was met while writing `path`."""
-    if error.errno in _FULL:
+    code = code_of(error)
+    if code is ErrorCode.DISK_FULL:
         return ProjectError(f"the disk is full: cannot write {path}; free some space and try again")
-    if error.errno in _DENIED:
+    if code is ErrorCode.NO_ACCESS:
         return ProjectError(f"cannot write {path}: no permission, or the disk is read-only")
     if error.errno == errno.ENOENT and not path.parent.exists():
         return ProjectError(f"cannot write {path}: there is no folder {path.parent}; was it moved or taken away?")
@@ -89,24 +88,27 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def atomic_write(path: Path, write: Callable[[Path], None]) -> None:
+def atomic_write(path: Path, write: Callable[[Path], object], durable: bool = True) -> None:
     """Let `write` fill a temporary file beside `path`, then put it in the place of `path`.
 
     Readers see the old file or the new one, never a part. The temporary name ends as `path` does,
     so that writers which look at the suffix still work. Raises ProjectError (full disk, no
-    permission, ...); the old file is then untouched and the temporary file is gone.
+    permission, ...); the old file is then untouched and the temporary file is gone. What is not `durable` need not
+    outlast a power loss, which may leave neither the old file nor the new one.
     """
     path = Path(path)
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(6)}-{path.name}")
     try:
         with writing(path):
             write(temporary)
-            _flush_to_disk(temporary)
+            if durable:
+                _flush_to_disk(temporary)
             retry_on_windows(lambda: os.replace(temporary, path))
     except BaseException:
         _remove_quietly(temporary)
         raise
-    flush_folder(path.parent)
+    if durable:
+        flush_folder(path.parent)
 
 
 def remove_file(path: Path) -> None:
@@ -117,9 +119,9 @@ def remove_file(path: Path) -> None:
     flush_folder(path.parent)
 
 
-def write_bytes(path: Path, data: bytes) -> None:
+def write_bytes(path: Path, data: bytes, durable: bool = True) -> None:
     """Write `data` to `path` atomically."""
-    atomic_write(path, lambda temporary: _write_and_close(temporary, data))
+    atomic_write(path, lambda temporary: _write_and_close(temporary, data), durable)
 
 
 def copy_file(source: Path, path: Path) -> None:
@@ -127,14 +129,17 @@ def copy_file(source: Path, path: Path) -> None:
     atomic_write(path, lambda temporary: shutil.copyfile(source, temporary))
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, durable: bool = True) -> None:
     """Write `text` to `path` atomically, as UTF-8 with plain newlines."""
-    write_bytes(path, text.encode("utf-8"))
+    write_bytes(path, text.encode("utf-8"), durable)
 
 
-def remove_leftovers(folder: Path, older_than_s: float = 3600.0) -> None:
-    """Remove what killed processes left half-written in `folder`; younger files may be those of a living one."""
-    for path in Path(folder).glob(f"{TEMPORARY}*"):
+def remove_leftovers(folder: Path, older_than_s: float = 3600.0, name: str = "") -> None:
+    """Remove what killed processes left half-written in `folder`, of all files or of the one called `name`.
+
+    Younger files may be those of a living process.
+    """
+    for path in Path(folder).glob(f"{TEMPORARY}*{name}"):
         try:
             if time.time() - path.stat().st_mtime >= older_than_s:
                 path.unlink()
@@ -177,5 +182,5 @@ def retry_on_windows(action: Callable[[], Any]) -> Any:
         try:
             return action()
         except PermissionError:
-            time.sleep(0.05)
+            time.sleep(0.01)
     return action()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from .atomic import writing
-from .errors import BusyError, ProjectError
+from .errors import BusyError, ErrorCode, ProjectError
 
 _TAKEN = {errno.EACCES, errno.EAGAIN, errno.EDEADLK}
 
@@ -47,11 +47,12 @@ def _wait_for(stream: IO[bytes], path: Path, timeout_s: float) -> None:
                     "move the project to a local disk"
                 ) from error
             if time.monotonic() > deadline:
-                raise BusyError(f"project {path.parent} is being written by another program; try again") from error
+                message = f"project {path.parent} is being written by another program; try again"
+                raise BusyError(message, ErrorCode.LOCKED) from error
         time.sleep(0.01)
 
 
-if os.name == "nt":
+if sys.platform == "win32":
     import msvcrt
 
     def _lock(stream: IO[bytes]) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from metassl.choices.frameworks import FRAMEWORK_CATALOG, LOSSES
 from metassl.choices.plugins import load
 from metassl.data.plan import Plan
 from metassl.files.errors import MetaSSLError
 from metassl.frameworks.base import Framework
 
-FRAMEWORKS: dict[str, type[Framework]] = {each.name: load(each.path) for each in FRAMEWORK_CATALOG}
+FRAMEWORKS: dict[str, Callable[[Plan, str], Framework]] = {each.name: load(each.path) for each in FRAMEWORK_CATALOG}
 
 
 def build_framework(name: str, plan: Plan, loss: str = "metassl") -> Framework:

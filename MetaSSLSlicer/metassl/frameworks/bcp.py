@@ -8,6 +8,8 @@ voxels' regions weigh them, all else is the same.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import SimpleITK as sitk
 import torch
@@ -18,6 +20,7 @@ from metassl.data.streams import Batch
 from metassl.frameworks.base import StepOutput
 from metassl.frameworks.pasted import UNLABELLED_WEIGHT, Pasted, random_boxes, weighted_supervision
 from metassl.frameworks.pasting import PastingFramework
+from metassl.method.counting import added
 from metassl.method.prediction import predict_from_probabilities
 
 
@@ -44,17 +47,18 @@ class BidirectionalCopyPaste(PastingFramework):
             pseudo = predict_from_probabilities(teacher).labels
             trust = uncertainty = torch.ones_like(teacher[:, 0])
             regions = None
-        total = 0
+        losses = []
         for pasted, log_softmax in zip((inward, outward), log_softmaxes, strict=True):
             target, known = pasted.join(batch.annotation, pseudo), pasted.from_label
-            labelled = weighted_supervision(log_softmax, target, trust * known)
-            total = (
-                total + labelled + UNLABELLED_WEIGHT * weighted_supervision(log_softmax, target, uncertainty * ~known)
-            )
+            losses.append(weighted_supervision(log_softmax, target, trust * known))
+            losses.append(UNLABELLED_WEIGHT * weighted_supervision(log_softmax, target, uncertainty * ~known))
+        total = added(losses)
         return StepOutput(total, {"total": total.detach()}, regions)
 
     @torch.no_grad()
-    def by_region(self, batch: Batch, teacher: torch.Tensor, inward: Pasted, log_softmaxes):
+    def by_region(
+        self, batch: Batch, teacher: torch.Tensor, inward: Pasted, log_softmaxes: Sequence[torch.Tensor]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, dict[str, torch.Tensor]]:
         """Pseudo-labels, weights of labelled and of unlabelled voxels (B, z, y, x), region shares.
 
         Together the two pasted patches hold every voxel once, so the student has predicted both patches whole.

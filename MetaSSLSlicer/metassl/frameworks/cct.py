@@ -9,7 +9,7 @@ one's labels: were the main decoder to learn from perturbed features as well, as
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -27,6 +27,8 @@ RAMP = 0.1  # of the schedule, the paper's
 SPATIAL_DROPOUT = 0.5
 NOISE_RANGE = 0.3
 ACTIVE_SHARE = (0.6, 0.9)  # of the highest mean activation; more active places are dropped
+
+Perturbation = Callable[[torch.Tensor], torch.Tensor]
 
 
 class CrossConsistency(PairFramework):
@@ -77,7 +79,7 @@ def share_encoder(first: nn.Module, second: nn.Module) -> None:
                 setattr(own, name, parameter)
 
 
-def draw_perturbation():
+def draw_perturbation() -> Perturbation:
     """One of the three perturbations of features (B, F, z, y, x)."""
     return PERTURBATIONS[int(torch.randint(len(PERTURBATIONS), ()))]
 
@@ -99,4 +101,4 @@ def feature_drop(features: torch.Tensor) -> torch.Tensor:
     return features * (activation < limit)
 
 
-PERTURBATIONS: Sequence = (spatial_dropout, feature_noise, feature_drop)
+PERTURBATIONS: Sequence[Perturbation] = (spatial_dropout, feature_noise, feature_drop)

@@ -16,6 +16,7 @@ from metassl.data.streams import Batch
 from metassl.frameworks.base import StepOutput
 from metassl.frameworks.pasted import Pasted, unlabelled_strength
 from metassl.frameworks.pasting import PastingFramework
+from metassl.method.counting import added
 
 
 class CrossPseudoSupervision(PastingFramework):
@@ -40,7 +41,7 @@ class CrossPseudoSupervision(PastingFramework):
             log_softmax = self.log_softmax(network, pasted.images)
             pseudo, weight = taught[1 - index]
             losses.append(self.pasted_loss(index, pasted, log_softmax, batch.annotation, pseudo, weight, strength))
-        total = sum(losses)
+        total = added(losses)
         return StepOutput(total, {"total": total.detach()}, regions)
 
     def inference_pair(self) -> tuple[nn.Module, nn.Module]:

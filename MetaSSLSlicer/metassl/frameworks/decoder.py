@@ -8,10 +8,11 @@ be folded into that convolution's weights: `thinned` gives an ordinary network t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 import torch.nn.functional as F
-from monai.networks.nets import DynUNet
+from monai.networks.nets.dynunet import DynUNet
 from torch import nn
 
 from metassl.data.plan import Plan
@@ -21,11 +22,17 @@ DROPOUT = 0.3
 PAIR_SEED = 0
 
 
-def encoder_stages(network: DynUNet) -> list[nn.Module]:
+def _parts_of(network: nn.Module) -> DynUNet:
+    """The network: a ModuleList does not say of what kind its modules are."""
+    return cast(DynUNet, network)
+
+
+def encoder_stages(network: nn.Module) -> list[nn.Module]:
+    network = _parts_of(network)
     return [network.input_block, *network.downsamples, network.bottleneck]
 
 
-def encode(network: DynUNet, images: torch.Tensor) -> list[torch.Tensor]:
+def encode(network: nn.Module, images: torch.Tensor) -> list[torch.Tensor]:
     """Feature maps (B, F, z, y, x) of all levels, from the finest to the bottleneck."""
     features, out = [], images
     for stage in encoder_stages(network):
@@ -34,30 +41,32 @@ def encode(network: DynUNet, images: torch.Tensor) -> list[torch.Tensor]:
     return features
 
 
-def decode(network: DynUNet, features: Sequence[torch.Tensor], dropout: float = 0.0) -> torch.Tensor:
+def decode(network: nn.Module, features: Sequence[torch.Tensor], dropout: float = 0.0) -> torch.Tensor:
     """Logits (B, K, z, y, x); `dropout` of the channels that enter each upsampling stage."""
+    network = _parts_of(network)
     *skips, out = features
     for stage, skip in zip(network.upsamples, reversed(skips), strict=True):
         out = stage(F.dropout3d(out, dropout) if dropout else out, skip)
-    return network.output_block(out)
+    logits: torch.Tensor = network.output_block(out)
+    return logits
 
 
-def thinned_pair(network: DynUNet, plan: Plan) -> tuple[nn.Module, nn.Module]:
+def thinned_pair(network: nn.Module, plan: Plan) -> tuple[nn.Module, nn.Module]:
     """Two fixed dropout passes as networks of their own, frozen; no channel is missing in both."""
-    return tuple(_thinned(network, plan, number) for number in range(2))
+    return _thinned(network, plan, 0), _thinned(network, plan, 1)
 
 
-def load_thinned_pair(network: DynUNet, pair: tuple[nn.Module, nn.Module]) -> None:
+def load_thinned_pair(network: nn.Module, pair: tuple[nn.Module, nn.Module]) -> None:
     """Give `network` the whole weights from which `thinned_pair` made this pair."""
     network.load_state_dict(pair[0].state_dict())
-    stages = zip(network.upsamples, pair[0].upsamples, pair[1].upsamples, strict=True)
+    stages = zip(*(_parts_of(each).upsamples for each in (network, *pair)), strict=True)
     with torch.no_grad():
         for (own, first, second), scale in zip(stages, _scales(pair[0], 0), strict=True):
             weights = first.transp_conv.conv.weight, second.transp_conv.conv.weight
             own.transp_conv.conv.weight.copy_(torch.where(_column(scale) > 0, *weights) / scale.max())
 
 
-def _thinned(network: DynUNet, plan: Plan, number: int) -> nn.Module:
+def _thinned(network: nn.Module, plan: Plan, number: int) -> nn.Module:
     device = next(network.parameters()).device
     # Not a deep copy: it would share the stages of a network that recomputes its activations.
     copy = build_network(plan)
@@ -68,11 +77,11 @@ def _thinned(network: DynUNet, plan: Plan, number: int) -> nn.Module:
     return copy.requires_grad_(False).to(device)
 
 
-def _scales(network: DynUNet, number: int) -> list[torch.Tensor]:
+def _scales(network: nn.Module, number: int) -> list[torch.Tensor]:
     """Per upsampling stage the factor of every input channel (F,) in fixed pass 0 or 1: 0, or 1 / (share kept)."""
     generator = torch.Generator().manual_seed(PAIR_SEED)
     scales = []
-    for stage in network.upsamples:
+    for stage in _parts_of(network).upsamples:
         weight = stage.transp_conv.conv.weight
         channels = len(weight)
         dropped = min(max(1, round(DROPOUT * channels)), channels // 2)

@@ -9,8 +9,8 @@ from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks.base import Framework, StepOutput
 from metassl.frameworks.decoder import load_thinned_pair, thinned_pair
-from metassl.method.metassl_loss import MetaSSLLoss
-from metassl.method.ramp import consistency_ramp
+from metassl.method.counting import added
+from metassl.method.metassl_loss import MetaSSLLoss, consistency_ramp
 from metassl.method.regions import REGIONS
 
 RAMP = 0.4  # of the schedule, until the unlabelled voxels count in full
@@ -24,7 +24,8 @@ def ramp(fraction: float, length: float = RAMP) -> float:
 
 def halves(tensor: torch.Tensor, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     """The labelled and the unlabelled part of what was computed from `both(batch)`."""
-    return tuple(tensor.split([len(batch.labelled), len(batch.unlabelled)]))
+    labelled, unlabelled = tensor.split([len(batch.labelled), len(batch.unlabelled)])
+    return labelled, unlabelled
 
 
 def both(batch: Batch) -> torch.Tensor:
@@ -76,11 +77,11 @@ class PairFramework(Framework):
             output.total,
             {
                 "total": output.total.detach(),
-                "supervised": sum(output.supervised[n] for n in networks),
-                "labelled": sum(output.labelled[n].value.detach() for n in networks),
-                "unlabelled": sum(output.unlabelled[direction].value.detach() for direction in directions),
+                "supervised": added(output.supervised[n] for n in networks),
+                "labelled": added(output.labelled[n].value.detach() for n in networks),
+                "unlabelled": added(output.unlabelled[direction].value.detach() for direction in directions),
             },
-            {region.name: sum(share[region.name] for share in shares) / len(shares) for region in REGIONS},
+            {region.name: added(share[region.name] for share in shares) / len(shares) for region in REGIONS},
         )
 
     def plain_step(self, supervised: torch.Tensor, unlabelled: torch.Tensor, weight: float) -> StepOutput:

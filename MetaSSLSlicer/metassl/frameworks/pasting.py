@@ -10,6 +10,7 @@ from metassl.frameworks.base import Framework, StepOutput
 from metassl.frameworks.pasted import WARM_UP, Pasted, warm_up_share, weighted_supervision
 from metassl.frameworks.weighting import RegionWeighting
 from metassl.imaging.images import IGNORE
+from metassl.method.counting import added
 
 
 class PastingFramework(Framework):
@@ -36,7 +37,7 @@ class PastingFramework(Framework):
     def supervised_step(self, batch: Batch) -> StepOutput:
         """Labelled patches only."""
         ones = torch.ones_like(batch.annotation, dtype=torch.float32)
-        total = sum(
+        total = added(
             weighted_supervision(self.log_softmax(network, batch.labelled), batch.annotation, ones)
             for network in self.networks
         )

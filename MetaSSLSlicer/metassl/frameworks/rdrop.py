@@ -13,6 +13,7 @@ from metassl.data.streams import Batch
 from metassl.frameworks.base import StepOutput
 from metassl.frameworks.decoder import DROPOUT, decode, encode
 from metassl.frameworks.pair import DropoutPassesFramework, both, halves
+from metassl.method.counting import added
 from metassl.method.supervised import supervised_loss
 
 ALPHA = 1.0  # the paper takes 0.1 to 5, by task
@@ -33,7 +34,7 @@ class RDrop(DropoutPassesFramework):
         first, second = self.two_passes(both(batch))
         if self.loss_name == "metassl":
             return self.metassl_step(first, second, batch, fraction)
-        supervised = sum(supervised_loss(halves(z, batch)[0], batch.annotation) for z in (first, second))
+        supervised = added(supervised_loss(halves(z, batch)[0], batch.annotation) for z in (first, second))
         divergence = symmetric_divergence(first.log_softmax(1), second.log_softmax(1))
         return self.plain_step(supervised, divergence, ALPHA)
 
@@ -44,4 +45,5 @@ class RDrop(DropoutPassesFramework):
             features = encode(self.networks[0], images)
             return torch.cat([decode(self.networks[0], features, DROPOUT) for _ in range(2)])
 
-        return self.logits(passes, images).chunk(2)
+        first, second = self.logits(passes, images).chunk(2)
+        return first, second

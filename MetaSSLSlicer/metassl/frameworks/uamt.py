@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import nn
 
 from metassl.data.streams import Batch
 from metassl.frameworks.base import StepOutput
@@ -45,14 +46,17 @@ class UncertaintyAwareMeanTeacher(MeanTeacher):
     @torch.no_grad()
     def teacher_passes(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Softmaxes (B, K, z, y, x) of the teacher: the first noisy pass, and the mean of all."""
-        first = mean = None
-        for number in range(1, self.passes + 1):
-            softmax = self.dropout_pass(self.averages[0], noisy(images)).softmax(1)
-            first = softmax if first is None else first
-            mean = softmax.clone() if mean is None else mean.lerp_(softmax, 1 / number)
+        first = self.noisy_pass(images)
+        mean = first.clone()
+        for number in range(2, self.passes + 1):
+            mean.lerp_(self.noisy_pass(images), 1 / number)
         return first, mean.clamp_min_(1e-6)
 
-    def dropout_pass(self, network, images: torch.Tensor) -> torch.Tensor:
+    def noisy_pass(self, images: torch.Tensor) -> torch.Tensor:
+        """Softmax (B, K, z, y, x) of the teacher."""
+        return self.dropout_pass(self.averages[0], noisy(images)).softmax(1)
+
+    def dropout_pass(self, network: nn.Module, images: torch.Tensor) -> torch.Tensor:
         """Logits (B, K, z, y, x) of one pass with dropout of its own."""
         return self.logits(lambda images: decode(network, encode(network, images), DROPOUT), images)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .geometry import Geometry
+from .geometry import Geometry, triple
 from .headers import impossible
 
 _SERIES_UID = "0020|000e"
@@ -87,7 +87,7 @@ def series_geometry(files: Sequence[Path]) -> Geometry:
     return Geometry(
         (size[0], size[1], len(files)),
         (spacing[0], spacing[1], step),
-        tuple(float(n) for n in corners[0]),
+        triple(float(n) for n in corners[0]),
         tuple(float(n) for n in direction.ravel()),
     )
 

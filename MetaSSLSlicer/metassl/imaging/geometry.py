@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import SimpleITK as sitk
 
 VOXEL_TOLERANCE = 1e-3
 DIRECTION_TOLERANCE = 1e-4
+
+Number = TypeVar("Number", int, float)
+
+
+def triple(values: Iterable[Number]) -> tuple[Number, Number, Number]:
+    """Three numbers, one per axis."""
+    first, second, third = values
+    return first, second, third
 
 
 @dataclass(frozen=True)
@@ -36,9 +46,9 @@ class Geometry:
             raise ValueError(f"a geometry has 3 axes, not {len(size)}")
         signs = [-1.0 if step < 0 else 1.0 for step in spacing]
         return Geometry(
-            tuple(int(n) for n in size),
-            tuple(abs(float(n)) for n in spacing),
-            tuple(float(n) for n in origin),
+            triple(int(n) for n in size),
+            triple(abs(float(n)) for n in spacing),
+            triple(float(n) for n in origin),
             tuple(float(n) * signs[place % 3] for place, n in enumerate(direction)),
         )
 

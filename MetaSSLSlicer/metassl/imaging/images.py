@@ -48,15 +48,15 @@ def read_image(paths: Sequence[Path], case: str) -> CaseImage:
     if not paths:
         raise ImageError(f"case {case} has no image file")
     channels: list[np.ndarray] = []
-    geometry: Geometry | None = None
+    grids: list[Geometry] = []
     for path in map(Path, paths):
         image, own = _read(path, case, ImageError)
-        geometry = geometry or own
-        if difference := geometry.difference(own):
+        grids.append(own)
+        if difference := grids[0].difference(own):
             raise ImageError(f"case {case}: {path} is not on the grid of {paths[0]}: {difference}; resample it first")
         channels += [_checked(channel, path, case) for channel in _components(image, own)]
     array = channels[0][None] if len(channels) == 1 else np.stack(channels)
-    return CaseImage(array, geometry)
+    return CaseImage(array, grids[0])
 
 
 def read_volume(path: Path, case: str) -> tuple[list[np.ndarray], Geometry]:
@@ -82,7 +82,7 @@ def count_channels(path: Path, case: str) -> int:
     """How many channels an image file or DICOM series holds, from its header. Raises ImageError."""
     path = Path(path)
     with _reading(path, case, ImageError):
-        return reader_of(dicom.series_of(path)[0] if _is_dicom(path) else path).GetNumberOfComponents()
+        return int(reader_of(dicom.series_of(path)[0] if _is_dicom(path) else path).GetNumberOfComponents())
 
 
 def read_labels(path: Path, case: str) -> tuple[np.ndarray, Geometry]:
@@ -132,7 +132,8 @@ def _execute_nifti(reader: sitk.ImageFileReader, path: Path, finite: bool) -> si
     with ThreadPoolExecutor(1) as pool:
         problem = pool.submit(nifti.problem, path, finite=finite)
         try:
-            return reader.Execute()
+            image: sitk.Image = reader.Execute()
+            return image
         finally:
             if reason := problem.result():
                 raise ValueError(f"{reason}; copy it again or repair it")

@@ -11,7 +11,7 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from . import nifti
-from .headers import header_files, impossible, ordinary_bytes
+from .headers import header_files, impossible
 
 _READERS = {
     (".nii", ".nii.gz"): "NiftiImageIO",
@@ -38,12 +38,11 @@ def quiet() -> Iterator[None]:
 def reader_of(path: Path) -> sitk.ImageFileReader:
     """A reader for the format that the file's name tells, and no other, with the header read.
 
-    Raises ValueError when the header claims more than the file can hold, leads to anything but ordinary files, or would
-    have ITK die or never return; RuntimeError when ITK cannot read it.
+    Raises ValueError when the header claims more than the file can hold, or cannot be followed; RuntimeError when ITK
+    cannot read it.
     """
-    present = ordinary_bytes(path)
     told = header_files(path)
-    present += sum(map(ordinary_bytes, told.files))
+    present = sum(each.stat().st_size for each in (path, *told.files))
     if told.announced > present:
         raise ValueError(f"its header announces {told.announced} compressed bytes, and {present} are there")
     if nifti.is_nifti(path):

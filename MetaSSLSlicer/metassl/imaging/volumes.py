@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -47,6 +48,6 @@ def split_volumes(path: Path, folder: Path, case: str) -> list[Path]:
         size, index = [*image.GetSize()[:3], 0], [0, 0, 0, number]
         volume = sitk.Extract(image, size, index, _KEEP_DIRECTION)
         target = folder / f"{case}_{number:04d}.nrrd"
-        atomic_write(target, lambda to, volume=volume: write_image(to, volume))
+        atomic_write(target, partial(write_image, image=volume))
         paths.append(target)
     return paths

@@ -1,4 +1,4 @@
-"""What the choice of the next case needs to know of a prediction, per structure: collected while it is made."""
+"""What the ranking and the predicted Dice need to know of a prediction, per structure: collected while it is made."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from metassl.inference.region_map import DC, DS, REGION_NAMES, UC, US, Maps
 from metassl.project.structures import LabelDefinition
 
+INNER, OUTER = 0.7, 0.3
 LEAST_ENTROPY = 0.05
 """Of ln K: agreed and confident voxels below it add nothing worth their cost."""
 
@@ -44,8 +45,8 @@ class CaseStatistics:
         counts = torch.bincount(regions * classes + labels, minlength=rows * classes)
         self._regions += counts.view(rows, classes).cpu()
 
-    def summary(self, segmentation_voxels: np.ndarray, voxel_ml: float, labels: list[LabelDefinition]) -> dict:
-        """Fields of summary.json. segmentation_voxels: how many voxels have each annotation value, (256,)."""
+    def classes(self, segmentation_voxels: np.ndarray, labels: list[LabelDefinition]) -> dict[str, dict[str, float]]:
+        """`Summary.classes`. segmentation_voxels: how many voxels have each annotation value, (256,)."""
         places = {value: index for index, value in enumerate(self._values)}
         classes = {}
         for label in labels:
@@ -53,4 +54,53 @@ class CaseStatistics:
             uncertain = {REGION_NAMES[code]: int(self._regions[code, place]) for code in (US, DC, DS)}
             entropy = float(f"{float(self._entropy[place]):.6g}")
             classes[label.name] = {"voxels": int(segmentation_voxels[label.value]), **uncertain, "entropy": entropy}
-        return {"voxel_ml": voxel_ml, "classes": classes, "features": self.features}
+        return classes
+
+
+class DiceFeatures:
+    """Counts per class: voxels above both thresholds of the mean probability, and both networks' segmentations."""
+
+    def __init__(self, values: list[int]) -> None:
+        self._places = {value: index for index, value in enumerate(values)}
+        self._counts = torch.zeros(5, len(values), dtype=torch.int64)
+
+    def add(self, first: torch.Tensor, second: torch.Tensor) -> None:
+        """Some rows of a case: softmaxes (K, z, y, x) of both networks."""
+        classes = len(first)
+        labels_1, labels_2 = first.argmax(0), second.argmax(0)
+        for index in range(1, classes):
+            total = first[index] + second[index]
+            one, two = labels_1 == index, labels_2 == index
+            counts = (total > 2 * INNER, total > 2 * OUTER, one, two, one & two)
+            self._counts[:, index] += torch.stack([count.sum() for count in counts]).cpu()
+
+    def summary(
+        self, labels: list[LabelDefinition], expected: float | None = None
+    ) -> dict[str, dict[str, float | None]]:
+        """{structure: {"stability", "agreement", "expected"}} in 0..1; None where the class is not predicted at all.
+
+        expected: `expected_dice` of the case, the same for all its structures.
+        """
+        found = {}
+        for label in labels:
+            inner, outer, one, two, both = self._counts[:, self._places[label.value]].tolist()
+            found[label.name] = {
+                "stability": 2 * inner / (inner + outer) if outer else None,
+                "agreement": 2 * both / (one + two) if one + two else None,
+                "expected": expected if one + two else None,
+            }
+        return found
+
+
+def expected_dice(probability: np.ndarray, foreground: np.ndarray, near: np.ndarray) -> float | None:
+    """The Dice of all structures together that P(error) lets expect, None without any structure.
+
+    probability: P(error) of voxels in any order; foreground: what is predicted to be a structure; near: what is one or
+    within `READING_BAND_VOXELS` of one. Farther away nothing is expected to be missed.
+    """
+    if not foreground.any():
+        return None
+    invented = float(probability[foreground].sum(dtype=np.float64))
+    missed = float(probability[near & ~foreground].sum(dtype=np.float64))
+    right = float(foreground.sum()) - invented
+    return 2 * right / (2 * right + invented + missed)

@@ -20,7 +20,7 @@ from metassl.data.plan import Plan
 from metassl.evaluation.region_errors import foreground_band
 from metassl.evaluation.uncertainty import UncertaintyScore
 from metassl.imaging.images import IGNORE
-from metassl.inference.dice_features import expected_dice
+from metassl.inference.case_statistics import expected_dice
 from metassl.inference.error_features import feature_count, feature_slabs
 from metassl.inference.region_map import entropy
 from metassl.project.masks import ERROR_BAND_VOXELS, READING_BAND_VOXELS, dilate

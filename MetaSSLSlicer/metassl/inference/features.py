@@ -6,21 +6,27 @@ costs nothing; labelled cases, which are not predicted, take a pass of that one 
 
 from __future__ import annotations
 
-import itertools
 import math
+from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 import torch
 from torch import nn
 
 from metassl.data.plan import Plan
-from metassl.inference.sliding_window import window_size, window_starts
-from metassl.networks.device import autocast
+from metassl.data.streams import PreparedCase
+from metassl.files.errors import MetaSSLError
+from metassl.files.json_files import write_json
+from metassl.inference.model import TrainedModel
+from metassl.inference.sliding_window import predict_pair
+from metassl.inference.smaller_windows import with_smaller_windows
+from metassl.project.project import Project
+from metassl.project.rounds import Round
 
 LENGTH = 64
 """Longer vectors are projected at random, which keeps distances (Johnson and Lindenstrauss, 1984) within a tenth."""
 
-OVERLAP = 0.5
 DIGITS = 4
 
 
@@ -65,18 +71,30 @@ def shortened(vector: np.ndarray) -> np.ndarray:
     return directions @ vector / math.sqrt(LENGTH)
 
 
-@torch.inference_mode()
 def image_features(network: nn.Module, image: np.ndarray, plan: Plan, device: torch.device) -> list[float] | None:
     """The same vector for an image (C, z, y, x) on the plan's grid, from the same windows."""
-    shape = image.shape[1:]
-    patch = window_size(shape, plan)
-    missing = [max(size - length, 0) for size, length in zip(patch, shape, strict=True)]
-    image = np.pad(image, [(0, 0), *((m // 2, m - m // 2) for m in missing)], mode="edge")
-    starts = [window_starts(n, size, OVERLAP) for n, size in zip(image.shape[1:], patch, strict=True)]
     with BottleneckMean(network) as mean:
-        for corner in itertools.product(*starts):
-            inside = tuple(slice(first, first + size) for first, size in zip(corner, patch, strict=True))
-            window = np.ascontiguousarray(image[(slice(None), *inside)], np.float32)
-            with autocast(device, plan.precision):
-                network(torch.from_numpy(window)[None].to(device))
+        predict_pair([network], image, plan, device)
     return mean.vector()
+
+
+def write_labelled_cases(project: Project, found: Round, model: TrainedModel, cases: Iterable[PreparedCase]) -> None:
+    """Features and the annotated volume of every structure, in ml, of the cases that the round learnt from."""
+    if found.labelled_path.exists():
+        return
+
+    entries = {}
+    for case in cases:
+        work = partial(image_features, model.networks[0], case.image)
+        features = with_smaller_windows(model.networks, model.plan, model.device, case.id, work)
+        entries[case.id] = {"features": features, "volume_ml": _volumes(project, found, case.id)}
+    write_json(found.labelled_path, {"cases": entries})
+
+
+def _volumes(project: Project, found: Round, case_id: str) -> dict[str, float]:
+    try:
+        label, geometry = project.read_label(case_id, found.record["labels"][case_id])
+    except MetaSSLError:
+        return {}  # its file went away meanwhile
+    voxels = np.bincount(label.ravel(), minlength=256)
+    return {each.name: float(voxels[each.value] * geometry.voxel_ml) for each in project.labels}

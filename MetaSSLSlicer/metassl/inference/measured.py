@@ -5,20 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 from itertools import count
 from typing import Any
 
 import numpy as np
 
-from metassl.data.preprocess import labels_to_grid, to_grid
+from metassl.data.preprocess import Prepare, labels_to_grid, prepare_image
 from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, Features, MeasuredCase, fit_dice_model
 from metassl.evaluation.metrics import dice
 from metassl.evaluation.pairs import trained_on
 from metassl.evaluation.region_errors import MapErrors
 from metassl.files.errors import MetaSSLError
 from metassl.imaging.hashes import image_hashes, replaced_image
-from metassl.imaging.images import IGNORE, read_image, read_labels, read_volume
+from metassl.imaging.images import IGNORE, read_labels, read_volume
 from metassl.inference.error_model import FOLDS, MOST_VOXELS, ErrorModel, Sample, checked_error_model, take_sample
 from metassl.inference.model import TrainedModel, keep_error_model
 from metassl.inference.predictor import predict_prepared
@@ -26,6 +26,7 @@ from metassl.inference.region_map import UC
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.project.project import Project
+from metassl.project.records import ErrorRates
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import PredictionPaths, Round
 
@@ -36,15 +37,18 @@ Report = Callable[[int, int], object]
 
 
 def measured_error_rates(
-    project: Project, found: Round, model: TrainedModel, report: Report = lambda done, total: None
-) -> dict | None:
-    """What error_rates.json holds, or None when there is neither a validation case nor a correction.
+    project: Project,
+    found: Round,
+    model: TrainedModel,
+    report: Report = lambda done, total: None,
+    prepare: Prepare = prepare_image,
+) -> ErrorRates | None:
+    """None when there is neither a validation case nor a correction.
 
-    `MapErrors.to_json()` and "dice_model" (see `fit_dice_model`), "error_model" (how well P(error) was learnt, see
-    `checked_error_model`), "validation_cases", "corrected_cases". Gives `model` its error model and keeps it there.
+    Gives `model` its error model and keeps it there.
     report(done, total) is called between the steps; what it raises ends the work.
     """
-    measurement = _Measurement(project, model)
+    measurement = _Measurement(project, model, prepare)
     validation, reviewed = project.validation_cases(), [c for c in project.labelled_cases() if c.state in REVIEWED]
     steps = count(1)
     total = len(validation) + len(reviewed) + FOLDS
@@ -65,20 +69,20 @@ def measured_error_rates(
     if model.error_model is not None:
         recipe = OF_P_ERROR
         measurement.expect_dice(model.error_model, expected)
-    return {
+    return ErrorRates(
         **measurement.errors.to_json(),
-        "dice_model": fit_dice_model(measurement.cases, recipe),
-        "error_model": learnt,
-        "validation_cases": len(validation),
-        "corrected_cases": len(corrected),
-    }
+        dice_model=fit_dice_model(measurement.cases, recipe),
+        error_model=learnt,
+        validation_cases=len(validation),
+        corrected_cases=len(corrected),
+    )
 
 
 class _Measurement:
     """Adds up cases, the unreadable ones left out."""
 
-    def __init__(self, project: Project, model: TrainedModel) -> None:
-        self.project, self.model = project, model
+    def __init__(self, project: Project, model: TrainedModel, prepare: Prepare) -> None:
+        self.project, self.model, self.prepare = project, model, prepare
         self.errors = MapErrors({label.value: label.name for label in project.labels})
         self.cases: list[MeasuredCase] = []
         self.samples: list[Sample] = []
@@ -91,14 +95,17 @@ class _Measurement:
         model = self.model
         try:
             paths = self.project.image_paths(case_id)
-            prepared = to_grid(read_image(paths, case_id), model.plan, case_id)
+            prepared = self.prepare(paths, model.plan, case_id)
             label, geometry = self.project.read_label(case_id)
             replaced = replaced_image(paths, image_hashes(paths, case_id), self.project.case(case_id).image_hashes)
         except MetaSSLError:
             return False
         if replaced or prepared.transform.geometry.difference(geometry):
             return False
-        pair = with_smaller_windows(model, case_id, partial(_pair, image=prepared.array))
+        networks, image = model.networks, prepared.array
+        pair = with_smaller_windows(
+            networks, model.plan, model.device, case_id, lambda *sized: predict_pair(networks, image, *sized)
+        )
         prediction = predict_prepared(model, prepared, pair)
         self.errors.add(prediction.segmentation, prediction.regions, prediction.uncertainty, label)
         self._add_dice(prediction.dice_features.summary(self.project.labels), prediction.segmentation, label)
@@ -146,12 +153,12 @@ class _Measurement:
         (uncertainty,), _ = read_volume(paths.uncertainty, case_id)
         uncertainty = np.clip(np.nan_to_num(uncertainty, nan=1.0), 0, 1)
         self.errors.add(segmentation, regions, uncertainty, label)
-        features = read_summary(paths.summary, case_id).get("dice_features")
+        features = read_summary(paths.summary, case_id).dice_features
         if features and looked_at.all():
             self._add_dice(features, segmentation, label)
         return True
 
-    def _add_dice(self, features: dict, segmentation: np.ndarray, label: np.ndarray) -> None:
+    def _add_dice(self, features: Features, segmentation: np.ndarray, label: np.ndarray) -> None:
         known = label != IGNORE
         true = {}
         for each in self.project.labels:
@@ -162,7 +169,3 @@ class _Measurement:
 
 def _expecting(features: Features, expected: float | None) -> dict[str, Mapping[str, Any]]:
     return {name: {**figures, "expected": expected} for name, figures in features.items()}
-
-
-def _pair(model: TrainedModel, image: np.ndarray) -> np.ndarray:
-    return predict_pair(model.networks, image, model.plan, model.device)

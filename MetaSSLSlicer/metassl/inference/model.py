@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from metassl.data.plan import Plan
 from metassl.files.errors import ProjectError
@@ -13,9 +15,9 @@ from metassl.imaging.images import IGNORE
 from metassl.inference.error_model import ErrorModel
 from metassl.inference.region_map import SYMMETRIC
 from metassl.networks.checkpoint import load_checkpoint, save_checkpoint
-from metassl.networks.memory import is_out_of_memory
+from metassl.networks.memory_ladder import is_out_of_memory
 from metassl.networks.unet import build_network
-from metassl.project.settings import REGION_MAPS
+from metassl.project.documents import REGION_MAPS
 
 
 @dataclass
@@ -26,7 +28,7 @@ class TrainedModel:
     error_model: P(error) of a voxel, where validation cases taught it.
     """
 
-    networks: tuple[torch.nn.Module, torch.nn.Module]
+    networks: tuple[nn.Module, nn.Module]
     plan: Plan
     thresholds: torch.Tensor
     values: list[int]
@@ -55,28 +57,19 @@ class TrainedModel:
 
     @staticmethod
     def load(path: Path, device: torch.device) -> TrainedModel:
-        wanted = {
-            "networks": list,
-            "plan": dict,
-            "thresholds": torch.Tensor,
-            "values": list,
-            "framework": str,
-            "step": int,
-        }
-        content = load_checkpoint(path, **wanted)
+        content = load_checkpoint(
+            path, networks=list, plan=dict, thresholds=torch.Tensor, values=list, framework=str, step=int
+        )
         try:
             plan = Plan.from_json(content["plan"])
-            networks = tuple(_network(plan, state).to(device) for state in content["networks"])
+            learnt = content.get("error_model")
             model = TrainedModel(
-                networks,
-                plan,
-                content["thresholds"],
-                content["values"],
-                content["framework"],
-                content["step"],
-                device,
-                _error_model(content.get("error_model"), plan),
-                content.get("definition", SYMMETRIC),
+                networks=tuple(_loaded(build_network, plan, state).to(device) for state in content["networks"]),
+                plan=plan,
+                device=device,
+                error_model=None if learnt is None else _loaded(_error_model, plan, learnt).requires_grad_(False),
+                definition=content.get("definition", SYMMETRIC),
+                **{name: content[name] for name in ("thresholds", "values", "framework", "step")},
             )
         except Exception as error:
             if device.type != "cpu" and is_out_of_memory(error):
@@ -110,18 +103,13 @@ def keep_error_model(path: Path, error_model: ErrorModel | None) -> None:
     save_checkpoint(path, {**load_checkpoint(path), "error_model": state})
 
 
-def _network(plan: Plan, state: dict) -> torch.nn.Module:
-    """The network of the plan with these weights. Its memory is theirs: what a plan claims beyond them takes none."""
+def _loaded(build: Callable[[Plan], nn.Module], plan: Plan, state: dict) -> nn.Module:
+    """A module of the plan with these weights. Its memory is theirs: what a plan claims beyond them takes none."""
     with torch.device("meta"):
-        network = build_network(plan)
-    network.load_state_dict(state, assign=True)
-    return network.eval()
+        module = build(plan)
+    module.load_state_dict(state, assign=True)
+    return module.eval()
 
 
-def _error_model(state: dict | None, plan: Plan) -> ErrorModel | None:
-    if state is None:
-        return None
-    with torch.device("meta"):
-        model = ErrorModel(plan.classes, plan.in_channels)
-    model.load_state_dict(state, assign=True)
-    return model.eval().requires_grad_(False)
+def _error_model(plan: Plan) -> ErrorModel:
+    return ErrorModel(plan.classes, plan.in_channels)

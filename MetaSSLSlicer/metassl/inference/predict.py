@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
+import torch
+
+from metassl.data.plan import Plan
+from metassl.data.preprocess import Prepare, prepare_image
 from metassl.files.atomic import make_folder
 from metassl.files.errors import MetaSSLError, ProjectError
 from metassl.imaging.hashes import image_hashes
-from metassl.imaging.images import read_image
 from metassl.inference.model import TrainedModel
-from metassl.inference.predictor import predict_image, summarise, write_prediction
+from metassl.inference.predictor import CasePrediction, predict_finite, summarise, write_prediction
 from metassl.inference.smaller_windows import Told, with_smaller_windows
 from metassl.intake.discovery import find_cases
 from metassl.networks.device import choose_device
 from metassl.project.project import Project
+from metassl.project.records import ErrorRates, Summary
 from metassl.project.round_files import read_error_rates, read_summary
 from metassl.project.rounds import PredictionPaths, Round
 
@@ -40,7 +45,7 @@ def predicted_by(paths: PredictionPaths, step: int) -> bool:
     if not paths.complete:
         return False
     try:
-        return read_summary(paths.summary, paths.folder.name).get("step") == step
+        return read_summary(paths.summary, paths.folder.name).step == step
     except ProjectError:
         return False
 
@@ -52,16 +57,19 @@ def predict_into(
     paths: PredictionPaths,
     labels: list,
     round_number: int | None,
-    measured: dict | None,
+    measured: ErrorRates | None,
     told: Told = lambda case, how: None,
-) -> dict:
+    prepare: Prepare = prepare_image,
+) -> Summary:
     """Predict one case, write its files, return its summary. told(case, how): see `Told`."""
     hashes = image_hashes(images, case_id)
-    prediction = with_smaller_windows(
-        model, case_id, lambda model: predict_image(model, read_image(images, case_id), case_id), told
-    )
+
+    def work(plan: Plan, device: torch.device) -> CasePrediction:
+        return predict_finite(replace(model, plan=plan, device=device), prepare(images, plan, case_id), case_id)
+
+    prediction = with_smaller_windows(model.networks, model.plan, model.device, case_id, work, told)
     summary = summarise(prediction, case_id, round_number, labels, measured, model.step)
-    summary["image_hashes"] = hashes
+    summary = replace(summary, image_hashes=hashes)
     write_prediction(paths, prediction, summary)
     return summary
 

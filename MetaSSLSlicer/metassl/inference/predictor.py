@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from metassl.data.preprocess import Prepared, to_grid
-from metassl.evaluation.dice_model import Features, predict_dice
+from metassl.evaluation.dice_model import predict_dice
 from metassl.files.atomic import make_folder, remove_file
-from metassl.files.errors import MetaSSLError
+from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.files.json_files import write_json
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage
 from metassl.imaging.writer import write_array
-from metassl.inference.case_statistics import CaseStatistics
-from metassl.inference.dice_features import DiceFeatures, expected_dice
+from metassl.inference.case_statistics import CaseStatistics, DiceFeatures, expected_dice
 from metassl.inference.features import BottleneckMean
 from metassl.inference.model import TrainedModel
 from metassl.inference.region_map import REGION_NAMES, region_map
 from metassl.inference.sliding_window import predict_pair
 from metassl.project.links import refuse_link_out
 from metassl.project.masks import READING_BAND_VOXELS, dilate
+from metassl.project.records import ErrorRates, Summary
 from metassl.project.rounds import PredictionPaths
 from metassl.project.structures import LabelDefinition
 
@@ -47,9 +45,15 @@ class CasePrediction:
 
 def predict_image(model: TrainedModel, image: CaseImage, case: str) -> CasePrediction:
     """Raises MetaSSLError when the weights lead to no numbers."""
-    prediction = predict_prepared(model, to_grid(image, model.plan, case))
+    return predict_finite(model, to_grid(image, model.plan, case), case)
+
+
+def predict_finite(model: TrainedModel, prepared: Prepared, case: str) -> CasePrediction:
+    """Raises MetaSSLError when the weights lead to no numbers."""
+    prediction = predict_prepared(model, prepared)
     if not np.isfinite(prediction.uncertainty).all():
-        raise MetaSSLError(f"case {case}: the model gives numbers that are not finite; train a new round")
+        message = f"case {case}: the model gives numbers that are not finite; train a new round"
+        raise MetaSSLError(message, ErrorCode.NOT_FINITE)
     return prediction
 
 
@@ -86,10 +90,10 @@ def summarise(
     case: str,
     round_number: int | None,
     labels: list[LabelDefinition],
-    measured: dict | None,
+    measured: ErrorRates | None,
     step: int,
-) -> dict:
-    """The content of summary.json; measured: of error_rates.json; step: of the model that predicted."""
+) -> Summary:
+    """measured: of the round; step: of the model that predicted."""
     foreground = prediction.segmentation > 0
     band = dilate(foreground, READING_BAND_VOXELS)
     everywhere = np.bincount(prediction.regions.ravel(), minlength=5)
@@ -103,23 +107,30 @@ def summarise(
     def mean(values: np.ndarray) -> float:
         return float(values[band].mean(dtype=np.float64)) if band.any() else 0.0
 
-    return {
-        "case": case,
-        "round": round_number,
-        "step": step,
-        "voxels": {name: int(everywhere[code]) for code, name in REGION_NAMES.items()},
-        "structure_voxels": int(foreground.sum()),
-        "band_voxels": {name: int(inside[code]) for code, name in REGION_NAMES.items()},
-        "volume_ml": {label.name: float(volumes[label.value] * voxel_ml) for label in labels},
-        "mean_uncertainty": mean(prediction.uncertainty),
-        "mutual_information": mean(prediction.mutual_information),
-        "uncertainty": {name: float(inside[code] / size) for code, name in REGION_NAMES.items() if code > 1},
-        **measured_fields(measured, prediction.dice_features.summary(labels, expected)),
-        **prediction.statistics.summary(volumes, voxel_ml, labels),
-    }
+    figures = prediction.dice_features.summary(labels, expected)
+    measured = measured or ErrorRates()
+    return Summary(
+        case=case,
+        round=round_number,
+        step=step,
+        voxels={name: int(everywhere[code]) for code, name in REGION_NAMES.items()},
+        structure_voxels=int(foreground.sum()),
+        band_voxels={name: int(inside[code]) for code, name in REGION_NAMES.items()},
+        volume_ml={label.name: float(volumes[label.value] * voxel_ml) for label in labels},
+        mean_uncertainty=mean(prediction.uncertainty),
+        mutual_information=mean(prediction.mutual_information),
+        uncertainty={name: float(inside[code] / size) for code, name in REGION_NAMES.items() if code > 1},
+        error_rates=measured.rates,
+        class_error_rates=measured.class_rates,
+        dice_features=figures,
+        predicted_dice=predict_dice(measured.dice_model, figures) if measured.dice_model else None,
+        voxel_ml=voxel_ml,
+        classes=prediction.statistics.classes(volumes, labels),
+        features=prediction.statistics.features,
+    )
 
 
-def write_prediction(paths: PredictionPaths, prediction: CasePrediction, summary: dict) -> None:
+def write_prediction(paths: PredictionPaths, prediction: CasePrediction, summary: Summary) -> None:
     """Maps first, the summary last: where it lies, the prediction is complete."""
     make_folder(paths.folder, parents=False)
     refuse_link_out(paths.folder, paths.folder.parent)
@@ -131,20 +142,4 @@ def write_prediction(paths: PredictionPaths, prediction: CasePrediction, summary
         write_array(paths.error_probability, prediction.error_probability, prediction.geometry)
     else:
         remove_file(paths.error_probability)
-    write_json(paths.summary, summary)
-
-
-def measured_fields(measured: Mapping[str, Any] | None, features: Features) -> dict[str, Any]:
-    """`measured`: the content of the round's error_rates.json, None before anything was measured.
-
-    "error_rates" {region: P(error)}, "class_error_rates" {structure shown: {region: P(error)}}, "dice_features" (not
-    for showing) and "predicted_dice", which is None until enough cases were measured.
-    """
-    measured = measured or {}
-    model = measured.get("dice_model")
-    return {
-        "error_rates": measured.get("rates"),
-        "class_error_rates": measured.get("class_rates"),
-        "dice_features": features,
-        "predicted_dice": predict_dice(model, features) if model else None,
-    }
+    write_json(paths.summary, summary.to_json())

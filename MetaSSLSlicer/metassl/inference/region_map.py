@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import torch
 
 from metassl.method.regions import is_confident
+from metassl.project.documents import REGION_MAPS
 from metassl.project.regions import KEY_OF as REGION_NAMES
-from metassl.project.settings import REGION_MAPS
 
 SYMMETRIC, OFFICIAL = REGION_MAPS
 NOT_PREDICTED, UC, US, DC, DS = range(5)

@@ -194,7 +194,7 @@ def _import(project: Project, cases: list[FoundCase], open_ids: set[str], count:
     for case in cases:
         if len(done) >= count:
             break
-        if case.id not in open_ids:
+        if case.id not in open_ids or case.label is None:
             continue
         open_ids.remove(case.id)
         try:

@@ -1,18 +1,21 @@
 """Jobs that outlive the program that started them: launch, follow, stop."""
 
-from .events import EventReader, EventWriter, read_events
-from .follower import JobFollower, job_status
+from .events import Event, EventReader, EventWriter, read_events
+from .fold import StatusFold, status_of_events
 from .launcher import LAUNCHERS, Launcher, LocalLauncher, get_launcher
+from .liveness import job_status, last_status
 from .lock import LockHolder, TrainingLock
 from .record import JobRecord
-from .status import JobStatus, StatusFold
+from .status import JobStatus
+from .writer import JobWriter
 
 __all__ = [
+    "Event",
     "EventReader",
     "EventWriter",
-    "JobFollower",
     "JobRecord",
     "JobStatus",
+    "JobWriter",
     "LAUNCHERS",
     "Launcher",
     "LocalLauncher",
@@ -21,5 +24,7 @@ __all__ = [
     "TrainingLock",
     "get_launcher",
     "job_status",
+    "last_status",
     "read_events",
+    "status_of_events",
 ]

@@ -1,4 +1,4 @@
-"""What a job tells the world: numbered JSON lines, appended by one writer, read by many.
+"""What a job tells the world, as history: numbered JSON lines, appended by one writer, read by many.
 
 A writer may die in the middle of a line and a reader may look at any moment, so a line counts
 only when it ends with a newline and holds an object with "seq" and "event".
@@ -9,18 +9,108 @@ from __future__ import annotations
 import json
 import math
 import os
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TypedDict
 
 import numpy as np
 
 from metassl.files.atomic import make_folder, writing
+from metassl.files.json_files import parse_json
+from metassl.files.json_kinds import Kind, by_name, having, maybe, number, text, whole
 from metassl.project.cases import now
 
-from .event_fields import parse_event
-from .history import ReadHistory
+_TAIL_BYTES = 1 << 20
 
-_BLOCK_BYTES = 1 << 20
+
+class Dice(TypedDict, total=False):
+    """The mean over all structures, and that of each by its name; None where it is not known."""
+
+    mean: float | None
+    per_class: dict[str, float | None]
+
+
+@dataclass
+class Event:
+    """One line of events.jsonl. What it does not tell is None, or empty; `more` is what only its writer knows.
+
+    Times are ISO 8601, `seconds`, `eta_s` and `seconds_per_step` in seconds. `code` is of which kind the failure
+    is (an ErrorCode), `message` tells it to people.
+    """
+
+    seq: int
+    event: str
+    time: str = ""
+    stage: str = ""
+    step: int | None = None
+    total: int | None = None
+    eta_s: float | None = None
+    seconds: float | None = None
+    seconds_per_step: float | None = None
+    data_wait_share: float | None = None
+    memory_mb: float | None = None
+    lr: float | None = None
+    loss: dict[str, float | None] | None = None
+    regions: dict[str, float | None] | None = None
+    uncertainty: dict[str, float | None] | None = None
+    dice: Dice | None = None
+    cases: int | None = None
+    message: str = ""
+    hint: str = ""
+    code: str = ""
+    device: str = ""
+    device_name: str = ""
+    precision: str = ""
+    threads: int | None = None
+    pid: int | None = None
+    resumed_from: int | None = None
+    case: str = ""
+    reason: str = ""
+    file: str = ""
+    rung: str = ""
+    count: int | None = None
+    summary: str = ""
+    more: dict[str, Any] = field(default_factory=dict)
+
+    @staticmethod
+    def of(document: Any) -> Event | None:
+        """The event that a JSON value holds, or None. A field that is not what it should be is left out."""
+        if not isinstance(document, dict) or not isinstance(document.get("event"), str):
+            return None
+        if not whole(document.get("seq")):
+            return None
+        known = {
+            name: value
+            for name, value in document.items()
+            if name in EVENT_KINDS and value is not None and EVENT_KINDS[name](value)
+        }
+        return Event(**known, more={name: value for name, value in document.items() if name not in EVENT_KINDS})
+
+    @staticmethod
+    def parse(line: bytes) -> Event | None:
+        """The event on a line; None when it is none."""
+        try:
+            return Event.of(parse_json(line))
+        except ValueError:
+            return None
+
+    def to_json(self) -> dict[str, Any]:
+        """What it tells, as its line says it."""
+        told = {name: value for name, value in asdict(self).items() if name != "more" and value != _DEFAULTS[name]}
+        return {**told, **self.more}
+
+
+_numbers = by_name(maybe(number))
+_OF_TYPE: dict[str, Kind] = {
+    "int": whole,
+    "int | None": whole,
+    "str": text,
+    "float | None": number,
+    "Dice | None": having(mean=number, per_class=_numbers),
+    "dict[str, float | None] | None": _numbers,
+}
+EVENT_KINDS: dict[str, Kind] = {each.name: _OF_TYPE[str(each.type)] for each in fields(Event) if each.name != "more"}
+_DEFAULTS = {each.name: each.default for each in fields(Event) if each.name != "more"}
 
 
 class EventWriter:
@@ -32,7 +122,7 @@ class EventWriter:
         self._next = last_number(self.path) + 1
         self._torn = _ends_torn(self.path)
 
-    def write(self, event: str, **fields: Any) -> dict[str, Any]:
+    def write(self, event: str, **fields: Any) -> Event:
         """Append one event and return it. Numbers that JSON does not know become null.
 
         Raises ProjectError when the disk is full; a line begun then is closed by the next write.
@@ -46,53 +136,38 @@ class EventWriter:
                 data = data[stream.write(data) :]
         self._torn = False
         self._next += 1
-        return entry
+        told = Event.of(entry)
+        assert told is not None
+        return told
 
 
 class EventReader:
-    """Reads what is new in a file of events, each event once; the file need not exist yet."""
+    """Reads what is new at the end of a file of events; the file need not exist yet."""
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
-        self.disordered = False
-        """True when the last call found more than new lines at the end: a line late or again, or the end gone."""
         self.offset = 0
         """Up to where the file was read."""
-        self._history = ReadHistory()
 
-    @property
-    def holes(self) -> set[tuple[int, int]]:
-        """Where zeros stand that may become lines: (start, end)."""
-        return set(self._history.holes)
-
-    def read_new(self, limit_bytes: int | None = None) -> list[dict[str, Any]]:
+    def read_new(self, limit_bytes: int | None = None) -> list[Event]:
         """The events since the last call. Blank, torn and invalid lines are left out.
 
-        A last line without its newline is left for the next call. `limit_bytes` bounds the work of
-        one call (a longer line is still read whole). They come in the order of their numbers.
+        A last line without its newline is left for the next call. `limit_bytes` bounds the work of one call (a longer
+        line is still read whole). A file that became shorter, as after a power loss, is read anew.
         """
-        self.disordered = False
         try:
             with open(self.path, "rb") as stream:
-                began_anew = not self._history.is_still_there(stream, self.offset)
-                if began_anew:
-                    self.offset = self._history.go_back(stream)
+                if stream.seek(0, os.SEEK_END) < self.offset:
+                    self.offset = 0
                 stream.seek(self.offset)
                 data = stream.read(-1 if limit_bytes is None else limit_bytes)
                 if limit_bytes is not None and not data.endswith(b"\n"):
                     data += stream.readline()
-                late = self._history.came_late(stream)  # last: once they are told of, no reading may fail
         except OSError:
             return []
-        whole = data[: data.rfind(b"\n") + 1]
-        if whole:
-            self._history.note(whole, self.offset)
-            self.offset += len(whole)
-        lines = [line for line in (late + whole).split(b"\n") if line]
-        new = list(self._history.not_given(lines))
-        self.disordered = began_anew or bool(late) or len(new) < len(lines)
-        events = map(parse_event, new)
-        return sorted((event for event in events if event is not None), key=lambda event: event["seq"])
+        lines = data[: data.rfind(b"\n") + 1]
+        self.offset += len(lines)
+        return [event for line in lines.split(b"\n") if line and (event := Event.parse(line)) is not None]
 
     def skip_middle(self, tail_bytes: int) -> bool:
         """Leave out what is more than `tail_bytes` before the end; the next read begins with a whole line.
@@ -101,79 +176,35 @@ class EventReader:
         """
         try:
             with open(self.path, "rb") as stream:
-                return self._skip(stream, stream.seek(0, os.SEEK_END) - tail_bytes)
+                start = stream.seek(0, os.SEEK_END) - tail_bytes
+                if start <= self.offset:
+                    return False
+                stream.seek(start - 1)
+                stream.readline()  # the rest of a line, or just the newline before `start`
+                self.offset = stream.tell()
+                return True
         except OSError:
             return False
 
-    def skip_to_last(self, kind: str, tail_bytes: int) -> bool:
-        """Leave out what is before the last event of `kind` and also more than `tail_bytes` before the end.
 
-        Nothing is left out when there is no such event. Returns whether anything was.
-        """
-        try:
-            with open(self.path, "rb") as stream:
-                size = stream.seek(0, os.SEEK_END)
-                place = self._last_place(stream, size, kind)
-                return place is not None and self._skip(stream, min(place, size - tail_bytes))
-        except OSError:
-            return False
-
-    def torn_line(self) -> dict[str, Any] | None:
-        """The event on the last line when that lacks nothing but its newline."""
-        try:
-            with open(self.path, "rb") as stream:
-                stream.seek(self.offset)
-                return parse_event(stream.read())
-        except OSError:
-            return None
-
-    def _skip(self, stream: IO[bytes], start: int) -> bool:
-        """Go on with the first line that begins at `start` or later, if that is ahead."""
-        if start <= self.offset:
-            return False
-        stream.seek(start - 1)
-        stream.readline()  # the rest of a line, or just the newline before `start`
-        self.offset = stream.tell()
-        self._history.go_to(stream, self.offset)
-        return True
-
-    def _last_place(self, stream: IO[bytes], end: int, kind: str) -> int | None:
-        """Where the last valid event of `kind` that was not read yet begins, or None."""
-        mark = f'"event": "{kind}"'.encode()
-        while (found := self._find_back(stream, mark, end)) is not None:
-            line_end = self._find_back(stream, b"\n", found)
-            end = self.offset if line_end is None else line_end + 1
-            stream.seek(end)
-            event = parse_event(stream.readline())
-            if event is not None and event["event"] == kind:
-                return end
-        return None
-
-    def _find_back(self, stream: IO[bytes], mark: bytes, end: int) -> int | None:
-        """The last place before `end` where `mark` begins, or None."""
-        while end > self.offset:
-            start = max(end - _BLOCK_BYTES, self.offset)
-            stream.seek(start)
-            found = stream.read(end - start + len(mark) - 1).rfind(mark)
-            if found >= 0:
-                return start + found
-            end = start
-        return None
+def read_events(path: Path) -> list[Event]:
+    """All events in a file; an empty list when it does not exist."""
+    return EventReader(path).read_new()
 
 
 def last_number(path: Path) -> int:
     """The number of the last event in a file, 0 when it has none. Of a long file only the end is read."""
-    reader = EventReader(path)
-    reader.skip_middle(_BLOCK_BYTES)
-    events = reader.read_new() or read_events(path)
-    if (torn := reader.torn_line()) is not None:  # all but its newline: the next line will make it count
-        events.append(torn)
-    return max((event["seq"] for event in events), default=0)
-
-
-def read_events(path: Path) -> list[dict[str, Any]]:
-    """All events in a file; an empty list when it does not exist."""
-    return EventReader(path).read_new()
+    try:
+        with open(path, "rb") as stream:
+            for tail in (_TAIL_BYTES, None):
+                stream.seek(0 if tail is None else max(stream.seek(0, os.SEEK_END) - tail, 0))
+                # also one that lacks nothing but its newline: the next line will make it count
+                events = filter(None, map(Event.parse, stream.read().split(b"\n")))
+                if found := max((event.seq for event in events), default=0):
+                    return found
+    except OSError:
+        pass
+    return 0
 
 
 def _ends_torn(path: Path) -> bool:
@@ -190,7 +221,7 @@ def _ends_torn(path: Path) -> bool:
 
 def _plain(value: Any) -> Any:
     """`value` as JSON can hold it."""
-    if isinstance(value, np.generic | np.ndarray):
+    if isinstance(value, (np.generic, np.ndarray)):
         return _plain(value.tolist())
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -27,8 +28,10 @@ _WINDOWS_JOB_FORBIDS = 5
 class Launcher(Protocol):
     """How a job is started and stopped: on this machine, or some day on a cluster."""
 
-    def launch(self, round: Round, python: str | None = None) -> JobRecord:
-        """Start the worker of a round and write its job.json."""
+    def launch(
+        self, round: Round, python: str | None = None, environment: Mapping[str, str] | None = None
+    ) -> JobRecord:
+        """Start the worker of a round and write its job.json. `python`, `environment`: where others are asked for."""
 
     def stop(self, round: Round) -> None:
         """Ask the worker to end its step, save a checkpoint and pause."""
@@ -45,8 +48,10 @@ class LocalLauncher:
     def __init__(self, module: str = "metassl.training.worker") -> None:
         self.module = module
 
-    def launch(self, round: Round, python: str | None = None) -> JobRecord:
-        """Start the worker of `round` with `python` (this one by default).
+    def launch(
+        self, round: Round, python: str | None = None, environment: Mapping[str, str] | None = None
+    ) -> JobRecord:
+        """Start the worker of `round` with `python` and these variables; by default, with this Python's.
 
         Its output goes to the end of log.txt; a former stop request is taken back. Raises
         ProjectError when the round is at work already or the process cannot be started.
@@ -63,7 +68,7 @@ class LocalLauncher:
         with log:
             log_start = os.fstat(log.fileno()).st_size
             try:
-                process = _start(command, log)
+                process = _start(command, log, os.environ if environment is None else environment)
             except OSError as error:
                 raise ProjectError(f"cannot start {python}: {error.strerror or error}") from error
         try:
@@ -116,16 +121,16 @@ def get_launcher(name: str = "local") -> Launcher:
     return LAUNCHERS[name]()
 
 
-def _start(command: list[str], log: IO[bytes]) -> subprocess.Popen:
-    paths = [str(ENGINE_ROOT), os.environ.get("PYTHONPATH", "")]
+def _start(command: list[str], log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    paths = dict.fromkeys([str(ENGINE_ROOT), environment.get("PYTHONPATH", "")])
     options: dict[str, Any] = {
         "stdin": subprocess.DEVNULL,
         "stdout": log,
         "stderr": log,
-        "env": {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        "env": {**environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
         "cwd": ENGINE_ROOT,  # never the project: `-m` would import code that lies there
     }
-    if os.name != "nt":
+    if sys.platform != "win32":
         return subprocess.Popen(command, start_new_session=True, **options)
     # Not DETACHED_PROCESS: in a venv python.exe starts another one, which would open a window that ends it when closed.
     flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
@@ -143,6 +148,7 @@ def _device(round: Round) -> str:
         return ""
     config = round.record.get("config")
     for source in (round.record, config if isinstance(config, dict) else {}):
-        if isinstance(source.get("device"), str):
-            return source["device"]
+        device = source.get("device")
+        if isinstance(device, str):
+            return device
     return ""

@@ -114,6 +114,8 @@ def _exists(pid: int) -> str | None:
 
 
 def _started_windows(pid: int) -> str | None:
+    if sys.platform != "win32":
+        raise OSError("this is not Windows")
     import ctypes
     from ctypes import wintypes
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from metassl import __version__
 from metassl.choices.defaults import DEFAULTS
 from metassl.files.atomic import remove_leftovers
-from metassl.files.errors import ProjectError
-from metassl.jobs.follower import job_status
+from metassl.files.errors import ErrorCode, ProjectError
 from metassl.jobs.launcher import get_launcher
+from metassl.jobs.liveness import job_status
 from metassl.jobs.lock import TrainingLock
 from metassl.jobs.record import JobRecord
 from metassl.project.making import FOLDERS
@@ -22,6 +23,19 @@ from metassl.project.rounds import Round
 LARGEST_SEED = 2**31
 LEAVING_SECONDS = 30.0
 RESUMABLE = ("created", "paused", "interrupted")
+
+
+@dataclass(frozen=True)
+class WorkerPython:
+    """The Python that a worker shall run in, where that is not this one.
+
+    `environment`: its variables. `versions`: {package: version} in it as far as they are known, None where it has the
+    packages of this one. What a run has really used is told in its event "started".
+    """
+
+    executable: str
+    environment: Mapping[str, str]
+    versions: Mapping[str, str] | None = None
 
 
 def start_training(
@@ -35,11 +49,14 @@ def start_training(
     fresh: bool = False,
     new_round: bool = False,
     launcher: str = "local",
+    python: WorkerPython | None = None,
+    patience_s: float = LEAVING_SECONDS,
 ) -> Round:
     """Launch the training in its own process and return its round at once.
 
     A round that was stopped or killed goes on where it was, unless `new_round`. `fresh`: do not start from the
-    former round's model. Raises BusyError when the project is being trained, ProjectError when there is nothing
+    former round's model. `python`: None for the one that runs this. A former job that is about to end is waited for,
+    `patience_s` seconds at most. Raises BusyError when the project is being trained, ProjectError when there is nothing
     to train on, or when the options contradict the round that would be resumed.
     """
     asked = {
@@ -56,26 +73,33 @@ def start_training(
     def choose() -> Round:
         found = _resumable(project)
         if found is None or new_round:
-            return _new_round(project, asked, fresh, launcher)
+            return _new_round(project, asked, fresh, launcher, python)
         _check_same(found, asked)
         return found
 
-    return launch_round(project, choose, launcher)
+    return launch_round(project, choose, launcher, python, patience_s)
 
 
-def launch_round(project: Project, choose: Callable[[], Round], launcher: str = "local") -> Round:
+def launch_round(
+    project: Project,
+    choose: Callable[[], Round],
+    launcher: str = "local",
+    python: WorkerPython | None = None,
+    patience_s: float = LEAVING_SECONDS,
+) -> Round:
     """Launch the worker of the round that `choose` makes or finds, and hand it the project's training lock.
 
     Raises BusyError when the project is being trained.
     """
     lock = TrainingLock(project.path)
-    lock.acquire("training", wait_s=LEAVING_SECONDS if _is_leaving(project, lock) else 0.0)
+    lock.acquire("training", wait_s=patience_s if _holder_leaves(project, lock) else 0.0)
     try:
         found = choose()
         former = JobRecord.read(found.job_path)
         if former is not None:
-            former.wait(LEAVING_SECONDS)
-        record = get_launcher(launcher).launch(found)
+            former.wait(patience_s)
+        chosen = () if python is None else (python.executable, python.environment)
+        record = get_launcher(launcher).launch(found, *chosen)
         lock.transfer(record.pid)
     except BaseException:
         lock.release()
@@ -83,8 +107,16 @@ def launch_round(project: Project, choose: Callable[[], Round], launcher: str = 
     return found
 
 
-def _is_leaving(project: Project, lock: TrainingLock) -> bool:
-    """Whether a job holds the lock that has said its last word: it gives it up in a moment."""
+def is_leaving(project: Project) -> bool:
+    """Whether `start_training` would wait: a job of the project has said its last word, and ends in a moment."""
+    latest = project.latest_round()
+    record = None if latest is None else JobRecord.read(latest.job_path)
+    if latest is not None and record is not None and record.alive() and job_status(latest).is_over:
+        return True
+    return _holder_leaves(project, TrainingLock(project.path))
+
+
+def _holder_leaves(project: Project, lock: TrainingLock) -> bool:
     holder = lock.busy()
     if holder is None:
         return False
@@ -101,7 +133,7 @@ def _resumable(project: Project) -> Round | None:
     return latest if state in RESUMABLE or unfinished or abandoned else None
 
 
-def _check_same(found: Round, asked: dict) -> None:
+def _check_same(found: Round, asked: dict[str, Any]) -> None:
     config = found.record["config"]
     different = [
         f"--{name} {value} (it has {config.get(name)})"
@@ -115,10 +147,13 @@ def _check_same(found: Round, asked: dict) -> None:
         )
 
 
-def _new_round(project: Project, asked: dict, fresh: bool, launcher: str) -> Round:
+def _new_round(
+    project: Project, asked: dict[str, Any], fresh: bool, launcher: str, python: WorkerPython | None = None
+) -> Round:
     labelled = project.labelled_cases()
     if not labelled:
-        raise ProjectError(f"project {project.path} has no labelled case: label one with `metassl label` or in Slicer")
+        message = f"project {project.path} has no labelled case: label one with `metassl label` or in Slicer"
+        raise ProjectError(message, ErrorCode.NOTHING_LABELLED)
     if asked["iterations"] is not None and asked["minutes"] is not None:
         raise ProjectError("give --iterations or --minutes, not both")
     config = {name: asked[name] if asked[name] is not None else DEFAULTS.get(name) for name in asked}
@@ -129,10 +164,11 @@ def _new_round(project: Project, asked: dict, fresh: bool, launcher: str) -> Rou
         round_record(
             config,
             parent,
-            labels={case.id: case.label_version for case in labelled},
-            validation={case.id: case.label_version for case in project.validation_cases()},
+            labels={case.id: case.label_version or "" for case in labelled},
+            validation={case.id: case.label_version or "" for case in project.validation_cases()},
             unlabelled=[case.id for case in project.unlabelled_cases()],
             launcher=launcher,
+            versions=None if python is None else python.versions,
         )
     )
     project.update_settings(shown_round=None, start_round=None)  # the new round is the newest choice
@@ -147,8 +183,9 @@ def round_record(
     validation: dict[str, str],
     unlabelled: list[str],
     launcher: str = "local",
+    versions: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """What round.json holds. labels, validation: {case id: label version}."""
+    """What round.json holds. labels, validation: {case id: label version}. versions: None for those of this Python."""
     return {
         "config": config,
         "launcher": launcher,
@@ -156,7 +193,7 @@ def round_record(
         "labels": labels,
         "validation": validation,
         "unlabelled": unlabelled,
-        "versions": engine_versions(),
+        "versions": engine_versions() if versions is None else {"metassl": __version__, **versions},
     }
 
 

@@ -1,15 +1,14 @@
 """The MetaSSL method and nothing else: regions, adaptive thresholds, weights, losses.
 
-Read the files in this order: prediction, regions, thresholds, weights, terms, normalisation, loss,
-supervised, ramp, metassl_loss, presets.
+Read the files in this order: prediction, regions, thresholds, weights, terms, loss, supervised,
+metassl_loss, presets.
 """
 
 from .loss import DirectionLoss, HeterogeneousLoss, region_weight_map, weighted_cross_entropy
-from .metassl_loss import MetaSSLLoss
+from .metassl_loss import MetaSSLLoss, consistency_ramp
 from .output import LossOutput
 from .prediction import Prediction, predict, predict_from_probabilities
 from .presets import PRESETS, Preset, get_preset
-from .ramp import consistency_ramp
 from .regions import IGNORE_LABEL, REGIONS, Region, is_confident, partition, partition_against_annotation
 from .supervised import dice_loss, supervised_loss
 from .thresholds import AdaptiveThresholds, Half

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import reduce
+
 import torch
 from torch import Tensor
+
+
+def added(terms: Iterable[Tensor]) -> Tensor:
+    """Their sum: at least one, from the first to the last."""
+    return reduce(torch.add, terms)
 
 
 def membership(index: Tensor, size: int) -> Tensor:

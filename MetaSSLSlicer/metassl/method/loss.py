@@ -10,16 +10,18 @@ functions below instead:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from .counting import counts_and_sums, membership
-from .normalisation import Normalisation, voxel_weights
+from .counting import added, counts_and_sums, membership
 from .regions import REGIONS, Region
 from .supervised import cross_entropy_map
 from .terms import FIRST_PART, UcSplit, term_map, term_names, term_weights
 from .weights import RegionWeights
+
+Normalisation = Literal["region", "global"]
 
 
 def region_weight_map(regions: Tensor, weights: RegionWeights | Tensor) -> Tensor:
@@ -62,6 +64,29 @@ def weighted_cross_entropy(
     return (weight_map * cross_entropy_map(log_probabilities, target)).sum()
 
 
+def voxel_weights(
+    weights: Tensor,
+    counts: Tensor,
+    normalisation: Normalisation,
+    count_offset: float = 1.0,
+    n_min: int = 0,
+) -> Tensor:
+    """Weight of ONE voxel of every term, such that the loss is sum_i weight(term of i) CE(i).
+
+    weights, counts: (T,) weight and size N of the terms.
+    region: w_r / (N_r + count_offset), the weighted sum of the terms' means, as published.
+    global: w_r / sum_r w_r N_r, one weighted mean; the order of the weights holds per voxel.
+    A term with fewer than `n_min` voxels is left out.
+    """
+    sizes = counts.to(weights.dtype)
+    kept = torch.where(counts >= n_min, weights, 0.0) if n_min else weights
+    if normalisation == "region":
+        return kept / (sizes + count_offset)
+    if normalisation == "global":
+        return kept / (kept * sizes).sum().clamp(min=1e-12)
+    raise ValueError(f"unknown normalisation {normalisation!r}")
+
+
 @dataclass(frozen=True)
 class DirectionLoss:
     """The loss of one direction and what there is to log about it.
@@ -91,7 +116,7 @@ class DirectionLoss:
     def fractions(self) -> dict[str, Tensor]:
         """Share of the voxels (ignored ones left out) in each of the four regions."""
         counts = self._per_region(self.counts)
-        total = sum(counts.values()).clamp(min=1)
+        total = added(counts.values()).clamp(min=1)
         return {name: count / total for name, count in counts.items()}
 
     def mean_cross_entropy(self) -> dict[str, Tensor]:
@@ -109,8 +134,7 @@ class DirectionLoss:
 class HeterogeneousLoss(nn.Module):
     """sum_r w_r * (cross-entropy of region r), normalised per region or over all voxels.
 
-    weights: of the four regions. uc_split: see terms.py. normalisation, count_offset, n_min: see
-    normalisation.py.
+    weights: of the four regions. uc_split: see terms.py. normalisation, count_offset, n_min: see voxel_weights.
     """
 
     weights: Tensor

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from .counting import added
 from .loss import DirectionLoss, HeterogeneousLoss
 from .output import LossOutput
 from .prediction import Prediction, predict, predict_from_probabilities
 from .presets import Preset, get_preset
-from .ramp import consistency_ramp
 from .regions import partition, partition_against_annotation
 from .supervised import cross_entropy_map, dice_loss, split_annotation, valid_mean
 from .thresholds import Half
@@ -31,6 +33,18 @@ class Wiring:
 
 ONE_WAY = Wiring((1,), ((1, 2),))
 BOTH_WAYS = Wiring((1, 2), ((1, 2), (2, 1)))
+
+
+def consistency_ramp(iteration: float, maximum: float = 0.1, length: float = 30_000, step: float = 150) -> float:
+    """lambda(t) = maximum * exp(-5 (1 - t/length)^2), in steps of `step`, flat after `length`.
+
+    `iteration` is counted from 0, before its increment. A `length` of 0 means no ramp.
+    """
+    if length <= 0:
+        return maximum
+    steps = length / step
+    phase = 1.0 - min(iteration // step, steps) / steps
+    return maximum * math.exp(-5.0 * phase * phase)
 
 
 class MetaSSLLoss(nn.Module):
@@ -96,7 +110,7 @@ class MetaSSLLoss(nn.Module):
                 consistency = self.consistency_at(iteration)
             regions = [labelled[n].value for n in self.added.networks]
             regions += [unlabelled[direction].value for direction in self.added.directions]
-            total = sum(supervised[n] for n in self.added.networks) + consistency * sum(regions)
+            total = added(supervised[n] for n in self.added.networks) + consistency * added(regions)
         return LossOutput(
             total,
             consistency,
@@ -117,7 +131,8 @@ class MetaSSLLoss(nn.Module):
     ) -> tuple[dict[int, Tensor], dict[int, DirectionLoss], dict[int, Tensor]]:
         """S(n), L(n) and the accuracy of the computed networks."""
         target, valid = split_annotation(annotation)
-        probabilities = {n: z.softmax(1) for n, z in _numbered(logits)}
+        given = _numbered(logits)
+        probabilities = {n: z.softmax(1) for n, z in given.items()}
         predictions = {n: predict_from_probabilities(p) for n, p in probabilities.items()}
         self._update_thresholds(predictions, Half.LABELLED, valid)
         supervised, labelled, accuracy = {}, {}, {}
@@ -129,7 +144,7 @@ class MetaSSLLoss(nn.Module):
             else:
                 peer = predictions[3 - n].labels
                 regions = partition(labels, confidence, peer, thresholds, ~valid)
-            ce = cross_entropy_map(logits[n - 1].log_softmax(1), target)
+            ce = cross_entropy_map(given[n].log_softmax(1), target)
             dice = dice_loss(probabilities[n], target, valid)
             supervised[n] = 0.5 * (valid_mean(ce, valid) + dice)
             labelled[n] = self.labelled_loss(ce, regions, labels)
@@ -138,7 +153,7 @@ class MetaSSLLoss(nn.Module):
 
     def _unlabelled_half(self, logits: list[Tensor], valid: Tensor | None) -> dict[Direction, DirectionLoss]:
         """U(a <- b) of the computed directions."""
-        predictions = {n: predict(z) for n, z in _numbered(logits)}
+        predictions = {n: predict(z) for n, z in _numbered(logits).items()}
         self._update_thresholds(predictions, Half.UNLABELLED, valid)
         ignored = None if valid is None else ~valid
         losses = {}
@@ -192,5 +207,5 @@ def _halves(logits: Tensor, num_labelled: int, batch: int) -> tuple[Tensor | Non
     return labelled, unlabelled
 
 
-def _numbered(logits: list[Tensor | None]) -> list[tuple[int, Tensor]]:
-    return [(n, z) for n, z in enumerate(logits, start=1) if z is not None]
+def _numbered(logits: Sequence[Tensor | None]) -> dict[int, Tensor]:
+    return {n: z for n, z in enumerate(logits, start=1) if z is not None}

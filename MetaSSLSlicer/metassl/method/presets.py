@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import torch
 
-from .normalisation import Normalisation
+from .loss import Normalisation
 from .terms import UcSplit
 from .thresholds import AdaptiveThresholds
 from .weights import SCRIPT_WEIGHTS, HalfWeights, rule_b
@@ -31,7 +31,7 @@ class Preset:
     weights: of the regions, for labelled and unlabelled voxels.
     labelled_reference: labelled voxels are partitioned by the prediction's agreement with the
         "annotation" (the paper's figure), or with the other prediction, "peer" (the scripts).
-    normalisation, uc_split, count_offset, region_n_min: see normalisation.py and terms.py.
+    normalisation, uc_split, count_offset, region_n_min: see loss.py and terms.py.
     alpha, initial, cap, floor, class_n_min: of the adaptive thresholds; floor None means 1/C.
     float64_state: keep the thresholds in float64; not every device can.
     teacher_terms: the gradient-free terms of mt's teacher: left out, only reported, or added.

@@ -9,8 +9,8 @@ from functools import cache
 
 import torch
 
-from metassl.files.errors import MetaSSLError
-from metassl.networks.memory import is_out_of_memory
+from metassl.files.errors import ErrorCode, MetaSSLError
+from metassl.networks.memory_ladder import is_out_of_memory
 from metassl.networks.onednn import fast_convolutions
 from metassl.project.words import count
 
@@ -21,13 +21,13 @@ def choose_device(name: str = "auto") -> torch.device:
     if name == "auto":
         name = "cuda" if cuda and not gpu_problem() else "mps" if mps else "cpu"
     if name.startswith("cuda") and not cuda:
-        raise MetaSSLError("no CUDA device was found: use --device cpu, or see `metassl doctor`")
+        raise MetaSSLError("no CUDA device was found: use --device cpu, or see `metassl doctor`", ErrorCode.NO_DEVICE)
     if name == "mps" and not mps:
-        raise MetaSSLError("no Apple MPS device was found: use --device cpu")
+        raise MetaSSLError("no Apple MPS device was found: use --device cpu", ErrorCode.NO_DEVICE)
     try:
         return torch.device(name)
     except RuntimeError as error:
-        raise MetaSSLError(f"{name} is not a device: use auto, cpu, cuda or mps") from error
+        raise MetaSSLError(f"{name} is not a device: use auto, cpu, cuda or mps", ErrorCode.NO_DEVICE) from error
 
 
 @cache
@@ -49,7 +49,8 @@ def train_a_step(device: str) -> None:
     layer = torch.nn.Conv3d(1, 2, 3, padding=1).to(device)
     loss = layer(torch.randn(1, 1, 8, 8, 8, device=device)).square().mean()
     loss.backward()
-    if not torch.isfinite(loss) or not torch.isfinite(layer.weight.grad).all():
+    gradient = layer.weight.grad
+    if gradient is None or not torch.isfinite(loss) or not torch.isfinite(gradient).all():
         raise RuntimeError(f"a training step on {device} gave a loss that is not finite")
 
 
@@ -105,7 +106,7 @@ def memory_in_use_mb(device: torch.device) -> int:
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
-def autocast(device: torch.device, precision: str):
+def autocast(device: torch.device, precision: str) -> contextlib.AbstractContextManager:
     """Context of the forward pass; the losses leave it by themselves.
 
     A model that was planned for an NVIDIA GPU runs in full precision elsewhere.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import platform
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
@@ -18,7 +20,9 @@ class OneDNN(TorchFunctionMode):
     training step of ours took 2.7 times as long as one with a batch of two. In oneDNN's own layout it has no choice.
     """
 
-    def __torch_function__(self, function, types, args=(), kwargs=None):
+    def __torch_function__(
+        self, function: Callable[..., Any], types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
         kwargs = kwargs or {}
         if function in CONVOLUTIONS and _takes_the_slow_path(args[0]):
             return function(args[0].to_mkldnn(), *args[1:], **kwargs).to_dense()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from monai.networks.blocks import UpSample
-from monai.networks.nets import DynUNet
+from monai.networks.blocks.upsample import UpSample
+from monai.networks.nets.dynunet import DynUNet
 from torch import nn
 
 from metassl.data.plan import Plan
@@ -19,8 +19,10 @@ class UNet(DynUNet):
     def get_output_block(self, idx: int) -> nn.Module:
         """The layer from the features of level `idx` to logits on the grid of the image."""
         step = self.strides[0]
-        if tuple(step) == (1, 1, 1):
-            return super().get_output_block(idx)
+        layer: nn.Module
+        if step in (1, (1, 1, 1), [1, 1, 1]):
+            layer = super().get_output_block(idx)
+            return layer
         return UpSample(
             self.spatial_dims,
             self.filters[idx],

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def version_of(array: np.ndarray, geometry: Geometry) -> str:
     numbers = [*geometry.spacing_xyz, *geometry.origin_xyz, *geometry.direction]
     grid = ",".join(f"{round(number, 6) + 0.0:.6f}" for number in numbers)
     digest = hashlib.sha256(f"{geometry.size_xyz};{grid};".encode())
-    digest.update(np.ascontiguousarray(array, dtype=np.uint8))
+    digest.update(np.ascontiguousarray(array, dtype=np.uint8).data)
     return digest.hexdigest()
 
 
@@ -75,13 +76,13 @@ def history_name(case_id: str, version: str) -> str:
     return f"{case_id}.{version[:16]}.nrrd"
 
 
-def _values_in(array: np.ndarray) -> list:
+def _values_in(array: np.ndarray) -> list[Any]:
     if array.dtype != np.uint8:
-        return np.unique(array).tolist()
+        return list(np.unique(array).tolist())
     seen = np.zeros(256, bool)
     for plane in array:  # far quicker than sorting every voxel, and small in memory
         seen[plane] = True
-    return np.flatnonzero(seen).tolist()
+    return list(np.flatnonzero(seen).tolist())
 
 
 def is_outside_edit(copy: Path, history: Path, case_id: str, accepted: str | None) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -21,14 +21,21 @@ from metassl.imaging.hashes import image_hashes, replaced_image
 from metassl.imaging.images import read_geometry, read_labels
 from metassl.imaging.writer import write_array
 
-from . import annotations
-from .annotations import ANY_VERSION, is_outside_edit, keep_outside_edit
+from .annotations import (
+    ANY_VERSION,
+    checked,
+    history_name,
+    is_outside_edit,
+    keep_outside_edit,
+    refuse_changed,
+    refuse_empty,
+    version_of,
+)
 from .cases import LABELLED_STATES, Case, check_case_id, key_of, now
-from .documents import CaseList, read_cases, read_project, write_cases
+from .documents import CaseList, checked_settings, read_cases, read_project, write_cases
 from .links import refuse_links_out
 from .making import making_project
 from .rounds import PredictionPaths, Round, list_rounds, make_round, round_path
-from .settings import checked_settings
 from .structures import LabelDefinition
 
 _HISTORY = Path("labels", ".history")
@@ -142,7 +149,7 @@ class Project:
         """
         with self._changing_cases() as cases:
             case = _known(cases, case_id, self.path)
-            annotations.refuse_changed(case, former)
+            refuse_changed(case, former)
             if more_seconds:
                 changes["seconds_spent"] = round(case.seconds_spent + more_seconds, 1)
             try:
@@ -242,16 +249,16 @@ class Project:
             raise LabelError(
                 f"case {case_id}: {where} is not on the grid of {image}: {difference}; resample it to the image"
             )
-        array = annotations.checked(array, grid, self.labels, f"case {case_id}: {where}")
-        annotations.refuse_empty(array, f"case {case_id}: {where}", allow_empty)
-        version = annotations.version_of(array, grid)
+        array = checked(array, grid, self.labels, f"case {case_id}: {where}")
+        refuse_empty(array, f"case {case_id}: {where}", allow_empty)
+        version = version_of(array, grid)
         kept = self._history_path(case_id, version)
         if not kept.exists():
             write_array(make_folder(kept.parent, parents=False) / kept.name, array, grid)
         with self._changing_cases() as cases:
             case = _known(cases, case_id, self.path)
             if version != case.label_version:
-                annotations.refuse_changed(case, former)
+                refuse_changed(case, former)
             copy = self.label_path(case_id)
             keep_outside_edit(copy, kept.parent, case_id, case.label_version)
             copy_file(kept, copy)
@@ -292,7 +299,8 @@ class Project:
 
     def latest_round(self) -> Round | None:
         """The newest round, or None."""
-        return (self.rounds() or [None])[-1]
+        rounds = self.rounds()
+        return rounds[-1] if rounds else None
 
     def round(self, number: int) -> Round:
         """The round `number`; ProjectError when there is none."""
@@ -310,7 +318,7 @@ class Project:
         """The round whose model the next training starts from: chosen (the setting "start_round"), or the newest."""
         trained = [found for found in self.rounds() if found.model_path.exists()]
         number = self.settings.get("start_round")
-        return next((found for found in trained if found.number == number), (trained or [None])[-1])
+        return next((found for found in trained if found.number == number), trained[-1] if trained else None)
 
     def predictions(self) -> dict[str, Round]:
         """For each predicted case the round whose prediction is reviewed: the chosen one's, or the newest."""
@@ -341,12 +349,12 @@ class Project:
             made.write_record(config)
         return made
 
-    def lock(self, timeout_s: float = 30.0):
+    def lock(self, timeout_s: float = 30.0) -> AbstractContextManager[None]:
         """A context manager: the short lock between processes that change this folder."""
         return file_lock(self.path / ".lock", timeout_s)
 
     def _history_path(self, case_id: str, version: str) -> Path:
-        name = annotations.history_name(check_case_id(case_id), version)
+        name = history_name(check_case_id(case_id), version)
         return self.path / _HISTORY / name
 
     def _portable(self, image: str) -> str:

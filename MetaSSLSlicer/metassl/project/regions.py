@@ -38,4 +38,5 @@ FLAGGED = ("US", "DC", "DS")
 
 def rgb_of(color: str) -> tuple[float, float, float]:
     """The colour "#RRGGBB" as three numbers 0..1."""
-    return tuple(int(color[i : i + 2], 16) / 255.0 for i in (1, 3, 5))
+    red, green, blue = (int(color[i : i + 2], 16) / 255.0 for i in (1, 3, 5))
+    return red, green, blue

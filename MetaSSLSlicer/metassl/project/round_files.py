@@ -22,6 +22,7 @@ from metassl.files.json_kinds import (
 )
 
 from .former_names import renamed
+from .records import ErrorRates, Ranking, Summary
 from .regions import KEYS as REGIONS
 from .rounds import Round
 
@@ -80,21 +81,21 @@ _LABELLED = {"cases": by_name(having(volume_ml=by_name(number)))}
 _INPUTS = {"images": by_name(either(texts, text))}  # a former version wrote a text, which tells nothing now
 
 
-def read_summary(path: Path, case_id: str) -> dict[str, Any]:
+def read_summary(path: Path, case_id: str) -> Summary:
     """summary.json of a predicted case. Raises ProjectError."""
-    return read_json(path, f"the summary of case {case_id}", _SUMMARY, "predict the case again", renamed)
+    return Summary.of(read_json(path, f"the summary of case {case_id}", _SUMMARY, "predict the case again", renamed))
 
 
-def read_error_rates(found: Round) -> dict[str, Any] | None:
+def read_error_rates(found: Round) -> ErrorRates | None:
     """What was measured of the round's model; None before that. Raises ProjectError."""
-    return _optional(found.error_rates_path, "the table of error rates", _ERROR_RATES, "train a new round")
+    document = _optional(found.error_rates_path, "the table of error rates", _ERROR_RATES, "train a new round")
+    return None if document is None else ErrorRates.of(document)
 
 
-def read_ranking(found: Round) -> dict[str, Any]:
-    """The ranking, of which "cases" is always a list; an empty one before cases were ranked. Raises ProjectError."""
+def read_ranking(found: Round) -> Ranking:
+    """The ranking; an empty one before cases were ranked. Raises ProjectError."""
     remedy = "run `metassl rank` to write it anew"
-    ranking = _optional(found.ranking_path, "the ranking", _RANKING, remedy) or {}
-    return {"strategy": "", **ranking, "cases": ranking.get("cases") or []}
+    return Ranking.of(_optional(found.ranking_path, "the ranking", _RANKING, remedy) or {})
 
 
 def read_labelled_cases(found: Round) -> dict[str, Any] | None:

@@ -60,6 +60,7 @@ class Round:
         self.number = int(self.path.name)
         self.project_path = self.path.parent.parent
         self.record_path = self.path / "round.json"
+        self.status_path = self.path / "status.json"
         self.events_path = self.path / "events.jsonl"
         self.log_path = self.path / "log.txt"
         self.stop_path = self.path / "stop"

@@ -1,18 +1,16 @@
-"""What a strategy is, and the registry that finds one by its name."""
+"""What a strategy is, and how one is found by its name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from metassl.choices.plugins import load
-from metassl.choices.strategies import DEFAULT_STRATEGY, STRATEGY_CATALOG
+from metassl.choices.strategies import STRATEGY_CATALOG
 from metassl.files.errors import MetaSSLError
 from metassl.selection.candidate import Candidate
 from metassl.selection.context import Context
-
-DEFAULT = DEFAULT_STRATEGY
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,6 @@ class Scored:
 class Strategy(Protocol):
     """Puts predicted cases in the order in which a person should look at them."""
 
-    name: str
     needs: tuple[str, ...]
     """Fields of `Candidate` that are read: a case whose summary lacks one is left out before `order` is called."""
 
@@ -37,30 +34,11 @@ class Strategy(Protocol):
         ...
 
 
-STRATEGIES: dict[str, type[Strategy]] = {}
-
-
-def register(name: str) -> Callable[[type], type]:
-    """Class decorator: make a strategy available under `name`."""
-
-    def add(cls: type) -> type:
-        if name in STRATEGIES:
-            raise ValueError(f"two strategies are called {name}")
-        cls.name = name
-        STRATEGIES[name] = cls
-        return cls
-
-    return add
-
-
 def get_strategy(name: str) -> Strategy:
     """A new strategy by its name. MetaSSLError, listing the names, when there is none."""
-    if name in STRATEGIES:
-        return STRATEGIES[name]()
     paths = {each.name: each.path for each in STRATEGY_CATALOG}
     if name not in paths:
-        known = ", ".join(sorted({*STRATEGIES, *paths}))
-        raise MetaSSLError(f"there is no way of ranking called {name!r}: use one of {known}")
+        raise MetaSSLError(f"there is no way of ranking called {name!r}: use one of {', '.join(sorted(paths))}")
     return load(paths[name])()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from metassl.project.records import Summary
 from metassl.project.regions import FLAGGED
 
 WHOLE = "structures"
@@ -27,34 +28,37 @@ class ClassStatistics:
 
 @dataclass(frozen=True)
 class Candidate:
-    """Reading a field raises KeyError, TypeError or ValueError when the summary lacks it or holds no number."""
+    """Reading a field raises AttributeError, KeyError, TypeError or ValueError when the summary lacks it or holds no
+    number.
+    """
 
     case: str
-    summary: Mapping[str, Any] = field(default_factory=dict)
+    summary: Summary = field(default_factory=Summary)
 
     @cached_property
     def uncertainty(self) -> tuple[float, float]:
         """Mean entropy 0..1 in and round the structures, and the part of it in which the networks differ."""
-        return _number(self.summary["mean_uncertainty"]), _number(self.summary["mutual_information"])
+        return _number(self.summary.mean_uncertainty), _number(self.summary.mutual_information)
 
     @cached_property
     def is_empty(self) -> bool:
         """No structure was predicted."""
-        return not int(self.summary["structure_voxels"])
+        return not int(_number(self.summary.structure_voxels))
 
     @property
     def tells_classes(self) -> bool:
         """False for summaries written before the structures were counted apart."""
-        return "classes" in self.summary
+        return self.summary.classes is not None
 
     @cached_property
     def voxel_ml(self) -> float:
-        return _number(self.summary["voxel_ml"]) if self.tells_classes else 1.0
+        return _number(self.summary.voxel_ml) if self.tells_classes else 1.0
 
     @cached_property
     def classes(self) -> dict[str, ClassStatistics]:
         """By name of the structure; volumes in voxels, and all structures as WHOLE, when they are not told apart."""
-        if not self.tells_classes:
+        classes = self.summary.classes
+        if classes is None:
             return {WHOLE: self.whole}
         return {
             name: ClassStatistics(
@@ -62,22 +66,24 @@ class Candidate:
                 {region: _number(each[region]) * self.voxel_ml for region in FLAGGED},
                 _number(each["entropy"]) * self.voxel_ml,
             )
-            for name, each in self.summary["classes"].items()
+            for name, each in classes.items()
         }
 
     @cached_property
     def whole(self) -> ClassStatistics:
         """All structures as one, in voxels."""
-        band = self.summary["band_voxels"]
+        band = self.summary.band_voxels
+        if band is None:
+            raise KeyError("band_voxels")
         size = sum(_number(count) for count in band.values())
         entropy = self.uncertainty[0] * size
         uncertain = {region: _number(band[region]) for region in FLAGGED}
-        return ClassStatistics(_number(self.summary["structure_voxels"]), uncertain, entropy)
+        return ClassStatistics(_number(self.summary.structure_voxels), uncertain, entropy)
 
     @cached_property
     def features(self) -> np.ndarray | None:
         """float64 (F,), or None when the prediction has none."""
-        return as_features(self.summary.get("features"))
+        return as_features(self.summary.features)
 
 
 def as_features(values: Any) -> np.ndarray | None:

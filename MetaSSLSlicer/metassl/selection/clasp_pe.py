@@ -7,7 +7,7 @@ from itertools import cycle
 
 import numpy as np
 
-from .base import Scored, place_score, register
+from .base import Scored, place_score
 from .candidate import Candidate
 from .context import Context
 
@@ -18,7 +18,6 @@ FIRST_BETA, LAST_BETA, ROUNDS = 1.0, 100.0, 5
 TINY = 1e-9
 
 
-@register("clasp_pe")
 class ClaspPE:
     """Lüth et al., TMLR 2026, arXiv:2601.13677, from its abstract and from what nnActive documents of its parts.
 

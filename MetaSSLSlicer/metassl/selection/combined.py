@@ -6,14 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .base import Scored, register
+from .base import Scored
 from .candidate import Candidate
 from .context import Context
 from .discrepancy import Discrepancy
 from .distances import Distances, picks
 
 
-@register("combined")
 class Combined:
     """Expected gain per minute (`discrepancy`) times the distance to the nearest labelled or picked case.
 

@@ -50,7 +50,8 @@ class Context:
     def of(found: Round) -> Context:
         """The context in which the predictions of a round are ranked; what the round did not write stays unknown."""
         config = found.record.get("config") or {}
-        rates = (_tried(read_error_rates, found) or {}).get("rates")
+        measured = _tried(read_error_rates, found)
+        rates = None if measured is None else measured.rates
         return Context(found.number, int(config.get("seed") or 0), read_labelled(found), rates)
 
 

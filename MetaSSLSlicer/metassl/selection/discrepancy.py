@@ -21,7 +21,7 @@ from statistics import median
 from metassl.project.regions import FLAGGED
 from metassl.project.words import duration
 
-from .base import Scored, annotation_minutes, by_score, register
+from .base import Scored, annotation_minutes, by_score
 from .candidate import WHOLE, Candidate, ClassStatistics
 from .context import Context
 
@@ -34,7 +34,6 @@ USUAL = 0.8
 """A structure is expected in every case when at least this share of the labelled (or predicted) ones has it."""
 
 
-@register("discrepancy")
 class Discrepancy:
     """Expected gain per minute; see above."""
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .base import Scored, register
+from .base import Scored
 from .candidate import Candidate
 from .context import Context
 from .distances import Distances, picks
 
 
-@register("diversity")
 class Diversity:
     """k-centre greedy (Sener and Savarese, ICLR 2018): always the case farthest from all labelled and picked ones.
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .base import Scored, by_score, register
+from .base import Scored, by_score
 from .candidate import Candidate
 from .context import Context
 
 EMPTY = 1.0  # more than any uncertainty: cases in which nothing was found come first
 
 
-@register("entropy")
 class Entropy:
     """The mean normalised entropy (0..1) in the band round the predicted structures."""
 

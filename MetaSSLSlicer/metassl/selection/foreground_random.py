@@ -6,12 +6,11 @@ from collections.abc import Container, Sequence
 
 import numpy as np
 
-from .base import Scored, place_score, register
+from .base import Scored, place_score
 from .candidate import Candidate
 from .context import Context
 
 
-@register("foreground_random")
 class ForegroundRandom:
     """Draw a structure at random, then at random a case in which it is predicted; without putting back.
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .base import Scored, by_score, register
+from .base import Scored, by_score
 from .candidate import Candidate
 from .context import Context
 
 
-@register("random")
 class RandomOrder:
     """A number from the case's id, the round and the seed: fixed within a round, new in the next."""
 

@@ -3,32 +3,31 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
+from metassl.choices.strategies import DEFAULT_STRATEGY
 from metassl.files.errors import MetaSSLError
 from metassl.files.json_files import write_json
 from metassl.project.project import Project
+from metassl.project.records import RankedCase, Ranking
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import Round
 
-from .base import DEFAULT, Strategy, get_strategy
+from .base import Strategy, get_strategy
 from .candidate import Candidate
 from .context import Context
 
 
-def rank(project: Project, round: Round, strategy: str = DEFAULT) -> dict[str, Any]:
-    """Write and return the ranking, see `ranking_by`."""
+def rank(project: Project, round: Round, strategy: str = DEFAULT_STRATEGY) -> Ranking:
+    """Write ranking.json and return the ranking, see `ranking_by`."""
     result = ranking_by(project, round, strategy)
-    write_json(round.ranking_path, result)
+    write_json(round.ranking_path, result.to_json())
     return result
 
 
-def ranking_by(project: Project, round: Round, strategy: str = DEFAULT) -> dict[str, Any]:
+def ranking_by(project: Project, round: Round, strategy: str = DEFAULT_STRATEGY) -> Ranking:
     """Rank the round's predicted cases of the pool that nobody has labelled yet; writes nothing.
 
-    Returns {"strategy", "cases": [{"case", "score", "parts", "reason"}, ...],
-    "skipped": {case: why}}, the case to look at first on top. A case whose summary cannot be read
-    is skipped and named. Raises MetaSSLError for an unknown strategy.
+    A case whose summary cannot be read is skipped and named. Raises MetaSSLError for an unknown strategy.
     """
     chosen = get_strategy(strategy)
     waiting = {case.id for case in project.unlabelled_cases()}
@@ -45,11 +44,9 @@ def ranking_by(project: Project, round: Round, strategy: str = DEFAULT) -> dict[
         if not math.isfinite(each.score):
             skipped[each.case] = f"the summary of case {each.case} gives no finite score"
     ranked = [
-        {"case": each.case, "score": each.score, "parts": each.parts, "reason": each.reason}
-        for each in ordered
-        if each.case not in skipped
+        RankedCase(each.case, each.score, each.reason, each.parts) for each in ordered if each.case not in skipped
     ]
-    return {"strategy": chosen.name, "cases": ranked, "skipped": skipped}
+    return Ranking(strategy, ranked, skipped)
 
 
 def _candidate(round: Round, case_id: str, strategy: Strategy) -> Candidate:

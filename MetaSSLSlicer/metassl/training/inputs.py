@@ -14,12 +14,12 @@ from metassl.data.budget import choose_precision
 from metassl.data.cache import PreprocessCache, content_key
 from metassl.data.fingerprint import fingerprint
 from metassl.data.plan import Plan, make_plan
-from metassl.data.preprocess import labels_to_grid, to_grid
+from metassl.data.preprocess import PreparedImages, labels_to_grid
 from metassl.data.streams import PreparedCase
 from metassl.files.errors import ImageError, LabelError, MetaSSLError, ProjectError
 from metassl.files.json_files import read_json, write_json
 from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
-from metassl.imaging.images import IGNORE, read_geometry, read_image
+from metassl.imaging.images import IGNORE
 from metassl.project.project import Project
 from metassl.project.round_files import read_inputs
 from metassl.project.rounds import Round
@@ -42,6 +42,7 @@ class InputReader:
         self.project, self.round, self.emit = project, found, emit
         limit = int(project.settings.get("cache_bytes", CACHE_BYTES))
         self.cache = PreprocessCache(project.path / "cache", limit)
+        self.images = PreparedImages(self.cache)
         self.values = project.values
 
     def plan(self, device_type: str, memory: int, parent: Plan | None) -> Plan:
@@ -85,20 +86,22 @@ class InputReader:
             + [(case_id, version, inputs.validation) for case_id, version in record["validation"].items()]
             + [(case_id, None, inputs.unlabelled) for case_id in record["unlabelled"]]
         )
-        reasons: list[str] = []
+        failures: list[MetaSSLError] = []
         for index, (case_id, version, into) in enumerate(wanted):
             try:
                 into.append(self._prepared(case_id, version, plan, known))
                 self._tell_of_outside_edit(case_id, version)
             except MetaSSLError as error:
                 self.report_failure(case_id, error)
-                reasons += [str(error)] if into is inputs.labelled else []
+                failures += [error] if into is inputs.labelled else []
             progress(index + 1, len(wanted))
         known.write()
-        if not inputs.labelled and not reasons:
+        self.images.let_go()
+        if not inputs.labelled and not failures:
             raise MetaSSLError(f"{self.round.record_path} names no case to learn from: train a new round")
         if not inputs.labelled:
-            raise MetaSSLError(f"none of the labels that {self.round.record_path} names could be used: {reasons[0]}")
+            message = f"none of the labels that {self.round.record_path} names could be used: {failures[0]}"
+            raise MetaSSLError(message) from failures[0]
         return inputs
 
     def _tell_of_lost_structures(self, case_id: str, classes: np.ndarray, on_grid: np.ndarray, plan: Plan) -> None:
@@ -128,7 +131,7 @@ class InputReader:
         failed: dict[str, MetaSSLError] = {}
         for case_id, version in cases:
             try:
-                image = read_image(self.project.image_paths(case_id), case_id)
+                image = self.images.read(self.project.image_paths(case_id), case_id)
                 label = self._classes(self.project.read_label(case_id, version)[0]) if version else None
             except MetaSSLError as error:
                 failed[case_id] = error
@@ -137,23 +140,19 @@ class InputReader:
         if len(failed) == len(cases):
             for case_id, error in failed.items():
                 self.report_failure(case_id, error)
-            raise MetaSSLError(f"no image could be read; {next(iter(failed.values()), 'add cases to the project')}")
+            first = next(iter(failed.values()), None)
+            raise MetaSSLError(f"no image could be read; {first or 'add cases to the project'}") from first
 
     def _prepared(self, case_id: str, version: str | None, plan: Plan, known: ImageRecord) -> PreparedCase:
         paths = self.project.image_paths(case_id)
         known.check(case_id, paths, version)
-        key = content_key(paths, plan=plan.preprocessing())
-
-        def make() -> dict[str, np.ndarray]:
-            return {"image": to_grid(read_image(paths, case_id), plan, case_id).array}
-
-        image = self.cache.on_demand(key, make, "image")
+        image = self.images.on_demand(paths, plan, case_id)
         if version is None:
             return PreparedCase(case_id, image)
 
         def make_label() -> dict[str, np.ndarray]:
             array, geometry = self.project.read_label(case_id, version)
-            if difference := geometry.difference(read_geometry(paths[0], case_id)):
+            if difference := geometry.difference(self.images.get(paths, plan, case_id).transform.geometry):
                 raise LabelError(
                     f"case {case_id}: its annotation {version[:16]} is not on the grid of {paths[0]}: {difference}; "
                     "label the case again"

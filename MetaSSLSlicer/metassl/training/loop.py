@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from statistics import median
 
 import torch
 
 from metassl.data.streams import Batch, OnDemand, PatchSampler, Prefetcher
-from metassl.files.errors import MetaSSLError
+from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.frameworks.base import Framework, StepOutput
 from metassl.networks.checkpoint import damaged, load_checkpoint, save_checkpoint
 from metassl.networks.device import memory_in_use_mb
-from metassl.networks.memory import is_out_of_memory
-from metassl.training.schedule import Budget, learning_rate
+from metassl.networks.memory_ladder import is_out_of_memory
+from metassl.training.eta import Budget, StepTimes
+from metassl.training.job import Stopped
 
 BETAS = (0.9, 0.98)  # a memory of 50 steps, not of 1000: a few minutes have not many more
 PROGRESS_SECONDS = 1.0
@@ -27,10 +26,6 @@ LAST_REPLANNED_FRACTION = 0.9  # so that the learning rate ends where it should
 BAD_STEPS_IN_A_ROW = 5
 VALIDATIONS = 8
 VALIDATION_SHARE = 0.04  # of a time budget that they may take, the first aside
-
-
-class Stopped(Exception):
-    """A graceful stop was asked for; the checkpoint is written."""
 
 
 class Trainer:
@@ -73,10 +68,7 @@ class Trainer:
         self.clock = clock
         self.started = clock() if started is None else started
         self.elapsed_before = 0.0
-        self.step_times: deque[float] = deque(maxlen=200)
-        self.full_step_times: deque[float] = deque(maxlen=200)
-        """The same, had the steps been of the dearest kind."""
-        self.waits: deque[float] = deque(maxlen=200)
+        self.times = StepTimes()
         self.bad_steps = 0
         self._validated_s = self._saving_s = 0.0
         self._reported = self._saved = self._replanned = time.monotonic()
@@ -93,10 +85,8 @@ class Trainer:
                 begin, waited = self.clock(), batches.waited
                 batch = batches.get().to(self.device)
                 output = self.train_step(batch)
-                self.step_times.append(self.clock() - begin)
-                self.full_step_times.append(self.step_times[-1] / self.framework.cost(self.fraction))
+                self.times.add(self.clock() - begin, self.framework.cost(self.fraction), batches.waited - waited)
                 self.step += 1
-                self.waits.append(batches.waited - waited)
                 self._plan()
                 self._report(output)
                 self._validate()
@@ -106,7 +96,7 @@ class Trainer:
                 now = time.monotonic()
                 if now - self._replanned > REPLAN_SECONDS and self.fraction <= LAST_REPLANNED_FRACTION:
                     self._replanned = now
-                    self._replan(sum(self.full_step_times) / len(self.full_step_times))
+                    self._replan(self.times.mean_full)
                 if now - self._saved > max(CHECKPOINT_SECONDS, self._saving_s / CHECKPOINT_SHARE):
                     self.save()
             self.save()
@@ -158,7 +148,8 @@ class Trainer:
         if self.bad_steps >= BAD_STEPS_IN_A_ROW:
             raise MetaSSLError(
                 f"the loss was not finite {self.bad_steps} steps in a row (last on the cases {cases}); the "
-                "checkpoint before it is kept: check these images and labels, then train a new round"
+                "checkpoint before it is kept: check these images and labels, then train a new round",
+                ErrorCode.NOT_FINITE,
             )
 
     # ------------------------------------------------------------------ time
@@ -167,7 +158,7 @@ class Trainer:
         """With a time budget, fix the total as soon as steps have been timed, and keep it in a checkpoint."""
         if self.budget.total or self.step < FIRST_PLANNED_STEP:
             return
-        self._replan(median(self.full_step_times))
+        self._replan(self.times.median_full)
         self.save()
 
     def _replan(self, full_step: float) -> None:
@@ -181,18 +172,15 @@ class Trainer:
             return
         self._reported = now
         total = self.budget.total
-        spent = sum(self.step_times)
-        to_come = median(self.full_step_times) * self.framework.cost_to_come(self.fraction)
-        eta = (total - self.step) * to_come if total else None
         regions = output.regions
         self.emit(
             "progress",
             stage="training",
             step=self.step,
             total=total,
-            eta_s=None if eta is None else round(eta, 1),
-            seconds_per_step=round(median(self.step_times), 4),
-            data_wait_share=round(sum(self.waits) / spent, 4) if spent else 0.0,
+            eta_s=self.times.left(total - self.step, self.framework.cost_to_come(self.fraction)) if total else None,
+            seconds_per_step=round(self.times.median, 4),
+            data_wait_share=round(self.times.wait_share, 4),
             loss={name: _rounded(value) for name, value in output.parts.items()},
             regions=None if regions is None else {k: _rounded(v) for k, v in regions.items()},
             lr=self.optimizer.param_groups[0]["lr"],
@@ -232,15 +220,8 @@ class Trainer:
         self.emit("checkpoint", step=self.step)
 
     def resume(self) -> None:
-        wanted = {
-            "framework": dict,
-            "optimizer": dict,
-            "scaler": dict,
-            "step": int,
-            "total": int,
-            "elapsed": (int, float),
-        }
-        state = load_checkpoint(self.checkpoint_path, **wanted)
+        dicts = dict.fromkeys(("framework", "optimizer", "scaler"), dict)
+        state = load_checkpoint(self.checkpoint_path, **dicts, step=int, total=int, elapsed=(int, float))
         settings = [{k: v for k, v in group.items() if k != "params"} for group in self.optimizer.param_groups]
         try:
             self.framework.load_state_dict(state["framework"])
@@ -268,6 +249,12 @@ def _are_averages(kept: Mapping[str, torch.Tensor], weights: torch.Tensor) -> bo
         return bool(steps >= 0) and all(average.shape == weights.shape for average in averages)
     except (AttributeError, KeyError, RuntimeError, TypeError):
         return False
+
+
+def learning_rate(base: float, step: int, total: int, warmup: int = 20) -> float:
+    """Linear warm-up, then the polynomial decay of the paper's recipes (power 0.9)."""
+    fraction = min(step / max(total, 1), 1.0)
+    return base * min(1.0, (step + 1) / warmup) * (1.0 - fraction) ** 0.9
 
 
 def _rounded(value: torch.Tensor | float) -> float:

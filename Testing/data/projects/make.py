@@ -17,10 +17,10 @@ from metassl import __version__
 from metassl.data.plan import Plan
 from metassl.imaging import Geometry, read_labels, write_array
 from metassl.inference.model import TrainedModel
-from metassl.jobs import EventWriter
+from metassl.jobs import JobWriter
 from metassl.jobs.start import round_record
 from metassl.project import Case, LabelDefinition, Project
-from metassl.training.worker import Job
+from metassl.training.worker import Job, run_training
 
 HERE = Path(__file__).parent
 GRID = Geometry((12, 10, 8), (1.0, 1.25, 2.5), (-12.5, 7.0, 31.0), (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0))
@@ -68,7 +68,7 @@ def make(folder: Path) -> Project:
     )
     (found.path / "plan.json").write_text(json.dumps({"schema_version": 1, **PLAN.to_json()}))
     torch.set_num_threads(1)
-    Job(project, found, EventWriter(found.events_path).write).run()
+    run_training(Job(project, found, JobWriter(found, every_s=0.0).write))
     # What a finished round can be without, and what would be large.
     shutil.rmtree(folder / "cache")
     for path in (found.last_checkpoint_path, found.best_path):

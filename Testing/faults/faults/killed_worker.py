@@ -171,10 +171,10 @@ def _hit(found: Round, record: JobRecord, leftovers: set[str]) -> str:
 
 def _stages(found: Round, record: JobRecord) -> list[str]:
     """The stages that this run of the worker has begun."""
-    events = [event for event in read_events(found.events_path) if event["time"] >= record.launched]
-    if any(event["event"] == "finished" for event in events):
+    events = [event for event in read_events(found.events_path) if event.time >= record.launched]
+    if any(event.event == "finished" for event in events):
         return ["finished"]
-    return [event["stage"] for event in events if event["event"] == "stage"]
+    return [event.stage for event in events if event.event == "stage"]
 
 
 def _leftovers(found: Round) -> set[str]:
@@ -184,7 +184,7 @@ def _leftovers(found: Round) -> set[str]:
 def durations(reference: Round) -> dict[str, float]:
     """Seconds within which a kill shall fall, counted from the beginning of each stage."""
     events = read_events(reference.events_path)
-    moments = [(e["stage"], e["time"]) for e in events if e["event"] == "stage"] + [("finished", events[-1]["time"])]
+    moments = [(e.stage, e.time) for e in events if e.event == "stage"] + [("finished", events[-1].time)]
     begun = {stage: datetime.fromisoformat(moment) for stage, moment in moments}
     launched = datetime.fromisoformat(JobRecord.read(reference.job_path).launched)
     order = ["training", "calibrating", "measuring", "predicting", "ranking", "finished"]

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from metassl.jobs import JobFollower, JobRecord
-from metassl.jobs.recap import RecapWriter
+from metassl.jobs import JobRecord, JobWriter, StatusFold, last_status, read_events
 from metassl.project import Case, LabelDefinition, Project, Round
+from MetaSSLSlicerLib.Logic.Training.TrainingJob import JobGlance
 
 from .campaigns import Outcome
 from .panel import PATHS
@@ -61,14 +61,14 @@ def long_story(events: int, folder: Path) -> Round:
     """A round whose job has told so many events, as the worker tells them."""
     found = large_project(1, folder).new_round({"labels": {}})
     JobRecord.of(os.getpid(), device="cpu").write(found.job_path)
-    writer = RecapWriter(found.events_path)
-    writer.write("started", device="cpu", pid=os.getpid())
-    writer.write("stage", stage="training", total=events)
-    for step in range(2, events):
-        if step % 1000 == 0:
-            writer.write("warning", message=f"step {step // 100_000}: a warning now and then")
-        else:
-            writer.write("progress", stage="training", step=step, total=events, loss={"total": 1 / step})
+    with JobWriter(found) as writer:
+        writer.write("started", device="cpu", pid=os.getpid())
+        writer.write("stage", stage="training", total=events)
+        for step in range(2, events):
+            if step % 1000 == 0:
+                writer.write("warning", message=f"step {step // 100_000}: a warning now and then")
+            else:
+                writer.write("progress", stage="training", step=step, total=events, loss={"total": 1 / step})
     return found
 
 
@@ -83,9 +83,9 @@ def seconds(work: Callable[[], object], tries: int = 3) -> float:
 
 
 def wrong_status(found: Round) -> list[str]:
-    """What whoever attaches late is told otherwise than one who has read everything, and not the clock's doing."""
-    late, patient = JobFollower(found).attach()[1].to_json(), JobFollower(found).poll()[1].to_json()
-    return [name for name in patient if name != "elapsed_s" and late[name] != patient[name]]
+    """What the status says otherwise than the whole history, and not the clock's doing."""
+    said, history = last_status(found).to_json(), StatusFold().update(read_events(found.events_path)).to_json()
+    return [name for name in history if name != "elapsed_s" and said[name] != history[name]]
 
 
 def run(times: int, folder: Path, seed: int) -> list[Outcome]:
@@ -106,7 +106,7 @@ def run(times: int, folder: Path, seed: int) -> list[Outcome]:
 
     events = EVENTS_PER_ROUND * times
     story = long_story(events, folder / "story")
-    took = seconds(lambda: JobFollower(story).attach())
+    took = seconds(lambda: JobGlance.of(Project.open(story.project_path), None))
     wrong = wrong_status(story)
     bad = took >= ATTACH_S or bool(wrong)
     told = f"attached after {took:.2f} s" + (f"; wrong: {wrong}" if wrong else "")

@@ -24,10 +24,10 @@ from metassl.files import write_json
 from metassl.frameworks import build_framework
 from metassl.jobs import job_status, read_events
 from metassl.jobs.start import round_record
-from metassl.networks import memory
+from metassl.networks import memory_ladder
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import Project, Round
-from metassl.training import worker
+from metassl.training import calibrate, predict, worker
 from tiny_plan import tiny_plan
 
 from .campaigns import Outcome
@@ -58,7 +58,7 @@ def ladder(device: torch.device) -> list[Rung]:
     while rung is not None:
         plan, where, checkpointing, message = rung
         found.append(Rung(message, plan, _needed(plan, where, checkpointing)))
-        rung = memory.next_rung(plan, where, checkpointing)
+        rung = memory_ladder.next_rung(plan, where, checkpointing)
     return found
 
 
@@ -67,7 +67,7 @@ def _needed(plan: Plan, device: torch.device, checkpointing: bool) -> int:
     framework = build_framework("cps", plan, "metassl").to(device)
     if checkpointing:
         for network in framework.networks:
-            memory.use_gradient_checkpointing(network)
+            memory_ladder.use_gradient_checkpointing(network)
     framework.run_on(device, plan.precision)
     image = torch.randn(1, 40, 40, 40).half().numpy()
     labels = (image[0] > 0).astype("uint8")
@@ -108,7 +108,7 @@ def work(found: Round) -> int:
 
 def rungs_of(found: Round) -> list[str]:
     """What the round gave up, as its events say it."""
-    return [event["rung"] for event in read_events(found.events_path) if event["event"] == "memory"]
+    return [event.rung for event in read_events(found.events_path) if event.event == "memory"]
 
 
 def problem_of(found: Round, rungs: list[str], ends: bool = False) -> str:
@@ -145,14 +145,14 @@ def windows_problems(project: Project, times: int, rng: random.Random) -> Iterat
     for number in range(times):
         found = new_round(project, plan=plan)
         limit = rng.randrange(24**3, 2 * 24**3)  # a window of 24³ voxels is taken, one of the whole patch is not
-        name = "predict_into" if number % 2 else "calibrate_thresholds"
+        step, name = (predict, "predict_into") if number % 2 else (calibrate, "calibrate_thresholds")
         rungs = ["in windows of 24 x 24 x 24"] * len(found.record["unlabelled"])
-        whole = getattr(worker, name)
-        setattr(worker, name, _limited(whole, limit))
+        whole = getattr(step, name)
+        setattr(step, name, _limited(whole, limit))
         try:
             work(found)
         finally:
-            setattr(worker, name, whole)
+            setattr(step, name, whole)
         yield problem_of(found, rungs)
 
 

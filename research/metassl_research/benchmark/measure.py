@@ -39,15 +39,15 @@ def measured(experiment: Experiment, found: Round) -> dict[str, Any]:
     "best": {"step", metrics}, or None without validation cases. Raises MetaSSLError when a case cannot be measured.
     """
     state = load_checkpoint(found.last_checkpoint_path)
-    started = [event for event in read_events(found.events_path) if event["event"] == "started"][-1]
+    started = [event for event in read_events(found.events_path) if event.event == "started"][-1]
     last = _evaluated(experiment, found, best=False)
     band = last["band"]
     return {
         "round": found.number,
         "steps": state["step"],
         "seconds": round(state["elapsed"], 1),
-        "device": started["device_name"],
-        "threads": started["threads"],
+        "device": started.device_name,
+        "threads": started.threads,
         "versions": found.record["versions"],
         "last": {
             **_metrics(last),

@@ -22,19 +22,12 @@ from pathlib import Path
 
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
 from metassl.commands.shared.console import Console, command_line
-from metassl.commands.shared.options import (
-    add_device_option,
-    add_json_option,
-    add_length_options,
-    add_results_options,
-    count,
-    results_file,
-    training_minutes,
-    trainings_left,
-)
+from metassl.commands.shared.options import add_device_option, add_json_option, count
 from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 from metassl.project.words import duration
+
+from .options import add_length_options, add_results_options, results_file, training_minutes, trainings_left
 
 SUMMARY = "compare the frameworks, with and without MetaSSL"
 CHAPTER = "Compare what there is to choose, where every label is known:"

@@ -13,6 +13,7 @@ from metassl.files import ImageError, LabelError, MetaSSLError
 from metassl.imaging import Geometry, read_labels, read_volume
 from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
 from metassl.project import LabelDefinition, PredictionPaths, Project, Round
+from metassl.project.records import Rates, Summary
 from metassl.project.round_files import read_summary
 
 from ...Translation import _
@@ -41,9 +42,9 @@ class Prediction:
     round: int
     segmentation: np.ndarray
     regions: np.ndarray
-    summary: dict[str, Any]
+    summary: Summary
     paths: PredictionPaths
-    errorRates: dict[str, float] | None
+    errorRates: Rates | None
 
 
 @dataclass
@@ -150,7 +151,7 @@ def _takeAutosave(data: CaseData, content: AutosaveContent, time: float, ours: C
 
 
 def _warnOfOtherImage(data: CaseData, paths: list[Path]) -> None:
-    then = data.prediction.summary.get("image_hashes")
+    then = data.prediction.summary.image_hashes
     if isinstance(then, list) and (replaced := replaced_image(paths, data.imageHashes, then)):
         text = _("case {case}: {path} was replaced after it was predicted; predict it again with Train")
         data.warnings.append(text.format(case=data.caseId, path=replaced))
@@ -187,7 +188,7 @@ def _prediction(found: tuple[Round, PredictionPaths], maps: list, geometry: Geom
     source, paths = found
     segmentation, regions = (onGrid(read, geometry, path, caseId) for read, path in zip(maps, _maps(found)))
     summary = read_summary(paths.summary, caseId)
-    return Prediction(source.number, segmentation, regions, summary, paths, summary.get("error_rates"))
+    return Prediction(source.number, segmentation, regions, summary, paths, summary.error_rates)
 
 
 def onGrid(read: tuple[np.ndarray, Geometry], geometry: Geometry, path: Path, caseId: str) -> np.ndarray:

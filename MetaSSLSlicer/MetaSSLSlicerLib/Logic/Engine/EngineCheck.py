@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...Translation import _
@@ -27,6 +27,8 @@ class EngineCheck:
     findings: tuple[tuple[str, str, str], ...] = ()
     problem: str = ""
     advice: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    """{package: version}"""
 
     @property
     def explanation(self) -> str:
@@ -53,6 +55,7 @@ class EngineCheck:
             ),
             problem=_joined(f"{failed.get('name')}: {failed.get('text')}") if failed else "",
             advice=str(failed.get("advice") or "") if failed else "",
+            versions={str(name): str(version) for name, version in ((result.json or {}).get("versions") or {}).items()},
         )
 
 

@@ -1,9 +1,13 @@
-"""One command of the engine in a process of its own, so that Slicer never waits for it."""
+"""One command of the engine in a process of its own, so that Slicer never waits for it.
+
+It is ended with all that it started: PythonSlicer only starts the real Python.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -14,10 +18,14 @@ from typing import IO, Any
 from metassl.files import MetaSSLError
 
 from ...Translation import _
-from .ChildProcess import OWN_GROUP, killAll
 
 ENGINE_FOLDER = Path(__file__).resolve().parents[3]
 """The folder that holds the package metassl: the module's own."""
+
+OWN_GROUP: dict[str, Any] = (
+    {"creationflags": subprocess.CREATE_NO_WINDOW} if os.name == "nt" else {"start_new_session": True}
+)
+"""For Popen: a group of its own, and no window."""
 
 _OUTPUT_BYTES = 1 << 20
 _FOREIGN_PYTHON = ("PYTHONHOME", "PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONEXECUTABLE")
@@ -52,7 +60,7 @@ class EngineProcess:
                 stdout=self._output,
                 stderr=self._errors,
                 cwd=ENGINE_FOLDER,
-                env=_environment(environment),
+                env=childEnvironment(environment),
                 **OWN_GROUP,
             )
         except (OSError, ValueError) as error:
@@ -82,8 +90,11 @@ class EngineProcess:
         self._errors.close()
 
 
-def _environment(given: Mapping[str, str] | None) -> dict[str, str]:
-    """The variables of the child. Only our own folder is on its Python path, whatever the user's shell says."""
+def childEnvironment(given: Mapping[str, str] | None) -> dict[str, str]:
+    """The variables of a Python beside Slicer; `given`: of one that is not Slicer's own.
+
+    Only our own folder is on its Python path, whatever the user's shell says.
+    """
     foreign = () if given is None else _FOREIGN_PYTHON
     kept = {name: value for name, value in (os.environ if given is None else given).items() if name not in foreign}
     return {**kept, "PYTHONPATH": str(ENGINE_FOLDER), "PYTHONIOENCODING": "utf-8", "PYTHONUTF8": "1"}
@@ -109,3 +120,26 @@ def _explanation(code: int, log: str) -> str:
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     last = lines[-1] if lines else _("the command ended with the exit code {code}").format(code=code)
     return last.removeprefix(_PREFIX)
+
+
+def killAll(pid: int) -> None:
+    """End a process and its group at once."""
+    try:
+        if os.name == "nt":
+            quietly = {"capture_output": True, "creationflags": subprocess.CREATE_NO_WINDOW}
+            subprocess.run(["taskkill", "/T", "/F", "/PID", str(pid)], **quietly)
+        else:
+            os.killpg(pid, signal.SIGKILL)
+    except OSError:
+        pass  # it has ended meanwhile
+
+
+def interruptAll(pid: int) -> None:
+    """Ask a process and its group to stop and tidy up, as Ctrl+C does. Windows can only end them."""
+    if os.name == "nt":
+        killAll(pid)
+        return
+    try:
+        os.killpg(pid, signal.SIGINT)
+    except OSError:
+        pass

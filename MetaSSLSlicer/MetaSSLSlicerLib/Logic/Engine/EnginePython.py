@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from metassl.files import MetaSSLError
+from metassl.jobs.start import WorkerPython
 
 from ...Translation import _
-from .EngineProcess import EngineProcess
-from .PipProcess import PipProcess
+from .EngineProcess import EngineProcess, childEnvironment
+from .Installation import PipProcess
 
 _INSIDE_A_FOLDER = ("bin/python", "bin/python3", "Scripts/python.exe", "python.exe")
 
@@ -24,6 +25,8 @@ class EnginePython:
     def __init__(self, path: str = "", startupEnvironment: Callable[[], Mapping[str, str]] | None = None) -> None:
         """`startupEnvironment`: the variables as they were before Slicer changed them, for another Python."""
         self.path = path
+        self.versions: dict[str, str] = {}
+        """{package: version} in a Python of the user's, as its last check told."""
         self._startupEnvironment = startupEnvironment or _startupEnvironment
 
     @property
@@ -46,12 +49,20 @@ class EnginePython:
 
         An empty path: Slicer's own. MetaSSLError when there is none.
         """
-        self.path = _program(path.strip()) if path.strip() else ""
+        self.path, self.versions = _program(path.strip()) if path.strip() else "", {}
 
     def start(self, arguments: Sequence[str]) -> EngineProcess:
         """Start `metassl ARGUMENTS` with this Python."""
-        environment = None if self.isOwn else dict(self._startupEnvironment())
-        return EngineProcess(self.executable, arguments, environment)
+        return EngineProcess(self.executable, arguments, self._given())
+
+    def worker(self) -> WorkerPython:
+        """This Python, for a training that outlives Slicer. MetaSSLError when it is gone. For the GUI thread."""
+        executable = self.executable if self.isOwn else _program(self.path)
+        versions = None if self.isOwn else self.versions
+        return WorkerPython(executable, childEnvironment(self._given()), versions)
+
+    def _given(self) -> Mapping[str, str] | None:
+        return None if self.isOwn else dict(self._startupEnvironment())
 
     def startInstall(self, arguments: Sequence[str]) -> PipProcess:
         """Start a module that installs packages (pip and the like) in Slicer's own Python."""

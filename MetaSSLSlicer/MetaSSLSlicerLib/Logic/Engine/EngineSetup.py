@@ -73,6 +73,7 @@ class EngineSetup:
             return
         self._process = None
         self.check = EngineCheck.of(result)
+        self.python.versions = self.check.versions
         self._become("ready" if self.check.ready else "failed")
 
     def install(self) -> None:

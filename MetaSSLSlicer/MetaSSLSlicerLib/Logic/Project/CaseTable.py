@@ -8,13 +8,13 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from metassl.files import MetaSSLError
 from metassl.files.json_kinds import share, whole_of
-from metassl.jobs.round_summary import find_events
+from metassl.jobs import last_status
 from metassl.project import LABELLED_STATES, Case, Project, Round
 from metassl.project.former_names import renamed
+from metassl.project.records import RankedCase
 from metassl.project.regions import FLAGGED
 from metassl.project.round_files import read_ranking
 
@@ -86,17 +86,19 @@ def collectorAtRest() -> Iterator[None]:
             gc.enable()
 
 
-def _row(case: Case, found: tuple | None, entry: dict | None, autosave: bool, failed: str) -> CaseRow:
+def _row(
+    case: Case, found: tuple | None, ranked: tuple[int, RankedCase] | None, autosave: bool, failed: str
+) -> CaseRow:
     number, uncertainty = found or (None, None)
-    entry = {} if entry is None or case.is_labelled else entry
+    place, entry = (None, None) if ranked is None or case.is_labelled else ranked
     return CaseRow(
         id=case.id,
         split=case.split,
         state=case.state,
         uncertainty=uncertainty,
-        gain=entry.get("score"),
-        reason=str(entry.get("reason", "")),
-        place=entry.get("place"),
+        gain=None if entry is None else entry.score,
+        reason="" if entry is None else entry.reason,
+        place=place,
         dice=case.dice,
         seconds=float(case.seconds_spent),
         autosaved=autosave,
@@ -141,13 +143,12 @@ def _uncertaintyIn(content: bytes) -> dict[str, float] | None:
     return {region: float(uncertainty[region]) for region in FLAGGED} if _SHARES(uncertainty) else None
 
 
-def _gains(rounds: list[Round]) -> dict[str, dict[str, Any]]:
-    """The ranking of the round that is reviewed, or of the newest one that has any."""
+def _gains(rounds: list[Round]) -> dict[str, tuple[int, RankedCase]]:
+    """The ranking of the round that is reviewed, or of the newest one that has any: {case: (place, entry)}."""
     for source in rounds:
         try:
             if source.ranking_path.exists():
-                ranked = enumerate(read_ranking(source)["cases"], start=1)
-                return {entry["case"]: {**entry, "place": place} for place, entry in ranked}
+                return {each.case: (place, each) for place, each in enumerate(read_ranking(source).cases, start=1)}
         except MetaSSLError:
             continue
     return {}
@@ -157,6 +158,8 @@ def _failures(latest: Round | None, uncertainties: dict[str, tuple]) -> dict[str
     """Why the latest round left cases out, unless it has predicted them after all."""
     if latest is None:
         return {}
-    told = [event for event in find_events(latest.events_path, ("case_failed",)) if event["event"] == "case_failed"]
-    reasons = {str(event.get("case", "")): str(event.get("reason", "")) for event in told}
+    try:
+        reasons = last_status(latest).failed_cases
+    except MetaSSLError:
+        return {}
     return {case: reason for case, reason in reasons.items() if uncertainties.get(case, (None,))[0] != latest.number}

@@ -57,7 +57,8 @@ class RoundTable:
         return RoundList(tuple(rows), bool(chosen))
 
     def _summary(self, found: Round) -> RoundSummary:
-        stamp = tuple(_stamp(path) for path in (found.events_path, found.predictions, found.path, found.checkpoints))
+        changing = found.status_path, found.events_path, found.predictions, found.path, found.checkpoints
+        stamp = tuple(map(_stamp, changing))
         known = self._known.get(found.path)
         if known is not None and known[0] == stamp and known[1].state != "running":
             return known[1]

@@ -2,44 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from metassl.project.records import Estimate, Summary
 
 from ...Translation import _
 
 
-def text(summary: Mapping[str, Any]) -> str:
+def text(summary: Summary) -> str:
     """ "Expected Dice 0.84 (0.79 to 0.89)", or "" when `summary` has none."""
-    found = _known(summary)
+    found = summary.predicted_dice
     if found is None:
         return ""
-    mean, low, high = found
-    return _("Expected Dice {mean} ({low} to {high})").format(mean=f"{mean:.2f}", low=f"{low:.2f}", high=f"{high:.2f}")
+    low, high = found.interval
+    return _("Expected Dice {mean} ({low} to {high})").format(
+        mean=f"{found.mean:.2f}", low=f"{low:.2f}", high=f"{high:.2f}"
+    )
 
 
-def short(summary: Mapping[str, Any]) -> str:
+def short(summary: Summary) -> str:
     """ "expected Dice 0.84", or "" when `summary` has none."""
-    found = _known(summary)
-    return "" if found is None else _("expected Dice {mean}").format(mean=f"{found[0]:.2f}")
+    found = summary.predicted_dice
+    return "" if found is None else _("expected Dice {mean}").format(mean=f"{found.mean:.2f}")
 
 
-def details(summary: Mapping[str, Any]) -> str:
+def details(summary: Summary) -> str:
     """The same for each structure, a line each, or ""."""
-    if _known(summary) is None:
+    if summary.predicted_dice is None:
         return ""
-    classes = summary["predicted_dice"].get("classes") or {}
     lines = [_("Predicted from how the networks agree, by what was measured on validation cases and corrections")]
-    for name, row in classes.items():
-        known = _known({"predicted_dice": row})
-        if known is not None:
-            lines.append(f"{name}: {known[0]:.2f} ({known[1]:.2f} - {known[2]:.2f})")
+    lines += [_line(name, each) for name, each in summary.predicted_dice.classes.items()]
     return "\n".join(lines)
 
 
-def _known(summary: Mapping[str, Any]) -> tuple[float, float, float] | None:
-    try:
-        predicted = summary["predicted_dice"]
-        low, high = predicted["interval"]
-        return float(predicted["mean"]), float(low), float(high)
-    except (KeyError, TypeError, ValueError):
-        return None
+def _line(name: str, found: Estimate) -> str:
+    low, high = found.interval
+    return f"{name}: {found.mean:.2f} ({low:.2f} - {high:.2f})"

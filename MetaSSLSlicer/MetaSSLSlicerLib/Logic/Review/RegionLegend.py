@@ -83,8 +83,8 @@ def rows(prediction: Prediction | None, geometry: Geometry | None) -> list[Legen
     """One row for each region, in the order UC, US, DC, DS; without numbers when there is no prediction."""
     voxels, near, rates = {}, {}, {}
     if prediction is not None:
-        voxels = prediction.summary.get("voxels") or {}
-        near = prediction.summary.get("band_voxels") or voxels
+        voxels = prediction.summary.voxels or {}
+        near = prediction.summary.band_voxels or voxels
         rates = prediction.errorRates or {}
     total = sum(near.values())
     return [

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from metassl.files import ErrorCode
 from metassl.jobs import JobStatus
 from metassl.project.words import sentence
 
@@ -31,43 +33,51 @@ class TrainingAdvice:
                     "again, close other programs first."
                 ),
             )
-        return TrainingAdvice.ofMessage(status.message, status.hint) if status.state == "failed" else None
+        if status.state != "failed":
+            return None
+        return TrainingAdvice.ofFailure(ErrorCode.of(status.code), status.message)
 
     @staticmethod
-    def ofMessage(message: str, hint: str = "") -> TrainingAdvice:
-        """For a message of the engine."""
-        lower = message.lower()
-        for signs, advise in _KNOWN:
-            if any(sign in lower for sign in signs):
-                text, whatToDo = advise()
-                return TrainingAdvice(text or sentence(message), whatToDo)
+    def ofFailure(code: ErrorCode, message: str) -> TrainingAdvice:
+        """For an error of the engine: its code and its words."""
+        if code in _KNOWN:
+            text, whatToDo = _KNOWN[code]()
+            return TrainingAdvice(text or sentence(message), whatToDo)
         other = _("Open the log: its last lines say more. If that does not help, send it to us with your question.")
-        return TrainingAdvice(sentence(message), sentence(hint) if hint and "log" not in hint else other)
+        return TrainingAdvice(sentence(message), other)
 
 
-_KNOWN = (
-    (("no labelled case",), lambda: (
+_KNOWN: dict[ErrorCode, Callable[[], tuple[str, str]]] = {
+    ErrorCode.NOTHING_LABELLED: lambda: (
         _("There is nothing to learn from yet: no case is labelled."),
-        _("Annotate one case or more, save each as a label, and press Train again."))),
-    (("is being trained by",), lambda: (
+        _("Annotate one case or more, save each as a label, and press Train again."),
+    ),
+    ErrorCode.BUSY: lambda: (
         _("This project is being trained already, by another program or on another computer."),
-        _("Wait until it ends: the panel follows it as far as it can be seen from here."))),
-    (("no module named", "dll load failed", "cannot open shared object"), lambda: (
+        _("Wait until it ends: the panel follows it as far as it can be seen from here."),
+    ),
+    ErrorCode.MISSING_PACKAGE: lambda: (
         _("A part that training needs is not installed, or does not work."),
-        _("Open the section Setup, press Check, and install what is missing."))),
-    (("no cuda device", "no apple mps device", "cuda driver", "nvidia driver"), lambda: (
+        _("Open the section Setup, press Check, and install what is missing."),
+    ),
+    ErrorCode.NO_DEVICE: lambda: (
         _("The graphics card that was asked for cannot be used."),
-        _("Choose Automatic as the device under Advanced, and press Train again."))),
-    (("memory is full", "out of memory", "memoryerror", "memory is too small"), lambda: (
+        _("Choose Automatic as the device under Advanced, and press Train again."),
+    ),
+    ErrorCode.OUT_OF_MEMORY: lambda: (
         _("The memory of this computer is too small for these images, even in small pieces."),
-        _("Close other programs and press Train again, or train on a computer with more memory."))),
-    (("no space left", "disk is full", "disk full"), lambda: (
+        _("Close other programs and press Train again, or train on a computer with more memory."),
+    ),
+    ErrorCode.DISK_FULL: lambda: (
         _("The disk is full. What was learnt until the last saved step is safe."),
-        _("Make room on the disk of the project folder, then press the button again."))),
-    (("permission denied", "read-only file", "access is denied"), lambda: (
+        _("Make room on the disk of the project folder, then press the button again."),
+    ),
+    ErrorCode.NO_ACCESS: lambda: (
         "",
-        _("Make sure that you may write to the project folder, or copy it to where you may."))),
-    (("not finite",), lambda: (
+        _("Make sure that you may write to the project folder, or copy it to where you may."),
+    ),
+    ErrorCode.NOT_FINITE: lambda: (
         "",
-        _("Look at the images and labels of these cases: one may be damaged or empty. Then train anew."))),
-)  # fmt: skip
+        _("Look at the images and labels of these cases: one may be damaged or empty. Then train anew."),
+    ),
+}

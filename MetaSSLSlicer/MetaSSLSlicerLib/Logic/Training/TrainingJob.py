@@ -1,31 +1,33 @@
 """The training of the open project: starts it, follows it wherever it was started, stops it.
 
-The job lives in a process of its own and tells its story in the round's folder. So this only reads,
-a little at each tick, and a panel that is opened later finds the same job again.
+The job lives in a process of its own and says in the round's folder where it stands. So this only reads, a little at
+each tick, and a panel that is opened later finds the same job again.
 """
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from metassl.files import MetaSSLError
-from metassl.jobs import JobFollower, JobStatus, get_launcher
+from metassl.files import MetaSSLError, code_of
+from metassl.jobs import Event, EventReader, JobStatus, get_launcher, job_status
+from metassl.jobs.start import LEAVING_SECONDS, is_leaving, start_training
 from metassl.project import Project, Round
 
-from MetaSSLSlicerLib.Logic.Engine.EngineProcess import EngineProcess
-from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
-from MetaSSLSlicerLib.Logic.Training.Curve import Curve
-from MetaSSLSlicerLib.Logic.Training.TrainingAdvice import TrainingAdvice
-from MetaSSLSlicerLib.Signal import Signal
-
+from ...Signal import Signal
+from ..Engine.EnginePython import EnginePython
+from .TrainingAdvice import TrainingAdvice
 from .TrainingOptions import TrainingOptions
 
-TICK_BYTES = 64 << 10
+HEAD_BYTES, TAIL_BYTES = 64 << 10, 512 << 10
+"""Of a long history, for the curve."""
+TICK_BYTES = 32 << 10
 LOOK_SECONDS = 2.0
 PATIENCE = 10
 """So often in a row the job may be unreadable, as while its files are being replaced."""
+_NAP_SECONDS = 0.2
 _RESUMABLE = ("created", "paused", "interrupted", "failed")
 
 
@@ -48,8 +50,8 @@ class TrainingJob:
         self.curveChanged = Signal()
         """()"""
         self._loss, self._dice = Curve(), Curve(200)
-        self._follower: JobFollower | None = None
-        self._starter: EngineProcess | None = None
+        self._history: EventReader | None = None
+        self._start: StartingUp | None = None
         self._handedOver = False
         self._looking = self._lookAgain = False
         self._looked = 0.0
@@ -61,7 +63,7 @@ class TrainingJob:
     @property
     def isStarting(self) -> bool:
         """True from the start until the job has its round."""
-        return self._starter is not None or self._handedOver
+        return self._start is not None or self._handedOver
 
     @property
     def isRunning(self) -> bool:
@@ -110,9 +112,10 @@ class TrainingJob:
         if self.session.project is None or self.isRunning:
             return
         self.problem, self.isStopping = None, False
-        going_on = self.canGoOn and not options.newRound
-        arguments = ["train", str(self.session.project.path), "--detach", "--json"]
-        self._starter = self.python.start([*arguments, *([] if going_on else options.arguments())])
+        goesOn = self.canGoOn and not options.newRound
+        asked = {} if goesOn else options.asked()
+        self._start = StartingUp(self.session.project, {"python": self.python.worker(), **asked})
+        self._goOnStarting(self._start)
         self.statusChanged.emit(self.status)
 
     def stop(self) -> None:
@@ -125,7 +128,7 @@ class TrainingJob:
 
     def attach(self) -> None:
         """Follow the last round of the project that is open now."""
-        self._starter, self._handedOver = None, False  # a start goes on, unobserved, in its own project
+        self._start, self._handedOver = None, False  # a start goes on, unobserved, in its own project
         self.problem = None
         self._follow(None)
         self._look()
@@ -134,49 +137,73 @@ class TrainingJob:
         """Take in what is new."""
         if self.session.project is None:
             return
-        if self._starter is not None:
-            self._takeStart()
         due = time.monotonic() - self._looked > LOOK_SECONDS
-        if self._follower is not None and (due or self.isRunning):
-            self._takeEvents()
+        if due or self.isRunning:
+            self._takeNews(due)
         if due and not self.isRunning:
             self._look()
 
     def cleanup(self) -> None:
         """Follow no more. The job itself goes on."""
         self.session.projectChanged.disconnect(self.attach)
-        self._follower = None
+        self._history = None
 
     # Inside
 
-    def _takeStart(self) -> None:
-        result = self._starter.poll()
-        if result is None:
-            return
-        self._starter = None
-        self._handedOver = result.code == 0
-        if result.code != 0:
-            self.problem = TrainingAdvice.ofMessage(result.text)
-            self.statusChanged.emit(self.status)
-        self._look()
+    def _goOnStarting(self, start: StartingUp) -> None:
+        def done(isStarted: bool) -> None:
+            if not isStarted:
+                self._goOnStarting(start)  # also when another project is open by now
+            elif start is self._start:
+                self._start, self._handedOver = None, True
+                self._takeNews(due=True)
+                self._look()
 
-    def _takeEvents(self) -> None:
-        before = self.status
-        try:
-            events, status = self._follower.poll(TICK_BYTES)
-            self._unreadable = 0
-        except MetaSSLError as error:
+        def failed(error: Exception) -> None:
+            if start is not self._start:
+                return
+            self._start = None
+            self.problem = TrainingAdvice.ofFailure(code_of(error), str(error))
+            self.statusChanged.emit(self.status)
+            self._look()
+
+        self.session.tasks.run(start.goOn, done, failed)
+
+    def _takeNews(self, due: bool) -> None:
+        found = self.round
+        if found is None or self._history is None:
+            return
+        if found.status_path.exists():
+            try:
+                self._take(found, job_status(found))
+            except MetaSSLError as error:
+                self._failToRead(found, error)
+        elif due:  # of an older version, or about to begin: in a task, for its history may be long
+            self._looked = time.monotonic()
+            self.session.tasks.run(
+                lambda: job_status(found),
+                lambda status: self._take(found, status),
+                lambda error: self._failToRead(found, error),
+            )
+
+    def _failToRead(self, found: Round, error: Exception) -> None:
+        if found == self.round and self._history is not None:
             self._unreadable += 1
             if self._unreadable >= PATIENCE:
-                self._follower = None
+                self._history = None
                 self.session.fail(error)
+
+    def _take(self, found: Round, status: JobStatus) -> None:
+        if found != self.round or self._history is None:
             return
+        self._unreadable = 0
+        events = self._history.read_new(TICK_BYTES)
         self._draw(events)
-        ids = [event["case"] for event in events if event["event"] == "predicted" and "case" in event]
+        ids = [event.case for event in events if event.event == "predicted" and event.case]
         if ids:
             self.predicted.emit(ids)
             self.session.casesChanged.emit(ids)
-        self._become(before, status)
+        self._become(self.status, status)
 
     def _look(self) -> None:
         """Look, in a task, for a round that is newer than ours."""
@@ -215,9 +242,9 @@ class TrainingJob:
         self._loss.clear()
         self._dice.clear()
         self.isStopping = False
-        self.round, self._follower, self.status = None, None, None
+        self.round, self._history, self.status = None, None, None
         if glance is not None:
-            self.round, self._follower = glance.round, glance.follower
+            self.round, self._history = glance.round, glance.history
             self._draw(glance.events)
             self.status = glance.status
         self.curveChanged.emit()
@@ -228,13 +255,13 @@ class TrainingJob:
             if self._handedOver and self.status.is_over:
                 self.ended.emit(self.round, self.status)
 
-    def _draw(self, events: list[dict]) -> None:
+    def _draw(self, events: list[Event]) -> None:
         added = False
         for event in events:
-            if event["event"] == "progress" and event.get("stage") == "training":
-                added |= self._loss.add(event.get("step"), (event.get("loss") or {}).get("total"))
-            elif event["event"] == "validation":
-                added |= self._dice.add(event.get("step"), (event.get("dice") or {}).get("mean"))
+            if event.event == "progress" and event.stage == "training":
+                added |= self._loss.add(event.step, (event.loss or {}).get("total"))
+            elif event.event == "validation":
+                added |= self._dice.add(event.step, (event.dice or {}).get("mean"))
         if added:
             self.curveChanged.emit()
 
@@ -255,14 +282,30 @@ class TrainingJob:
             self.session.casesChanged.emit(None)
 
 
+class StartingUp:
+    """A training that is about to be started, in tasks of moments."""
+
+    def __init__(self, project: Project, asked: dict) -> None:
+        self._project, self._asked = project, asked
+        self._deadline = time.monotonic() + LEAVING_SECONDS
+
+    def goOn(self) -> bool:
+        """Whether it is started now; False while a former job is about to end. MetaSSLError when it cannot be."""
+        if is_leaving(self._project) and time.monotonic() < self._deadline:
+            time.sleep(_NAP_SECONDS)
+            return False
+        start_training(self._project, patience_s=0.0, **self._asked)
+        return True
+
+
 @dataclass(frozen=True)
 class JobGlance:
-    """A round, its events as far as they were read, where it stands, and what follows it from here on."""
+    """A round, where it stands, the events for its curve, and what reads those to come."""
 
     round: Round
-    follower: JobFollower
-    events: list[dict]
     status: JobStatus
+    history: EventReader
+    events: list[Event]
 
     @staticmethod
     def of(project: Project, known: Round | None) -> JobGlance | None:
@@ -270,5 +313,49 @@ class JobGlance:
         latest = project.latest_round()
         if latest is None or latest == known:
             return None
-        follower = JobFollower(latest)
-        return JobGlance(latest, follower, *follower.attach())
+        status, history = job_status(latest), EventReader(latest.events_path)
+        events = history.read_new(HEAD_BYTES)
+        history.skip_middle(TAIL_BYTES)
+        return JobGlance(latest, status, history, events + history.read_new())
+
+
+class Curve:
+    """Points (step, value) in order of their steps. When there are too many, every other one is left out."""
+
+    def __init__(self, limit: int = 600) -> None:
+        self._limit = limit
+        self._points: list[tuple[int, float]] = []
+        self._stride = 1
+        self._seen = 0
+        self._last: tuple[int, float] | None = None
+
+    @property
+    def points(self) -> list[tuple[int, float]]:
+        """The points, with the latest one always among them."""
+        last = [self._last] if self._last is not None and self._last not in self._points[-1:] else []
+        return [*self._points, *last]
+
+    def add(self, step: object, value: object) -> bool:
+        """Append a point; returns whether it is one. A step back takes away what was learnt beyond it."""
+        if not _isNumber(step) or not _isNumber(value):
+            return False
+        point = (int(step), float(value))
+        while self._points and self._points[-1][0] >= point[0]:
+            self._points.pop()
+        self._last = point
+        if self._seen % self._stride == 0:
+            self._points.append(point)
+        self._seen += 1
+        if len(self._points) > self._limit:
+            self._points = self._points[::2]
+            self._stride *= 2
+            self._seen = 1
+        return True
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._points, self._stride, self._seen, self._last = [], 1, 0, None
+
+
+def _isNumber(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

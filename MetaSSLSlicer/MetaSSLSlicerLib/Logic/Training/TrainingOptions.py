@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from metassl.choices.frameworks import FRAMEWORK_CATALOG
 
@@ -43,8 +44,13 @@ class TrainingOptions:
     newRound: bool = False
     iterations: int = 0
 
-    def arguments(self) -> list[str]:
-        """As `metassl train` takes them."""
-        length = ["--iterations", str(self.iterations)] if self.iterations else ["--minutes", f"{self.minutes:g}"]
-        chosen = [*length, "--framework", self.framework, "--loss", self.loss, "--device", self.device]
-        return [*chosen, "--new-round"] if self.newRound else chosen
+    def asked(self) -> dict[str, Any]:
+        """As `start_training` takes them."""
+        return {
+            "minutes": None if self.iterations else self.minutes,
+            "iterations": self.iterations or None,
+            "framework": self.framework,
+            "loss": self.loss,
+            "device": self.device,
+            "new_round": self.newRound,
+        }

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from metassl.files import MetaSSLError
 from metassl.jobs import JobStatus, job_status
 from metassl.project import Project, Round
+from metassl.project.records import RankedCase
 from metassl.project.round_files import read_ranking
 from metassl.project.words import count as counted
 
@@ -50,13 +50,13 @@ def next_steps(
     return _after_training(project, shown, found, train)
 
 
-def next_case(project: Project, found: Round) -> dict[str, Any] | None:
-    """The first entry of the ranking whose case still has no label, or None. Of the chosen round, if it has one."""
+def next_case(project: Project, found: Round) -> RankedCase | None:
+    """The first of the ranking whose case still has no label, or None. Of the chosen round, if it has one."""
     waiting = {case.id for case in project.unlabelled_cases()}
     for ranked in (project.shown_round(), found):
         try:
             if ranked is not None:
-                return next((entry for entry in read_ranking(ranked)["cases"] if entry["case"] in waiting), None)
+                return next((entry for entry in read_ranking(ranked).cases if entry.case in waiting), None)
         except MetaSSLError:
             continue  # it was stopped before it ranked
     return None
@@ -83,7 +83,7 @@ def _after_training(project: Project, shown: Path, found: Round, train: str) -> 
         steps.append(Step(train, f"train the next round with {count} more"))
     first = next_case(project, found)
     if first is not None:
-        label = command_line("label", shown, first["case"], "FILE")
+        label = command_line("label", shown, first.case, "FILE")
         steps.append(Step(label, "correct the case that would teach the model most"))
     steps.append(Step(command_line("report", shown), "pictures and figures in one page"))
     return steps

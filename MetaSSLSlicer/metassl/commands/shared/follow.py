@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
-from metassl.jobs import JobFollower, JobRecord, JobStatus
+from metassl.jobs import Event, EventReader, JobRecord, JobStatus, job_status
 from metassl.jobs.events import last_number
 from metassl.project import Round
 
@@ -14,6 +15,7 @@ from .console import Console
 
 POLL_S = 0.3
 GOODBYE_S = 5.0
+_HEAD_BYTES, _TAIL_BYTES = 64 << 10, 512 << 10
 
 
 def follow(found: Round, console: Console, after: int = 0) -> JobStatus:
@@ -23,16 +25,20 @@ def follow(found: Round, console: Console, after: int = 0) -> JobStatus:
     former events.
     """
     display = JobDisplay(ProgressBar(console.stream))
-    follower = JobFollower(found)
+    reader = EventReader(found.events_path)
+    status = job_status(found)  # before its events: what it told by then is then among them
+    events = reader.read_new(_HEAD_BYTES)
+    reader.skip_middle(_TAIL_BYTES)
     try:
-        events, status = follower.attach()
         while True:
-            display.tell([event for event in events if event["seq"] > after])
+            events += reader.read_new()
+            display.tell([event for event in events if event.seq > after])
+            after = max((event.seq for event in events), default=after)
             display.update(status)
             if status.is_over:
                 break
             time.sleep(POLL_S)
-            events, status = follower.poll()
+            status, events = job_status(found), []
     finally:
         display.bar.close()
     record = JobRecord.read(found.job_path)
@@ -52,7 +58,7 @@ class JobDisplay:
     def __init__(self, bar: ProgressBar) -> None:
         self.bar = bar
 
-    def tell(self, events: list[dict[str, Any]]) -> None:
+    def tell(self, events: list[Event]) -> None:
         """Write a line for each event that deserves one."""
         for event in events:
             if text := _sentence(event):
@@ -66,12 +72,13 @@ class JobDisplay:
             self.bar.show(status.stage, status.step, status.total, status.eta_s, _details(status))
 
 
-def describe_validation(validation: dict[str, Any] | None) -> str:
+def describe_validation(validation: Mapping[str, Any] | None) -> str:
     """ "Dice 0.830 on 4 cases (Head 0.800, Body 0.860)", or "" when nothing was measured.
 
     validation: "dice" and "cases", as in the status and in the event; only some of the validation cases are watched.
     """
-    dice = (validation or {}).get("dice") or {}
+    validation = validation or {}
+    dice = validation.get("dice") or {}
     if dice.get("mean") is None:
         return ""
     cases, per_class = validation.get("cases"), dice.get("per_class") or {}
@@ -92,18 +99,17 @@ def _details(status: JobStatus) -> str:
     return "  ".join(filter(None, ["" if loss is None else f"loss {loss:.3f}", status.device]))
 
 
-def _sentence(event: dict[str, Any]) -> str:
-    kind = event["event"]
+def _sentence(event: Event) -> str:
+    kind = event.event
     if kind == "started":
-        name = event.get("device_name") or event.get("device", "an unknown device")
-        step = event.get("resumed_from")
-        return f"on {name}" + (f", going on from step {step}" if step else "")
-    if kind == "plan" and event.get("summary"):
-        return f"plan: {event['summary']}"
+        name = event.device_name or event.device or "an unknown device"
+        return f"on {name}" + (f", going on from step {event.resumed_from}" if event.resumed_from else "")
+    if kind == "plan" and event.summary:
+        return f"plan: {event.summary}"
     if kind in ("warning", "memory"):
-        return f"note: {event.get('message', '')}"
+        return f"note: {event.message}"
     if kind == "case_failed":
-        return f"left out: {event.get('reason') or event.get('case', '')}"
-    if kind == "validation" and (words := describe_validation(event)):
-        return f"step {event.get('step')}: validation {words}"
+        return f"left out: {event.reason or event.case}"
+    if kind == "validation" and (words := describe_validation({"dice": event.dice, "cases": event.cases})):
+        return f"step {event.step}: validation {words}"
     return ""

@@ -66,7 +66,7 @@ def evaluate_project(project: Project, found: Round, choice: Choice, device: str
             f"{listing(choice.without_truth)}"
         )
     truths, trained = new_to_the_model(choice.truths, trained_on(found), found, console)
-    step = load_checkpoint(found.model_path).get("step")
+    step = load_checkpoint(found.model_path, step=int)["step"]
     missing = [case_id for case_id in truths if not predicted_by(found.prediction(case_id), step)]
     failures = {}
     if missing:

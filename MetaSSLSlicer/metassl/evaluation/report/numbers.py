@@ -14,13 +14,14 @@ from typing import Any
 from metassl.choices.strategies import STRATEGY_CATALOG
 from metassl.files.errors import MetaSSLError
 from metassl.imaging.images import read_labels, read_volume
-from metassl.jobs.events import read_events
-from metassl.jobs.follower import job_status
+from metassl.jobs.events import Event, read_events
+from metassl.jobs.liveness import job_status
 from metassl.jobs.status import JobStatus
 from metassl.project.cases import Case
 from metassl.project.places.search import Place, find_places
 from metassl.project.places.words import place_text
 from metassl.project.project import Project
+from metassl.project.records import ErrorRates, PredictedDice, RankedCase, Summary
 from metassl.project.regions import FLAGGED, REGIONS
 from metassl.project.round_files import read_error_rates, read_ranking, read_summary
 from metassl.project.rounds import Round
@@ -67,7 +68,7 @@ class RegionTable:
 
 
 @dataclass(frozen=True)
-class RankedCase:
+class CaseRow:
     """A case of the ranking, counted from 1. `state`: what has become of it since, "" for nothing.
 
     uncertainty: the mean entropy in and round its structures, as a share of the largest possible. gain: in % of a
@@ -84,7 +85,7 @@ class RankedCase:
     uncertainty: float | None
     gain: float | None
     unlikeness: float | None
-    expected_dice: Mapping[str, Any] | None
+    expected_dice: PredictedDice | None
     volume_ml: float | None
 
 
@@ -95,7 +96,7 @@ class Card:
     regions: of all voxels of the case its shares, and the measured P(error), which counts all voxels too.
     """
 
-    case: RankedCase
+    case: CaseRow
     places: Sequence[str]
     place_count: int
     index_xyz: tuple[int, int, int] | None
@@ -143,7 +144,7 @@ class Curves:
     losses: Sequence[Line]
     regions: Mapping[str, Points]
     dice: Sequence[Line]
-    last: Mapping[str, Any]
+    last: Event | None
 
 
 @dataclass(frozen=True)
@@ -160,7 +161,7 @@ class Report:
     config: Mapping[str, Any]
     status: JobStatus
     cases: Mapping[str, Case]
-    ranking: Sequence[RankedCase]
+    ranking: Sequence[CaseRow]
     strategy: str
     strategy_summary: str
     cards: Sequence[Card]
@@ -168,7 +169,7 @@ class Report:
     regions: RegionTable
     predicted_shares: Mapping[str, float] | None
     quality: Quality | None
-    measured: Mapping[str, Any] | None
+    measured: ErrorRates | None
     measured_from: str
     curves: Curves
     rounds: Sequence[tuple[Round, JobStatus]]
@@ -177,7 +178,7 @@ class Report:
     written: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     @property
-    def waiting(self) -> list[RankedCase]:
+    def waiting(self) -> list[CaseRow]:
         """Those that nobody has labelled since."""
         return [case for case in self.ranking if case.is_waiting]
 
@@ -189,18 +190,15 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
         evaluation, known = fair_evaluation(evaluation, project, found)
     else:
         evaluation = None
-    sources = [count(measured[key], title) for key, title in _MEASURED_ON.items() if (measured or {}).get(key)]
+    sources = [count(cases, title) for key, title in _MEASURED_ON.items() if (cases := getattr(measured, key, None))]
     measured_from = f"measured on {' and '.join(sources)}" if sources else "measured"
     regions = _regions(None if known else evaluation, measured, measured_from)
-    document = read_ranking(found)
-    strategy = str(document["strategy"])
-    predicts_dice = bool((measured or {}).get("dice_model"))
+    ranked = read_ranking(found)
+    strategy = ranked.strategy
     ranking = [
-        _ranked(place, entry, strategy, project.cases.get(entry["case"]), summaries.get(entry["case"], {}))
-        for place, entry in enumerate(document["cases"], start=1)
+        _row(place, entry, strategy, project.cases.get(entry.case), summaries.get(entry.case) or Summary())
+        for place, entry in enumerate(ranked.cases, start=1)
     ]
-    if not predicts_dice:
-        ranking = [replace(case, expected_dice=None) for case in ranking]
     shown = [case for case in ranking if case.is_waiting][:PICTURED]
     states = Counter(case.state for case in project.cases.values() if case.split == "pool")
     return Report(
@@ -227,7 +225,7 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
     )
 
 
-def _summaries(found: Round) -> dict[str, dict[str, Any]]:
+def _summaries(found: Round) -> dict[str, Summary]:
     """The summaries of the predicted cases; a damaged one is left out, as in the ranking."""
     summaries = {}
     for case_id in found.predicted_cases():
@@ -235,20 +233,20 @@ def _summaries(found: Round) -> dict[str, dict[str, Any]]:
             summary = read_summary(found.prediction(case_id).summary, case_id)
         except MetaSSLError:
             continue
-        if summary.get("voxels") is not None:
+        if summary.voxels is not None:
             summaries[case_id] = summary
     return summaries
 
 
-def _regions(evaluation: Mapping[str, Any] | None, measured: Mapping[str, Any] | None, source: str) -> RegionTable:
+def _regions(evaluation: Mapping[str, Any] | None, measured: ErrorRates | None, source: str) -> RegionTable:
     """Of the evaluation, else of what the round has measured; `source`: on which cases that was."""
     table: Mapping[str, Any] = {}
     if evaluation is not None and any(row["voxels"] for row in evaluation["regions"].values()):
         table = evaluation
         source = f"measured on {count(evaluation['n_cases'], 'case')} of the evaluation"
-    elif measured and measured.get("rates"):
-        rates = {key: {"error_rate": rate} for key, rate in measured["rates"].items()}
-        table = {"regions": rates, **(measured.get("volume") or {})}
+    elif measured is not None and measured.rates:
+        rates = {key: {"error_rate": rate} for key, rate in measured.rates.items()}
+        table = {"regions": rates, **(measured.volume or {})}
     rows = {region.key: RegionRow(region.key, region.name) for region in REGIONS}
     for key, row in rows.items():
         rows[key] = _measured(row, (table.get("regions") or {}).get(key))
@@ -262,33 +260,26 @@ def _measured(row: RegionRow, figures: Mapping[str, Any] | None) -> RegionRow:
     return replace(row, rate=found.get("error_rate"), interval=found.get("error_rate_interval"), **parts)
 
 
-def _ranked(
-    place: int, entry: Mapping[str, Any], strategy: str, case: Case | None, summary: Mapping[str, Any]
-) -> RankedCase:
-    parts = entry.get("parts") or {}
-    volumes = summary.get("volume_ml")
-    return RankedCase(
+def _row(place: int, entry: RankedCase, strategy: str, case: Case | None, summary: Summary) -> CaseRow:
+    return CaseRow(
         place=place,
-        id=entry["case"],
+        id=entry.case,
         state=case.state if case is not None and case.state not in _UNCHANGED else "",
         is_waiting=case is not None and not case.is_labelled,
-        reason=entry.get("reason", ""),
-        score=entry["score"],
-        uncertainty=summary.get("mean_uncertainty"),
-        gain={"discrepancy": entry["score"], "combined": parts.get("gain")}.get(strategy),
-        unlikeness=parts.get("novelty") if strategy == "combined" else None,
-        expected_dice=summary.get("predicted_dice"),
-        volume_ml=sum(volumes.values()) if volumes else None,
+        reason=entry.reason,
+        score=entry.score,
+        uncertainty=summary.mean_uncertainty,
+        gain={"discrepancy": entry.score, "combined": entry.parts.get("gain")}.get(strategy),
+        unlikeness=entry.parts.get("novelty") if strategy == "combined" else None,
+        expected_dice=summary.predicted_dice,
+        volume_ml=sum(summary.volume_ml.values()) if summary.volume_ml else None,
     )
 
 
-def _card(
-    project: Project, found: Round, case: RankedCase, summary: Mapping[str, Any] | None, table: RegionTable
-) -> Card:
+def _card(project: Project, found: Round, case: CaseRow, summary: Summary | None, table: RegionTable) -> Card:
     places = _places(project, found, case.id, table.each("rate"))
-    near = regions = {}
-    if summary is not None:
-        near, regions = summary.get("band_voxels") or summary["voxels"], summary["voxels"]
+    summary = summary or Summary()
+    regions = summary.voxels or {}
     total = sum(regions.values()) or 1
     colors = {label.name: label.color for label in project.labels}
     return Card(
@@ -296,9 +287,9 @@ def _card(
         places=[place_text(place) for place in places[:PLACES_SHOWN]],
         place_count=len(places),
         index_xyz=places[0].index_xyz if places else None,
-        near=near,
+        near=summary.band_voxels or regions,
         regions=[replace(row, share_of_volume=regions[row.key] / total) for row in table.rows] if regions else [],
-        outlines=[(name, colors.get(name, ""), ml) for name, ml in ((summary or {}).get("volume_ml") or {}).items()],
+        outlines=[(name, colors.get(name, ""), ml) for name, ml in (summary.volume_ml or {}).items()],
     )
 
 
@@ -313,7 +304,7 @@ def _places(project: Project, found: Round, case_id: str, rates: Mapping[str, fl
         regions, _ = read_labels(paths.regions, case_id)
         learnt = paths.error_probability.exists()
         (heat, *_), _ = read_volume(paths.error_probability if learnt else paths.uncertainty, case_id)
-        own_rates = read_summary(paths.summary, case_id).get("error_rates")
+        own_rates = read_summary(paths.summary, case_id).error_rates
     except MetaSSLError:
         return []
     if not segmentation.shape == regions.shape == heat.shape:
@@ -328,8 +319,10 @@ def _chance(place: Place, rates: Mapping[str, float | None]) -> float | None:
     return None if any(rate is None for _, rate in parts) else sum(share * rate for share, rate in parts)
 
 
-def _predicted_shares(summaries: Mapping[str, Mapping[str, Any]]) -> dict[str, float] | None:
-    voxels = {region.key: sum(each["voxels"][region.key] for each in summaries.values()) for region in REGIONS}
+def _predicted_shares(summaries: Mapping[str, Summary]) -> dict[str, float] | None:
+    voxels = {
+        region.key: sum((each.voxels or {}).get(region.key, 0) for each in summaries.values()) for region in REGIONS
+    }
     total = sum(voxels.values())
     return {key: amount / total for key, amount in voxels.items()} if total else None
 
@@ -355,35 +348,30 @@ def _known(values: Sequence[float | None]) -> list[float]:
     return [value for value in values if value is not None]
 
 
-def _curves(events: Sequence[Mapping[str, Any]]) -> Curves:
-    steps: list[Mapping[str, Any]] = []
+def _curves(events: Sequence[Event]) -> Curves:
+    steps: dict[int, Event] = {}
     dice: dict[str, dict[int, float]] = {}
     for event in events:
-        step = event.get("step")
-        if not isinstance(step, int):
+        if event.step is None:
             continue
-        if event["event"] == "progress" and event.get("stage") == "training":
-            while steps and steps[-1]["step"] >= step:  # a resumed run replaces what it redid
-                steps.pop()
-            steps.append(event)
-        elif event["event"] == "validation" and isinstance(event.get("dice"), dict):
-            figures = {"mean": event["dice"].get("mean"), **(event["dice"].get("per_class") or {})}
-            for name, value in figures.items():
-                if isinstance(value, int | float):
-                    dice.setdefault(name, {})[step] = value
-    names = dict.fromkeys(name for event in steps for name in event.get("loss") or {})
-    losses = [
-        Line(name, _series(steps, lambda event, name=name: (event.get("loss") or {}).get(name))) for name in names
-    ]
-    shares = {key: _series(steps, lambda event, key=key: (event.get("regions") or {}).get(key)) for key in FLAGGED}
+        if event.event == "progress" and event.stage == "training":
+            while steps and next(reversed(steps)) >= event.step:  # a resumed run replaces what it redid
+                steps.popitem()
+            steps[event.step] = event
+        elif event.event == "validation" and event.dice is not None:
+            for name, value in {"mean": event.dice.get("mean"), **(event.dice.get("per_class") or {})}.items():
+                if value is not None:
+                    dice.setdefault(name, {})[event.step] = value
+    names = dict.fromkeys(name for event in steps.values() for name in event.loss or {})
+    losses = [Line(name, _series(steps, lambda event, name=name: (event.loss or {}).get(name))) for name in names]
+    shares = {key: _series(steps, lambda event, key=key: (event.regions or {}).get(key)) for key in FLAGGED}
     return Curves(
         losses=[line for line in losses if any(y > 0 for _, y in line.points)][: MAX_LINES - 1],
         regions=shares if any(y > 0 for points in shares.values() for _, y in points) else {},
         dice=[Line(name, sorted(points.items())) for name, points in dice.items()][:MAX_LINES],
-        last=steps[-1] if steps else {},
+        last=next(reversed(steps.values()), None),
     )
 
 
-def _series(steps: Sequence[Mapping[str, Any]], value: Callable[[Mapping[str, Any]], Any]) -> list[tuple[float, float]]:
-    pairs = ((event["step"], value(event)) for event in steps)
-    return [(step, y) for step, y in pairs if isinstance(y, int | float)]
+def _series(steps: Mapping[int, Event], value: Callable[[Event], float | None]) -> list[tuple[float, float]]:
+    return [(step, y) for step, event in steps.items() if (y := value(event)) is not None]

@@ -17,9 +17,8 @@ def cut(voxels: np.ndarray, worth: np.ndarray, sides: tuple[int, int, int], most
     each voxel belongs to the window, among those that it lies in, whose middle is the nearest. So pieces are compact,
     and what is worth most lies in the middle of one. All on a grid of cells, of which a window has about five a side.
     """
-    sides = np.array(sides)
-    cell = np.maximum(sides // _CELLS_A_SIDE, 1)
-    window = sides // cell
+    cell = np.maximum(np.array(sides) // _CELLS_A_SIDE, 1)
+    window = np.array(sides) // cell
     cells = (voxels - voxels.min(axis=0)) // cell + (window - 1)  # so that each window lies within the grid
     shape = tuple(cells.max(axis=0) + window)
     places = np.ravel_multi_index(tuple(cells.T), shape)
@@ -48,7 +47,8 @@ def cut(voxels: np.ndarray, worth: np.ndarray, sides: tuple[int, int, int], most
         changed = _box(start, stop)
         caught[changed] = _window_sums(left[_box(start, stop + window - 1)], window) * preference[changed]
         best_of_plane[changed[0]] = caught[changed[0]].max(axis=(1, 2))
-    return owner.ravel()[places]
+    pieces: np.ndarray = owner.ravel()[places]
+    return pieces
 
 
 def _box(start: np.ndarray, stop: np.ndarray) -> tuple[slice, ...]:
@@ -68,4 +68,6 @@ def _window_sums(cells: np.ndarray, window: np.ndarray) -> np.ndarray:
 def _distances(window: np.ndarray, cell: np.ndarray) -> np.ndarray:
     """How far each cell of a window lies from its middle, in sides of a window."""
     axes = [(np.arange(side) + 0.5) / side - 0.5 for side in window]
-    return np.sqrt(sum(part**2 for part in np.meshgrid(*axes, indexing="ij", sparse=True))).astype(np.float32)
+    squares = [part**2 for part in np.meshgrid(*axes, indexing="ij", sparse=True)]
+    distances: np.ndarray = np.sqrt(squares[0] + squares[1] + squares[2]).astype(np.float32)
+    return distances

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import SimpleITK as sitk
 
-from metassl.imaging.geometry import Geometry
+from metassl.imaging.geometry import Geometry, triple
 from metassl.imaging.images import IGNORE
 
 from ..masks import bounding_box, dilate
 from ..regions import CODE_OF, DC, DS, REGIONS, US
 from ..structures import LabelDefinition
-from . import look
 from .pieces import cut
 
 MOST = 100
@@ -28,6 +27,17 @@ _MOST_PIECES = 1000
 _MOST_VOXELS = 2**22  # where nearly all is uncertain, as after a minute of training, the worst will do
 _LARGE_VOXELS = 2**24
 _LEAST_WORTH = 0.01  # of an uncertain voxel, however sure the model is that it is right
+
+LONGEST_MM = 15.0
+LEAST_VOXELS, MOST_VOXELS = 12, 24
+MOST_SLICES = 5
+THICK = 1.25
+"""So many times as thick as along the other axes, a voxel is a slice of a stack."""
+
+SLICE_S = 2.0
+"""To look at one slice of a place. An assumption, not a measurement."""
+ARRIVE_S = 2.0
+"""Until the views have moved and the eyes have found the cross. An assumption as well."""
 
 
 @dataclass(frozen=True)
@@ -95,28 +105,29 @@ def find_places(
     """The places of a segmentation and its region map (uint8, z y x), at most `MOST`. May run in a thread.
 
     Uncertain is where the networks differ (DC, DS), and where they agree but are unsure (US) in or close to a
-    structure. Uncertain voxels that touch are one place, or several where that is too large for one look (see `look`).
-    Crumbs are left out. The places come in the order of
+    structure. Uncertain voxels that touch are one place, or several where that is too large for one look (see
+    `longest_sides`). Crumbs are left out. The places come in the order of
 
-        ml that are expected to be wrong / seconds of looking   (see `look.looking_seconds`)
+        ml that are expected to be wrong / seconds of looking   (see `looking_seconds`)
 
     `error_probability` (float32, z y x): P(error) where the model has learnt it; without it a voxel is as likely wrong
     as its region in `rates`, measured, or in `SEVERITY`. The cross goes to the voxel with the highest P(error), else
     with the highest `uncertainty` (float32, z y x), else of the worst region; of several to the one deepest inside.
     """
     known = {code: rate for name, code in CODE_OF.items() if (rate := (rates or {}).get(name)) is not None}
-    box, mask = _uncertain(segmentation, regions)
-    if mask is None:
+    uncertain = _uncertain(segmentation, regions)
+    box = bounding_box(uncertain)
+    if box is None:
         return []
-    unsure = _weighed(mask, box, regions, known, error_probability, uncertainty)
-    pieces = _in_pieces(unsure, _touching(unsure.voxels), look.longest_sides(geometry))
+    unsure = _weighed(uncertain[box], box, regions, known, error_probability, uncertainty)
+    pieces = _in_pieces(unsure, _touching(unsure.voxels), longest_sides(geometry))
     order = np.argsort(pieces, kind="stable")
     order = order[np.searchsorted(pieces[order], 0) :]
     starts = np.flatnonzero(np.diff(pieces[order], prepend=-1))
     members = np.split(order, starts[1:])
     sizes = np.array([len(own) for own in members])
-    slices = look.slices_to_look_at(_sides(unsure.voxels[order], starts), geometry)
-    seconds = look.looking_seconds(slices)
+    slices = slices_to_look_at(_sides(unsure.voxels[order], starts), geometry)
+    seconds = looking_seconds(slices)
     pays = np.add.reduceat(unsure.expected[order], starts) / seconds
     first = np.argsort(-pays, kind="stable")
     large = first[sizes[first] >= _CRUMB_VOXELS]
@@ -129,18 +140,62 @@ def find_places(
     ]
 
 
-def _uncertain(segmentation: np.ndarray, regions: np.ndarray):
-    """The box of the image that holds what is uncertain, and the mask in it; None where nothing is."""
-    uncertain = (regions == DC.value) | (regions == DS.value)
+def thick_axis(geometry: Geometry) -> int | None:
+    """The axis (of z, y, x) along which the slices of a stack follow each other; None on an even grid."""
+    steps = np.array(geometry.spacing_zyx)
+    thinner, thickest = np.argsort(steps, kind="stable")[-2:]
+    return int(thickest) if steps[thickest] >= THICK * steps[thinner] else None
+
+
+def longest_sides(geometry: Geometry) -> tuple[int, int, int]:
+    """What one look takes in, in voxels (z, y, x).
+
+    15 mm, but not fewer than 12 voxels, since coarse voxels are seen together, and not more than 24, since fine ones
+    show fine things. Across the slices of a stack it is 5 slices.
+    """
+    steps = np.array(geometry.spacing_zyx)
+    sides = np.clip(np.floor(LONGEST_MM / steps + 1e-6), LEAST_VOXELS, MOST_VOXELS).astype(int)
+    axis = thick_axis(geometry)
+    if axis is not None:
+        sides[axis] = MOST_SLICES
+    return triple(int(side) for side in sides)
+
+
+def slices_to_look_at(sides: np.ndarray, geometry: Geometry) -> np.ndarray:
+    """How many slices show places with these sides in voxels (n, 3) (z, y, x): n whole numbers.
+
+    In a stack its own slices count; on an even grid all views are as sharp, and the one with the fewest is looked at.
+    """
+    axis = thick_axis(geometry)
+    return sides.min(axis=1) if axis is None else sides[:, axis]
+
+
+def looking_seconds(slices: np.ndarray) -> np.ndarray:
+    """The seconds that it takes to look at places of so many slices: ARRIVE_S + SLICE_S a slice.
+
+    What has to be corrected takes time too, but the same in whatever order the places come, so it does not count here.
+    """
+    return ARRIVE_S + SLICE_S * slices
+
+
+def _uncertain(segmentation: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """The mask of what is uncertain."""
+    uncertain: np.ndarray = (regions == DC.value) | (regions == DS.value)
     structures = (segmentation > 0) & (segmentation != IGNORE)
     near = bounding_box(structures, _NEAR_VOXELS)
     if near is not None:
         uncertain[near] |= dilate(structures[near], _NEAR_VOXELS) & (regions[near] == US.value)
-    box = bounding_box(uncertain)
-    return (None, None) if box is None else (box, uncertain[box])
+    return uncertain
 
 
-def _weighed(mask, box, regions, known, error_probability, uncertainty) -> _Unsure:
+def _weighed(
+    mask: np.ndarray,
+    box: tuple[slice, ...],
+    regions: np.ndarray,
+    known: Mapping[int, float],
+    error_probability: np.ndarray | None,
+    uncertainty: np.ndarray | None,
+) -> _Unsure:
     """The voxels of the mask, and how likely each is wrong."""
     codes = regions[box][mask]
     if error_probability is not None:
@@ -161,7 +216,8 @@ def _weighed(mask, box, regions, known, error_probability, uncertainty) -> _Unsu
 
 
 def _shares(values: np.ndarray) -> np.ndarray:
-    return np.clip(np.nan_to_num(values.astype(np.float64), nan=1.0), 0.0, 1.0)
+    shares: np.ndarray = np.clip(np.nan_to_num(values.astype(np.float64), nan=1.0), 0.0, 1.0)
+    return shares
 
 
 def _touching(voxels: np.ndarray) -> np.ndarray:
@@ -173,7 +229,8 @@ def _touching(voxels: np.ndarray) -> np.ndarray:
     filled = np.zeros(-(-shape // step), np.uint8)
     filled[blocks] = 1
     parts = sitk.ConnectedComponent(sitk.GetImageFromArray(filled), True)
-    return sitk.GetArrayViewFromImage(parts)[blocks].astype(np.int32) - 1
+    numbers: np.ndarray = sitk.GetArrayViewFromImage(parts)[blocks].astype(np.int32) - 1
+    return numbers
 
 
 def _in_pieces(unsure: _Unsure, parts: np.ndarray, longest: tuple[int, int, int]) -> np.ndarray:
@@ -193,9 +250,10 @@ def _in_pieces(unsure: _Unsure, parts: np.ndarray, longest: tuple[int, int, int]
     return pieces
 
 
-def _sides(voxels: np.ndarray, starts) -> np.ndarray:
+def _sides(voxels: np.ndarray, starts: np.ndarray | list[int]) -> np.ndarray:
     """How many voxels long groups of voxels are along each axis (groups, 3); each begins at one of `starts`."""
-    return np.maximum.reduceat(voxels, starts) - np.minimum.reduceat(voxels, starts) + 1
+    sides: np.ndarray = np.maximum.reduceat(voxels, starts) - np.minimum.reduceat(voxels, starts) + 1
+    return sides
 
 
 def _of(unsure: _Unsure, own: np.ndarray) -> _Unsure:
@@ -205,14 +263,14 @@ def _of(unsure: _Unsure, own: np.ndarray) -> _Unsure:
 def _place(case: _Case, rank: int, unsure: _Unsure, slices: int, seconds: float) -> Place:
     geometry, voxels = case.geometry, unsure.voxels
     cross = deepest(voxels, geometry, unsure.likelihood)
-    index = tuple(int(i) for i in voxels[cross][::-1])
+    index = triple(int(i) for i in voxels[cross][::-1])
     counts = np.bincount(unsure.codes, minlength=len(REGIONS) + 1)
     structure, outside = _structure_at(voxels[cross], case)
     is_known = case.measured is None or set(np.flatnonzero(counts)) <= case.measured
     return Place(
         rank=rank,
         index_xyz=index,
-        ras=tuple(float(c) for c in (geometry.ijk_to_ras @ [*index, 1.0])[:3]),
+        ras=triple(float(c) for c in (geometry.ijk_to_ras @ [*index, 1.0])[:3]),
         ml=len(voxels) * geometry.voxel_ml,
         regions={name: float(counts[code] / len(voxels)) for name, code in CODE_OF.items() if counts[code]},
         structure=structure,
@@ -246,7 +304,9 @@ def _depths(voxels: np.ndarray, geometry: Geometry) -> np.ndarray:
     mask[tuple(inside.T)] = 1
     image = sitk.GetImageFromArray(mask)
     image.SetSpacing(geometry.spacing_xyz)
-    return sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, True, False, True))[tuple(inside.T)]
+    everywhere = sitk.GetArrayFromImage(sitk.SignedMaurerDistanceMap(image, True, False, True))
+    distances: np.ndarray = everywhere[tuple(inside.T)]
+    return distances
 
 
 def _structure_at(voxel: np.ndarray, case: _Case) -> tuple[str, bool]:
@@ -258,7 +318,7 @@ def _structure_at(voxel: np.ndarray, case: _Case) -> tuple[str, bool]:
     here = int(case.segmentation[tuple(voxel)])
     if here not in (0, IGNORE):
         return name(here), False
-    reach = np.array(look.longest_sides(case.geometry))
+    reach = np.array(longest_sides(case.geometry))
     first = np.maximum(voxel - reach, 0)
     near = case.segmentation[tuple(slice(a, b) for a, b in zip(first, voxel + reach + 1))]
     found = np.argwhere((near > 0) & (near != IGNORE))

@@ -1,0 +1,101 @@
+"""Where a job stands: what it said last, and whether its process still lives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+
+from metassl.files.errors import ErrorCode
+from metassl.project.rounds import Round
+from metassl.project.words import duration
+
+from .fold import StatusFold, last_events, status_of_events
+from .process import process_started
+from .record import JobRecord
+from .status import JobStatus, seconds_between
+
+_QUIET_S = 600.0
+_LOG_BYTES = 8192
+
+
+def last_status(found: Round) -> JobStatus:
+    """What the job of a round said last; of one without status.json, by an older version, what its events come to."""
+    return JobStatus.read(found.status_path) or status_of_events(found.events_path)
+
+
+def job_status(found: Round) -> JobStatus:
+    """Where the job of a round stands now: what it said last, and whether its own process still lives."""
+    record = JobRecord.read(found.job_path)
+    alive = record is not None and record.alive()  # first: what the process wrote before it ended is then read
+    status = last_status(found)
+    if record is None:
+        gone = status.state == "running" and process_started(status.pid or 0) is None
+        return _interrupted(found, status) if gone else status
+    if record.is_local and not alive and (not status.is_over or _is_silent(status, record)):
+        status = _with_last_words(found, status)
+    status = replace(status, pid=record.pid, host=record.host, device=status.device or record.device)
+    silent = _is_silent(status, record)
+    if not record.is_local:
+        return _elsewhere(status, record, silent)
+    if alive:
+        if silent:
+            status = replace(status, state="running", stage="", code="", message="", hint="")
+        if status.state == "running":
+            status.elapsed_s += 0.0 if silent else seconds_between(status.time, _now())
+        return status
+    if silent and (said := _last_line(found.log_path, record.log_start)):
+        code = (
+            ErrorCode.MISSING_PACKAGE.value if said.partition(":")[0] in ("ImportError", "ModuleNotFoundError") else ""
+        )
+        return replace(status, state="failed", code=code, message=said, hint=f"see {found.log_path}")
+    return status if status.is_over and not silent else _interrupted(found, status)
+
+
+def _is_silent(status: JobStatus, record: JobRecord) -> bool:
+    """Whether all that the job said is older than the process."""
+    if record.after is not None:
+        return status.seq <= record.after
+    return not status.time or status.time < record.launched
+
+
+def _with_last_words(found: Round, status: JobStatus) -> JobStatus:
+    """With what the job told after its last status: on a full disk a line may fit where a file does not."""
+    return StatusFold(status).update(event for event in last_events(found.events_path) if event.seq > status.seq)
+
+
+def _elsewhere(status: JobStatus, record: JobRecord, silent: bool) -> JobStatus:
+    if silent:
+        status.state = "running"
+    if status.state == "running":
+        quiet = seconds_between(record.launched if silent else status.time, _now())
+        if quiet > _QUIET_S:
+            warning = f"no news from {record.host} for {duration(quiet)}; look there whether it runs"
+            status.warnings = [*status.warnings, warning]
+    return status
+
+
+def _interrupted(found: Round, status: JobStatus) -> JobStatus:
+    return replace(
+        status,
+        state="interrupted",
+        eta_s=None,
+        code="",
+        message="the job's process ended without a word: killed, or out of memory?",
+        hint=f"`metassl train {found.project_path}` goes on from the last checkpoint",
+    )
+
+
+def _last_line(path: Path, start: int) -> str:
+    """The last line after the first `start` bytes; "" when there is none."""
+    try:
+        with open(path, "rb") as stream:
+            stream.seek(max(path.stat().st_size - _LOG_BYTES, start, 0))
+            lines = stream.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat()

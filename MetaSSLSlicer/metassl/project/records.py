@@ -1,0 +1,153 @@
+"""What a round wrote of its cases and of itself, as its readers see it; see round_files for the files.
+
+The fields are the entries of the files, in their order. One that a former version did not write is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Optional, TypeVar
+
+Rates = Mapping[str, Optional[float]]
+"""{region: P(error)}, None where nothing was measured."""
+Features = Mapping[str, Mapping[str, Optional[float]]]
+"""{structure: {figure: value}} of a prediction, to predict its Dice from."""
+Record = TypeVar("Record")
+
+
+@dataclass(frozen=True)
+class RankedCase:
+    """A case's score (higher is looked at earlier), why, in a line, and the parts that the score is made of."""
+
+    case: str
+    score: float
+    reason: str = ""
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """`cases`: the first to look at on top. `skipped`: {case: why it could not be ranked}."""
+
+    strategy: str = ""
+    cases: list[RankedCase] = field(default_factory=list)
+    skipped: Mapping[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def of(document: Mapping[str, Any]) -> Ranking:
+        """From ranking.json."""
+        cases = [
+            RankedCase(entry["case"], entry["score"], entry.get("reason") or "", entry.get("parts") or {})
+            for entry in document.get("cases") or ()
+        ]
+        return Ranking(document.get("strategy") or "", cases, document.get("skipped") or {})
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of ranking.json."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number 0..1 and what it lies in as often as `PredictedDice.level` says."""
+
+    mean: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class PredictedDice(Estimate):
+    """Of all structures together, and of each. `level`: 0..1."""
+
+    level: float | None = None
+    classes: Mapping[str, Estimate] = field(default_factory=dict)
+
+    @staticmethod
+    def of(document: Mapping[str, Any]) -> PredictedDice:
+        """From its JSON object."""
+        classes = {name: _estimate(each) for name, each in (document.get("classes") or {}).items()}
+        whole = _estimate(document)
+        return PredictedDice(whole.mean, whole.interval, document.get("level"), classes)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A predicted case. Regions by their keys, structures by their names.
+
+    `step`: of the model that predicted. `voxels`: of each region, and `band_voxels` of those in and round the
+    structures; `structure_voxels`: predicted as one. `volume_ml`: of each structure. `mean_uncertainty`,
+    `mutual_information`: 0..1, and `uncertainty`: the share of each flagged region, in and round the structures.
+    `error_rates`, `class_error_rates` {structure: rates}: as measured of the round. `classes`: voxels, flagged voxels
+    and summed entropy of each structure. `features`: of the network's bottleneck. `image_hashes`: one per channel file.
+    """
+
+    case: str | None = None
+    round: int | None = None
+    step: int | None = None
+    voxels: Mapping[str, int] | None = None
+    structure_voxels: int | None = None
+    band_voxels: Mapping[str, int] | None = None
+    volume_ml: Mapping[str, float] | None = None
+    mean_uncertainty: float | None = None
+    mutual_information: float | None = None
+    uncertainty: Mapping[str, float] | None = None
+    error_rates: Rates | None = None
+    class_error_rates: Mapping[str, Rates] | None = None
+    dice_features: Features | None = None
+    predicted_dice: PredictedDice | None = None
+    voxel_ml: float | None = None
+    classes: Mapping[str, Mapping[str, float]] | None = None
+    features: list[float] | None = None
+    image_hashes: list[str] | None = None
+
+    @staticmethod
+    def of(document: Mapping[str, Any]) -> Summary:
+        """From summary.json."""
+        predicted = document.get("predicted_dice")
+        return _known(Summary, document, predicted_dice=None if predicted is None else PredictedDice.of(predicted))
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of summary.json."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class ErrorRates:
+    """How often the maps of a round are right, as measured on `validation_cases` and `corrected_cases`.
+
+    `rates`, `class_rates` {structure: rates}: P(error | region). `volume`, `band`: the tables of
+    `RegionErrors`, over all voxels and in and round the structures. `uncertainty`: how well it tells errors.
+    `dice_model`: see `predict_dice`. `error_model`: how well P(error) was learnt.
+    """
+
+    rates: Rates | None = None
+    class_rates: Mapping[str, Rates] | None = None
+    volume: Mapping[str, Any] | None = None
+    band: Mapping[str, Any] | None = None
+    uncertainty: Mapping[str, Any] | None = None
+    dice_model: Mapping[str, Any] | None = None
+    error_model: Mapping[str, Any] | None = None
+    validation_cases: int | None = None
+    corrected_cases: int | None = None
+
+    @staticmethod
+    def of(document: Mapping[str, Any]) -> ErrorRates:
+        """From error_rates.json."""
+        return _known(ErrorRates, document)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of error_rates.json."""
+        return asdict(self)
+
+
+def _known(kind: type[Record], document: Mapping[str, Any], **read: Any) -> Record:
+    """Of the entries that this version knows; those that are None count as not there."""
+    names = {each.name for each in fields(kind)}  # type: ignore[arg-type]
+    given = {name: value for name, value in document.items() if name in names and value is not None}
+    return kind(**{**given, **read})
+
+
+def _estimate(document: Mapping[str, Any]) -> Estimate:
+    low, high = document["interval"]
+    return Estimate(document["mean"], (low, high))

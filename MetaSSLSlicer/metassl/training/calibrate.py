@@ -1,0 +1,76 @@
+"""The step after training: thresholds of the region map, and how often the map is right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from metassl.data.streams import PreparedCase
+from metassl.files.errors import ProjectError
+from metassl.files.json_files import write_json
+from metassl.inference.calibration import calibrate_thresholds
+from metassl.inference.error_model import ErrorModel
+from metassl.inference.measured import measured_error_rates
+from metassl.inference.model import TrainedModel
+from metassl.inference.smaller_windows import predict_case
+from metassl.project.records import ErrorRates
+from metassl.training.inputs import Inputs
+from metassl.training.job import Job
+from metassl.training.train import Trained
+
+CALIBRATION_CASES = 16
+CALIBRATION_CASES_WHEN_STOPPED = 4
+
+
+def calibrate(job: Job, trained: Trained, inputs: Inputs) -> TrainedModel:
+    """Thresholds from one pass over unlabelled cases, kept with the model: from fewer where a stop is asked for."""
+    job.emit("stage", stage="calibrating", total=None)
+    networks, plan, step = trained
+    cases = CALIBRATION_CASES_WHEN_STOPPED if job.stop_requested else CALIBRATION_CASES
+    pool = inputs.unlabelled or inputs.labelled
+    chosen = pool[:: max(1, len(pool) // cases)][:cases]
+    thresholds = calibrate_thresholds(_softmaxes(job, trained, chosen), plan, job.definition)
+    framework, values = job.config["framework"], job.project.values
+    model = TrainedModel(
+        networks, plan, thresholds, values, framework, step, job.device, learnt_before(job, step), job.definition
+    )
+    model.save(job.round.model_path)
+    job.stop_if_requested()
+    return model
+
+
+def measure(job: Job, model: TrainedModel) -> ErrorRates | None:
+    """What error_rates.json holds; None where there is nothing to measure with."""
+    begun = False
+
+    def report(done: int, total: int) -> None:
+        nonlocal begun
+        job.stop_if_requested()
+        if not begun:
+            job.emit("stage", stage="measuring", total=total)
+        begun = True
+        job.progress("measuring", done, total)
+
+    measured = measured_error_rates(job.project, job.round, model, report, job.reader.images.get)
+    if measured is not None:
+        write_json(job.round.error_rates_path, measured.to_json())
+    return measured
+
+
+def learnt_before(job: Job, step: int) -> ErrorModel | None:
+    """What this very model knew of its errors when it was stopped later on; error_rates.json goes with it."""
+    try:
+        former = TrainedModel.load(job.round.model_path, job.device)
+    except ProjectError:
+        return None
+    return former.error_model if former.step == step else None
+
+
+def _softmaxes(job: Job, trained: Trained, cases: list[PreparedCase]) -> Iterator[np.ndarray]:
+    """Of one case after the other; who asks for a stop waits for a few only."""
+    for done, case in enumerate(cases):
+        if done >= CALIBRATION_CASES_WHEN_STOPPED and job.stop_requested:
+            return
+        yield predict_case(trained.networks, case, trained.plan, job.device, job.tell_of_memory)
+        job.progress("calibrating", done + 1, len(cases))

@@ -1,0 +1,67 @@
+"""The first step: the plan of the round, the model that it starts from, and all its cases on the plan's grid."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+
+from metassl.data.plan import Plan
+from metassl.files.errors import ProjectError
+from metassl.inference.model import TrainedModel
+from metassl.networks.device import memory_bytes
+from metassl.project.rounds import Round
+from metassl.training.inputs import Inputs
+from metassl.training.job import Job
+
+REPORT_SECONDS = 1.0
+
+
+def choose_plan(job: Job) -> tuple[Plan, TrainedModel | None]:
+    """The plan, and the model of the parent round where its network is that of the plan."""
+    parent = _parent(job)
+    plan = job.reader.plan(job.device.type, memory_bytes(job.device), parent.plan if parent else None)
+    job.emit("plan", summary=plan.describe(), **plan.to_json())
+    if parent is not None and not plan.has_network_of(parent.plan):
+        job.warn(
+            f"the network of round {job.round.record['parent']:04d} is of a size for another device: starting afresh"
+        )
+        parent = None
+    return plan, parent
+
+
+def prepare(job: Job, plan: Plan) -> Inputs:
+    """The cases, out of the cache. One that fails is reported and left out."""
+    job.emit("stage", stage="preparing", total=None)
+    reported = time.monotonic()
+
+    def progress(done: int, total: int) -> None:
+        nonlocal reported
+        job.stop_if_requested()
+        if time.monotonic() - reported > REPORT_SECONDS or done == total:
+            reported = time.monotonic()
+            job.progress("preparing", done, total)
+
+    inputs = job.reader.prepare(plan, progress)
+    if job.round.model_path.exists() and not job.round.last_checkpoint_path.exists():
+        raise ProjectError(f"{job.round.path} has a model but no checkpoint to go on from")
+    return inputs
+
+
+def _parent(job: Job) -> TrainedModel | None:
+    """The model to start from, when it has the same channels, labels and framework."""
+    number = job.round.record.get("parent")
+    if number is None or job.round.last_checkpoint_path.exists():
+        return None
+    path = Round(job.round.path.with_name(f"{number:04d}")).model_path
+    if not path.exists():
+        return None
+    try:
+        model = TrainedModel.load(path, torch.device("cpu"))
+    except ProjectError as error:
+        job.warn(f"starting afresh: {error}")
+        return None
+    if model.values != job.project.values or model.framework != job.config["framework"]:
+        job.warn(f"round {number:04d} has other labels or another framework: starting afresh")
+        return None
+    return model

@@ -1,0 +1,117 @@
+"""The step that trains: as long as was asked for, down the memory ladder where the memory is too small."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from metassl.data.augment import Augmentation
+from metassl.data.plan import Plan
+from metassl.data.streams import PatchSampler
+from metassl.files.errors import ErrorCode, MetaSSLError
+from metassl.frameworks import build_framework
+from metassl.inference.model import TrainedModel
+from metassl.networks import memory_ladder
+from metassl.training.eta import Budget
+from metassl.training.inputs import Inputs
+from metassl.training.job import Job, Stopped
+from metassl.training.loop import Trainer
+from metassl.training.watch import ValidationWatch
+
+RESERVED_SECONDS = 4.0  # of a time budget, for calibration
+
+
+class Trained(NamedTuple):
+    """The pair of networks whose agreement the map shows, the plan that fitted into the memory, the steps done."""
+
+    networks: tuple[torch.nn.Module, ...]
+    plan: Plan
+    step: int
+
+
+def train(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | None) -> Trained:
+    """Train, or go on from the checkpoint. A stop that is asked for ends it early."""
+    job.emit("stage", stage="training", total=job.config["iterations"])
+    checkpointing = False
+    _leave_time_to_train(job)
+    while True:
+        try:
+            return _run(build_trainer(job, plan, inputs, parent, checkpointing))
+        except memory_ladder.OUT_OF_MEMORY_ERRORS as error:
+            if not memory_ladder.is_out_of_memory(error):
+                raise
+        rung = memory_ladder.next_rung(plan, job.device, checkpointing)
+        if rung is None:
+            raise MetaSSLError(
+                "the memory is full even with the smallest patch: close other programs, or use a machine with more "
+                "memory",
+                ErrorCode.OUT_OF_MEMORY,
+            )
+        plan, job.device, checkpointing, message = rung
+        if job.device.type == "cuda":
+            torch.cuda.empty_cache()
+        job.emit("memory", rung=message, message=f"out of memory: going on with {message}")
+        job.reader.write_plan(plan)
+
+
+def _run(trainer: Trainer) -> Trained:
+    try:
+        trainer.run()
+    except Stopped:
+        pass  # the checkpoint is written, and the model so far is of use
+    if trainer.validate is not None and trainer.finished:
+        trainer.validate(trainer.step)
+    networks = tuple(network.eval() for network in trainer.framework.inference_pair())
+    return Trained(networks, trainer.sampler.plan, trainer.step)
+
+
+def _leave_time_to_train(job: Job) -> None:
+    """Reading many or large images may take most of the time that was asked for."""
+    minutes = job.config["minutes"]
+    latest = job.clock() - 30.0 * (minutes or 0.0)
+    if minutes is not None and job.started < latest:
+        job.started = latest
+        job.warn("reading the images took long: the training ends later than asked for")
+
+
+def build_trainer(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | None, checkpointing: bool) -> Trainer:
+    """The trainer of the round, with the weights of its checkpoint, or of its parent, or fresh ones."""
+    seed, minutes = int(job.config["seed"]), job.config["minutes"]
+    torch.manual_seed(seed)
+    framework = build_framework(job.config["framework"], plan, job.config["loss"]).to(job.device)
+    if parent is not None:
+        framework.start_from(parent.networks)
+        framework.taught = True
+    if checkpointing:
+        for network in framework.networks:
+            memory_ladder.use_gradient_checkpointing(network)
+    framework.run_on(job.device, plan.precision)
+    watch = None
+    if inputs.validation:
+        best, labels = job.round.best_path, job.project.labels
+        watch = ValidationWatch(
+            framework, plan, inputs.validation, labels, job.device, best, job.emit, job.tell_of_memory
+        )
+    trainer = Trainer(
+        framework,
+        PatchSampler(plan, inputs.labelled, inputs.unlabelled, seed, augmentation(job, plan)),
+        Budget(job.config["iterations"], None if minutes is None else max(60.0 * minutes - RESERVED_SECONDS, 1.0)),
+        device=job.device,
+        precision=plan.precision,
+        seed=seed,
+        checkpoint_path=job.round.last_checkpoint_path,
+        emit=job.emit,
+        stop_requested=lambda: job.stop_requested,
+        validate=watch,
+        clock=job.clock,
+        started=job.started,
+    )
+    if job.round.last_checkpoint_path.exists():
+        trainer.resume()
+    return trainer
+
+
+def augmentation(job: Job, plan: Plan) -> Augmentation:
+    """In the plane only for stacks; mirrored where the project's settings allow it."""
+    return Augmentation(in_plane=plan.is_stack, mirror_axes=tuple(job.project.settings.get("mirror_axes", ())))

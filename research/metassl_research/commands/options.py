@@ -1,0 +1,57 @@
+"""Options of the commands that compare trainings, so that they mean and say the same in each."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from metassl.choices.defaults import DEFAULTS
+from metassl.commands.shared.options import count, minutes
+from metassl.files.errors import ProjectError
+from metassl.project.words import count as counted
+from metassl.project.words import duration
+from metassl.training.eta import CLOCKS
+
+
+def add_length_options(parser: argparse.ArgumentParser) -> None:
+    """--minutes or --iterations of every training of a comparison, and --clock."""
+    length = parser.add_mutually_exclusive_group()
+    usual = f"of each training (default: {DEFAULTS['minutes']:g})"
+    length.add_argument("--minutes", type=minutes, metavar="M", help=usual)
+    length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
+    parser.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="what the minutes are counted on; processor time is the fairer one on a busy machine without a GPU",
+    )
+
+
+def training_minutes(arguments: argparse.Namespace) -> float | None:
+    """What --minutes says, or the usual; None where iterations are counted."""
+    if arguments.minutes is None and arguments.iterations is None:
+        return DEFAULTS["minutes"]
+    return arguments.minutes
+
+
+def trainings_left(count: int, minutes: float | None) -> str:
+    """ "63 trainings to go, of 4 minutes each: at least 4 hours 12 minutes"; `minutes` as in `training_minutes`."""
+    trainings = counted(count, "training")
+    if minutes is None or not count:
+        return f"{trainings} to go"
+    return f"{trainings} to go, of {duration(60 * minutes)} each: at least {duration(60 * minutes * count)}"
+
+
+def add_results_options(parser: argparse.ArgumentParser, default: str) -> None:
+    """--work, --out and --table, of commands whose results file can be added to."""
+    parser.add_argument("--work", type=Path, metavar="DIR", help="where it trains (default: OUT without its suffix)")
+    parser.add_argument("--out", type=Path, default=Path(default), metavar="FILE", help=f"default: {default}")
+    parser.add_argument("--table", action="store_true", help="only make table and plot from --out again")
+
+
+def results_file(arguments: argparse.Namespace) -> Path:
+    """What --out says; ProjectError when table and plot could not be named after it."""
+    out = arguments.out
+    if out.suffix != ".json":
+        raise ProjectError(f"--out {out} does not end in .json: the table and the plot are written beside it")
+    return out
