@@ -6,8 +6,8 @@ from metassl.imaging import dicom
 from metassl.imaging.reader import quiet
 from metassl.project.cases import make_case_id
 
-from .found import Discovery, FoundCase
-from .tree import Tree
+from ..found import Discovery, FoundCase
+from ..tree import Tree
 
 
 def find(tree: Tree) -> Discovery | None:
