@@ -13,9 +13,9 @@ import numpy as np
 
 from metassl.data.preprocess import Prepare, labels_to_grid, prepare_image
 from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, MeasuredCase, fit_dice_model
-from metassl.evaluation.map_errors import MapErrors
 from metassl.evaluation.metrics import dice
 from metassl.evaluation.pairs import trained_on
+from metassl.evaluation.region_errors import MapErrors
 from metassl.files.errors import MetaSSLError
 from metassl.imaging.hashes import image_hashes, replaced_image
 from metassl.imaging.images import IGNORE, read_labels, read_volume

@@ -65,6 +65,7 @@ _ERROR_RATES = {
     **dict.fromkeys(("validation_cases", "corrected_cases"), whole),
     "rates": _rates,
     "class_rates": by_name(_rates),
+    "volume": whole_of(regions=_table, flagged=_row),
     "band": whole_of(within_voxels=whole, regions=_table, classes=by_name(_table)),
     "uncertainty": lambda value: _score(value) and having(ece_calibrated=number)(value),
     "dice_model": _dice_model,
