@@ -39,10 +39,10 @@ def add_cases(project: Project, source: Path | Discovery, *, labelled: int | Non
     id is taken by another image, the structures of the folder contradict the project's, or nothing is new.
     """
     found = source if isinstance(source, Discovery) else find_cases(Path(source))
+    takes_labels = labelled != 0 or validation > 0
+    names_told = told_of_names(found, project.labels) if takes_labels else []
     new, known = new_cases(project, found)
-    done = Added(known=known, warnings=list(found.warnings))
-    if labelled != 0 or validation:
-        done.warnings += told_of_names(found, project.labels)
+    done = Added(known=known, warnings=[*found.warnings, *names_told])
     usable, _channels, warnings = usable_cases(new, project.channels)
     done.warnings += warnings
     roles = Roles(new, usable)
