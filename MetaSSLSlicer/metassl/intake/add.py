@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from .create import Roles, add_images, import_labels
 from .discovery import find_cases
 from .found import Discovery, FoundCase
 from .labels import take_label, told_of_names
-from .tree import list_tree, stem
+from .tree import Tree, list_tree, stem
 from .usable import usable_cases
 
 
@@ -112,14 +112,14 @@ def _is_known(project: Project, case: FoundCase, ids: dict[str, str], known: lis
     return True
 
 
-def labels_for(project: Project, source: Path) -> Discovery:
+def labels_for(project: Project, source: Path, tick: Callable[[], None] = lambda: None) -> Discovery:
     """Labels by the id of their case: in a data set with images, or in a folder of nothing but labels.
 
-    Raises ProjectError when there is no label of any case of the project.
+    `tick`: as for `find_cases`. Raises ProjectError when there is no label of any case of the project.
     """
     ids = {file_names.key(case_id): case_id for case_id in project.cases}
     try:
-        found = find_cases(source)
+        found = find_cases(source, tick)
     except ProjectError:
         found = Discovery([])
     if any(case.has_label for case in found.cases):
@@ -132,15 +132,14 @@ def labels_for(project: Project, source: Path) -> Discovery:
             else:
                 found.left_out.append((case.files[-1], "no case of the project has its name"))
     else:
-        found = _files_named_after_cases(source, ids, found)
+        found = _files_named_after_cases(list_tree(source, tick), ids, found)
     if not found.cases:
         example = f"{next(iter(project.cases), 'CASE')}.nii.gz"
         raise ProjectError(f"{source} holds no label that is named after a case of the project, such as {example}")
     return found
 
 
-def _files_named_after_cases(source: Path, ids: dict[str, str], found: Discovery) -> Discovery:
-    tree = list_tree(source)
+def _files_named_after_cases(tree: Tree, ids: dict[str, str], found: Discovery) -> Discovery:
     cases: dict[str, FoundCase] = {}
     left = []
     for name in [*tree.images(), *tree.segmentations()]:
@@ -152,4 +151,4 @@ def _files_named_after_cases(source: Path, ids: dict[str, str], found: Discovery
             left.append((tree.path(name), f"another label of {case_id}: {cases[case_id].label} is taken"))
         else:
             cases[case_id] = FoundCase(case_id, [], tree.path(name))
-    return Discovery(list(cases.values()), found.labels, left_out=left, ignored=found.ignored, source=source)
+    return Discovery(list(cases.values()), found.labels, left_out=left, ignored=found.ignored, source=tree.root)

@@ -71,8 +71,7 @@ class MoreLabels:
     @staticmethod
     def look(project: Project, folder: Path, tick: Callable[[], None] = lambda: None) -> Offered:
         """Of which cases there are labels. Nothing is written."""
-        found = labels_for(project, folder)
-        tick()
+        found = labels_for(project, folder, tick)
         cases = project.cases
         known = [case.id for case in found.cases if cases[case.id].is_labelled]
         fresh = [case.id for case in found.cases if not cases[case.id].is_labelled]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ class FolderPreview:
     layout: str = ""
     leftOut: int = 0
     text: str = ""
-    found: Any = None
+    names: Any = None
 
     @property
     def trained(self) -> int:
@@ -110,12 +110,18 @@ class FolderPreview:
             seen.layout,
             sum(map(len, seen.left_out.values())),
             scanText(seen, found.warnings),
-            found,
+            _namesAlone(found),
         )
 
     def namesTold(self, labels: list[LabelDefinition]) -> list[str]:
         """What of the folder's labels gets another name or number, or is not taken. LabelError: they contradict."""
-        return told_of_names(self.found, labels)
+        return told_of_names(self.names, labels)
+
+
+def _namesAlone(found: Any) -> Any:
+    """What names there are in label files, without thousands of cases: it is asked for at every letter typed."""
+    files = dict.fromkeys(found.structure_names, Path())
+    return replace(found, cases=[replace(found.cases[0], structures=files)], left_out=[])
 
 
 def scanText(seen: Any, warnings: list[str]) -> str:
