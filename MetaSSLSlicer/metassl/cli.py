@@ -79,17 +79,22 @@ class _Parser(argparse.ArgumentParser):
         self.exit(USER_ERROR, f"{self.prog}: {message}{self._meant(message)} (see {self.prog} --help)\n")
 
     def _meant(self, message: str) -> str:
-        """The nearest commands, options or choices to the word that `message` complains about."""
-        typed = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: (\S+)", message)
-        if not typed:
+        """The command, option or choice that is nearest to the word which `message` complains about."""
+        if choice := re.search(r"invalid choice: '([^']*)' \(choose from (.*)\)", message):
+            word, known = choice[1], re.findall(r"[\w-]+", choice[2])
+        elif option := re.search(r"unrecognized arguments: (--[^\s=]+)", message):
+            word, known = option[1], self._options()
+        else:
             return ""
-        known = set(self._option_string_actions)
-        for action in self._actions:
-            known.update(map(str, action.choices or ()))
-            if isinstance(action, argparse._SubParsersAction):  # an option that no command has is found out here
-                known.update(option for command in action.choices.values() for option in command._option_string_actions)
-        like = get_close_matches((typed[1] or typed[2]).partition("=")[0], sorted(known), cutoff=0.6)
-        return f"; is it {' or '.join(like)}?" if like else ""
+        like = get_close_matches(word, known, n=1, cutoff=0.6)
+        return f"; is it {like[0]}?" if like else ""
+
+    def _options(self) -> list[str]:
+        """Of all commands: that none has an option is found out when they have been tried."""
+        commands = [a for a in self._actions if isinstance(a, argparse._SubParsersAction)]
+        return sorted(
+            {o for each in commands for parser in each.choices.values() for o in parser._option_string_actions}
+        )
 
 
 class _StoryParser(_Parser):

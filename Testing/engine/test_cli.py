@@ -91,8 +91,9 @@ def test_help_tells_the_commands_in_the_order_of_the_story(capsys):
     places = [text.index(f"\n  {name} ") for name in COMMANDS]
     assert end.value.code == 0
     assert places == sorted(places)
-    expected = "demo sample new label train frameworks status stop rounds predict rank evaluate report export doctor"
-    assert set(COMMANDS) == set(expected.split()) | {"uncertainty", "benchmark", "reproduce", "simulate"}
+    expected = "demo sample scan new label add remove train frameworks status stop rounds predict rank evaluate report"
+    of_research = {"uncertainty", "benchmark", "reproduce", "simulate"}
+    assert set(COMMANDS) == {*expected.split(), "export", "doctor"} | of_research
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -233,7 +234,8 @@ def test_new_makes_a_project_and_says_what_comes_next(decathlon, tmp_path, capsy
 
 
 def test_new_as_json_is_one_object(decathlon, tmp_path, capsys):
-    result = run_json(capsys, "new", tmp_path / "P", "--from", decathlon, "--validation", 2)
+    words = "--labelled", "none", "--validation", 2
+    result = run_json(capsys, "new", tmp_path / "P", "--from", decathlon, *words)
     assert result["cases"] == 6
     assert result["labels"] == {"Front": 1, "Back": 2}
     assert result["labelled"] == []
@@ -302,7 +304,7 @@ def test_status_of_a_new_project_counts_cases_and_says_train(tiny_project, capsy
 
 
 def test_status_of_a_project_without_labels_says_label(decathlon, tmp_path, capsys):
-    run(capsys, "new", tmp_path / "P", "--from", decathlon)
+    run(capsys, "new", tmp_path / "P", "--from", decathlon, "--labelled", "none")
     steps = run_json(capsys, "status", tmp_path / "P")["next"]
     assert steps[0]["command"] == f"metassl label {tmp_path / 'P'} CASE FILE"
 

@@ -43,7 +43,15 @@ def test_the_whole_loop_from_a_folder_of_images_to_the_second_round(call, decath
     assert status["round"]["plan"]["summary"]
     assert status["cases"]["pool"] == {"labelled": 2, "predicted": 3}
 
-    ranking = call("rank", path, "--strategy", "entropy")
+    kept, own = path / "rounds" / "0001" / "ranking.json", call("rank", path)
+    before = kept.read_bytes()
+    assert own["strategy"] == "combined" and call("rank", path, "--strategy", "random")["strategy"] == "random"
+    assert kept.read_bytes() == before and call("status", path) == status, "a look changes nothing"
+    assert (
+        call("rank", path, "--strategy", "entropy", "--keep")["strategy"] == "entropy" and kept.read_bytes() != before
+    )
+    ranking = call("rank", path)
+    assert ranking["strategy"] == "entropy"
     assert {entry["case"] for entry in ranking["cases"]} == {"case_3", "case_4", "case_5"}
     assert status["next_case"]["case"] in {"case_3", "case_4", "case_5"}
 

@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 import torch
-from metassl.evaluation.dice_agreement import dice_agreement, spearman
-from metassl.evaluation.dice_model import LEAST_CASES, OF_P_ERROR, MeasuredCase, fit_dice_model, predict_dice
+from metassl.evaluation.dice_model import (
+    LEAST_CASES,
+    OF_P_ERROR,
+    MeasuredCase,
+    dice_agreement,
+    fit_dice_model,
+    predict_dice,
+    spearman,
+)
 from metassl.inference.case_statistics import DiceFeatures, expected_dice
 from metassl.project.structures import LabelDefinition
 

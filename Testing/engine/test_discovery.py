@@ -236,6 +236,7 @@ def test_what_is_no_volume_is_told_by_what_it_is(tmp_path):
     save_series(tmp_path / "p2", 2, modality="SR")
     found = find_cases(tmp_path)
     assert [case.id for case in found.cases] == ["p1"]
-    assert len(found.left_out) == 1 and "3 SR images" in found.left_out[0] and "a report" in found.left_out[0]
+    assert len(found.warnings) == 1 and "3 SR images" in found.warnings[0] and "a report" in found.warnings[0]
+    assert [(path.name, reason) for path, reason in found.left_out] == [(f"IM{n}", "a report") for n in range(3)]
     with pytest.raises(ProjectError, match="no images that can be cases in .*3 SR images .* a report"):
         find_cases(tmp_path / "p2")

@@ -18,7 +18,7 @@ MODULE_FILE = MODULE / "MetaSSLSlicer.py"
 EXTENSION_ICON = REPOSITORY / "Resources" / "MetaSSL.png"
 MODULE_ICON = MODULE / "Resources" / "Icons" / "MetaSSLSlicer.png"
 TOOL = runpy.run_path(str(REPOSITORY / "Testing" / "list_module_files.py"))
-OURS = {"MetaSSLSlicerLib", "metassl"}
+OURS = {"MetaSSLSlicerLib", "MetaSSLPictures", "metassl"}
 
 
 # CMake
@@ -168,9 +168,13 @@ def test_torch_comes_with_the_extension_pytorch(extension):
 
 def test_the_repository_holds_what_belongs_there():
     files = "CMakeLists.txt README.md LICENSE CHANGELOG.md pyproject.toml Makefile constraints.txt"
-    module = "CMakeLists.txt MetaSSLSlicer.py MetaSSLSlicerLib metassl Resources/UI Resources/requirements.txt"
+    module = "CMakeLists.txt MetaSSLSlicer.py MetaSSLSlicerLib MetaSSLPictures metassl Resources/UI"
     folders = "Resources/Screenshots Testing/engine Testing/slicer Testing/widget Testing/harness Testing/data docs"
-    names = [*files.split(), *folders.split(), *(f"MetaSSLSlicer/{name}" for name in module.split())]
+    names = [
+        *files.split(),
+        *folders.split(),
+        *(f"MetaSSLSlicer/{name}" for name in [*module.split(), "Resources/requirements.txt"]),
+    ]
     assert [name for name in names if not (REPOSITORY / name).exists()] == []
     assert list(REPOSITORY.glob("*.py")) == []
 
@@ -219,7 +223,7 @@ def test_the_module_and_the_extension_have_the_same_icon():
 # Names of files
 
 
-def test_the_module_folder_puts_three_names_on_slicers_path():
+def test_the_module_folder_puts_four_names_on_slicers_path():
     names = {Path(name).parts[0].removesuffix(".py") for name in TOOL["module_files"]() if name.endswith(".py")}
     assert names == {"MetaSSLSlicer"} | OURS
 
@@ -238,4 +242,5 @@ def test_files_are_named_in_the_style_of_their_room():
         return [name for name in names if not re.fullmatch(pattern, Path(name).stem)]
 
     assert misnamed("MetaSSLSlicerLib", r"__init__|[A-Za-z][A-Za-z0-9]*") == []
+    assert misnamed("MetaSSLPictures", r"__(init|main)__|[A-Za-z][A-Za-z0-9]*") == []
     assert misnamed("metassl", r"[a-z0-9_]+") == []

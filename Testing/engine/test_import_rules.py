@@ -1,4 +1,4 @@
-"""Two rooms and one door, and the layers of the engine: who may import what."""
+"""Two rooms and one door, the pictures that both may call, and the layers of the engine: who may import what."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 MODULE = Path(__file__).parents[2] / "MetaSSLSlicer"
 ENGINE = MODULE / "metassl"
 SLICER_ROOM = MODULE / "MetaSSLSlicerLib"
+PICTURES = MODULE / "MetaSSLPictures"
 
 SLICER_ONLY = {"slicer", "qt", "ctk", "vtk", "vtkmodules", "mrml", "MetaSSLSlicerLib"}
 TORCH_ONLY = {"torch", "monai", "torchvision", "ignite"}
@@ -90,6 +91,41 @@ def in_shared_rooms(name: str) -> bool:
 
 def test_the_engine_never_imports_slicer():
     assert offences(python_files(ENGINE), lambda n: n.split(".")[0] in SLICER_ONLY) == []
+
+
+def test_the_engine_never_names_the_slicer_room_in_a_text_that_could_be_run():
+    texts = [
+        f"{path.relative_to(MODULE)}:{node.lineno}"
+        for path in python_files(ENGINE)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and "MetaSSLSlicerLib" in str(node.value)
+    ]
+    assert texts == []
+
+
+def test_the_engine_calls_the_pictures_by_their_root_alone():
+    own = {path.stem for path in PICTURES.glob("*.py")}
+    files = python_files(ENGINE)
+
+    def called(name: str) -> bool:
+        return name.split(".")[0] == "MetaSSLPictures"
+
+    assert offences(files, lambda name: called(name) and name.split(".")[1] in own) == []
+    assert {line.split(":")[0] for line in offences(files, called)} == {"metassl/evaluation/report/write.py"}
+
+
+def test_the_pictures_import_neither_room_but_what_is_shared():
+    def forbidden(name: str) -> bool:
+        top = name.split(".")[0]
+        if top == "metassl":
+            return not in_shared_rooms(name)
+        return top in {"MetaSSLSlicerLib", "qt", "ctk", "PySide6", *TORCH_ONLY}
+
+    assert offences(python_files(PICTURES), forbidden) == []
+
+
+def test_the_root_of_the_pictures_loads_neither_slicer_nor_the_engine():
+    assert not loaded_by("import MetaSSLPictures") & (SLICER_ONLY | TORCH_ONLY | SHARED_PACKAGES | {"metassl"})
 
 
 def test_the_slicer_room_never_imports_torch_or_the_engine():
@@ -215,7 +251,7 @@ def test_every_file_of_the_logic_has_its_room():
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_of_the_logic_imports_none_behind_it(room):
     behind = tuple(f"MetaSSLSlicerLib.Logic.{name}." for name in ROOMS[ROOMS.index(room) + 1 :])
-    beside = ("MetaSSLSlicerLib.Widgets", "MetaSSLSlicerLib.Pictures")
+    beside = ("MetaSSLSlicerLib.Widgets", "MetaSSLPictures")
     assert offences(python_files(LOGIC / room), lambda name: name.startswith((*behind, *beside))) == []
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from metassl.evaluation.map_errors import MapErrors
+from metassl.evaluation.region_errors import MapErrors
 
 NAMES = {1: "Front", 2: "Back"}
 

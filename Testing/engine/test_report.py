@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from metassl.evaluation.report.markup import tag
+from metassl.choices.strategies import STRATEGY_NAMES
+from metassl.evaluation.region_errors import MapErrors
+from metassl.evaluation.report.charts import tag
+from metassl.evaluation.report.numbers import gather
 from metassl.evaluation.stored import read_evaluation
 from metassl.files import MetaSSLError, ProjectError, write_json
 from metassl.imaging import read_image, read_labels, write_array
@@ -15,6 +19,7 @@ from metassl.jobs import JobWriter
 from metassl.project import Project, Round
 from metassl.project.places.search import find_places
 from metassl.project.places.words import place_text
+from metassl.project.round_files import read_summary
 from metassl.selection.rank import rank
 from reported_project import GRID, build_evaluation, build_project, build_round, report_step, volume, written
 
@@ -55,7 +60,7 @@ def test_the_figures_on_the_page_are_those_of_the_evaluation(project, found):
     assert f"{share:.1f} %" in page.text
     assert f"{evaluation['uncertainty']['auroc']:.3f}" in page.text
     assert "measured on 2 cases of the evaluation" in page.text
-    assert "not yet measured" not in page.text.replace("chance to be wrong not yet measured", "")
+    assert "not yet measured" not in page.text
     for case in evaluation["cases"]:
         assert case in page.text
 
@@ -166,6 +171,86 @@ def test_the_first_places_of_the_first_cases_are_those_that_slicer_shows(project
     assert place_text(best) not in page.text, "what cannot be read is left out"
 
 
+def test_of_a_case_the_share_and_the_error_rate_of_a_region_are_of_all_its_voxels(project, found):
+    evaluation = build_evaluation(project, found)
+    report = gather(project, found, evaluation)
+    for card in report.cards:
+        voxels = read_summary(found.prediction(card.case.id).summary, card.case.id).voxels
+        for row in card.regions:
+            assert row.share_of_volume == pytest.approx(voxels[row.key] / np.prod(GRID.size_xyz))
+            assert row.rate == evaluation["regions"][row.key]["error_rate"]
+    assert report.regions.flagged.share_of_errors == evaluation["flagged"]["share_of_errors"]
+
+
+def test_the_shares_beside_the_measured_rates_are_of_the_cases_that_these_were_measured_on(project, found):
+    errors = MapErrors({1: "Anterior", 2: "Posterior"})
+    regions = np.repeat(np.array([1, 2, 3, 4], np.uint8), 25).reshape(1, 10, 10)
+    truth = (np.arange(100).reshape(1, 10, 10) % 5 == 0).astype(np.uint8)
+    errors.add(np.zeros_like(truth), regions, None, truth)
+    write_json(found.error_rates_path, {**errors.to_json(), "validation_cases": 1})
+    _, page = written(project, found)
+    assert "measured on 1 validation case; the shares below are of the same voxels" in page.text
+    assert page.text.count("20.0 % wrong") == 4 and "US, DC and DS together hold 75.0 %" in page.text
+    assert "Share of the predicted volume" not in page.text
+
+
+def test_the_chance_of_a_place_is_that_of_the_rates_beside_it(project, found):
+    evaluation = build_evaluation(project, found)
+    first = rank(project, found).cases[0].case
+    paths = found.prediction(first)
+    (segmentation, _), (regions, _) = read_labels(paths.segmentation, first), read_labels(paths.regions, first)
+    uncertainty = read_image([paths.uncertainty], first).array[0]
+    place = find_places(segmentation, regions, GRID, project.labels, uncertainty=uncertainty)[0]
+    rates = {key: row["error_rate"] for key, row in evaluation["regions"].items()}
+    chance = sum(share * rates[key] for key, share in place.regions.items())
+    _, page = written(project, found, evaluation)
+    assert place_text(replace(place, chance=chance)) in page.text
+    assert "chance to be wrong not yet measured" not in page.text
+
+
+def test_a_random_order_claims_nothing_but_that_it_is_one(project, found):
+    rank(project, found)
+    _, page = written(project, found)
+    assert "ranked by combined: most errors to be expected" in page.text
+    assert "% of a structure per minute" in page.text and "Ordered by gain times unlikeness" in page.text
+    rank(project, found, "random")
+    text, page = written(project, found)
+    assert "ranked by random: at random" in page.text
+    assert "Gain" not in page.text and "most errors" not in page.text and "Unlikeness" not in page.text
+    assert "% of the largest possible" in page.text, "the uncertainty is the model's, however the cases are ordered"
+
+
+def test_every_strategy_of_the_catalogue_has_a_report(project, found):
+    for strategy in STRATEGY_NAMES:
+        rank(project, found, strategy)
+        _, page = written(project, found)
+        assert f"Ranking by {strategy.replace('_', ' ')}" in page.text
+
+
+def test_all_structures_of_a_case_are_listed_with_their_volume(tmp_path):
+    project = build_project(tmp_path / "project")
+    found = build_round(project)
+    case = rank(project, found).cases[0].case
+    summary = read_summary(found.prediction(case).summary, case)
+    names = [f"A structure with the number {number}" for number in range(40)]
+    write_json(found.prediction(case).summary, {**summary.to_json(), "volume_ml": {name: 1.25 for name in names}})
+    _, page = written(project, found)
+    assert [name for name in names if f"{name} 1.25 ml" not in page.text] == []
+
+
+def test_colours_come_from_the_palettes_of_a_light_and_of_a_dark_page(project, found):
+    text, _ = written(project, found, build_evaluation(project, found))
+    style = text[text.index("<style>") : text.index("</style>")]
+    light, dark = re.findall(r":root \{([^}]*--paper[^}]*)\}", style)
+    names = {each: set(re.findall(r"--([\w-]+):", each)) for each in (light, dark)}
+    assert names[dark] <= names[light] and len(names[light] - names[dark]) == 4, "the regions look the same"
+    on_regions = r"\.(uc|us|dc|ds) \{[^}]*\}"
+    others = re.sub(on_regions, "", style.replace(light, "").replace(dark, ""))
+    assert set(re.findall(r"#[0-9a-f]{3,6}\b", others)) == {"#14171c"}, "but for the ground of the pictures"
+    drawn = re.findall(r'(?:fill|stroke)="(#[^"]*)"', text)
+    assert drawn == []
+
+
 def test_text_from_the_project_is_never_markup(tmp_path):
     project = build_project(tmp_path / "project", name=HOSTILE)
     document = (project.path / "project.json").read_text()
@@ -189,7 +274,7 @@ def test_text_from_the_project_is_never_markup(tmp_path):
 
 
 def test_attributes_cannot_be_broken_out_of():
-    assert tag("p", "a", class_='x" onclick="y') == '<p class="x&quot; onclick=&quot;y">a</p>'
+    assert tag("p", "a", class_='x" onclick="y') == '<p class="x&#34; onclick=&#34;y">a</p>'
     assert tag("p", ["<i>", tag("b", "&"), None, 3]) == "<p>&lt;i&gt;<b>&amp;</b>3</p>"
 
 
@@ -262,5 +347,21 @@ def test_a_resumed_training_shows_each_step_once(project):
         report_step(events, step, 100)
     text, page = written(project, found)
     assert "25 of 100" in page.text
-    line = re.search(r'<path d="([^"]+)" class="line"', text).group(1)
+    line = re.search(r'<path d="([^"]+)" class="line s0"', text).group(1)
     assert len(re.findall("[ML]", line)) == 3  # 10, 20, 25
+
+
+def test_of_a_training_that_reported_one_step_the_loss_is_a_dot_and_no_chart_is_empty(project):
+    found = project.new_round({"config": {}})
+    report_step(JobWriter(found, every_s=0.0), 7, 100)
+    text, page = written(project, found)
+    assert "7 of 100" in page.text and "Loss" in page.text and "Regions of the unlabelled images" not in page.text
+    assert len(re.findall(r'<circle [^>]*class="point s\d"', text)) == 3  # total, supervised, consistency
+
+
+def test_a_volume_too_small_for_two_decimals_is_not_shown_as_0(project, found):
+    case = rank(project, found).cases[0].case
+    summary = read_summary(found.prediction(case).summary, case)
+    write_json(found.prediction(case).summary, {**summary.to_json(), "volume_ml": {"Anterior": 0.00005}})
+    _, page = written(project, found)
+    assert page.text.count("0.05 mm³") == 2 and "0.00 ml" not in page.text

@@ -17,10 +17,11 @@ import pytest
 MODULE = Path(__file__).parents[2] / "MetaSSLSlicer"
 MODULE_FILE = MODULE / "MetaSSLSlicer.py"
 SLICER_ROOM = MODULE / "MetaSSLSlicerLib"
+PICTURES = MODULE / "MetaSSLPictures"
 
 SLICER = {"slicer", "qt", "ctk", "vtk"}
 BUNDLED = SLICER | {"vtkmodules", "numpy", "SimpleITK"}
-OURS = {"MetaSSLSlicerLib", "metassl"}
+OURS = {"MetaSSLSlicerLib", "MetaSSLPictures", "metassl"}
 RUN_TIME_ONLY = {"torch", "monai", "PySide6", "scipy", "matplotlib"}
 IMPORT_LIMIT_MS = 50
 
@@ -29,7 +30,7 @@ IMPORT_LIMIT_MS = 50
 
 
 def slicer_side() -> list[Path]:
-    return [MODULE_FILE, *sorted(SLICER_ROOM.rglob("*.py"))]
+    return [MODULE_FILE, *sorted(SLICER_ROOM.rglob("*.py")), *sorted(PICTURES.rglob("*.py"))]
 
 
 @cache

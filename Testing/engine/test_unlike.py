@@ -7,9 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from metassl.data.unlike import Description, unlike
+import SimpleITK as sitk
+from in_process import trainings_in_this_process
+from metassl.data.unlike import Description, Usual, unlike
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage, read_image
+from metassl.jobs import job_status
+from metassl.jobs.start import start_training
+from metassl.project.round_files import read_notes
 
 STRAIGHT = (1.0, 0, 0, 0, 1, 0, 0, 0, 1)
 
@@ -61,3 +66,21 @@ def test_real_images_give_few_alarms(task):
     paths = sorted(folder.glob("*.nii.gz"))[:60]
     images = {path.name: Description.of(read_image([path], path.name)) for path in paths}
     assert len(unlike(images)) <= 6
+
+
+def test_what_is_odd_about_the_images_of_a_round_is_told_and_kept(tiny_project, monkeypatch):
+    case = tiny_project.case("case_4")
+    path = tiny_project.image_paths(case)[0]
+    image = sitk.ReadImage(str(path))
+    array = sitk.GetArrayFromImage(image).astype(np.float32)
+    array[:, :, : array.shape[2] // 8] = -32767
+    padded = sitk.GetImageFromArray(array)
+    padded.CopyInformation(image)
+    sitk.WriteImage(padded, str(path))
+    with trainings_in_this_process(monkeypatch):
+        found = start_training(tiny_project, iterations=2, device="cpu")
+    notes, usual = read_notes(found)
+    assert list(notes) == ["case_4"] and "padding outside of" in notes["case_4"]
+    told = [warning for warning in job_status(found).warnings if "padding" in warning]
+    assert len(told) == 1 and told[0].startswith(f"case case_4: {path}: ")
+    assert Usual.of_json(usual).differs(Description.of(read_image([path], "case_4"))) == ""

@@ -8,12 +8,12 @@ from faults.killed_gui_states import CASE, state
 from faults.killed_worker_cohort import BALL, GRID, ball_project
 from faults.many_users import run
 from metassl.files import ChangedError
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Autosave.AutosaveFile import autosaveMarks
 from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosaves
 from MetaSSLSlicerLib.Logic.Case.Session import Session
 from MetaSSLSlicerLib.Logic.Review.ReviewActions import ReviewActions
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from painting import paintSegment
 from predicting import predict
 

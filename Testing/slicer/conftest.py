@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def services():
-    from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
+    from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 
     return OffscreenSlicer(64)
 

@@ -7,6 +7,7 @@ import pytest
 from metassl.files import LabelError, ProjectError
 from metassl.imaging import Geometry
 from metassl.project import LabelDefinition, Project
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Autosave.AutosaveFile import AutosaveFile, autosaveMark
 from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import (
     autosavePath,
@@ -15,7 +16,6 @@ from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import (
     writeAutosave,
 )
 from MetaSSLSlicerLib.Logic.Case.CaseSegmentation import addSegmentation, takeSnapshot
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 
 SHAPE = (10, 14, 12)
 TERMINOLOGY = "Category and type~SCT^123037004^Anatomical Structure~SCT^10200004^Liver~^^~Anatomic codes~^^~^^"

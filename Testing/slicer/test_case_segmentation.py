@@ -10,9 +10,9 @@ import vtk
 from metassl.files import LabelError
 from metassl.imaging import Geometry
 from metassl.project import LabelDefinition
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Case.CaseSegmentation import addSegmentation, ijkToRasMatrix, setArray, takeSnapshot
 from MetaSSLSlicerLib.Logic.Scene.Segments import segmentId
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from vtk.util.numpy_support import vtk_to_numpy
 
 BINARY = "Binary labelmap"

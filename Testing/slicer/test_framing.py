@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from MetaSSLSlicerLib.Pictures.Framing import corners, frameFor, letter, viewpointFor
+from MetaSSLPictures.Framing import corners, frameFor, letter, viewpointFor
 
 AXES = np.eye(3)
 

@@ -5,8 +5,8 @@ import pytest
 import vtk
 from metassl.imaging import Geometry
 from metassl.project.regions import DC, DS, UC, US
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Case.PartialAnnotation import annotatedSlices, confidentPart, insideRoi
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 
 SHAPE = (10, 14, 12)
 C, S = np.cos(0.4), np.sin(0.4)

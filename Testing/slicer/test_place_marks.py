@@ -13,10 +13,10 @@ import vtk
 from color_distance import distance
 from metassl.project.places.search import Place
 from metassl.project.structures import DEFAULT_COLORS
+from MetaSSLPictures import OffscreenSlicer
+from MetaSSLPictures.OffscreenSlicer import SLICE_ORIENTATIONS
 from MetaSSLSlicerLib.Logic.Review.PlaceMarks import PlaceMarks
 from MetaSSLSlicerLib.Logic.Review.PlaceNavigator import PlaceNavigator
-from MetaSSLSlicerLib.Pictures import OffscreenSlicer
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import SLICE_ORIENTATIONS
 
 MANAGER = "vtkMRMLMarkupsDisplayableManager"
 RAS = [(0.0, 0.0, 0.0), (20.0, 5.0, -10.0), (-25.0, 0.0, 15.0)]

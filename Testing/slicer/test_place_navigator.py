@@ -13,8 +13,8 @@ if importlib.util.find_spec("slicer") is None:
 
 import slicer
 from metassl.project.regions import DS, UC
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Review.PlaceNavigator import PlaceNavigator
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 
 SHAPE = (30, 48, 44)
 

@@ -14,11 +14,11 @@ if importlib.util.find_spec("slicer") is None:
 
 import vtk
 from metassl.project.regions import REGIONS
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Case.Session import Session
 from MetaSSLSlicerLib.Logic.Review import PredictionWords
 from MetaSSLSlicerLib.Logic.Review.RegionDisplay import RegionDisplay
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from predicting import PLACES, predict
 
 OPACITY = {"UC": 0.35, "US": 0.35, "DC": 1.0, "DS": 1.0}

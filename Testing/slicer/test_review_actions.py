@@ -12,11 +12,11 @@ if importlib.util.find_spec("slicer") is None:
 
 import slicer
 from metassl.project.regions import UC
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosaves
 from MetaSSLSlicerLib.Logic.Case.Session import Session
 from MetaSSLSlicerLib.Logic.Review.ReviewActions import ReviewActions
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from painting import paintSegment
 from predicting import predict, regionBlocks, structureBlock
 

@@ -18,6 +18,7 @@ if importlib.util.find_spec("slicer") is None:
 import slicer
 import slicer.util
 import vtk
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Project.CaseTable import ProjectSummary
 from MetaSSLSlicerLib.Logic.Project.NewProject import FolderPreview, NewProject, labelsOfSegmentation
 from MetaSSLSlicerLib.Logic.Project.ProjectFolders import (
@@ -31,7 +32,6 @@ from MetaSSLSlicerLib.Logic.Project.ProjectFolders import (
 from MetaSSLSlicerLib.Logic.Project.SampleProject import makeSampleProject, registerSampleData
 from MetaSSLSlicerLib.Logic.Scene.CommonTerms import terminologyName
 from MetaSSLSlicerLib.Logic.Scene.SceneVolumes import SceneVolumes, createFromVolumes, geometryOf
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 
 SHAPE = (5, 7, 6)
 LIVER = (

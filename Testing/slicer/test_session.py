@@ -197,7 +197,7 @@ from painting import paintSegment
 from pathlib import Path
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
 from MetaSSLSlicerLib.Logic.Case.Session import Session
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 
 session = Session(OffscreenSlicer(64), BackgroundTasks())
 session.openProject(Path(sys.argv[1]))

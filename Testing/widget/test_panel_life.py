@@ -12,8 +12,8 @@ import slicer
 import slicer.util
 from complaints import complaints
 from data_tree import DataTree
+from MetaSSLPictures.OffscreenSlicer import OffscreenSliceView
 from MetaSSLSlicerLib.Logic.Case.Session import Message
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSliceView
 from MetaSSLSlicerLib.Widgets import CasesWidget
 from opening import openedInPanel
 from painting import paintTwoSlices

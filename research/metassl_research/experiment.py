@@ -5,6 +5,7 @@ Every training is the ordinary one, in its own process: the worker that a user's
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -170,7 +171,11 @@ class Experiment:
 
 
 def wait_for(found: Round) -> JobStatus:
-    """Return when the job of a round is over and its process gone. Ctrl-C stops the job, and is passed on."""
+    """Return when the job of a round is over and its process gone. Ctrl-C and SIGTERM stop the job first."""
+    try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:
+        pass  # not in the main thread, which the signal goes to
     try:
         while not (status := job_status(found)).is_over:
             time.sleep(POLL_SECONDS)

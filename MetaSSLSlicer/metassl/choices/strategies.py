@@ -15,7 +15,7 @@ DEFAULT_STRATEGY = "combined"
 _OURS = (
     StrategyDescription(
         "combined",
-        "discrepancy, but cases that differ from each other and from the labelled ones",
+        "most errors to be expected per minute of annotation, in cases unlike each other and the labelled ones",
         path="metassl.selection.combined:Combined",
     ),
     StrategyDescription(

@@ -44,8 +44,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     project = Project.open(arguments.project)
     found = find_cases(arguments.source)
     added = add_cases(project, found, labelled=arguments.labelled, validation=arguments.validation)
-    for warning in added.warnings:
-        console.warn(warning)
+    console.warn_all(added.warnings)
     console.say(f"{project.name}: {counted(len(added.cases), 'case')} added ({listing(added.cases)})")
     for line in Scan.of(arguments.source, found).told():
         console.say(line)

@@ -85,8 +85,7 @@ def _many(project: Project, arguments: argparse.Namespace, console: Console) -> 
     from metassl.intake import add_labels
 
     added = add_labels(project, arguments.source, replace=arguments.replace, names=names_of(arguments))
-    for warning in added.warnings:
-        console.warn(warning)
+    console.warn_all(added.warnings)
     console.say(f"{project.name}: {counted(len(added.labelled), 'label')} taken ({listing(added.labelled)})")
     if added.known:
         console.say(f"  kept        {len(added.known)} ({listing(added.known)}); --replace takes the new ones")

@@ -87,8 +87,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         name=arguments.name,
         names=names_of(arguments),
     )
-    for warning in warnings:
-        console.warn(warning)
+    console.warn_all(warnings)
     labelled = [case.id for case in project.labelled_cases()]
     validation = [case.id for case in project.validation_cases()]
     console.say(f"{project.name}: {len(project.cases)} cases in {arguments.project}")

@@ -1,7 +1,8 @@
 """Rank the cases without a label: the ones that would teach the model most come first.
 
-The ranking is kept with the round, and `metassl status` and the panel in
-Slicer go by it. The strategies, and what each puts first:
+The ranking is kept with the round, and `metassl status`, the report and the
+panel in Slicer go by it. Another strategy than the project's own is only looked
+at, until it is kept. The strategies, and what each puts first:
 
 """
 
@@ -27,19 +28,25 @@ SHOWN = 10
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
     parser.add_argument("--strategy", choices=STRATEGY_NAMES, help=f"default: the project's own, or {DEFAULT_STRATEGY}")
+    parser.add_argument("--keep", action="store_true", help="make the strategy the project's own, and go by it")
     parser.add_argument("--top", type=count, default=SHOWN, metavar="N", help=f"show so many (default: {SHOWN})")
     add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.inference.predict import model_round
     from metassl.project import Project
-    from metassl.selection.rank import rank
+    from metassl.project.round_choice import model_round
 
     project = Project.open(arguments.project)
-    strategy = arguments.strategy or project.settings.get("strategy", DEFAULT_STRATEGY)
-    found = project.shown_round() or model_round(project)
-    ranking = rank(project, found, strategy)
+    own = project.settings.get("strategy", DEFAULT_STRATEGY)
+    strategy = arguments.strategy or own
+    found = project.shown_round() or model_round(project)  # complains before the engine is loaded
+    from metassl.selection.rank import rank, ranking_by
+
+    if arguments.keep and strategy != own:
+        project.update_settings(strategy=strategy)
+        own = strategy
+    ranking = (rank if strategy == own else ranking_by)(project, found, strategy)
     entries = ranking.cases
     for reason in ranking.skipped.values():
         console.warn(f"left out: {reason}")
@@ -56,6 +63,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.table(rows)
         if len(entries) > arguments.top:
             console.say(f"  and {len(entries) - arguments.top} more")
+        if strategy != own:
+            console.say(f"  only a look: the project goes by {own}; --keep makes it go by {strategy}")
         label = command_line("label", arguments.project, entries[0].case, "FILE")
         console.say(f"next: {label}")
     console.result({"round": found.number, **ranking.to_json()})

@@ -71,6 +71,7 @@ def show(
 ) -> None:
     """Print the state of a project, for people or as JSON."""
     from metassl.project.cases import unseen_structures
+    from metassl.project.round_files import read_notes
 
     from .shared.advice import labels_since, next_case, next_steps
 
@@ -83,7 +84,9 @@ def show(
         console.say(f"  note        no labelled case shows {name}: it cannot be learnt until one does")
     _show_cases(cases, console)
     if each_case:
-        console.table([("case", "group", "state"), *((c.id, c.split, _STATE_WORDS[c.state]) for c in cases)], indent=14)
+        notes = {} if found is None else read_notes(found)[0]
+        rows = [(c.id, c.split, _STATE_WORDS[c.state], notes.get(c.id, "")) for c in cases]
+        console.table([("case", "group", "state", ""), *rows], indent=14)
     if found is not None and status is not None:
         _show_round(found, status, console)
         new = labels_since(project, found)
@@ -92,6 +95,9 @@ def show(
     reviewed = project.shown_round()
     if reviewed is not None and found is not None and reviewed.number != found.number:
         console.say(f"  reviewed    {reviewed.title}, as chosen; `metassl rounds --newest` takes that back")
+    start = project.settings.get("start_round")
+    if start is not None and found is not None and start != found.number:
+        console.say(f"  goes on     from round {start:04d}, as chosen; `metassl rounds --newest` takes that back")
     if first is not None:
         console.say(f"  next case   {first.case}: {first.reason}")
     console.say("next:")

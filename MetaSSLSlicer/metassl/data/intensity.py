@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,7 +124,7 @@ def _is_lonely(outside: np.ndarray) -> bool:
         both = outside[tuple(first)] & outside[tuple(second)]
         touching[tuple(first)] |= both
         touching[tuple(second)] |= both
-    return np.count_nonzero(touching) <= LONELY * np.count_nonzero(outside)
+    return bool(np.count_nonzero(touching) <= LONELY * np.count_nonzero(outside))
 
 
 def robust_zscore(channel: np.ndarray) -> Scaling:
@@ -148,7 +150,7 @@ def robust_zscore(channel: np.ndarray) -> Scaling:
     return Scaling(float(low), float(high), float(clipped.mean()), scale)
 
 
-def scaling_of(channel: np.ndarray, scheme: dict) -> Scaling:
+def scaling_of(channel: np.ndarray, scheme: Mapping[str, Any]) -> Scaling:
     """The scaling of one channel (z, y, x) under one entry of `Plan.intensity`."""
     if scheme["scheme"] == "robust_zscore":
         return robust_zscore(channel)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
+from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage
 
 from .intensity import robust_zscore, sample_of
@@ -39,45 +41,93 @@ class Description:
 
     @staticmethod
     def of(image: CaseImage) -> Description:
-        profile = []
-        for channel in image.array:
-            scaling = robust_zscore(channel)
-            values = np.clip(sample_of(channel, 100_000), scaling.low, scaling.high)
-            profile.append((np.quantile(values, _QUANTILES) - scaling.centre) / scaling.scale)
-        order = patient_order(image.geometry)
-        spacing = order.reorder(image.geometry.spacing_zyx)
-        size = tuple(np.multiply(spacing, order.reorder(image.geometry.shape_zyx)))
-        return Description(spacing, size, _letters(order), np.array(profile))
+        return Description.with_profile(image.geometry, profile_of(image.array))
+
+    @staticmethod
+    def with_profile(geometry: Geometry, profile: np.ndarray) -> Description:
+        order = patient_order(geometry)
+        spacing = order.reorder(geometry.spacing_zyx)
+        size = tuple(np.multiply(spacing, order.reorder(geometry.shape_zyx)).tolist())
+        return Description(spacing, size, _letters(order), profile)
+
+
+def profile_of(array: np.ndarray) -> np.ndarray:
+    """Of an image (C, z, y, x): (C, 19), see `Description`."""
+    profile = []
+    for channel in array:
+        scaling = robust_zscore(channel)
+        values = np.clip(sample_of(channel, 100_000), scaling.low, scaling.high)
+        profile.append((np.quantile(values, _QUANTILES) - scaling.centre) / scaling.scale)
+    return np.array(profile)
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What most images of a set are like. `distance`: from the usual profile, beyond which a profile is odd.
+
+    orientation: "" where the images have several.
+    """
+
+    spacing_mm: tuple[float, ...]
+    size_mm: tuple[float, ...]
+    orientation: str
+    profile: np.ndarray
+    distance: float
+
+    @staticmethod
+    def of(descriptions: Iterable[Description]) -> Usual | None:
+        """None for fewer than 5 images."""
+        found = list(descriptions)
+        if len(found) < FEWEST:
+            return None
+        most, count = Counter(each.orientation for each in found).most_common(1)[0]
+        profile = np.median([each.profile for each in found], axis=0)
+        distances = np.array([_distance(each.profile, profile) for each in found])
+        centre = float(np.median(distances))
+        spread = float(np.median(np.abs(distances - centre))) * 1.4826
+        return Usual(
+            tuple(np.median([each.spacing_mm for each in found], axis=0).tolist()),
+            tuple(np.median([each.size_mm for each in found], axis=0).tolist()),
+            most if count >= 0.8 * len(found) else "",
+            profile,
+            centre + max(PROFILE_LIMIT * spread, PROFILE_FLOOR),
+        )
+
+    def differs(self, image: Description) -> str:
+        """How an image differs from most of the set, in words; "" where it does not."""
+        reasons = []
+        for what, own, usual, factor in (
+            ("spacing", image.spacing_mm, self.spacing_mm, SPACING_FACTOR),
+            ("size", image.size_mm, self.size_mm, SIZE_FACTOR),
+        ):
+            if any(max(a / b, b / a) > factor for a, b in zip(own, usual, strict=True)):
+                reasons.append(f"{what} {_numbers(own)} mm (most others {_numbers(usual)})")
+        if self.orientation and image.orientation != self.orientation:
+            reasons.append(f"orientation {image.orientation} (most others {self.orientation})")
+        distance = _distance(image.profile, self.profile)
+        if distance > self.distance:
+            reasons.append(f"intensities unlike the others' (distance {distance:.2g} of the tissue's deviation)")
+        return ", ".join(reasons)
+
+    def to_json(self) -> dict[str, Any]:
+        return {**asdict(self), "profile": self.profile.round(4).tolist()}
+
+    @staticmethod
+    def of_json(document: Mapping[str, Any]) -> Usual:
+        profile = np.array(document["profile"], float)
+        spacing, size = tuple(document["spacing_mm"]), tuple(document["size_mm"])
+        return Usual(spacing, size, str(document["orientation"]), profile, float(document["distance"]))
 
 
 def unlike(descriptions: Mapping[str, Description]) -> dict[str, str]:
     """Case → how its image differs from most others, in words. {} for fewer than 5 images."""
-    if len(descriptions) < FEWEST:
-        return {}
-    found: dict[str, list[str]] = {case: [] for case in descriptions}
-    for what, attribute, factor in (("spacing", "spacing_mm", SPACING_FACTOR), ("size", "size_mm", SIZE_FACTOR)):
-        values = np.array([getattr(each, attribute) for each in descriptions.values()])
-        usual = np.median(values, axis=0)
-        for case, own in zip(descriptions, values, strict=True):
-            if (np.maximum(own / usual, usual / own) > factor).any():
-                found[case].append(f"{what} {_numbers(own)} mm (most others {_numbers(usual)})")
-    most, count = Counter(each.orientation for each in descriptions.values()).most_common(1)[0]
-    for case, each in descriptions.items():
-        if each.orientation != most and count >= 0.8 * len(descriptions):
-            found[case].append(f"orientation {each.orientation} (most others {most})")
-    for case, distance in _profile_distances(descriptions).items():
-        found[case].append(f"intensities unlike the others' (distance {distance:.2g} of the tissue's deviation)")
-    return {case: ", ".join(reasons) for case, reasons in found.items() if reasons}
+    usual = Usual.of(descriptions.values())
+    found = {case: usual.differs(each) for case, each in descriptions.items()} if usual else {}
+    return {case: reasons for case, reasons in found.items() if reasons}
 
 
-def _profile_distances(descriptions: Mapping[str, Description]) -> dict[str, float]:
-    """The cases whose histogram has another shape, with its distance from the usual one."""
-    profiles = np.array([each.profile for each in descriptions.values()])
-    distances = np.abs(profiles - np.median(profiles, axis=0)).mean(axis=(1, 2))
-    centre = np.median(distances)
-    spread = np.median(np.abs(distances - centre)) * 1.4826
-    limit = max(centre + PROFILE_LIMIT * spread, centre + PROFILE_FLOOR)
-    return {case: float(d) for case, d in zip(descriptions, distances, strict=True) if d > limit}
+def _distance(profile: np.ndarray, usual: np.ndarray) -> float:
+    return float(np.abs(profile - usual).mean()) if profile.shape == usual.shape else np.inf
 
 
 def _letters(order: AxisOrder) -> str:
@@ -87,5 +137,5 @@ def _letters(order: AxisOrder) -> str:
     return "".join(axes[axis] for axis in (2, 1, 0))
 
 
-def _numbers(values: np.ndarray) -> str:
+def _numbers(values: Sequence[float]) -> str:
     return " x ".join(f"{value:.3g}" for value in values)

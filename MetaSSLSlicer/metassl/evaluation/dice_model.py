@@ -1,4 +1,4 @@
-"""The Dice of a case that nobody has annotated, predicted from cases where it was measured.
+"""The Dice of a case that nobody has annotated, predicted from cases where it was measured; and how well it is.
 
 Per class, Dice is a straight line in figures of the prediction, with slopes common to all classes: ridge regression
 towards a prior, so that few cases give little more than a shift.
@@ -20,9 +20,16 @@ import numpy as np
 
 from metassl.project.records import Estimate, Features, PredictedDice
 
+from . import bootstrap
+
 LEAST_CASES = 5
 LEVEL = 0.9
 _LEAST_SPREAD = 1e-3
+LEAST_PAIRS = 3
+_RESAMPLES = 1000
+
+Pair = tuple[PredictedDice, float]
+"""Of a case, and its true mean Dice."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,36 @@ def predict_dice(model: Mapping[str, Any], features: Features) -> PredictedDice 
     return PredictedDice(whole.mean, whole.interval, model["level"], classes)
 
 
+def dice_agreement(pairs: Sequence[Pair]) -> dict[str, Any] | None:
+    """{"cases", "spearman", "spearman_interval" (95 %), "mean_error" (absolute), "coverage", "level"}.
+
+    coverage: the share of cases whose true Dice lies in the predicted interval, which claims `level`. None with fewer
+    than 3 cases that have both.
+    """
+    known = [(predicted, true) for predicted, true in pairs if not math.isnan(true)]
+    if len(known) < LEAST_PAIRS:
+        return None
+    predicted = np.array([each.mean for each, _ in known], float)
+    true = np.array([value for _, value in known], float)
+    low, high = np.array([each.interval for each, _ in known], float).T
+    return {
+        "cases": len(known),
+        "spearman": spearman(predicted, true),
+        "spearman_interval": _spearman_interval(predicted, true),
+        "mean_error": float(np.abs(predicted - true).mean()),
+        "coverage": float(((low <= true) & (true <= high)).mean()),
+        "level": float(np.mean([math.nan if each.level is None else each.level for each, _ in known])),
+    }
+
+
+def spearman(a: np.ndarray, b: np.ndarray) -> float:
+    """The rank correlation, ties at their mean rank; NaN when one of the two does not vary."""
+    x, y = _ranks(np.asarray(a, float)), _ranks(np.asarray(b, float))
+    x, y = x - x.mean(), y - y.mean()
+    size = math.sqrt(float((x * x).sum() * (y * y).sum()))
+    return float((x * y).sum() / size) if size else math.nan
+
+
 def _fit(cases: Sequence[MeasuredCase], recipe: Recipe, least: int) -> dict[str, Any] | None:
     rows: dict[str, list[tuple[float, ...]]] = {}
     for case in cases:
@@ -134,3 +171,18 @@ def _quantile(gaps: Sequence[float]) -> float:
         return 1.0
     place = min(math.ceil(LEVEL * (len(gaps) + 1)), len(gaps))
     return float(np.sort(gaps)[place - 1])
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[places]
+
+
+def _spearman_interval(predicted: np.ndarray, true: np.ndarray) -> tuple[float, float]:
+    draws = np.random.default_rng(0).integers(len(true), size=(_RESAMPLES, len(true)))
+    found = np.array([spearman(predicted[draw], true[draw]) for draw in draws])
+    found = found[~np.isnan(found)]
+    if not found.size:
+        return math.nan, math.nan
+    low, high = np.percentile(found, [(100 - bootstrap.LEVEL) / 2, (100 + bootstrap.LEVEL) / 2])
+    return float(low), float(high)

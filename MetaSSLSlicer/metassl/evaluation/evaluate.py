@@ -14,7 +14,7 @@ from metassl.project.masks import ERROR_BAND_VOXELS
 from metassl.project.structures import LabelDefinition
 
 from .bootstrap import bootstrap_interval, bootstrap_pooled, bootstrap_ratio, nan_mean
-from .dice_agreement import dice_agreement
+from .dice_model import dice_agreement
 from .measure import CaseMeasures, EvaluationItem
 from .pairs import pair_with_truth
 from .region_errors import REGIONS, RegionErrors

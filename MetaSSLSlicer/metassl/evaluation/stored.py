@@ -70,7 +70,7 @@ def read_evaluation(path: Path) -> dict[str, Any]:
     return found
 
 
-def told(evaluation: dict[str, Any], project: Project, found: Round) -> tuple[dict[str, Any], list[str]]:
+def fair_evaluation(evaluation: dict[str, Any], project: Project, found: Round) -> tuple[dict[str, Any], list[str]]:
     """The evaluation, and those of its cases that the model was trained on.
 
     A former version of `evaluate` judged P(error) and the predicted Dice on such cases too, and on those that they were

@@ -63,17 +63,17 @@ def read_annotation(
     try:
         placement = contents.geometry.placement(grid, contents.slack)
         if isinstance(placement, str):
-            raise ValueError(f"is not on the grid of {image}: {placement}; resample it to the image")
+            raise ValueError(f"it is not on the grid of {image}: {placement}; resample it to the image")
         match = _match(contents, present, path, structures, names)
         if contents.fills and contents.geometry.size_xyz == grid.size_xyz and placement.moves:
             x, y, z = placement.offset
             raise ValueError(
-                f"is not on the grid of {image}: it is as large, and lies {x}, {y}, {z} voxels off; correct its origin"
+                f"it is not on the grid of {image}: it is as large, and lies {x}, {y}, {z} voxels off; "
+                "correct its origin"
             )
         array, notes = placed(_mapped(contents.array, match), placement, grid, contents.fills)
     except ValueError as error:
-        text = str(error)
-        raise LabelError(f"{where} {text}" if text.startswith(("is ", "holds ")) else f"{where}: {text}") from error
+        raise LabelError(f"{where}: {error}") from error
     return Annotation(array, [f"{where}: {note}" for note in (*match.notes, *notes)])
 
 
@@ -112,7 +112,7 @@ def _match(
     if isinstance(names, str):
         shown = [value for value in present if value != 0]
         if len(shown) > 1:
-            raise ValueError(f"holds {len(shown)} values besides 0, and should show {names} alone")
+            raise ValueError(f"it holds {len(shown)} values besides 0, and should show {names} alone")
         names = dict.fromkeys(shown, names)
     elif names is None and segments is None and (beside := labels_beside(path)):
         names, lenient = beside.meaning, True
@@ -123,9 +123,9 @@ def _match(
     unnamed = contents.fills == IGNORE and IGNORE in present and IGNORE not in {each.value for each in segments or ()}
     if unnamed and set(present) == {0, IGNORE}:
         raise ValueError(
-            "holds 0 and 255 alone, and 255 means not annotated: for a mask, write the structure's value in its place, "
-            f"or say so (on the command line with --values 255={structures[0].name}); if 0 is what somebody looked at, "
-            "--values 255=ignore"
+            "it holds 0 and 255 alone, and 255 means not annotated: for a mask, write the structure's value in its "
+            f"place, or say so (on the command line with --values 255={structures[0].name}); if 0 is what somebody "
+            "looked at, --values 255=ignore"
         )
     if segments is None:
         match = _by_number(present, structures)
@@ -143,7 +143,7 @@ def _by_number(present: Sequence[int], structures: Sequence[Structure]) -> Match
         text = ", ".join(map(str, strange[:8])) + ", ..." * (len(strange) > 8)
         meant = "ignore" if strange[0] < 0 else structures[0].name
         raise ValueError(
-            f"holds the value{'s' * (len(strange) > 1)} {text}, which this project does not have "
+            f"it holds the value{'s' * (len(strange) > 1)} {text}, which this project does not have "
             f"({listed(structures)}; 0 is background, 255 not annotated); correct the annotation, or say what "
             f"they mean (on the command line with --values={strange[0]}={meant})"
         )
@@ -178,12 +178,12 @@ def placed(array: np.ndarray, placement: Placement, grid: Geometry, fills: int) 
     size = np.array(turned.shape[::-1])
     low, high = np.maximum(first, 0), np.minimum(first + size, grid.size_xyz)
     if np.any(low >= high):
-        raise ValueError("is beside the image: their grids have no voxel in common; is it of this image?")
+        raise ValueError("it is beside the image: their grids have no voxel in common; is it of this image?")
     inside = tuple(slice(a, b) for a, b in zip((low - first)[::-1], (high - first)[::-1]))
     notes = []
     lost = _shown(turned) - _shown(turned[inside])
     if lost and lost == _shown(turned):
-        raise ValueError("is beside the image: all that it shows lies outside of it; is it of this image?")
+        raise ValueError("it is beside the image: all that it shows lies outside of it; is it of this image?")
     if lost:
         notes.append(f"{lost} voxels of its structures lie outside of the image, and are left out")
     if np.all(first == 0) and tuple(size) == tuple(grid.size_xyz):

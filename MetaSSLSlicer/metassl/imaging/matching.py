@@ -107,7 +107,7 @@ def match_segments(
     match.values |= {segment.value: value for segment, value in shown.items() if value is not None}
     if missing := present - match.values.keys() - {IGNORE}:
         raise ValueError(
-            f"holds the value {min(missing)}, which has no name: those that have are "
+            f"it holds the value {min(missing)}, which has no name: those that have are "
             f"{', '.join(each.title for each in segments[:_LISTED])}; correct the annotation"
         )
     return match

@@ -35,7 +35,7 @@ def find_cases(source: Path, tick: Callable[[], None] = lambda: None) -> Discove
         found = _first(tree)
     found.source = source
     if not found.cases:
-        raise ProjectError(_nothing(source, found))
+        raise ProjectError(_nothing(source, found, tree))
     refuse_duplicates(found.cases)
     if tree:
         _tell_the_rest(tree, found)
@@ -51,14 +51,37 @@ def _first(tree: Tree) -> Discovery:
     return Discovery([])
 
 
-def _nothing(source: Path, found: Discovery) -> str:
+def _nothing(source: Path, found: Discovery, tree: Tree | None) -> str:
     if found.left_out:
-        told = "; ".join(f"{path} ({reason})" for path, reason in found.left_out[:5])
+        told = "; ".join(found.warnings[:5] or [f"{path} ({reason})" for path, reason in found.left_out[:5]])
         return f"no images that can be cases in {source}: {told}"
+    if tree and (known := _of_other_kinds(tree)):
+        return f"no images that can be read in {source}, but {known}"
     return (
         f"no images in {source}: expected {', '.join(IMAGE_SUFFIXES)} files, DICOM series, pictures, "
         "or a data set in a known layout (`metassl scan --help` lists them)"
     )
+
+
+_OTHER_KINDS = {
+    (".hdr", ".img"): "convert them to NIfTI",
+    (".mgz", ".mgh"): "convert them to NIfTI (FreeSurfer's mri_convert does)",
+    (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar"): "unpack them",
+    (".dcm", ".ima"): "they lack the mark of DICOM files; write them anew with a DICOM tool",
+    (".npy", ".npz", ".h5", ".hdf5", ".mat"): "they have no grid; write them as NIfTI",
+    (".gz",): "if they are NIfTI, name them .nii.gz",
+    (".vti", ".vtk", ".mnc", ".par", ".rec", ".v", ".bruker"): "convert them to NIfTI",
+}
+
+
+def _of_other_kinds(tree: Tree) -> str:
+    """What there is that looks like images, and what to do with it."""
+    parts = []
+    for suffixes, remedy in _OTHER_KINDS.items():
+        names = [name for name in tree.all() if name.lower().endswith(suffixes)]
+        if names:
+            parts.append(f"{len(names)} files such as {names[0]}: {remedy}")
+    return "; ".join(parts)
 
 
 def _tell_the_rest(tree: Tree, found: Discovery) -> None:

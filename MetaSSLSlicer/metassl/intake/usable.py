@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from metassl.imaging.volumes import split_volumes, volume_count
 from metassl.imaging.writer import write_image
 
 from .found import Discovery, FoundCase
+
+_FEWEST, _ODD = 5, 2.5
+"""Images from which on there is a usual grid, and how many times another may be as fine or as large."""
 
 _SAME_PLACE = 0.5
 """Of the smaller image, in the larger one: channels that overlap less show something else."""
@@ -43,6 +47,7 @@ def usable_cases(
         common = Counter(map(len, names.values())).most_common(1)[0][0]
         listed = len(found.channels) > 1 or common == 1
         channels = found.channels if listed else next(own for own in names.values() if len(own) == common)
+    warnings += _odd_grids(found.cases)
     usable = {}
     for case in found.cases:
         if case.id in names and len(names[case.id]) != len(channels):
@@ -55,6 +60,28 @@ def usable_cases(
     if not usable:
         raise ProjectError(f"no case has {len(channels)} channels: {warnings[0]}")
     return usable, channels, warnings
+
+
+def _odd_grids(cases: list[FoundCase]) -> list[str]:
+    """A sentence for each image whose spacing or size is unlike that of most others, by its header."""
+    found: dict[str, np.ndarray] = {}
+    for case in cases:
+        if not is_picture(case.images[0]):
+            with suppress(ImageError):
+                grid = read_geometry(case.images[0], case.id)
+                size = np.multiply(grid.spacing_xyz, grid.size_xyz)
+                found[case.id] = np.array([sorted(grid.spacing_xyz), sorted(size)])
+    if len(found) < _FEWEST:
+        return []
+    usual = np.median(list(found.values()), axis=0)
+    told = []
+    for case in cases:
+        own = found.get(case.id, usual)
+        for what, values, most in zip(("spacing", "size"), own, usual):
+            if (np.maximum(values / most, most / values) > _ODD).any():
+                mm = " x ".join(f"{value:.3g}" for value in values), " x ".join(f"{value:.3g}" for value in most)
+                told.append(f"case {case.id}: {case.images[0]}: its {what} is {mm[0]} mm, of most others {mm[1]} mm")
+    return told
 
 
 def images_of(folder: Path, case: FoundCase, channels: int) -> tuple[list[Path], list[str]]:

@@ -157,7 +157,7 @@ def _new_round(
         raise ProjectError(message, ErrorCode.NOTHING_LABELLED)
     if asked["iterations"] is not None and asked["minutes"] is not None:
         raise ProjectError("give --iterations or --minutes, not both")
-    config = {name: asked[name] if asked[name] is not None else DEFAULTS.get(name) for name in asked}
+    config: dict[str, Any] = {name: asked[name] if asked[name] is not None else DEFAULTS.get(name) for name in asked}
     check_choice(config["framework"], config["loss"])
     if asked["iterations"] is not None:
         config["minutes"] = None

@@ -1,4 +1,4 @@
-"""Rank the predicted cases of a round and write ranking.json."""
+"""Rank the predicted cases of a round, and write ranking.json, by which panel, report and command line go."""
 
 from __future__ import annotations
 
@@ -18,10 +18,16 @@ from .context import Context
 
 
 def rank(project: Project, round: Round, strategy: str = DEFAULT_STRATEGY) -> Ranking:
-    """Rank the round's predicted cases of the pool that nobody has labelled yet.
+    """Write ranking.json and return the ranking, see `ranking_by`."""
+    result = ranking_by(project, round, strategy)
+    write_json(round.ranking_path, result.to_json())
+    return result
 
-    Writes ranking.json. A case whose summary cannot be read is skipped and named. Raises MetaSSLError for an unknown
-    strategy.
+
+def ranking_by(project: Project, round: Round, strategy: str = DEFAULT_STRATEGY) -> Ranking:
+    """Rank the round's predicted cases of the pool that nobody has labelled yet; writes nothing.
+
+    A case whose summary cannot be read is skipped and named. Raises MetaSSLError for an unknown strategy.
     """
     chosen = get_strategy(strategy)
     waiting = {case.id for case in project.unlabelled_cases()}
@@ -40,9 +46,7 @@ def rank(project: Project, round: Round, strategy: str = DEFAULT_STRATEGY) -> Ra
     ranked = [
         RankedCase(each.case, each.score, each.reason, each.parts) for each in ordered if each.case not in skipped
     ]
-    result = Ranking(strategy, ranked, skipped)
-    write_json(round.ranking_path, result.to_json())
-    return result
+    return Ranking(strategy, ranked, skipped)
 
 
 def _candidate(round: Round, case_id: str, strategy: Strategy) -> Candidate:

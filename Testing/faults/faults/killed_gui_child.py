@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Case.Session import Session
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from painting import paintSegment
 
 from .killed_gui_states import CASE, Notes, state

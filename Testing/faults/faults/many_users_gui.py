@@ -14,10 +14,10 @@ from pathlib import Path
 
 import numpy as np
 from metassl.project import LABELLED_STATES
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Case.Session import Message, Session
 from MetaSSLSlicerLib.Logic.Review.ReviewActions import ReviewActions
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer
 from painting import paintSegment
 
 from .killed_gui_states import state

@@ -15,7 +15,7 @@ os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 
 import slicer  # noqa: E402
 import slicer.util  # noqa: E402
-from MetaSSLSlicerLib.Pictures.OffscreenSlicer import OffscreenSlicer  # noqa: E402
+from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer  # noqa: E402
 from PySide6 import QtCore  # noqa: E402
 
 from . import PythonQt, SlotErrors  # noqa: E402

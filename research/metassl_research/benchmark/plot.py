@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from metassl.evaluation.report.axes import WIDTH, Frame, rounded, ticks_between
-from metassl.evaluation.report.charts import DASHES
-from metassl.evaluation.report.markup import COLORS, Markup, svg_file, tag
+from markupsafe import Markup
+from metassl.evaluation.report.charts import WIDTH, Frame, rounded, tag, ticks_between
 
 from metassl_research.benchmark.settings import FLOOR, LOSS_ORDER
 from metassl_research.benchmark.summary import Row, Summary
+from metassl_research.svg import COLORS, DASHES, svg_file
 
 LOSS_COLORS = dict(zip(LOSS_ORDER, (COLORS[1], COLORS[2], COLORS[0], COLORS[3], COLORS[4]), strict=True))
 LINE_COLOR = COLORS[-1]

@@ -25,7 +25,15 @@ from metassl.commands.shared.options import add_device_option, add_json_option, 
 from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 
-from .options import add_length_options, add_results_options, results_file, training_minutes, trainings_left
+from .options import (
+    add_length_options,
+    add_results_options,
+    add_yes_option,
+    agree_to_split,
+    results_file,
+    training_minutes,
+    trainings_left,
+)
 
 SUMMARY = "compare the frameworks, with and without MetaSSL"
 CHAPTER = "Compare what there is to choose, where every label is known:"
@@ -45,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--noisy", type=_share, metavar="SHARE", help="also with so many annotations wrong, e.g. 0.3")
     add_device_option(parser)
     add_results_options(parser, "results.json")
+    add_yes_option(parser)
     add_json_option(parser)
 
 
@@ -79,6 +88,7 @@ def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str
         raise ProjectError("say on which data: --data DIR, a Decathlon folder with labels")
     settings = _settings(arguments)
     experiment = Experiment.open(arguments.work or arguments.out.with_suffix(""), arguments.data)
+    agree_to_split(experiment, arguments)
     settings.check_enough(len(experiment.train_order))
     data = {
         "cases": {

@@ -20,6 +20,8 @@ from metassl.commands.shared.options import add_device_option, add_json_option, 
 from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 
+from .options import add_yes_option, agree_to_split
+
 SUMMARY = "what MetaSSL brings: losses side by side, other labelled cases with every seed"
 
 
@@ -37,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=default, metavar="FILE", help=f"default: {default}")
     parser.add_argument("--table", action="store_true", help="only make the tables from --out")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write them into this page, between its two marks")
+    add_yes_option(parser)
     add_json_option(parser)
 
 
@@ -81,6 +84,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
     )
     settings.runs()
     experiment = Experiment.open(arguments.work or arguments.out.with_suffix(""), arguments.data, validate=False)
+    agree_to_split(experiment, arguments)
     reproduction = Reproduction(experiment, settings, arguments.out, tell)
     console.say(f"{counted(len(reproduction.left()), 'training')} to go")
     try:

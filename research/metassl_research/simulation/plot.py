@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from metassl.evaluation.report.axes import WIDTH, Frame, rounded, ticks_between
-from metassl.evaluation.report.charts import DASHES
-from metassl.evaluation.report.markup import COLORS, Markup, svg_file, tag
+from markupsafe import Markup
+from metassl.evaluation.report.charts import WIDTH, Frame, rounded, tag, ticks_between
 
 from metassl_research.simulation.curves import Curve
+from metassl_research.svg import COLORS, DASHES, svg_file
 
 PANEL = (WIDTH, 300)
 TOP = 28

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from metassl.evaluation.bootstrap import bootstrap_pooled
 from metassl.evaluation.evaluate import jsonable
-from metassl.evaluation.map_errors import MapErrors
 from metassl.evaluation.metrics import dice
-from metassl.evaluation.region_errors import foreground_band
+from metassl.evaluation.region_errors import MapErrors, foreground_band
 from metassl.evaluation.uncertainty import UncertaintyScore, auroc, calibration_error_on_unseen
 from metassl.files.errors import LabelError, MetaSSLError
 from metassl.imaging.images import IGNORE, read_image, read_labels

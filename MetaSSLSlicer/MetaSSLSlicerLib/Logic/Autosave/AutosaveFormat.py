@@ -100,7 +100,7 @@ def readAutosave(path: Path, geometry: Geometry, caseId: str, labels: Sequence[L
     try:
         array, _notes = placed(table.astype(np.uint8)[contents.array], placement, geometry, fills=contents.fills)
     except ValueError as error:
-        raise LabelError(f"case {caseId}: {path} {error}") from error
+        raise LabelError(f"case {caseId}: {path}: {error}") from error
     unknown = sorted(set(present) - {0, IGNORE, *(label.value for label in labels)})
     label = contents.header.get(_BEGUN_ON, "")
     unknownStructures = [unknownStructure(value, names.get(value, "")) for value in unknown]

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from metassl.files import MetaSSLError
 from metassl.files.json_kinds import share, whole_of
@@ -20,7 +20,7 @@ from metassl.project.cases import ASIDE
 from metassl.project.former_names import renamed
 from metassl.project.records import RankedCase
 from metassl.project.regions import FLAGGED
-from metassl.project.round_files import read_ranking
+from metassl.project.round_files import read_notes, read_ranking
 from metassl.project.words import plural
 
 from ...Translation import _
@@ -70,12 +70,14 @@ def readRows(project: Project, caseIds: Iterable[str] | None = None) -> list[Cas
     rounds = _inOrderOfReview(project)
     uncertainties = _uncertainties(rounds, cases)
     gains = _gains(rounds)
-    failures = _failures(project.latest_round(), uncertainties)
+    latest = project.latest_round()
+    failures, notes = _failures(latest, uncertainties), _notes(latest)
     unsaved = {*autosaves(project), *rescuedAutosaves(project).values()}
-    return [
+    rows = [
         _row(case, uncertainties.get(case.id), gains.get(case.id), case.id in unsaved, failures.get(case.id, ""))
         for case in cases.values()
     ]
+    return [replace(row, reason=_joined(row.reason, notes[row.id])) if row.id in notes else row for row in rows]
 
 
 @contextmanager
@@ -156,6 +158,18 @@ def _gains(rounds: list[Round]) -> dict[str, tuple[int, RankedCase]]:
         except MetaSSLError:
             continue
     return {}
+
+
+def _notes(latest: Round | None) -> dict[str, str]:
+    """What the latest round found odd about images."""
+    try:
+        return {} if latest is None else read_notes(latest)[0]
+    except MetaSSLError:
+        return {}
+
+
+def _joined(reason: str, note: str) -> str:
+    return "; ".join(filter(None, (reason, note)))
 
 
 def _failures(latest: Round | None, uncertainties: dict[str, tuple]) -> dict[str, str]:

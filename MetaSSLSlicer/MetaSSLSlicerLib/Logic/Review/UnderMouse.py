@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import vtk
 from metassl.project import Project
+from metassl.project.places.words import chance_words
 from metassl.project.regions import KEY_OF
 
 from ...Translation import _
@@ -71,9 +72,7 @@ class UnderMouse:
         percent = int(percents[index])
         if kind == UNCERTAINTY:
             return uncertaintyWord(percent)
-        if percent < 1:
-            return _("below 1 % chance of error")
-        return _("{percent} % chance of error").format(percent=percent)
+        return chance_words(percent / 100, _)
 
 
 def uncertaintyWord(percent: int) -> str:

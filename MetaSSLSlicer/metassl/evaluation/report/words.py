@@ -1,4 +1,4 @@
-"""Numbers, times and shares as people read them."""
+"""Numbers, times and shares as people read them: the filters of the template."""
 
 from __future__ import annotations
 
@@ -6,12 +6,18 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from metassl.project.regions import REGIONS
+from metassl.project.places.words import volume_text
 from metassl.project.words import NO_BREAK, brief_duration
 
 NONE = "–"
-_PERCENT = f"{NO_BREAK}%"
-REGION_TITLES = {region.key: region.name for region in REGIONS}
+_CONTROL = {code: None for code in range(32) if chr(code) not in "\t\n"} | {127: None}
+
+
+def shown(value: Any) -> Any:
+    """What stands in the page: a dash for nothing, and no control characters. What is markup stays markup."""
+    if value is None:
+        return NONE
+    return value.translate(_CONTROL) if isinstance(value, str) else value
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -25,24 +31,20 @@ def percent(share: float | None) -> str:
         return NONE
     value = 100.0 * share
     if value == 0 or value >= 99.95:
-        return f"{value:.0f}{_PERCENT}"
+        return f"{value:.0f}{NO_BREAK}%"
     if value < 0.01:
-        return f"< 0.01{_PERCENT}"
-    return f"{value:.{1 if value >= 1 else 2}f}{_PERCENT}"
+        return f"< 0.01{NO_BREAK}%"
+    return f"{value:.{1 if value >= 1 else 2}f}{NO_BREAK}%"
 
 
 def interval(ends: Sequence[float | None] | None, digits: int = 3) -> str:
     """A 95 % interval, or nothing when it is not defined."""
-    if not ends or None in ends:
-        return ""
-    return f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}"
+    return f"{ends[0]:.{digits}f} to {ends[1]:.{digits}f}" if ends and None not in ends else ""
 
 
 def percent_interval(ends: Sequence[float | None] | None) -> str:
     """A 95 % interval of a share, or nothing when it is not defined."""
-    if not ends or None in ends:
-        return ""
-    return f"{percent(ends[0])} to {percent(ends[1])}"
+    return f"{percent(ends[0])} to {percent(ends[1])}" if ends and None not in ends else ""
 
 
 def duration(seconds: float | None) -> str:
@@ -50,7 +52,12 @@ def duration(seconds: float | None) -> str:
     return NONE if seconds is None else brief_duration(seconds)
 
 
-def moment(text: str) -> str:
+def volume(ml: float | None) -> str:
+    """A volume with its unit, or a dash."""
+    return NONE if ml is None else volume_text(ml)
+
+
+def moment(text: Any) -> str:
     """An ISO time as "24 Nov 2026, 10:42 UTC"; anything else as it is."""
     try:
         time = datetime.fromisoformat(text)

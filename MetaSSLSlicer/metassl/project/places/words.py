@@ -46,11 +46,14 @@ def region_text(place: Place, _: Callable[[str], str] = str) -> str:
 
 def chance_text(place: Place, _: Callable[[str], str] = str) -> str:
     """How likely its voxels are wrong, in whole per cent."""
-    if place.chance is None:
-        return _("chance to be wrong not yet measured")
-    if place.chance < 0.01:
+    return _("chance to be wrong not yet measured") if place.chance is None else chance_words(place.chance, _)
+
+
+def chance_words(chance: float, _: Callable[[str], str] = str) -> str:
+    """ "42 % chance to be wrong", of a chance of 0..1."""
+    if chance < 0.01:
         return _("less than 1 % chance to be wrong")
-    return _("{percent} % chance to be wrong").format(percent=f"{100 * place.chance:.0f}")
+    return _("{percent} % chance to be wrong").format(percent=f"{100 * chance:.0f}")
 
 
 def millilitres(ml: float) -> str:

@@ -6,8 +6,8 @@ from metassl.imaging import dicom
 from metassl.imaging.reader import quiet
 from metassl.project.cases import make_case_id
 
-from .found import Discovery, FoundCase
-from .tree import Tree
+from ..found import Discovery, FoundCase
+from ..tree import Tree
 
 
 def find(tree: Tree) -> Discovery | None:
@@ -25,6 +25,6 @@ def find(tree: Tree) -> Discovery | None:
             found.cases.append(FoundCase(name, [image], about=about))
         for each in described:
             found.warnings += each.notes
-            found.left_out += [(path, each.reason) for path in each.files[:1] if each.reason]
+            found.left_out += [(path, each.reason) for path in each.files if each.reason]
             found.left_out += [(path, "a localizer") for path in each.left_out]
     return found if found.cases or found.left_out else None

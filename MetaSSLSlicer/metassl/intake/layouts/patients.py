@@ -8,9 +8,9 @@ from pathlib import Path
 
 from metassl.project.cases import make_case_id
 
-from .found import Discovery, FoundCase, with_common_channels
-from .names import LABEL_WORDS, label_of, without
-from .tree import Tree, stem
+from ..found import Discovery, FoundCase, with_common_channels
+from ..names import LABEL_WORDS, label_of, without
+from ..tree import Tree, stem
 
 _NUMBER = re.compile(r"[0-9]+")
 _NUMBERED_CHANNELS = {"t#", "b#", "te#", "ti#", "echo#", "phase#", "channel#", "ch#", "c#", "channel_#", "mod#", "dwi#"}

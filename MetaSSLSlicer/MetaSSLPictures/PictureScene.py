@@ -12,9 +12,8 @@ import slicer.util
 import vtk
 from metassl.project import LabelDefinition
 from metassl.project.masks import bounding_box as boundingBox
-from metassl.project.regions import DC, DS, rgb_of
+from metassl.project.regions import DC, DS, REGIONS, rgb_of
 
-from ..ColorTables import regionColorNode
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCase import PictureCase
 
@@ -35,8 +34,7 @@ class PictureScene:
         self._toRas = case.geometry.ijk_to_ras
         self.volumeNode = self._addVolume("vtkMRMLScalarVolumeNode", "Image", case.image)
         self.regionsNode = self._addVolume("vtkMRMLLabelMapVolumeNode", "Regions", case.regions)
-        colors = regionColorNode(self._scene)
-        self.regionsNode.GetDisplayNode().SetAndObserveColorNodeID(colors.GetID())
+        self.regionsNode.GetDisplayNode().SetAndObserveColorNodeID(self._addRegionColors().GetID())
         # outlines keep to the voxels and have a dark rim; surfaces please the eye
         self.halosNode = self._addNode("vtkMRMLSegmentationNode", "Halos")
         self.outlinesNode = self._addSegmentation("Outlines", case.segmentation, case.labels, 0.15)
@@ -69,7 +67,8 @@ class PictureScene:
 
     def _remove(self, node) -> None:
         # the node first: a slice view gives a volume that lost its display node a new one
-        displays = [node.GetNthDisplayNode(i) for i in range(node.GetNumberOfDisplayNodes())]
+        count = getattr(node, "GetNumberOfDisplayNodes", int)()
+        displays = [node.GetNthDisplayNode(i) for i in range(count)]
         for each in (node, *displays):
             self._scene.RemoveNode(each)
 
@@ -77,6 +76,17 @@ class PictureScene:
         node = self._scene.AddNewNodeByClass(className, name)
         node.CreateDefaultDisplayNodes()
         self._nodes.append(node)
+        return node
+
+    def _addRegionColors(self):
+        """The colours of the regions; where both networks agree and are sure nothing is painted."""
+        node = self._scene.AddNewNodeByClass("vtkMRMLColorTableNode", "Regions")
+        self._nodes.append(node)
+        node.SetTypeToUser()
+        node.SetNumberOfColors(len(REGIONS) + 1)
+        node.SetColor(0, "not predicted", 0.0, 0.0, 0.0, 0.0)
+        for region in REGIONS:
+            node.SetColor(region.value, region.key, *region.rgb, region.opacity)
         return node
 
     def _addVolume(self, className: str, name: str, array: np.ndarray, first=(0, 0, 0)):

@@ -11,7 +11,7 @@ from metassl.imaging.label_tables import dataset_labels
 from metassl.project.cases import make_case_id
 from metassl.project.structures import LabelDefinition, check_labels
 
-from .tree import Tree
+from ..tree import Tree
 
 DESCRIPTION = "dataset.json"
 SPLIT_KEYS = ("train_order", "val", "test")

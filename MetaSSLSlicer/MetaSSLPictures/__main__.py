@@ -1,7 +1,7 @@
-"""Pictures of predicted cases: `python -m MetaSSLSlicerLib.Pictures.CasePicture JOBS.json`.
+"""Draws pictures of predicted cases: `python -m MetaSSLPictures JOBS.json`.
 
 JOBS.json holds {"pictures": [{"image", "segmentation", "regions", "out", "title", "labels":
-[{"value", "name", "color"}], "place": {"index": [x, y, z], "text"}}, ...], "size": 480}. Each picture
+[{"value", "name", "color"}], "place": [x, y, z]}, ...], "size": 480}. Each picture
 shows three slices through the place, or where there is none through the middle of the structures, and
 the structures in 3-D. For each, one line of JSON is printed: what was drawn, or why nothing was. The
 exit code is 1 when a picture failed, 2 when none could be tried.
@@ -27,7 +27,7 @@ SMALLEST, LARGEST = 160, 2000
 def main(arguments: Sequence[str]) -> int:
     """Draw the pictures of a job file; returns the exit code."""
     if len(arguments) != 1:
-        print("usage: python -m MetaSSLSlicerLib.Pictures.CasePicture JOBS.json", file=sys.stderr)
+        print("usage: python -m MetaSSLPictures JOBS.json", file=sys.stderr)
         return 2
     try:
         jobs = read_json(Path(arguments[0]), "the list of pictures")

@@ -9,10 +9,10 @@ from metassl.files.json_files import read_json
 from metassl.project.cases import make_case_id
 from metassl.project.structures import LabelDefinition, check_labels
 
+from ..found import Discovery, FoundCase, numbered_channels
+from ..names import key
+from ..tree import Tree, stem
 from .flat import group_channels, split_labels
-from .found import Discovery, FoundCase, numbered_channels
-from .names import key
-from .tree import Tree, stem
 
 _FINAL, _ORIGINAL = "labels/final", "labels/original"
 _STORES = ("datastore_v2.json", "datastore.json")

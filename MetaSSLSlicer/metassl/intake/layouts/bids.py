@@ -14,8 +14,8 @@ from pathlib import Path
 from metassl.project.cases import make_case_id
 from metassl.project.structures import LabelDefinition, check_labels
 
-from .found import Discovery, FoundCase, LeftOut, with_common_channels
-from .tree import Tree, stem
+from ..found import Discovery, FoundCase, LeftOut, with_common_channels
+from ..tree import Tree, stem
 
 _ENTITY = re.compile(r"([a-zA-Z0-9]+)-([a-zA-Z0-9+]+)")
 _LABELS = ("dseg", "mask")

@@ -16,28 +16,22 @@ IGNORE = 255
 
 
 @dataclass(frozen=True)
-class PicturedPlace:
-    """The place (see metassl.project.places) that the slices go through: its cross as (x, y, z), and what it is."""
-
-    indexXyz: tuple[int, int, int]
-    text: str
-
-
-@dataclass(frozen=True)
 class PictureCase:
-    """A case to draw. image: float32; segmentation, regions: uint8; all (z, y, x) on one grid."""
+    """A case to draw. image: float32; segmentation, regions: uint8; all (z, y, x) on one grid.
 
-    title: str
+    place: the voxel (x, y, z) that the slices go through.
+    """
+
     image: np.ndarray
     segmentation: np.ndarray
     regions: np.ndarray
     geometry: Geometry
     labels: Sequence[LabelDefinition]
-    place: PicturedPlace | None = None
+    place: tuple[int, int, int] | None = None
 
 
 def readCase(job: dict[str, Any]) -> PictureCase:
-    """Read the files of a job of CasePicture. Of several image channels the first is taken.
+    """Read the files of a job (see `__main__`). Of several image channels the first is taken.
 
     Raises MetaSSLError, naming the case and the file, when one is missing, damaged or on another
     grid than the image.
@@ -60,18 +54,17 @@ def readCase(job: dict[str, Any]) -> PictureCase:
             raise LabelError(f"case {title}: {job[key]} is not on the image's grid: {difference}")
     segmentation = np.where(maps["segmentation"] == IGNORE, np.uint8(0), maps["segmentation"])
     place = _place(job.get("place"), image.geometry, title)
-    return PictureCase(title, image.array[0], segmentation, maps["regions"], image.geometry, labels, place)
+    return PictureCase(image.array[0], segmentation, maps["regions"], image.geometry, labels, place)
 
 
-def _place(given: dict[str, Any] | None, geometry: Geometry, title: str) -> PicturedPlace | None:
+def _place(given: Sequence[int] | None, geometry: Geometry, title: str) -> tuple[int, int, int] | None:
     if given is None:
         return None
     try:
-        index = tuple(int(i) for i in given["index"])
-        inside = all(0 <= i < n for i, n in zip(index, geometry.size_xyz))
-        text = str(given["text"])
-    except (KeyError, TypeError, ValueError):
+        index = tuple(int(i) for i in given)
+        inside = len(index) == 3 and all(0 <= i < n for i, n in zip(index, geometry.size_xyz))
+    except (TypeError, ValueError):
         inside = False
     if not inside:
-        raise ImageError(f"case {title}: its place needs a text, and an index (x, y, z) in the image")
-    return PicturedPlace(index, text)
+        raise ImageError(f"case {title}: its place needs to be the index (x, y, z) of a voxel of the image")
+    return index

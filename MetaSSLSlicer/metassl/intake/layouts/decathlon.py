@@ -7,10 +7,10 @@ from pathlib import Path
 from metassl.files.errors import ProjectError
 from metassl.project.cases import make_case_id
 
+from ..found import Discovery, FoundCase
+from ..tree import Tree, stem
 from .dataset_json import DESCRIPTION, channels_of, read_description, read_split, structures_of
 from .flat import group_channels
-from .found import Discovery, FoundCase
-from .tree import Tree, stem
 
 
 def find(tree: Tree) -> Discovery | None:

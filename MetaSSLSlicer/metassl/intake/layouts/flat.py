@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 
 from metassl.project.cases import key_of, make_case_id
 
-from .found import Discovery, FoundCase, numbered_channels
-from .names import channel_of, key, label_of
-from .tree import Tree, stem
+from ..found import Discovery, FoundCase, numbered_channels
+from ..names import channel_of, key, label_of
+from ..tree import Tree, stem
 
 
 def find(tree: Tree) -> Discovery | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from metassl.files.errors import ProjectError
 from metassl.project.cases import make_case_id
 
+from ..found import Discovery, FoundCase
+from ..tree import Tree, list_tree, stem
 from . import decathlon
 from .dataset_json import DESCRIPTION, channels_of, read_description, read_split, structures_of
 from .flat import group_channels
-from .found import Discovery, FoundCase
-from .tree import Tree, list_tree, stem
 
 
 def find(tree: Tree) -> Discovery | None:

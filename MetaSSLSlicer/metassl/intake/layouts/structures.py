@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .found import Discovery
-from .names import LABEL_FOLDERS, key, label_of
+from ..found import Discovery
+from ..names import LABEL_FOLDERS, key, label_of
+from ..tree import Tree, stem
 from .patients import cases_of, is_label, roles_of
-from .tree import Tree, stem
 
 
 def find(tree: Tree) -> Discovery | None:

@@ -6,10 +6,10 @@ from pathlib import PurePosixPath
 
 from metassl.project.cases import make_case_id
 
+from ..found import Discovery, FoundCase, numbered_channels
+from ..names import IMAGE_FOLDERS, LABEL_FOLDERS, SPLIT_FOLDERS, key, label_of
+from ..tree import Tree, stem
 from .flat import group_channels, take_first_label
-from .found import Discovery, FoundCase, numbered_channels
-from .names import IMAGE_FOLDERS, LABEL_FOLDERS, SPLIT_FOLDERS, key, label_of
-from .tree import Tree, stem
 
 
 def find(tree: Tree) -> Discovery | None:

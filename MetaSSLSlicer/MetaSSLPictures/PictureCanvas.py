@@ -39,13 +39,6 @@ class PictureCanvas:
         area = self.pixels[y : max(round(top + height), y), x : max(round(left + width), x)]
         area += np.float32(opacity) * (np.array(color, np.float32) - area)
 
-    def frame(self, left: float, top: float, width: float, height: float, color: Color, thick: int) -> None:
-        """Draw the border of a rectangle, `thick` pixels inwards."""
-        self.fill(left, top, width, thick, color)
-        self.fill(left, top + height - thick, width, thick, color)
-        self.fill(left, top + thick, thick, height - 2 * thick, color)
-        self.fill(left + width - thick, top + thick, thick, height - 2 * thick, color)
-
     def text(
         self,
         words: str,
@@ -55,21 +48,16 @@ class PictureCanvas:
         color: Color = WHITE,
         *,
         align: str = "left",
-        bold: bool = False,
-        halo: bool = False,
     ) -> None:
         """Write one line with its middle at the height `y`.
 
-        `x` is its left end, centre or right end after `align`. A halo keeps it readable on images.
+        `x` is its left end, centre or right end after `align`.
+        A dark ground keeps it readable on images.
         """
-        ink = _inked(words, size, bold)
+        ink = _inked(words, size)
         left = round(x - {"left": 0.0, "center": 0.5, "right": 1.0}[align] * ink.shape[1])
         top = round(y - ink.shape[0] / 2)
-        if halo:
-            dark = np.pad(ink, 2)
-            for axis in (0, 1):
-                dark = np.maximum.reduce([np.roll(dark, step, axis) for step in (-1, 0, 1)])
-            self._blend(0.75 * dark, left - 2, top - 2, (0.0, 0.0, 0.0))
+        self.fill(left - 3, top, ink.shape[1] + 6, ink.shape[0], (0.0, 0.0, 0.0), 0.55)
         self._blend(ink, left, top, color)
 
     def save(self, path: Path) -> None:
@@ -93,17 +81,11 @@ class PictureCanvas:
         area += part * (np.array(color, np.float32) - area)
 
 
-def textWidth(words: str, size: float, bold: bool = False) -> int:
-    """How many pixels wide a line of text is."""
-    return _inked(words, size, bold).shape[1]
-
-
-def _inked(words: str, size: float, bold: bool) -> np.ndarray:
+def _inked(words: str, size: float) -> np.ndarray:
     """How much ink (0..1) the words leave, in a box of the font's full height."""
     font = vtk.vtkTextProperty()
     font.SetFontFamilyToArial()
     font.SetFontSize(max(round(size), 4))
-    font.SetBold(bold)
     font.SetColor(*WHITE)
     font.SetUseTightBoundingBox(False)
     image, used = vtk.vtkImageData(), [0, 0]

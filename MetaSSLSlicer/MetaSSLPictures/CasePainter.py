@@ -59,7 +59,7 @@ class CasePainter:
             surfaces = self._surfaces(scene, crossRas)
         finally:
             scene.remove()
-        canvas = composePicture(case, shots, surfaces, self._size)
+        canvas = composePicture(shots, surfaces, self._size)
         shown = {
             "cross": _rounded(crossRas),
             "window": _rounded(window),
@@ -121,7 +121,7 @@ def _style(scene: PictureScene) -> None:
 def _cross(case: PictureCase) -> tuple[int, int, int]:
     """The voxel (x, y, z) that the slices go through: the place's, or the middle of the structures, or of the image."""
     if case.place is not None:
-        return case.place.indexXyz
+        return case.place
     structures = np.argwhere(case.segmentation > 0)
     if not len(structures):
         return tuple(n // 2 for n in case.geometry.size_xyz)

@@ -1,1 +1,0 @@
-"""Pictures of predicted cases for reports: real MRML and views, drawn without a window."""
