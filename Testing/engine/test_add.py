@@ -69,6 +69,21 @@ def test_structures_are_matched_by_name_and_a_contradiction_is_refused(tiny_proj
         add_cases(tiny_project, more)
 
 
+def test_a_folder_of_other_structures_gives_its_cases_where_nobody_wants_its_labels(tiny_project, more):
+    content = json.loads((more / "dataset.json").read_text())
+    content["labels"] = {"background": 0, "Front": 1, "Liver": 2, "Spleen": 3}
+    (more / "dataset.json").write_text(json.dumps(content))
+    added = add_cases(tiny_project, more, labelled=0)
+    assert added.cases and added.labelled == []
+
+
+def test_what_is_taken_under_another_name_is_told(tiny_project, more):
+    content = json.loads((more / "dataset.json").read_text())
+    content["labels"] = {"background": 0, "Vorn": 1, "Back": 2}
+    (more / "dataset.json").write_text(json.dumps(content))
+    assert "1=Vorn in the label files is Front here, by its number" in add_cases(tiny_project, more).warnings
+
+
 def test_label_files_of_many_cases_are_taken_by_their_names(tiny_project, tmp_path, make_case, make_grid):
     folder = tmp_path / "drawn"
     folder.mkdir()

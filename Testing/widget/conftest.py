@@ -75,7 +75,11 @@ def projectSection(session, settings, answers, tmp_path, monkeypatch):
 
     monkeypatch.setattr(ProjectWidget, "projectsFolder", lambda: tmp_path / "projects")
     settings.setValue(PARENT_SETTING, str(tmp_path / "projects"))
-    section = ProjectWidget.ProjectWidget(session, lambda title, start: answers.pop(0) if answers else "")
+
+    def answer(*_question: str) -> str:
+        return answers.pop(0) if answers else ""
+
+    section = ProjectWidget.ProjectWidget(session, answer, chooseFile=answer)
     section.widget.show()
     yield section
     section.cleanup()

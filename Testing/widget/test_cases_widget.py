@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 from pathlib import Path
 
 import pytest
 import qt
 from metassl.files import write_json
+from metassl.imaging.writer import write_array
 from metassl.project import Case, LabelDefinition, Project
 from MetaSSLSlicerLib.Logic.Project.CaseTable import CaseRow
 from MetaSSLSlicerLib.Widgets.CasesWidget import CasesWidget
@@ -21,8 +23,21 @@ REASONS = "in and round the structures, networks differ on {} % and agree withou
 
 
 @pytest.fixture
-def section(session):
-    section = CasesWidget(session)
+def asked() -> list[str]:
+    """What the user was asked; the answer is yes unless it says "no"."""
+    return []
+
+
+@pytest.fixture
+def section(session, answers, asked):
+    def answer(*_question: str) -> str:
+        return answers.pop(0) if answers else ""
+
+    def confirm(question: str) -> bool:
+        asked.append(question)
+        return "no" not in answers
+
+    section = CasesWidget(session, chooseFolder=answer, chooseFile=answer, confirm=confirm)
     section.widget.resize(380, 500)
     section.widget.show()
     yield section
@@ -269,6 +284,194 @@ def test_before_training_a_strategy_is_only_kept(harness, session, section, tiny
     section.ui.strategyCombo.setCurrentIndex(2)
     harness.wait(lambda: not section.ranking.isBusy)
     assert Project.open(tiny_project.path).settings == {"strategy": "random"}
+
+
+# Cases that are set aside
+
+
+def choose(section, group: str) -> None:
+    section.ui.filterCombo.setCurrentIndex(section._groups.index(group))
+
+
+def test_a_case_is_set_aside_after_a_question_and_comes_back_without_one(
+    harness, session, section, tiny_project, asked, answers
+):
+    open_(harness, session, section, tiny_project)
+    section.view.select("case_3")
+    answers.append("no")
+    section.ui.asideButton.click()
+    assert len(asked) == 1 and "case_3" in asked[0] and "Nothing is deleted" in asked[0]
+    assert tiny_project.case("case_3").split == "pool"
+    answers.clear()
+    section.ui.asideButton.click()
+    harness.wait(lambda: "case_3" not in shown(section))
+    assert tiny_project.case("case_3").split == "aside"
+    assert section.ui.countLabel.text == "5 cases, 2 labelled, 1 set aside"
+    harness.wait(lambda: section.ui.nextLabel.text.startswith("case_4"))
+    choose(section, "aside")
+    assert shown(section) == ["case_3"] and cell(section, "case_3", CaseCells.STATE) == "set aside"
+    assert section.ui.asideButton.text == "Bring back"
+    harness.grab(section.widget, "cases-aside-380", 380)
+    section.view.select("case_3")
+    section.ui.asideButton.click()
+    harness.wait(lambda: shown(section) == [])
+    assert len(asked) == 2 and tiny_project.case("case_3").split == "pool"
+    choose(section, "")
+    assert len(shown(section)) == 6 and section.ui.asideButton.text == "Set aside"
+
+
+def test_the_open_case_is_closed_before_it_is_set_aside(harness, session, section, tiny_project):
+    open_(harness, session, section, tiny_project)
+    section.view.select("case_4")
+    section.openSelected()
+    harness.wait(lambda: session.case is not None)
+    section.ui.asideButton.click()
+    harness.wait(lambda: tiny_project.case("case_4").split == "aside")
+    assert session.case is None
+
+
+# More cases, and labels of many
+
+
+@pytest.fixture
+def more(tmp_path, decathlon, make_case, make_grid) -> Path:
+    """The folder of the project, and three cases more, one of them unlike its name."""
+    description = json.loads((decathlon / "dataset.json").read_text())
+    for number in (6, 7):
+        for folder, content in zip(("imagesTr", "labelsTr"), make_case(number), strict=True):
+            write_array(decathlon / folder / f"case_{number}.nii.gz", content, make_grid())
+    description["training"].append({"image": "./imagesTr/case_6.nii.gz", "label": "./labelsTr/case_6.nii.gz"})
+    (decathlon / "imagesTr" / "case_8.nii.gz").write_bytes(b"torn")
+    (decathlon / "labelsTr" / "case_7.nii.gz").unlink()
+    (decathlon / "notes.txt").touch()
+    (decathlon / "dataset.json").write_text(json.dumps(description))
+    return decathlon
+
+
+def offered(harness, section) -> str:
+    harness.wait(lambda: section.intake.offered is not None)
+    return section.ui.intakeText.plainText
+
+
+def test_what_a_folder_holds_is_shown_and_then_its_new_cases_are_taken(
+    harness, session, section, tiny_project, more, answers
+):
+    open_(harness, session, section, tiny_project)
+    ui = section.ui
+    assert not ui.intakeFrame.isVisible()
+    answers.append(str(more))
+    ui.addCasesButton.click()
+    lines = offered(harness, section).splitlines()
+    assert lines[0] == "3 new cases"
+    assert lines[1] == "The project has already: " + ", ".join(f"case_{number}" for number in range(6))
+    assert "Layout: Decathlon" in lines and "   notes.txt" in lines
+    assert len(tiny_project.cases) == 6
+    assert ui.intakeCheck.isVisible() and ui.intakeCheck.checked
+    harness.grab(section.widget, "cases-add-380", 380, 700)
+    with harness.watchdog() as watch:
+        ui.intakeTake.click()
+        harness.wait(lambda: not section.intake._isTaking)
+    assert watch.longest_work_ms < 50, watch.slowest
+    ready(harness, section, 8)
+    assert tiny_project.case("case_6").is_labelled and tiny_project.case("case_7").state == "unlabelled"
+    assert ui.intakeLabel.text == "2 cases were added, with 1 label. There is 1 thing to know:"
+    assert "case_8" in ui.intakeText.plainText and "left out" in ui.intakeText.plainText
+    assert not ui.intakeTake.isVisible()
+    ui.intakeClose.click()
+    assert not ui.intakeFrame.isVisible()
+
+
+def test_cases_are_taken_without_their_labels_where_nobody_wants_these(
+    harness, session, section, tiny_project, more, answers
+):
+    (more / "imagesTr" / "case_8.nii.gz").unlink()
+    open_(harness, session, section, tiny_project)
+    answers.append(str(more))
+    section.ui.addCasesButton.click()
+    offered(harness, section)
+    section.ui.intakeCheck.checked = False
+    section.ui.intakeTake.click()
+    ready(harness, section, 8)
+    assert not tiny_project.case("case_6").is_labelled
+    assert not section.ui.intakeFrame.isVisible()
+    assert session.messages[-1].text == "2 cases were added, with 0 labels."
+
+
+def test_a_folder_of_other_structures_gives_its_cases_and_no_labels(
+    harness, session, section, tiny_project, more, answers
+):
+    description = json.loads((more / "dataset.json").read_text())
+    description["labels"] = {"0": "background", "1": "Kidney", "2": "Back", "3": "Spleen"}
+    (more / "dataset.json").write_text(json.dumps(description))
+    (more / "imagesTr" / "case_8.nii.gz").unlink()
+    open_(harness, session, section, tiny_project)
+    answers.append(str(more))
+    section.ui.addCasesButton.click()
+    assert "1=Kidney, 2=Back, 3=Spleen" in offered(harness, section)
+    assert not section.ui.intakeCheck.isVisible()
+    section.ui.intakeTake.click()
+    ready(harness, section, 8)
+    assert [case.id for case in tiny_project.labelled_cases()] == ["case_0", "case_1"]
+
+
+def test_a_folder_without_anything_new_is_said(harness, session, section, tiny_project, decathlon, answers):
+    open_(harness, session, section, tiny_project)
+    answers.append(str(decathlon))
+    section.ui.addCasesButton.click()
+    harness.wait(lambda: "no case that the project does not have" in section.ui.intakeLabel.text)
+    assert not section.ui.intakeTake.isVisible()
+
+
+def test_labels_of_many_cases_are_taken_by_their_names(
+    harness, session, section, tiny_project, answers, tmp_path, make_case, make_grid
+):
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    for number in (0, 3, 5, 12):
+        write_array(folder / f"case_{number}.nii.gz", make_case(number)[1], make_grid())
+    before = tiny_project.case("case_0").label_version
+    open_(harness, session, section, tiny_project)
+    ui = section.ui
+    answers.append(str(folder))
+    ui.addLabelsButton.click()
+    text = offered(harness, section)
+    assert "Labels of: case_3, case_5" in text and "Labelled already: case_0" in text
+    assert "case_12.nii.gz" in text and "no case of the project has its name" in text
+    assert ui.intakeCheck.text == "Replace labels that are there" and not ui.intakeCheck.checked
+    assert not ui.intakeFileBrowse.isVisible()
+    harness.grab(section.widget, "cases-labels-380", 380, 700)
+    ui.intakeTake.click()
+    harness.wait(lambda: tiny_project.case("case_5").is_labelled and not section.intake._isTaking)
+    assert tiny_project.case("case_0").label_version == before
+    assert ui.intakeLabel.text.startswith("2 labels were taken, 1 case kept its own.")
+    harness.wait(lambda: section.ui.countLabel.text == "6 cases, 4 labelled")
+
+
+def test_labels_that_are_there_are_replaced_on_demand(
+    harness, session, section, tiny_project, answers, tmp_path, make_case, make_grid
+):
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    write_array(folder / "case_0.nii.gz", make_case(4)[1], make_grid())
+    before = tiny_project.case("case_0").label_version
+    open_(harness, session, section, tiny_project)
+    answers.append(str(folder))
+    section.ui.addLabelsButton.click()
+    offered(harness, section)
+    assert not section.ui.intakeTake.enabled
+    section.ui.intakeCheck.checked = True
+    section.ui.intakeTake.click()
+    harness.wait(lambda: tiny_project.case("case_0").label_version != before)
+    assert list((tiny_project.path / "labels" / ".history").glob(f"case_0*{before[:8]}*"))
+
+
+def test_another_project_closes_the_form(harness, session, section, tiny_project, more, answers):
+    open_(harness, session, section, tiny_project)
+    answers.append(str(more))
+    section.ui.addCasesButton.click()
+    session.closeProject()
+    harness.wait(lambda: not session.tasks.busy)
+    assert section.intake.offered is None and not section.ui.intakeFrame.isVisible()
 
 
 # Many cases

@@ -7,6 +7,7 @@ import os
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from metassl.jobs import JobRecord, status_of_events
 from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
@@ -72,6 +73,20 @@ def course(steps: int, total: int) -> list[str]:
 def test_without_a_project_there_is_nothing_to_press(makePanel):
     panel = makePanel()
     assert not panel.ui.trainButton.enabled and panel.job.status is None
+
+
+def test_structures_that_no_labelled_case_shows_are_named_until_one_does(panel, tiny_project, make_case, make_grid):
+    assert not panel.ui.unseenLabel.isVisible()
+    for number in range(2):
+        front = np.where(make_case(number)[1] == 1, 1, 0).astype(np.uint8)
+        tiny_project.add_label(f"case_{number}", (front, make_grid()))
+    panel.session.casesChanged.emit(None)
+    panel.harness.wait(lambda: panel.ui.unseenLabel.isVisible())
+    assert panel.ui.unseenLabel.text == "No labelled case shows Back: it cannot be learnt until one does."
+    panel.grab("train_unseen")
+    tiny_project.add_label("case_3", (make_case(3)[1], make_grid()))
+    panel.session.casesChanged.emit(["case_3"])
+    panel.harness.wait(lambda: not panel.ui.unseenLabel.isVisible())
 
 
 def test_the_button_starts_a_training_that_can_be_watched_to_its_end(makePanel, tiny_project, monkeypatch):

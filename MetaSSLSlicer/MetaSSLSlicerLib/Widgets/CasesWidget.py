@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 
+import slicer.util
 from metassl.project import Project
+from metassl.project.cases import ASIDE
 from metassl.project.words import plural
 
 from ..Logic.Case.Session import Session
@@ -16,7 +18,8 @@ from ..Logic.Project.Ranking import STRATEGIES, Ranking, recommend
 from ..Translation import _
 from .Parts.CaseCells import CaseCells, Cells, naturalKey
 from .Parts.CaseTableView import CaseTableView
-from .Section import Section, loadUi, onClick, withoutSignals
+from .Parts.IntakeForm import IntakeForm
+from .Section import Section, chooseFile, chooseFolder, loadUi, onClick, withoutSignals
 from .Shortcuts import withKey
 
 _POLL_MS = 200
@@ -25,15 +28,28 @@ _NAMED = 4
 
 
 class CasesWidget(Section):
-    """Reads the rows in a task whenever the session says that cases changed."""
+    """Reads the rows in a task whenever the session says that cases changed.
 
-    def __init__(self, session: Session, engine: EnginePython | None = None) -> None:
+    `chooseFolder(title, start)` and `chooseFile(title)` ask for a path, "" for none; `confirm(question)` asks before a
+    case is set aside.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        engine: EnginePython | None = None,
+        chooseFolder: Callable[[str, str], str] = chooseFolder,
+        chooseFile: Callable[[str], str] = chooseFile,
+        confirm: Callable[[str], bool] | None = None,
+    ) -> None:
         super().__init__(session)
         self.widget, self.ui = loadUi("CasesWidget")
         self.ranking = Ranking(session, engine or EnginePython())
         self._cells = CaseCells()
         self.view = self.addPart(CaseTableView(self.ui.table, self._cells))
         self.model = self.view.model
+        self.intake = self.addPart(IntakeForm(session, self.ui, chooseFolder, chooseFile))
+        self._confirm = confirm or slicer.util.confirmOkCancelDisplay
         self._wanted: set[str] | None = set()  # whose rows are to be read; None: all
         self.reader = ProjectReader(session, self._prepareReading, self._onRead)
         self._touched = ""
@@ -44,7 +60,11 @@ class CasesWidget(Section):
         self._wordsTimer = self.makeTimer(0, self._showWords, once=True)
         ui = self.ui
         ui.nextButton.text = withKey(_("Next case"), "nextCase")
-        onClick((ui.nextButton, self.openNext), (ui.openButton, self.openSelected))
+        onClick(
+            (ui.nextButton, self.openNext),
+            (ui.openButton, self.openSelected),
+            (ui.asideButton, self.setSelectedAside),
+        )
         ui.searchBox.connect("textChanged(QString)", lambda _text: self._filter())
         ui.filterCombo.connect("currentIndexChanged(int)", lambda _index: self._filter())
         ui.strategyCombo.connect("currentIndexChanged(int)", self._onStrategyChosen)
@@ -87,10 +107,41 @@ class CasesWidget(Section):
     def openSelected(self) -> None:
         self._open(self.view.selected)
 
+    def setSelectedAside(self) -> None:
+        """Take the selected case out of the project, or bring it back; nothing is deleted."""
+        project, caseId = self._session.project, self.view.selected
+        if project is None or not caseId:
+            return
+        undo = self._showsAside
+        question = _(
+            "Set {case} aside? It takes part in no training, prediction or ranking any more. Nothing is deleted, "
+            "and it can come back."
+        )
+        if not undo and not self._confirm(question.format(case=caseId)):
+            return
+        if not undo and caseId in (self._session.loadingCase, self._session.case and self._session.case.id):
+            self._session.closeCase()
+        text = _("{case} is back.") if undo else _("{case} is set aside.")
+        self._session.tasks.run(
+            lambda: project.set_aside([caseId], undo=undo),
+            lambda _changed: self._onSetAside(project, caseId, text.format(case=caseId)),
+            self._session.fail,
+        )
+
+    def _onSetAside(self, project: Project, caseId: str, text: str) -> None:
+        if project is self._session.project:
+            self._session.say("info", text)
+            self._session.casesChanged.emit([caseId])
+
+    @property
+    def _showsAside(self) -> bool:
+        return self._groups[max(self.ui.filterCombo.currentIndex, 0)] == ASIDE
+
     # What happens elsewhere
 
     def _onProjectChanged(self) -> None:
         self.model.setCells([], [])
+        self.intake.close()
         self.ranking.close()
         self._wanted = set()
         if self._session.project is not None:
@@ -159,6 +210,7 @@ class CasesWidget(Section):
             "unfinished": _("Unfinished work"),
             "failed": _("Could not be used"),
             "held": _("Validation and test"),
+            ASIDE: _("Set aside"),
         }
         for text in groups.values():
             self.ui.filterCombo.addItem(text)
@@ -166,6 +218,7 @@ class CasesWidget(Section):
 
     def _filter(self) -> None:
         self.model.setFilter(self._groups[max(self.ui.filterCombo.currentIndex, 0)], self.ui.searchBox.text)
+        self.ui.asideButton.text = _("Bring back") if self._showsAside else _("Set aside")
 
     def _showWords(self) -> None:
         self._showNext()
@@ -179,12 +232,17 @@ class CasesWidget(Section):
         self.ui.unsavedLabel.text = _("Unsaved work is kept in {cases}.").format(cases=links)
 
     def _showCount(self) -> None:
-        count, shown, groups = len(self.model.cells), len(self.model.order), self.model.countOf()
+        shown, groups = len(self.model.order), self.model.countOf()
+        count = len(self.model.cells) - groups[ASIDE]
         parts = [plural(count, _("1 case"), _("{count} cases"))]
-        for text, number in ((_("{count} labelled"), groups["done"]), (_("{count} to review"), groups["review"])):
+        for text, number in (
+            (_("{count} labelled"), groups["done"]),
+            (_("{count} to review"), groups["review"]),
+            (_("{count} set aside"), groups[ASIDE]),
+        ):
             if number:
                 parts.append(text.format(count=number))
-        if shown < count:
+        if shown != count or self._showsAside:
             parts.append(_("{count} shown").format(count=shown))
         self.ui.countLabel.text = ", ".join(parts)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from metassl.files import MetaSSLError, ProjectError
 from metassl.project import LabelDefinition
+from metassl.project.words import sentence
 
 from ..Logic.Case.Session import Session
 from ..Logic.Project.NewProject import NewProject, labelsOfSegmentation
@@ -16,6 +17,7 @@ from ..Translation import _
 from .Parts.ImagesForm import ImagesForm
 from .Parts.LabelTable import LabelTable
 from .Section import Section, loadUi, onClick, showError
+from .Section import chooseFile as askForFile
 from .Section import chooseFolder as askForFolder
 from .userSettings import userSettings
 
@@ -23,9 +25,14 @@ PARENT_SETTING = "MetaSSL/projectsFolder"
 
 
 class NewProjectWidget(Section):
-    """`chooseFolder(title, start)` asks for a folder and returns its path, or ""."""
+    """`chooseFolder(title, start)` and `chooseFile(title)` ask for a folder or a file and return its path, or ""."""
 
-    def __init__(self, session: Session, chooseFolder: Callable[[str, str], str] = askForFolder) -> None:
+    def __init__(
+        self,
+        session: Session,
+        chooseFolder: Callable[[str, str], str] = askForFolder,
+        chooseFile: Callable[[str], str] = askForFile,
+    ) -> None:
         super().__init__(session)
         self.widget, self.ui = loadUi("NewProjectWidget")
         self.created = Signal()
@@ -35,7 +42,7 @@ class NewProjectWidget(Section):
         self._chooseFolder = chooseFolder
         self._labelsEdited = self._nameEdited = self._pathEdited = False
         ui = self.ui
-        self.images = self.addPart(ImagesForm(session, ui, chooseFolder))
+        self.images = self.addPart(ImagesForm(session, ui, chooseFolder, chooseFile))
         self.labelTable = LabelTable(ui.labelTable)
         ui.segmentationSelector.setMRMLScene(session.services.scene)
         onClick(
@@ -96,6 +103,7 @@ class NewProjectWidget(Section):
         preview = self.images.preview
         hasOthers = self.images.isFolder and preview is not None and bool(preview.labels) and self._labelsEdited
         self.ui.dataSetLabelsButton.setVisible(hasOthers)
+        self._showNames()
         showError(self.ui, None)
 
     def _onFound(self) -> None:
@@ -110,6 +118,17 @@ class NewProjectWidget(Section):
         self.labelTable.setLabels(self.images.preview.labels)
         self._labelsEdited = False
         self._onImagesChanged()
+
+    def _showNames(self) -> None:
+        """What becomes of the names in the label files: nothing is exchanged without a word."""
+        told: list[str] = []
+        if self.images.takesLabels:
+            try:
+                told = self.images.preview.namesTold(self.labelTable.labels)
+            except MetaSSLError as error:
+                told = [sentence(error)]
+        self.ui.namesLabel.setVisible(bool(told))
+        self.ui.namesLabel.text = "\n".join(map(sentence, told))
 
     def _onSegmentation(self, node) -> None:
         if node is None:

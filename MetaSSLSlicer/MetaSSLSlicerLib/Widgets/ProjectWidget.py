@@ -19,6 +19,7 @@ from ..Logic.Project.SampleProject import SAMPLE_NAME, makeSampleProject
 from ..Translation import _
 from .NewProjectWidget import NewProjectWidget
 from .Section import Section, loadUi, onClick, showError
+from .Section import chooseFile as askForFile
 from .Section import chooseFolder as askForFolder
 from .userSettings import userSettings
 
@@ -34,6 +35,7 @@ class ProjectWidget(Section):
         session: Session,
         chooseFolder: Callable[[str, str], str] = askForFolder,
         makeSample: Callable[[Path], Path] = makeSampleProject,
+        chooseFile: Callable[[str], str] = askForFile,
     ) -> None:
         super().__init__(session)
         self.widget, self.ui = loadUi("ProjectWidget")
@@ -41,7 +43,7 @@ class ProjectWidget(Section):
         self._recent = RecentProjects.fromText(userSettings().value(RECENT_SETTING, ""))
         self._isMakingNew = self._isBusy = False
         self._counter = ProjectReader(session, lambda project: partial(ProjectSummary.read, project), self._onCounted)
-        self.newProject = self.addPart(NewProjectWidget(session, chooseFolder))
+        self.newProject = self.addPart(NewProjectWidget(session, chooseFolder, chooseFile))
         ui = self.ui
         ui.newWidget.layout().addWidget(self.newProject.widget)
         onClick(

@@ -13,6 +13,7 @@ from metassl.project.words import sentence
 from ..Signal import Signal
 from ..Translation import _
 
+_FEWEST_LINES, _MOST_LINES = 3, 9
 UI_FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "UI"
 
 
@@ -86,6 +87,14 @@ def showError(ui, error: Exception | str | None) -> None:
     ui.errorFrame.setVisible(error is not None)
     if error is not None:
         ui.errorLabel.text = sentence(error)
+
+
+def showLines(edit, text: str) -> None:
+    """Show a text in a read-only QPlainTextEdit that is as high as its lines, within limits; none without a text."""
+    edit.setVisible(bool(text))
+    edit.setPlainText(text)
+    lines = min(max(text.count("\n") + 1, _FEWEST_LINES), _MOST_LINES)
+    edit.setFixedHeight(lines * qt.QFontMetrics(edit.font).height() + 12)
 
 
 def onClick(*buttons: tuple) -> None:

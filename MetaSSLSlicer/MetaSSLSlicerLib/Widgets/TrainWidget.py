@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import qt
 from metassl.choices.frameworks import LOSS_CATALOG
@@ -10,7 +11,8 @@ from metassl.files import MetaSSLError
 from metassl.jobs import JobStatus
 
 from ..Durations import duration
-from ..Logic.Training.TrainingAdvice import TrainingAdvice
+from ..Logic.Project.ProjectReader import ProjectReader
+from ..Logic.Training.TrainingAdvice import TrainingAdvice, unseenText
 from ..Logic.Training.TrainingJob import TrainingJob
 from ..Logic.Training.TrainingOptions import (
     ACCURATE_MINUTES,
@@ -39,6 +41,7 @@ class TrainWidget(Section):
         super().__init__(session)
         self.widget, self.ui = loadUi("TrainWidget")
         self.job, self._engine = job, engine
+        self._unseen = ProjectReader(session, lambda project: partial(unseenText, project), self._showUnseen)
         self._curve = CurvePicture(self.ui.curveLabel)
         self._shownLog = ""
         self._fillCombos()
@@ -54,11 +57,12 @@ class TrainWidget(Section):
         self.listen(
             (job.statusChanged, self._refresh),
             (engine.setup.changed, self._refreshDevice),
-            (session.projectChanged, self._refresh),
+            (session.projectChanged, self._onProjectChanged),
+            (session.casesChanged, lambda _ids: self._unseen.ask()),
         )
         self.makeTimer(_TICK_MS, self._onTick).start()
         job.attach()
-        self._refresh()
+        self._onProjectChanged()
 
     def cleanup(self) -> None:
         """Stop looking; the training itself goes on."""
@@ -111,6 +115,15 @@ class TrainWidget(Section):
         self.job.tick()
         self._refreshCurve()
         self._refreshLog()
+
+    def _onProjectChanged(self) -> None:
+        self._showUnseen("")
+        self._unseen.ask()
+        self._refresh()
+
+    def _showUnseen(self, text: str) -> None:
+        self.ui.unseenLabel.text = text
+        self.ui.unseenLabel.setVisible(bool(text))
 
     def _refresh(self, _status: JobStatus | None = None) -> None:
         job, ui, status = self.job, self.ui, self.job.status

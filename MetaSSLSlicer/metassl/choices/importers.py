@@ -6,6 +6,7 @@ group "metassl.importers" that names an ImporterDescription. They are tried in t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from .descriptions import ImporterDescription
@@ -58,11 +59,22 @@ IMPORTER_CATALOG: tuple[ImporterDescription, ...] = (*entry_points_of("metassl.i
 IMPORTER = "metassl.intake"
 
 
-def find_cases(*given: Any, **options: Any) -> Any:
-    """See `metassl.intake.find_cases`."""
-    return load(f"{IMPORTER}:find_cases")(*given, **options)
+def _in_intake(name: str) -> Callable[..., Any]:
+    def call(*given: Any, **options: Any) -> Any:
+        return load(f"{IMPORTER}:{name}")(*given, **options)
+
+    call.__doc__ = f"See `metassl.intake.{name}`, which is loaded when it is called."
+    return call
 
 
-def new_project(*given: Any, **options: Any) -> Any:
-    """See `metassl.intake.new_project`."""
-    return load(f"{IMPORTER}:new_project")(*given, **options)
+find_cases = _in_intake("find_cases")
+scan = _in_intake("Scan.of")
+labels_in = _in_intake("labels_in")
+structures_in = _in_intake("structures_in")
+to_measure = _in_intake("to_measure")
+told_of_names = _in_intake("told_of_names")
+new_project = _in_intake("new_project")
+new_cases = _in_intake("new_cases")
+add_cases = _in_intake("add_cases")
+labels_for = _in_intake("labels_for")
+add_labels = _in_intake("add_labels")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from operator import attrgetter
 from typing import Any
 
 
@@ -14,7 +15,7 @@ def load(path: str) -> Any:
     """What "package.module:name" names; the module itself without a name."""
     module, _, name = path.partition(":")
     found = import_module(module)
-    return getattr(found, name) if name else found
+    return attrgetter(name)(found) if name else found
 
 
 @cache

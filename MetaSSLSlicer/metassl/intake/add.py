@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from . import names as file_names
 from .create import Roles, add_images, import_labels
 from .discovery import find_cases
 from .found import Discovery, FoundCase
-from .labels import names_of_values, take_label
-from .tree import list_tree, stem
+from .labels import take_label, told_of_names
+from .tree import Tree, list_tree, stem
 from .usable import usable_cases
 
 
@@ -39,19 +39,12 @@ def add_cases(project: Project, source: Path | Discovery, *, labelled: int | Non
     id is taken by another image, the structures of the folder contradict the project's, or nothing is new.
     """
     found = source if isinstance(source, Discovery) else find_cases(Path(source))
-    names_of_values(found, project.labels)
-    done = Added()
-    new = Discovery(
-        [case for case in found.cases if not _is_known(project, case, done)],
-        found.labels,
-        found.channels,
-        found.split,
-        ignored=found.ignored,
-        source=found.source,
-    )
-    if not new.cases:
-        raise ProjectError(f"{found.source} holds no case that the project does not have ({len(done.known)} are known)")
-    usable, _channels, done.warnings = usable_cases(new, project.channels)
+    takes_labels = labelled != 0 or validation > 0
+    names_told = told_of_names(found, project.labels) if takes_labels else []
+    new, known = new_cases(project, found)
+    done = Added(known=known, warnings=[*found.warnings, *names_told])
+    usable, _channels, warnings = usable_cases(new, project.channels)
+    done.warnings += warnings
     roles = Roles(new, usable)
     open_ids, told = add_images(project, usable.values(), len(project.channels), roles.of)
     done.cases, done.warnings = sorted(open_ids), done.warnings + told
@@ -65,6 +58,20 @@ def add_cases(project: Project, source: Path | Discovery, *, labelled: int | Non
     return done
 
 
+def new_cases(project: Project, found: Discovery) -> tuple[Discovery, list[str]]:
+    """Those that the project does not have, and the ids of those that it has already.
+
+    Raises ProjectError when an id is taken by another image, or nothing is new.
+    """
+    known: list[str] = []
+    ids = {key_of(each): each for each in project.cases}
+    cases = [case for case in found.cases if not _is_known(project, case, ids, known)]
+    if not cases:
+        raise ProjectError(f"{found.source} holds no case that the project does not have ({len(known)} are known)")
+    new = Discovery(cases, found.labels, found.channels, found.split, ignored=found.ignored, source=found.source)
+    return new, known
+
+
 def add_labels(
     project: Project, source: Path, *, replace: bool = False, names: Mapping[int | str, str] | None = None
 ) -> Added:
@@ -74,10 +81,8 @@ def add_labels(
     keeps it unless `replace`; a file that no case has the name of is told. Raises ProjectError
     when there is no label of any case.
     """
-    found = _labels_in(project, Path(source).expanduser())
-    if names is None:
-        names_of_values(found, project.labels)
-    done = Added()
+    found = labels_for(project, Path(source).expanduser())
+    done = Added(warnings=told_of_names(found, project.labels) if names is None else [])
     for case in found.cases:
         known = project.case(case.id)
         if known.is_labelled and not replace:
@@ -93,9 +98,8 @@ def add_labels(
     return done
 
 
-def _is_known(project: Project, case: FoundCase, done: Added) -> bool:
-    known = {key_of(each): each for each in project.cases}
-    name = known.get(key_of(case.id))
+def _is_known(project: Project, case: FoundCase, ids: dict[str, str], known: list[str]) -> bool:
+    name = ids.get(key_of(case.id))
     if name is None:
         return False
     there = [path.resolve() for path in project.image_paths(name)]
@@ -104,15 +108,18 @@ def _is_known(project: Project, case: FoundCase, done: Added) -> bool:
         raise ProjectError(
             f"the project has a case {name} already, of another image ({there[0]}, not {case.images[0]}): rename one"
         )
-    done.known.append(name)
+    known.append(name)
     return True
 
 
-def _labels_in(project: Project, source: Path) -> Discovery:
-    """Labels by the id of their case: in a data set with images, or in a folder of nothing but labels."""
+def labels_for(project: Project, source: Path, tick: Callable[[], None] = lambda: None) -> Discovery:
+    """Labels by the id of their case: in a data set with images, or in a folder of nothing but labels.
+
+    `tick`: as for `find_cases`. Raises ProjectError when there is no label of any case of the project.
+    """
     ids = {file_names.key(case_id): case_id for case_id in project.cases}
     try:
-        found = find_cases(source)
+        found = find_cases(source, tick)
     except ProjectError:
         found = Discovery([])
     if any(case.has_label for case in found.cases):
@@ -125,15 +132,14 @@ def _labels_in(project: Project, source: Path) -> Discovery:
             else:
                 found.left_out.append((case.files[-1], "no case of the project has its name"))
     else:
-        found = _files_named_after_cases(source, ids, found)
+        found = _files_named_after_cases(list_tree(source, tick), ids, found)
     if not found.cases:
         example = f"{next(iter(project.cases), 'CASE')}.nii.gz"
         raise ProjectError(f"{source} holds no label that is named after a case of the project, such as {example}")
     return found
 
 
-def _files_named_after_cases(source: Path, ids: dict[str, str], found: Discovery) -> Discovery:
-    tree = list_tree(source)
+def _files_named_after_cases(tree: Tree, ids: dict[str, str], found: Discovery) -> Discovery:
     cases: dict[str, FoundCase] = {}
     left = []
     for name in [*tree.images(), *tree.segmentations()]:
@@ -145,4 +151,4 @@ def _files_named_after_cases(source: Path, ids: dict[str, str], found: Discovery
             left.append((tree.path(name), f"another label of {case_id}: {cases[case_id].label} is taken"))
         else:
             cases[case_id] = FoundCase(case_id, [], tree.path(name))
-    return Discovery(list(cases.values()), found.labels, left_out=left, ignored=found.ignored, source=source)
+    return Discovery(list(cases.values()), found.labels, left_out=left, ignored=found.ignored, source=tree.root)

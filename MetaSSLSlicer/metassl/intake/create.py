@@ -12,7 +12,7 @@ from metassl.project.structures import LabelDefinition, check_labels, parse_labe
 
 from .discovery import find_cases
 from .found import Discovery, FoundCase
-from .labels import names_of_values, take_label
+from .labels import take_label, told_of_names
 from .usable import images_of, usable_cases
 
 ENOUGH_TO_MEASURE = 9
@@ -29,7 +29,7 @@ def new_project(
     labelled: int | None = None,
     labelled_cases: list[str] | None = None,
     validation: int | None = None,
-    labels: list[str] | None = None,
+    labels: Sequence[str | LabelDefinition] | None = None,
     name: str | None = None,
     names: Mapping[int | str, str] | None = None,
 ) -> tuple[Project, list[str]]:
@@ -41,8 +41,8 @@ def new_project(
     the first so many cases that the folder keeps for validation, or of those after the labelled ones; they are
     measured and never trained on. None: none where labelled cases are counted or named, else a quarter of the
     labels, from 3 to 10, where there are at least 9. The labels of all other cases stay hidden. The split "test" is
-    kept out of training. `labels`: definitions such as "1=Anterior", needed unless the data set names them. `names`:
-    what values or segments' names in the label files mean, as for `imaging.read_annotation`.
+    kept out of training. `labels`: definitions, also as texts such as "1=Anterior", needed unless the data set names
+    them. `names`: what values or segments' names in the label files mean, as for `imaging.read_annotation`.
 
     A case that cannot be read is left out, and one whose label cannot be used stays unlabelled,
     each with a warning; the next case takes its place in the count. Raises ProjectError or
@@ -55,7 +55,7 @@ def new_project(
     roles = Roles(found, usable)
     candidates = roles.to_label(labelled, labelled_cases)
     if candidates and names is None:
-        names_of_values(found, definitions)
+        warnings += told_of_names(found, definitions)
     takes_all = labelled is None and labelled_cases is None
     if validation is None:
         validation = to_measure(len(candidates), len(roles.kept_for_validation())) if takes_all else 0
@@ -92,14 +92,27 @@ def to_measure(labels: int, kept: int) -> int:
     return min(max(labels // 4, 3), MOST_MEASURED) if labels >= ENOUGH_TO_MEASURE else 0
 
 
-def structures_for(found: Discovery, labels: Sequence[str] | None) -> list[LabelDefinition]:
-    """What `labels` says, or the folder. ProjectError when neither does."""
-    if labels:
-        return parse_labels(labels)
+def labels_in(found: Discovery) -> tuple[int, int]:
+    """How many labels there are to choose from, and how many more the folder itself keeps for validation."""
+    roles = Roles(found, {case.id: case for case in found.cases})
+    return len(roles.to_label(None, None)), len(roles.kept_for_validation())
+
+
+def structures_in(found: Discovery) -> list[LabelDefinition]:
+    """Those that the folder names, in its descriptions or by its files; [] where it names none."""
     if found.labels:
         return found.labels
-    if names := found.structure_names:
-        return check_labels(LabelDefinition(value, name) for value, name in enumerate(names, start=1))
+    return [LabelDefinition(value, name) for value, name in enumerate(found.structure_names, start=1)]
+
+
+def structures_for(found: Discovery, labels: Sequence[str | LabelDefinition] | None) -> list[LabelDefinition]:
+    """What `labels` says, or the folder. ProjectError when neither does."""
+    if labels:
+        texts = [label for label in labels if isinstance(label, str)]
+        given = [label for label in labels if isinstance(label, LabelDefinition)]
+        return check_labels([*given, *(parse_labels(texts) if texts else [])])
+    if named := structures_in(found):
+        return check_labels(named)
     raise ProjectError(f"{found.source} does not name its structures: name them with --labels 1=NAME 2=NAME")
 
 

@@ -63,10 +63,30 @@ def names_of_values(found: Discovery, labels: Sequence[LabelDefinition]) -> dict
     if len(matched) < len(found.labels):
         theirs, known = (", ".join(f"{each.value}={each.name}" for each in side) for side in (found.labels, labels))
         raise LabelError(
-            f"{found.source} has the structures {theirs}, and the project {known}: name them alike (--labels), or "
-            "leave the labels out (--labelled none)"
+            f"{found.source} has the structures {theirs}, and the project {known}: name them alike (on the command "
+            "line with --labels), or take no labels (--labelled none)"
         )
     return ignored | {value: label.name for value, label in matched.items()}
+
+
+def told_of_names(found: Discovery, labels: Sequence[LabelDefinition]) -> list[str]:
+    """What is taken under another name or number than the folder has, and what is not taken, a sentence each.
+
+    Raises LabelError as `names_of_values` does.
+    """
+    values, told = names_of_values(found, labels) or {}, []
+    ours = {label.name: label for label in labels}
+    for theirs in found.labels:
+        label = ours[values[theirs.value]]
+        if theirs.name.casefold() != label.name.casefold():
+            told.append(f"{theirs.value}={theirs.name} in the label files is {label.name} here, by its number")
+        elif theirs.value != label.value:
+            told.append(f"{theirs.value}={theirs.name} in the label files is {label.value} here, by its name")
+    if not found.labels:
+        known = {label.name.casefold() for label in labels}
+        unknown = [name for name in found.structure_names if name.casefold() not in known]
+        told += [f"the files of {name} are left out: no structure of the project has that name" for name in unknown]
+    return told
 
 
 def read_structure_files(

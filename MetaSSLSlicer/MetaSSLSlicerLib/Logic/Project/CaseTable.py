@@ -16,6 +16,7 @@ from metassl.files import MetaSSLError
 from metassl.files.json_kinds import share, whole_of
 from metassl.jobs import last_status
 from metassl.project import LABELLED_STATES, Case, Project, Round
+from metassl.project.cases import ASIDE
 from metassl.project.former_names import renamed
 from metassl.project.records import RankedCase
 from metassl.project.regions import FLAGGED
@@ -95,7 +96,7 @@ def _row(
     case: Case, found: tuple | None, ranked: tuple[int, RankedCase] | None, autosave: bool, failed: str
 ) -> CaseRow:
     number, uncertainty = found or (None, None)
-    place, entry = (None, None) if ranked is None or case.is_labelled else ranked
+    place, entry = (None, None) if ranked is None or case.is_labelled or case.split == ASIDE else ranked
     return CaseRow(
         id=case.id,
         split=case.split,
@@ -184,7 +185,10 @@ def _failures(latest: Round | None, uncertainties: dict[str, tuple]) -> dict[str
 
 @dataclass(frozen=True)
 class ProjectSummary:
-    """Numbers of cases. `toLabel` to `rejected` are those to train on that have no label, by their state."""
+    """Numbers of cases. `toLabel` to `rejected` are those to train on that have no label, by their state.
+
+    `cases` counts all but those that were set aside, `aside`.
+    """
 
     cases: int
     labelled: int
@@ -194,15 +198,17 @@ class ProjectSummary:
     rejected: int
     measured: int
     test: int
+    aside: int = 0
 
     @staticmethod
     def read(project: Project) -> ProjectSummary:
         """Count, for a thread. Raises ProjectError."""
         cases = list(project.cases.values())
+        aside = sum(case.split == ASIDE for case in cases)
         pool = [case for case in cases if case.split == "pool"]
         waiting = [case.state for case in pool if not case.is_labelled]
         return ProjectSummary(
-            cases=len(cases),
+            cases=len(cases) - aside,
             labelled=len(pool) - len(waiting),
             toLabel=sum(state not in ("in_progress", "predicted", "rejected") for state in waiting),
             inProgress=waiting.count("in_progress"),
@@ -210,6 +216,7 @@ class ProjectSummary:
             rejected=waiting.count("rejected"),
             measured=sum(case.split == "validation" for case in cases),
             test=sum(case.split == "test" for case in cases),
+            aside=aside,
         )
 
     @property
@@ -223,6 +230,7 @@ class ProjectSummary:
             (self.toLabel, _("{number} without a label")),
             (self.measured, _("{number} to measure with")),
             (self.test, _("{number} kept for a test")),
+            (self.aside, _("{number} set aside")),
         ]
         counts = ", ".join(text.format(number=number) for number, text in parts if number)
         total = plural(self.cases, _("1 case"), _("{count} cases"))

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from metassl.choices.importers import find_cases, new_project
-from metassl.files import ProjectError, read_json, write_json
-from metassl.project import LabelDefinition, Project, parse_labels
+from metassl.choices.importers import (
+    find_cases,
+    labels_in,
+    new_project,
+    scan,
+    structures_in,
+    to_measure,
+    told_of_names,
+)
+from metassl.files import ProjectError
+from metassl.project import LabelDefinition
+from metassl.project.words import plural
 
 from ...Translation import _
 from ..Scene.SceneVolumes import VolumeCase, createFromVolumes
 from .ProjectFolders import isFree
 
 MOST_LABELS = 254
+MOST_LINES = 200
+"""So many names of one kind are listed: a text of thousands of lines would stop the window."""
 
 
 @dataclass(frozen=True)
 class NewProject:
-    """The images are those in the folder `source`, or else `volumes`.
+    """The images are those in `source`, a folder, a table of cases or an image, or else `volumes`.
 
-    `labelled`, `measured`: how many label files of the folder to import, to train on and to measure with.
+    `labelled`, `measured`: how many label files to import, to train on and to measure with; None: as is usual.
     """
 
     path: Path
@@ -29,8 +41,8 @@ class NewProject:
     labels: list[LabelDefinition]
     source: Path | None = None
     volumes: list[VolumeCase] = field(default_factory=list)
-    labelled: int = 0
-    measured: int = 0
+    labelled: int | None = 0
+    measured: int | None = 0
 
     def create(self) -> tuple[Path, list[str]]:
         """Make it, for a thread; returns its folder and a list of warnings. Raises MetaSSLError."""
@@ -41,33 +53,24 @@ class NewProject:
             return createFromVolumes(self.path, self.name, self.labels, self.volumes).path, []
         if self.path.resolve() == self.source.resolve():
             raise ProjectError(_("The project needs a folder of its own, beside that of the images."))
-        texts = [f"{label.value}={label.name.replace('=', '-')}={label.color}" for label in self.labels]
         project, warnings = new_project(
             self.path,
             self.source,
             labelled=self.labelled,
             validation=self.measured,
-            labels=texts,
+            labels=self.labels,
             name=self.name,
         )
-        if parse_labels(texts) != self.labels:
-            self._keepDefinitions(project)
         return project.path, warnings
-
-    def _keepDefinitions(self, project: Project) -> None:
-        """`new_project` takes labels as on a command line, which have no terminology."""
-        path = project.path / "project.json"
-        with project.lock():
-            document = read_json(path, "the project")
-            document["labels"] = [asdict(label) for label in self.labels]
-            write_json(path, document)
 
 
 @dataclass(frozen=True)
 class FolderPreview:
-    """`labelled`, `measurable`: how many cases have a label file to train on, and (besides) to measure with.
+    """What a folder, a table of cases or a single image holds.
 
-    `labels` and `name` are those of a data set, and empty for a plain folder.
+    `labelled`, `measurable`: how many cases have a label file to choose from, and (besides) one that the folder itself
+    keeps to measure with; `measured`: to how many of them that use is proposed. `labels`: the structures that the
+    folder names, [] for none. `text`: all that is known of it, what is left out and why, for reading.
     """
 
     folder: Path
@@ -77,20 +80,82 @@ class FolderPreview:
     name: str
     labelled: int
     measurable: int
+    measured: int = 0
+    layout: str = ""
+    leftOut: int = 0
+    text: str = ""
+    names: Any = None
+
+    @property
+    def trained(self) -> int:
+        """With how many labels to train unless somebody says so."""
+        return self.labelled if self.measurable else self.labelled - self.measured
 
     @staticmethod
     def read(folder: Path, tick: Callable[[], None] = lambda: None) -> FolderPreview:
         """Look into `folder`, for a thread: a large one takes a while, unless `tick` raises. Raises MetaSSLError."""
         found = find_cases(folder, tick)
-        split = found.split or {}
-        kept = {"validation": set(split.get("val", [])), "test": set(split.get("test", []))}
-        withLabel = {case.id for case in found.cases if case.label is not None}
-        measurable = len(withLabel & kept["validation"])
-        labelled = len(withLabel - kept["validation"] - kept["test"])
-        name = found.name or Path(folder).expanduser().resolve().name
+        labelled, measurable = labels_in(found)
+        path = Path(folder).expanduser().resolve()
+        seen = scan(Path(folder).expanduser(), found)
         return FolderPreview(
-            Path(folder), len(found.cases), len(found.channels), found.labels, name, labelled, measurable
+            Path(folder),
+            len(found.cases),
+            len(found.channels),
+            structures_in(found),
+            found.name or (path.name.split(".")[0] if path.is_file() else path.name),
+            labelled,
+            measurable,
+            to_measure(labelled, measurable),
+            seen.layout,
+            sum(map(len, seen.left_out.values())),
+            scanText(seen, found.warnings),
+            _namesAlone(found),
         )
+
+    def namesTold(self, labels: list[LabelDefinition]) -> list[str]:
+        """What of the folder's labels gets another name or number, or is not taken. LabelError: they contradict."""
+        return told_of_names(self.names, labels)
+
+
+def _namesAlone(found: Any) -> Any:
+    """What names there are in label files, without thousands of cases: it is asked for at every letter typed."""
+    files = dict.fromkeys(found.structure_names, Path())
+    return replace(found, cases=[replace(found.cases[0], structures=files)], left_out=[])
+
+
+def scanText(seen: Any, warnings: list[str]) -> str:
+    """What a scan says, one fact a line; of what is left out the names, of many the first ones and how many more."""
+    split = ", ".join(f"{number} {name}" for name, number in seen.splits.items())
+    labels = _("{number} found").format(number=seen.labelled) + (f" ({split})" if split else "")
+    facts = [
+        (_("Layout"), seen.layout),
+        (_("Cases"), seen.cases),
+        (_("Images"), seen.cases * len(seen.channels)),
+        (_("Labels"), labels),
+        (_("Structures"), ", ".join(seen.structures) or _("not named in the folder: name them below")),
+        (_("Channels"), ", ".join(seen.channels)),
+    ]
+    lines = [f"{title}: {fact}" for title, fact in facts]
+    lines += nameLines([f"{name}: {about}" for name, about in seen.about.items()])
+    lines += [_("Note: {note}").format(note=note) for note in [*warnings, *seen.notes]]
+    return "\n".join([*lines, *leftOutLines(seen.left_out)])
+
+
+def leftOutLines(leftOut: Mapping[str, list[str]]) -> list[str]:
+    """Reason → names, as lines for reading."""
+    lines = []
+    for reason, names in leftOut.items():
+        number = plural(len(names), _("1 file"), _("{count} files"))
+        lines.append(_("Left out, {files}: {reason}").format(files=number, reason=reason))
+        lines += [f"   {name}" for name in nameLines(names)]
+    return lines
+
+
+def nameLines(lines: list[str]) -> list[str]:
+    """The first of many, and how many more."""
+    more = len(lines) - MOST_LINES
+    return lines if more <= 0 else [*lines[:MOST_LINES], _("... and {number} more").format(number=more)]
 
 
 def labelsOfSegmentation(node) -> list[LabelDefinition]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from metassl.files import ErrorCode
 from metassl.jobs import JobStatus
+from metassl.project import Project
+from metassl.project.cases import unseen_structures
 from metassl.project.words import sentence
 
 from ...Translation import _
@@ -45,6 +47,17 @@ class TrainingAdvice:
             return TrainingAdvice(text or sentence(message), whatToDo)
         other = _("Open the log: its last lines say more. If that does not help, send it to us with your question.")
         return TrainingAdvice(sentence(message), other)
+
+
+def unseenText(project: Project) -> str:
+    """Which structures cannot be learnt yet, as no labelled case shows them; "" for none. For a thread."""
+    names = unseen_structures(project.labels, project.labelled_cases())
+    if not names:
+        return ""
+    text = _("No labelled case shows {structures}: it cannot be learnt until one does.")
+    if len(names) > 1:
+        text = _("No labelled case shows {structures}: they cannot be learnt until one does.")
+    return text.format(structures=", ".join(names))
 
 
 _KNOWN: dict[ErrorCode, Callable[[], tuple[str, str]]] = {

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from metassl.project.cases import ASIDE
 from metassl.project.words import percent
 
 from ...Logic.Project.CaseTable import CaseRow
@@ -57,7 +58,7 @@ class CaseCells:
             "rejected": _("rejected"),
         }
         self._unsaved, self._failed = _("unsaved"), _("failed")
-        self._splits = {"validation": _("validation"), "test": _("test")}
+        self._splits = {"validation": _("validation"), "test": _("test"), ASIDE: _("set aside")}
         self._stateLine = _("State: {state}")
         self._unsavedLine = _("It holds work that is not saved as a label; it comes back when you open the case.")
         self._uncertaintyLine = _("Uncertain voxels of round {round}: {shares}")
@@ -85,7 +86,7 @@ class CaseCells:
         return Cells(row, texts, keys, self._hint(row, word), _groups(row), f"{row.id}\t{word}".casefold())
 
     def _stateWord(self, row: CaseRow) -> str:
-        if row.autosaved:
+        if row.autosaved and row.split != ASIDE:
             return self._unsaved
         if row.split in self._splits:
             return self._splits[row.split]
@@ -122,6 +123,8 @@ def _stateKey(row: CaseRow) -> float:
 
 def _groups(row: CaseRow) -> frozenset[str]:
     """The groups of cases, as the filter above the table names them, that this one is in."""
+    if row.split == ASIDE:
+        return _shared((ASIDE,))
     inPool = row.split == "pool"
     belongs = (
         ("todo", inPool and not row.isLabelled),

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 
 import qt
+from metassl.project.cases import ASIDE
 
 from ...Signal import Signal
 from ...Translation import _
@@ -79,7 +80,7 @@ class CaseTableModel(Section):
         self._arrange()
 
     def setFilter(self, group: str, search: str) -> None:
-        """Show only this group of cases ("": all), with this text in the name or the state."""
+        """Show only this group of cases ("": all but those set aside), with this text in the name or the state."""
         self._group, self._search = group, search.strip().casefold()
         self._arrange()
 
@@ -101,7 +102,8 @@ class CaseTableModel(Section):
         return Counter(group for each in self.cells.values() for group in each.groups)
 
     def _isShown(self, each: Cells) -> bool:
-        return (not self._group or self._group in each.groups) and self._search in each.search
+        inGroup = self._group in each.groups if self._group else ASIDE not in each.groups
+        return inGroup and self._search in each.search
 
     def _arranged(self) -> list[str]:
         column = self._column

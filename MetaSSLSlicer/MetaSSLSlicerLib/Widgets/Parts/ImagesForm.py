@@ -15,26 +15,27 @@ from ...Logic.Project.NewProject import FolderPreview
 from ...Logic.Scene.SceneVolumes import SceneVolume, SceneVolumes, VolumeCase
 from ...Signal import Observers, Signal
 from ...Translation import _
-from ..Section import Section, onClick, withoutSignals
+from ..Section import Section, onClick, showLines, withoutSignals
 
 _LOOK_AFTER_MS = 400
 _REFRESH_AFTER_MS = 200
 _SCENE_EVENTS = ("NodeAddedEvent", "NodeRemovedEvent", "EndBatchProcessEvent", "EndCloseEvent")
 _MOST_LINES = 6
-_ONE_MEASURED_IN = 5
 
 
 class ImagesForm(Section):
-    """A folder, which is looked into as soon as it is chosen, or volumes in the scene, which are ticked."""
+    """A folder, a table or an image, which is looked into as soon as it is chosen, or volumes in the scene, ticked."""
 
-    def __init__(self, session: Session, ui, chooseFolder: Callable[[str, str], str]) -> None:
+    def __init__(
+        self, session: Session, ui, chooseFolder: Callable[[str, str], str], chooseFile: Callable[[str], str]
+    ) -> None:
         super().__init__(session)
         self.changed = Signal()
         """() the user changed something, or `preview` did."""
         self.found = Signal()
         """() `preview` is there."""
         self.preview: FolderPreview | None = None
-        self.ui, self._chooseFolder = ui, chooseFolder
+        self.ui, self._chooseFolder, self._chooseFile = ui, chooseFolder, chooseFile
         self._sceneVolumes = SceneVolumes(session.services.scene)
         self._volumes: list[SceneVolume] = []
         self._unticked: set[str] = set()
@@ -44,7 +45,7 @@ class ImagesForm(Section):
         self._refreshTimer = self.makeTimer(_REFRESH_AFTER_MS, self._refreshVolumes, once=True)
         ui.folderSource.connect("toggled(bool)", lambda _on: self._onSourceChanged())
         ui.imagesEdit.connect("textChanged(QString)", lambda _text: self._onFolderChanged())
-        onClick((ui.imagesBrowse, self._browse))
+        onClick((ui.imagesBrowse, self._browse), (ui.imagesFileBrowse, self._browseFile))
         for spin in (ui.labelledSpin, ui.measuredSpin):
             spin.connect("valueChanged(int)", lambda _value: self._boundSpins())
         ui.volumeList.connect("itemChanged(QListWidgetItem*)", lambda _item: self._onTicked())
@@ -56,7 +57,7 @@ class ImagesForm(Section):
 
     @property
     def folder(self) -> Path | None:
-        """The folder with the images; None when they are volumes. Raises ProjectError when none is chosen."""
+        """The folder or file with the images; None when they are volumes. Raises ProjectError when none is chosen."""
         text = self.ui.imagesEdit.text.strip()
         if self.isFolder and not text:
             raise ProjectError(_("Choose the folder with the images."))
@@ -73,9 +74,17 @@ class ImagesForm(Section):
         return self._sceneVolumes.prepare(ticked)
 
     @property
-    def imported(self) -> tuple[int, int]:
-        """How many label files of the folder are to be taken: to train on, and to measure with."""
-        return (self.ui.labelledSpin.value, self.ui.measuredSpin.value) if self._offersLabels() else (0, 0)
+    def imported(self) -> tuple[int | None, int | None]:
+        """How many label files are to be taken: to train on, and to measure with; None, None: all that can be used."""
+        if not self._offersLabels():
+            return 0, 0
+        chosen = self.ui.labelledSpin.value, self.ui.measuredSpin.value
+        return (None, None) if chosen == (self.preview.trained, self.preview.measured) else chosen
+
+    @property
+    def takesLabels(self) -> bool:
+        """Are label files to be taken?"""
+        return self.imported != (0, 0)
 
     def open(self) -> None:
         """Begin afresh; what is loaded in Slicer is offered first."""
@@ -113,9 +122,14 @@ class ImagesForm(Section):
         self._lookTimer.start()
 
     def _browse(self) -> None:
-        folder = self._chooseFolder(_("The folder with the images"), self.ui.imagesEdit.text)
-        if folder:
-            self.ui.imagesEdit.text = folder
+        self._take(self._chooseFolder(_("The folder with the images"), self.ui.imagesEdit.text))
+
+    def _browseFile(self) -> None:
+        self._take(self._chooseFile(_("A table of cases (CSV) or an image")))
+
+    def _take(self, path: str) -> None:
+        if path:
+            self.ui.imagesEdit.text = path
             self._lookTimer.stop()
             self._look()
 
@@ -142,9 +156,7 @@ class ImagesForm(Section):
 
     def _onFound(self, preview: FolderPreview) -> None:
         self.preview = preview
-        measured = preview.measurable or preview.labelled // _ONE_MEASURED_IN
-        trained = preview.labelled if preview.measurable else preview.labelled - measured
-        for spin, value in ((self.ui.labelledSpin, trained), (self.ui.measuredSpin, measured)):
+        for spin, value in ((self.ui.labelledSpin, preview.trained), (self.ui.measuredSpin, preview.measured)):
             spin.setMaximum(preview.labelled + preview.measurable)
             spin.setValue(value)
         self._boundSpins()
@@ -159,12 +171,14 @@ class ImagesForm(Section):
         apart = found.measurable > 0  # the data set itself keeps some for measuring
         ui.labelledSpin.setMaximum(found.labelled if apart else found.labelled - ui.measuredSpin.value)
         ui.measuredSpin.setMaximum(found.measurable if apart else found.labelled - ui.labelledSpin.value)
+        self.changed.emit()
 
     def _offersLabels(self) -> bool:
         return self.isFolder and self.preview is not None and self.preview.labelled + self.preview.measurable > 0
 
     def _showPreview(self) -> None:
         self.ui.importWidget.setVisible(self._offersLabels())
+        showLines(self.ui.scanEdit, "" if self.preview is None else self.preview.text)
         self.ui.foundLabel.text = self._foundText()
         self.changed.emit()
 
@@ -175,6 +189,9 @@ class ImagesForm(Section):
         text = plural(found.cases, _("1 case found"), _("{count} cases found"))
         if found.channels > 1:
             text = _("{cases}, of {number} images each").format(cases=text, number=found.channels)
+        if found.leftOut:
+            left = plural(found.leftOut, _("1 file is left out"), _("{count} files are left out"))
+            text = _("{cases}; {files}, see below").format(cases=text, files=left)
         return _("{text}. The images stay where they are.").format(text=text)
 
     # Volumes in the scene
