@@ -28,12 +28,13 @@ from . import (
     scan,
     status,
     stop,
+    structure,
     train,
 )
 
 STORY = (
     ("See it once:", (demo, sample)),
-    ("Begin a project and give it its first annotations:", (scan, new, label, add, remove)),
+    ("Begin a project and give it its first annotations:", (scan, new, label, add, remove, structure)),
     ("Train in the background, and look after it:", (train, frameworks, status, stop, rounds)),
     ("Find out where to look next:", (predict, rank)),
     ("Measure and show the result:", (evaluate, report, export)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
@@ -13,6 +13,7 @@ import torch
 
 from metassl.data.augment import Augmentation, random_view
 from metassl.data.plan import Plan
+from metassl.method.supervised import merge_missing
 
 FOREGROUND_SHARE = 0.5  # of the labelled patches are centred on an annotated structure
 REMEMBERED_VOXELS = 2000  # per class and case, as centres
@@ -25,10 +26,11 @@ class PreparedCase:
     """A case on the plan's grid: image (C, z, y, x) and label (z, y, x) class numbers with IGNORE, or None.
 
     Either is an array, or a function that gives it: called whenever it is looked at, as thousands cannot all be open.
+    `missing`: the classes that the label says nothing about; its background may be any of them.
     """
 
-    def __init__(self, id: str, image: Array, label: Array | None = None):
-        self.id, self._image, self._label = id, image, label
+    def __init__(self, id: str, image: Array, label: Array | None = None, missing: Sequence[int] = ()):
+        self.id, self._image, self._label, self.missing = id, image, label, tuple(missing)
 
     @property
     def image(self) -> np.ndarray:
@@ -44,17 +46,29 @@ class PreparedCase:
 
 @dataclass
 class Batch:
-    """Images (B, C, z, y, x) float32, annotation (B, z, y, x) int64 with IGNORE; case names for messages."""
+    """Images (B, C, z, y, x) float32, annotation (B, z, y, x) int64 with IGNORE; case names for messages.
+
+    missing: bool (B, K, 1, 1, 1) or (B, K, z, y, x), the classes that the annotation says nothing about (there), see
+    `merge_missing`; None where it speaks about all.
+    """
 
     labelled: torch.Tensor
     annotation: torch.Tensor
     unlabelled: torch.Tensor
     labelled_cases: list[str]
     unlabelled_cases: list[str]
+    missing: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         tensors = {name: getattr(self, name).to(device) for name in ("labelled", "annotation", "unlabelled")}
-        return replace(self, **tensors)
+        return replace(self, missing=None if self.missing is None else self.missing.to(device), **tensors)
+
+    def as_annotated(self, logits: torch.Tensor) -> torch.Tensor:
+        """`merge_missing` of the labelled patches, which come first; those that follow stay as they are."""
+        if self.missing is None:
+            return logits
+        count = len(self.annotation)
+        return torch.cat([merge_missing(logits[:count], self.missing), logits[count:]])
 
 
 class PatchSampler:
@@ -84,9 +98,18 @@ class PatchSampler:
             torch.stack([view for _, view, _ in labelled]),
             torch.stack([label for _, _, label in labelled]),
             torch.stack([view for _, view in unlabelled]),
-            [name for name, _, _ in labelled],
+            [case.id for case, _, _ in labelled],
             [name for name, _ in unlabelled],
+            self._missing([case for case, _, _ in labelled]),
         )
+
+    def _missing(self, cases: list[PreparedCase]) -> torch.Tensor | None:
+        if not any(case.missing for case in cases):
+            return None
+        missing = torch.zeros(len(cases), self.plan.classes, 1, 1, 1, dtype=torch.bool)
+        for row, case in zip(missing, cases, strict=True):
+            row[list(case.missing)] = True
+        return missing
 
     def _foreground_centres(self, case: PreparedCase) -> list[np.ndarray]:
         rng = np.random.default_rng(self.seed)
@@ -101,7 +124,7 @@ class PatchSampler:
                 centres.append(np.stack(np.unravel_index(chosen, label.shape), axis=1))
         return centres
 
-    def _labelled_view(self, rng: np.random.Generator) -> tuple[str, torch.Tensor, torch.Tensor]:
+    def _labelled_view(self, rng: np.random.Generator) -> tuple[PreparedCase, torch.Tensor, torch.Tensor]:
         index = int(rng.integers(len(self.labelled)))
         case, centres = self.labelled[index], self._centres[index]
         focus = None
@@ -111,7 +134,7 @@ class PatchSampler:
         view, label = self._view(case, rng, focus)
         if label is None:
             raise ValueError(f"case {case.id} has no label to learn from")
-        return case.id, view, label
+        return case, view, label
 
     def _unlabelled_view(self, rng: np.random.Generator) -> tuple[str, torch.Tensor]:
         case = self.unlabelled[int(rng.integers(len(self.unlabelled)))]

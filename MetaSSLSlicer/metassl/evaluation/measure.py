@@ -22,7 +22,7 @@ from metassl.project.records import PredictedDice
 from metassl.project.round_files import read_summary
 from metassl.project.structures import LabelDefinition
 
-from .metrics import case_metrics
+from .metrics import as_annotated, case_metrics
 from .region_errors import RegionErrors, foreground_band
 from .uncertainty import UncertaintyScore
 
@@ -46,7 +46,8 @@ class EvaluationItem:
     """A case to evaluate: its predicted files and its true annotation.
 
     fitted: what the round has learnt of its own errors it has learnt there, so that P(error) and the predicted Dice are
-    not judged on the case. own: the truth is a label of the project itself, to be believed by its numbers.
+    not judged on the case. own: the truth is a label of the project itself, to be believed by its numbers. missing: the
+    values of the structures that it says nothing about.
     """
 
     case: str
@@ -54,6 +55,7 @@ class EvaluationItem:
     truth: Path
     fitted: bool = False
     own: bool = False
+    missing: Sequence[int] = ()
 
 
 class CaseMeasures:
@@ -72,6 +74,7 @@ class CaseMeasures:
             read = read_annotation(item.truth, grid, labels, case, image=segmented)
             truth, self.notes = read.array, read.notes
         _check_values(segmentation, labels, case, segmented)
+        segmentation = as_annotated(segmentation, item.missing)
         valid = truth != IGNORE
         if not valid.any():
             raise LabelError(f"case {case}: {item.truth} has no annotated voxel")

@@ -45,6 +45,11 @@ def case_metrics(
     return result
 
 
+def as_annotated(segmentation: np.ndarray, missing: Sequence[int]) -> np.ndarray:
+    """The segmentation as far as an annotation can judge it: without the structures that it says nothing about."""
+    return np.where(np.isin(segmentation, missing), 0, segmentation) if len(missing) else segmentation
+
+
 def dice(a: np.ndarray, b: np.ndarray) -> float:
     """2 |A and B| / (|A| + |B|) of two masks; NaN when both are empty."""
     size = int(np.count_nonzero(a)) + int(np.count_nonzero(b))

@@ -100,6 +100,7 @@ class Framework(nn.Module, ABC):
         (bool, B_u, z, y, x) is false take no part.
         """
         iteration = round(fraction * self.objective.preset.iterations)
+        first, second = (batch.as_annotated(z) if len(z) == len(first) else z for z in (first, second))
         output = self.objective(
             first, second, batch.annotation, len(batch.annotation), iteration, unlabelled_valid=valid
         )

@@ -10,6 +10,7 @@ patches, put together again, with the teacher's of the clean ones, whose smaller
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import SimpleITK as sitk
@@ -44,7 +45,8 @@ class BidirectionalCopyPaste(PastingFramework):
             teacher = keep_largest(self.softmax(self.averages[0], batch.unlabelled))
         inward, outward = Pasted.both_ways(batch)
         images = torch.cat([inward.images, outward.images])
-        log_softmaxes = self.log_softmax(self.networks[0], images).chunk(2)
+        predicted = self.log_softmax(self.networks[0], images).chunk(2)
+        log_softmaxes = [each.as_annotated(part) for each, part in zip((inward, outward), predicted, strict=True)]
         if self.loss_name != "plain":
             pseudo, trust, uncertainty, regions = self.by_region(batch, teacher, inward, log_softmaxes)
         else:
@@ -95,7 +97,10 @@ def paste_labelled(batch: Batch) -> Batch:
     box = random_boxes(len(batch.annotation), tuple(batch.annotation.shape[1:])).to(batch.annotation.device)
     images = torch.where(box, batch.labelled, batch.labelled.roll(1, 0))
     annotation = torch.where(box[:, 0], batch.annotation, batch.annotation.roll(1, 0))
-    return Batch(images, annotation, batch.unlabelled, batch.labelled_cases, batch.unlabelled_cases)
+    missing = batch.missing
+    if missing is not None:
+        missing = torch.where(box, missing, missing.roll(1, 0))
+    return replace(batch, labelled=images, annotation=annotation, missing=missing)
 
 
 def keep_largest(softmax: torch.Tensor) -> torch.Tensor:

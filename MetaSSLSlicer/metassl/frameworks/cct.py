@@ -21,7 +21,6 @@ from metassl.data.streams import Batch
 from metassl.frameworks.base import StepOutput
 from metassl.frameworks.decoder import decode, encode, encoder_stages
 from metassl.frameworks.pair import PairFramework, both, ramp, squared_error
-from metassl.method.supervised import supervised_loss
 
 MSE_WEIGHT = 30.0  # the paper's
 RAMP = 0.1  # of the schedule, the paper's
@@ -64,7 +63,7 @@ class CrossConsistency(PairFramework):
         if self.loss_name != "plain":
             return self.metassl_step(torch.cat([first[:count], second]), reference, batch, fraction)
         consistency = squared_error(second, reference.softmax(1)).mean()
-        supervised = supervised_loss(first[:count], batch.annotation)
+        supervised = self.supervised(first[:count], batch)
         return self.plain_step(supervised, consistency, MSE_WEIGHT * ramp(fraction, RAMP))
 
     def inference_pair(self) -> tuple[nn.Module, nn.Module]:

@@ -18,7 +18,7 @@ from metassl.frameworks.decoder import DROPOUT, decode, encode
 from metassl.frameworks.pair import DropoutPassesFramework
 from metassl.frameworks.views import strong_view
 from metassl.method.prediction import predict
-from metassl.method.supervised import cross_entropy_map, supervised_loss, valid_mean
+from metassl.method.supervised import cross_entropy_map, valid_mean
 
 CONFIDENCE = 0.95  # the paper's threshold tau
 UNLABELLED_WEIGHT = 1.0  # the paper's lambda_u; it has no ramp
@@ -41,7 +41,7 @@ class FixMatch(DropoutPassesFramework):
                 weak = torch.cat([self.dropout_pass(batch.labelled), weak])
         if self.loss_name != "plain":
             return self.metassl_step(torch.cat([labelled, strong]), weak, batch, fraction, ~cut_out)
-        supervised = supervised_loss(labelled, batch.annotation)
+        supervised = self.supervised(labelled, batch)
         return self.plain_step(supervised, pseudo_label_loss(strong, weak, ~cut_out), UNLABELLED_WEIGHT)
 
     def dropout_pass(self, images: torch.Tensor) -> torch.Tensor:

@@ -14,7 +14,6 @@ from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks.base import StepOutput
 from metassl.frameworks.pair import PairFramework, both, halves, ramp, squared_error
-from metassl.method.supervised import supervised_loss
 
 NOISE, NOISE_LIMIT = 0.1, 0.2  # standard deviations of a normalised image
 MSE_WEIGHT = 10.0
@@ -46,7 +45,7 @@ class MeanTeacher(PairFramework):
             return self.metassl_step(student, teacher, batch, fraction)
         labelled, unlabelled = halves(student, batch)
         consistency = squared_error(unlabelled, teacher.softmax(1)).mean()
-        return self.plain_step(supervised_loss(labelled, batch.annotation), consistency, MSE_WEIGHT * ramp(fraction))
+        return self.plain_step(self.supervised(labelled, batch), consistency, MSE_WEIGHT * ramp(fraction))
 
     def inference_pair(self) -> tuple[nn.Module, nn.Module]:
         return self.networks[0], self.averages[0]

@@ -10,6 +10,7 @@ from metassl.data.streams import Batch
 from metassl.frameworks.base import Framework, StepOutput
 from metassl.frameworks.decoder import load_thinned_pair, thinned_pair
 from metassl.method.metassl_loss import MetaSSLLoss, consistency_ramp
+from metassl.method.supervised import supervised_loss
 
 RAMP = 0.4  # of the schedule, until the unlabelled voxels count in full (plain)
 RAMP_STEP = 1e-3
@@ -53,6 +54,10 @@ class PairFramework(Framework):
     def second_sees(self, batch: Batch) -> torch.Tensor:
         """The patches of which the objective needs the second prediction: (B, C, z, y, x)."""
         return both(batch) if self.objective.needs_teacher_on_labelled else batch.unlabelled
+
+    def supervised(self, labelled: torch.Tensor, batch: Batch) -> torch.Tensor:
+        """S(n) of METHOD.md, section 4, of logits (B_l, K, z, y, x) of the labelled patches."""
+        return supervised_loss(batch.as_annotated(labelled), batch.annotation)
 
     def plain_step(self, supervised: torch.Tensor, unlabelled: torch.Tensor, weight: float) -> StepOutput:
         """The framework's own loss: supervised + weight * unlabelled."""

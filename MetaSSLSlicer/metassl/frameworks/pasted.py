@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from metassl.data.streams import Batch
-from metassl.method.supervised import DICE_SMOOTH, cross_entropy_map, split_annotation
+from metassl.method.supervised import DICE_SMOOTH, cross_entropy_map, merge_missing, split_annotation
 
 WARM_UP = 0.2  # of the schedule, on labelled patches only
 WARM_UP_STEPS = 500  # at least: networks that know too little teach each other nothing (docs/ABLATION.md)
@@ -57,28 +57,37 @@ class Pasted:
 
     Every network draws its own: half the work of learning from both ways in each step, and two networks that see
     different images stay different.
+
+    images (B, C, z, y, x); from_label (B, z, y, x), true where the voxel is a labelled one; missing: as in a Batch.
     """
 
     images: torch.Tensor
     from_label: torch.Tensor
+    missing: torch.Tensor | None
 
     @staticmethod
     def of(batch: Batch) -> Pasted:
-        """images (B, C, z, y, x); from_label (B, z, y, x), true where the voxel is a labelled one."""
+        """Either way round, as a coin falls."""
         box = random_boxes(len(batch.annotation), tuple(batch.annotation.shape[1:]))
         if torch.rand(()) < 0.5:
             box = ~box
         box = box.to(batch.labelled.device)
-        return Pasted(torch.where(box, batch.labelled, batch.unlabelled), box[:, 0])
+        return Pasted(torch.where(box, batch.labelled, batch.unlabelled), box[:, 0], batch.missing)
 
     @staticmethod
     def both_ways(batch: Batch) -> tuple[Pasted, Pasted]:
         """Labelled boxes in unlabelled patches, and the same boxes of the unlabelled patches in the labelled ones."""
         box = random_boxes(len(batch.annotation), tuple(batch.annotation.shape[1:])).to(batch.labelled.device)
         return (
-            Pasted(torch.where(box, batch.labelled, batch.unlabelled), box[:, 0]),
-            Pasted(torch.where(box, batch.unlabelled, batch.labelled), ~box[:, 0]),
+            Pasted(torch.where(box, batch.labelled, batch.unlabelled), box[:, 0], batch.missing),
+            Pasted(torch.where(box, batch.unlabelled, batch.labelled), ~box[:, 0], batch.missing),
         )
+
+    def as_annotated(self, logits: torch.Tensor) -> torch.Tensor:
+        """`merge_missing` of the labelled voxels; labels of unlabelled ones speak about every class."""
+        if self.missing is None:
+            return logits
+        return merge_missing(logits, self.missing & self.from_label[:, None])
 
     def join(self, labelled: torch.Tensor, unlabelled: torch.Tensor) -> torch.Tensor:
         """Maps (B, z, y, x) of both kinds of patches, pasted like the images."""

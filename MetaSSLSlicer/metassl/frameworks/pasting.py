@@ -45,7 +45,7 @@ class PastingFramework(Framework):
         """Labelled patches only."""
         ones = torch.ones_like(batch.annotation, dtype=torch.float32)
         total = added(
-            weighted_supervision(self.log_softmax(network, batch.labelled), batch.annotation, ones)
+            weighted_supervision(batch.as_annotated(self.log_softmax(network, batch.labelled)), batch.annotation, ones)
             for network in self.networks
         )
         return StepOutput(total, {"total": total.detach()})
@@ -61,7 +61,7 @@ class PastingFramework(Framework):
         strength: float,
     ) -> torch.Tensor:
         """Loss of network `index` on its pasted patches; pseudo-labels and their weights (B, z, y, x)."""
-        target = pasted.join(annotation, pseudo)
+        target, log_softmax = pasted.join(annotation, pseudo), pasted.as_annotated(log_softmax)
         if self.loss_name != "plain":
             annotated = target.masked_fill(~pasted.from_label, IGNORE)
             trust = self.weighting.labelled(index, log_softmax.detach().exp(), annotated)

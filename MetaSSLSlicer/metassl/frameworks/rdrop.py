@@ -14,7 +14,6 @@ from metassl.frameworks.base import StepOutput
 from metassl.frameworks.decoder import DROPOUT, decode, encode
 from metassl.frameworks.pair import DropoutPassesFramework, both, halves
 from metassl.method.counting import added
-from metassl.method.supervised import supervised_loss
 
 ALPHA = 1.0  # the paper takes 0.1 to 5, by task
 
@@ -34,7 +33,7 @@ class RDrop(DropoutPassesFramework):
         first, second = self.two_passes(both(batch))
         if self.loss_name != "plain":
             return self.metassl_step(first, second, batch, fraction)
-        supervised = added(supervised_loss(halves(z, batch)[0], batch.annotation) for z in (first, second))
+        supervised = added(self.supervised(halves(z, batch)[0], batch) for z in (first, second))
         divergence = symmetric_divergence(first.log_softmax(1), second.log_softmax(1))
         return self.plain_step(supervised, divergence, ALPHA)
 

@@ -35,7 +35,7 @@ class Supervised(Framework):
         self.weighting = RegionWeighting(plan.classes)
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
-        log_softmax = self.log_softmax(self.networks[0], batch.labelled)
+        log_softmax = batch.as_annotated(self.log_softmax(self.networks[0], batch.labelled))
         if self.loss_name == "metassl":
             weight = self.weighting.labelled(0, log_softmax.detach().exp(), batch.annotation)
         else:

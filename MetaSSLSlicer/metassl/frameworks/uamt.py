@@ -19,7 +19,6 @@ from metassl.frameworks.base import StepOutput
 from metassl.frameworks.decoder import DROPOUT, decode, encode
 from metassl.frameworks.mean_teacher import MeanTeacher, noisy
 from metassl.frameworks.pair import both, halves, ramp, squared_error
-from metassl.method.supervised import supervised_loss
 
 MSE_WEIGHT = 0.1  # the paper's
 RAMP = 1.0  # of the schedule, the paper's, for the weight and for the threshold
@@ -41,7 +40,7 @@ class UncertaintyAwareMeanTeacher(MeanTeacher):
         certain = is_certain(mean, fraction)
         error = squared_error(unlabelled, first)
         consistency = (error * certain).sum() / certain.sum().clamp_min(1)
-        supervised = supervised_loss(labelled, batch.annotation)
+        supervised = self.supervised(labelled, batch)
         return self.plain_step(supervised, consistency, MSE_WEIGHT * ramp(fraction, RAMP))
 
     @torch.no_grad()

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from metassl.data.plan import Plan
+from metassl.evaluation.metrics import as_annotated
 from metassl.evaluation.region_errors import foreground_band
 from metassl.evaluation.uncertainty import UncertaintyScore
 from metassl.imaging.images import IGNORE
@@ -94,15 +95,22 @@ class ErrorModel(nn.Module):
 
 
 def take_sample(
-    pair: np.ndarray, image: np.ndarray, truth: np.ndarray, values: Sequence[int], plan: Plan, seed: int, most: int
+    pair: np.ndarray,
+    image: np.ndarray,
+    truth: np.ndarray,
+    values: Sequence[int],
+    plan: Plan,
+    seed: int,
+    most: int,
+    missing: Sequence[int] = (),
 ) -> Sample | None:
     """At most 1.25 `most` voxels to learn from, of one validation case; `truth`: annotation values on the plan's grid.
 
-    The bands are as wide as on the grid of the images.
+    The bands are as wide as on the grid of the images. missing: the values that the annotation says nothing about.
 
     None when there is no structure, neither predicted nor annotated.
     """
-    shown = np.asarray(values, np.uint8)[pair.astype(np.float32).mean(0).argmax(0)]
+    shown = as_annotated(np.asarray(values, np.uint8)[pair.astype(np.float32).mean(0).argmax(0)], missing)
     known = truth != IGNORE
     band = foreground_band(shown, truth, plan.on_grid(ERROR_BAND_VOXELS)) & known
     box = _box(band)

@@ -98,4 +98,5 @@ def _volumes(project: Project, found: Round, case_id: str) -> dict[str, float]:
     except MetaSSLError:
         return {}  # its file went away meanwhile
     voxels = np.bincount(label.ravel(), minlength=256)
-    return {each.name: float(voxels[each.value] * geometry.voxel_ml) for each in project.labels}
+    told = (found.record.get("coverage") or {}).get(case_id, project.values)
+    return {each.name: float(voxels[each.value] * geometry.voxel_ml) for each in project.labels if each.value in told}

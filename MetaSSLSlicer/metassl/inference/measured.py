@@ -13,7 +13,7 @@ import numpy as np
 
 from metassl.data.preprocess import Prepare, labels_to_grid, prepare_image
 from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, MeasuredCase, fit_dice_model
-from metassl.evaluation.metrics import dice
+from metassl.evaluation.metrics import as_annotated, dice
 from metassl.evaluation.pairs import trained_on
 from metassl.evaluation.region_errors import MapErrors
 from metassl.files.errors import MetaSSLError
@@ -97,7 +97,8 @@ class _Measurement:
             paths = self.project.image_paths(case_id)
             prepared = self.prepare(paths, model.plan, case_id)
             label, geometry = self.project.read_label(case_id)
-            replaced = replaced_image(paths, image_hashes(paths, case_id), self.project.case(case_id).image_hashes)
+            case = self.project.case(case_id)
+            replaced = replaced_image(paths, image_hashes(paths, case_id), case.image_hashes)
         except MetaSSLError:
             return False
         if replaced or prepared.transform.geometry.difference(geometry):
@@ -107,11 +108,13 @@ class _Measurement:
             networks, model.plan, model.device, case_id, lambda *sized: predict_pair(networks, image, *sized)
         )
         prediction = predict_prepared(model, prepared, pair)
-        self.errors.add(prediction.segmentation, prediction.regions, prediction.uncertainty, label)
-        self._add_dice(prediction.dice_features.summary(self.project.labels), prediction.segmentation, label)
+        missing = case.missing(self.project.values)
+        segmentation = as_annotated(prediction.segmentation, missing)
+        self.errors.add(segmentation, prediction.regions, prediction.uncertainty, label)
+        self._add_dice(prediction.dice_features.summary(model.known(self.project.labels)), segmentation, label)
         truth = labels_to_grid(label, geometry, model.plan)
         seed = len(self.samples)
-        sample = take_sample(pair, prepared.array, truth, model.values, model.plan, seed, self._most)
+        sample = take_sample(pair, prepared.array, truth, model.values, model.plan, seed, self._most, missing)
         if sample is not None:
             self.samples.append(sample)
             self._sampled.append(len(self.cases) - 1)
@@ -144,7 +147,8 @@ class _Measurement:
         return False
 
     def _add_earlier(self, case_id: str, paths: PredictionPaths) -> bool:
-        segmentation, _ = read_labels(paths.segmentation, case_id)
+        missing = self.project.case(case_id).missing(self.project.values)
+        segmentation = as_annotated(read_labels(paths.segmentation, case_id)[0], missing)
         regions, _ = read_labels(paths.regions, case_id)
         label, _ = self.project.read_label(case_id)
         looked_at = label != IGNORE

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,12 +14,17 @@ from torch import nn
 from metassl.data.plan import Plan
 from metassl.files.errors import ProjectError
 from metassl.imaging.images import IGNORE
+from metassl.inference.calibration import UNSEEN_CLASS_THRESHOLD
 from metassl.inference.error_model import ErrorModel
 from metassl.inference.region_map import SYMMETRIC
 from metassl.networks.checkpoint import load_checkpoint, save_checkpoint
 from metassl.networks.memory_ladder import is_out_of_memory
 from metassl.networks.unet import build_network
 from metassl.project.documents import REGION_MAPS
+from metassl.project.structures import LabelDefinition
+
+NEW_SHARE = 0.01
+"""Of the background's probability: what the output of a structure that was added says before it has learnt anything."""
 
 
 @dataclass
@@ -80,6 +86,34 @@ class TrainedModel:
         if problem := model.problem():
             raise ProjectError(f"{path} is not a MetaSSL model: {problem}; train a new round")
         return model
+
+    def with_outputs_of(self, values: Sequence[int]) -> TrainedModel:
+        """The model with an output for each of `values`, which hold all of its own: what a new round starts from.
+
+        A new output sees what the background's does, and says NEW_SHARE of its probability. There is no error model.
+        """
+        own = {value: k for k, value in enumerate(self.values)}
+        source = [own.get(value, 0) for value in values]
+        new = torch.tensor([value not in own for value in values])
+        plan = replace(self.plan, classes=len(values))
+
+        def grown(network: nn.Module) -> nn.Module:
+            state = network.state_dict()
+            for name in [name for name in state if name.startswith("output_block.")]:
+                state[name] = state[name][source]
+                if name.endswith("bias"):
+                    state[name] = state[name] + math.log(NEW_SHARE) * new.to(state[name])
+            return _loaded(build_network, plan, state).to(self.device)
+
+        thresholds = self.thresholds[..., source].masked_fill(new, UNSEEN_CLASS_THRESHOLD)
+        first, second = map(grown, self.networks)
+        return replace(
+            self, networks=(first, second), plan=plan, values=list(values), thresholds=thresholds, error_model=None
+        )
+
+    def known(self, labels: Sequence[LabelDefinition]) -> list[LabelDefinition]:
+        """Those of a project's structures that it can show: others were added after it was trained."""
+        return [label for label in labels if label.value in self.values]
 
     def problem(self) -> str:
         """What is wrong with a model that was read, as a phrase; "" when nothing is."""

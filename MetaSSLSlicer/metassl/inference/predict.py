@@ -64,7 +64,7 @@ def predict_into(
         return predict_finite(replace(model, plan=plan, device=device), prepare(images, plan, case_id), case_id)
 
     prediction = with_smaller_windows(model.networks, model.plan, model.device, case_id, work, told)
-    summary = summarise(prediction, case_id, round_number, labels, measured, model.step)
+    summary = summarise(prediction, case_id, round_number, model.known(labels), measured, model.step)
     summary = replace(summary, image_hashes=hashes)
     write_prediction(paths, prediction, summary)
     return summary

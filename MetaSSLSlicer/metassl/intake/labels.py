@@ -11,7 +11,7 @@ import numpy as np
 from metassl.files.errors import LabelError
 from metassl.imaging.annotations import read_annotation
 from metassl.imaging.geometry import Geometry
-from metassl.imaging.images import IGNORE, read_geometry
+from metassl.imaging.images import read_geometry
 from metassl.imaging.pictures import is_picture
 from metassl.project.project import Project
 from metassl.project.structures import LabelDefinition
@@ -34,8 +34,8 @@ def take_label(
     """
     if case.structures:
         grid = read_geometry(project.image_paths(case.id)[0], case.id)
-        source = read_structure_files(case.structures, grid, project.labels, case.id, tell)
-        return project.add_label(case.id, (source, grid), **options)
+        source, told = read_structure_files(case.structures, grid, project.labels, case.id, tell)
+        return project.add_label(case.id, (source, grid), coverage=told, **options)
     if case.label is None:
         raise LabelError(f"case {case.id} has no label file")
     if names is None and not case.label.name.lower().endswith(SEGMENTATION_SUFFIXES):
@@ -95,9 +95,10 @@ def read_structure_files(
     labels: Sequence[LabelDefinition],
     case: str,
     tell: Callable[[str], object] = lambda note: None,
-) -> np.ndarray:
-    """One annotation, uint8 (z, y, x) on the image's grid, of binary files. Where a structure has no file, whoever drew
-    may not have looked for it: what is no structure then counts as not annotated. LabelError where two overlap.
+) -> tuple[np.ndarray, list[int]]:
+    """One annotation, uint8 (z, y, x) on the image's grid, of binary files, and the values that it speaks about.
+
+    Where a structure has no file, whoever drew may not have looked for it. LabelError where two overlap.
     """
     known = {label.name.casefold(): label for label in labels}
     array = np.zeros(grid.shape_zyx, np.uint8)
@@ -118,6 +119,4 @@ def read_structure_files(
         taken.append(label)
     if not taken:
         raise LabelError(f"case {case} has files of {', '.join(files)}, and none is a structure of this project")
-    if len(taken) < len(labels):
-        array[array == 0] = IGNORE
-    return array
+    return array, [label.value for label in taken]

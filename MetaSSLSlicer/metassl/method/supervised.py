@@ -18,6 +18,23 @@ def split_annotation(annotation: Tensor, ignore_label: int = IGNORE_LABEL) -> tu
     return annotation.long().masked_fill(~valid, 0), valid
 
 
+def merge_missing(logits: Tensor, missing: Tensor | None) -> Tensor:
+    """Logits (or log-probabilities) of the classes that an annotation tells apart.
+
+    `missing` (B, C or 1, ...), bool, broadcastable to `logits` (B, C, ...): the classes that the annotation says
+    nothing about, as it was made before they existed; never the background. A voxel that it calls background may be one
+    of them, so the background gets their probability, and they have none. Where none is missing, and with None,
+    nothing changes, to the bit.
+    """
+    if missing is None:
+        return logits
+    joined = missing.clone()
+    joined[:, 0] = True
+    background = logits.masked_fill(~joined, -torch.inf).logsumexp(1, keepdim=True)
+    nowhere = torch.finfo(logits.dtype).min / 2  # finite: 0 times infinity is no number
+    return torch.cat([background, logits[:, 1:].masked_fill(missing[:, 1:], nowhere)], 1)
+
+
 def cross_entropy_map(log_probabilities: Tensor, target: Tensor) -> Tensor:
     """CE(z, t)(i) of `log_probabilities` (B, C, ...) and `target` (B, ...) int64: (B, ...)."""
     return torch.nn.functional.nll_loss(log_probabilities, target, reduction="none")

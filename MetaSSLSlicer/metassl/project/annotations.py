@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import getpass
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -11,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from metassl.files.atomic import copy_file, sha256_of
-from metassl.files.errors import ChangedError, LabelError, MetaSSLError
+from metassl.files.errors import ChangedError, ImageError, LabelError, MetaSSLError
 from metassl.imaging.annotations import read_annotation
 from metassl.imaging.geometry import Geometry
+from metassl.imaging.hashes import image_hashes, replaced_image
 from metassl.imaging.images import IGNORE, read_geometry, read_labels
 from metassl.imaging.segments import values_in
 
@@ -47,6 +49,25 @@ def acceptable(
     array = checked(array, grid, labels, where)
     refuse_empty(array, where, allow_empty)
     return array, grid, notes
+
+
+def hashes_of_opened(case_id: str, images: Sequence[Path], drawn_on: Sequence[str]) -> list[str]:
+    """The hashes of a case's images. ImageError when they are not those, `drawn_on`, of the images that were opened."""
+    hashes = image_hashes(images, case_id)
+    if replaced := replaced_image(images, hashes, drawn_on):
+        raise ImageError(
+            f"case {case_id}: {replaced} was replaced after the case was opened: open the case again, and look "
+            "whether the annotation fits the new image"
+        )
+    return hashes
+
+
+def login_name() -> str:
+    """Who is logged in; "" where the system does not say."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # no such user; ImportError before Python 3.13 on Windows
+        return ""
 
 
 def checked(array: np.ndarray, geometry: Geometry, labels: Sequence[LabelDefinition], where: str) -> np.ndarray:

@@ -51,7 +51,9 @@ class Case:
     names the accepted annotation; `updated` is ISO 8601 in UTC; `seconds_spent` annotating; `dice`:
     of the prediction that was reviewed with the label that came of it, None before that; `image_hashes`: of the images
     when they were annotated, one per channel file, [] where that is not known; `former_split`: what a case that was
-    set aside comes back to; `label_voxels`: voxels of its annotation by value, {} where that is not known.
+    set aside comes back to; `label_voxels`: voxels of its annotation by value, {} where that is not known; `coverage`:
+    the values of the structures that its annotation speaks about, None for all that the project has; `annotator` and
+    `annotated`: who made the accepted annotation, and when (ISO 8601 in UTC), "" where that is not known.
     """
 
     id: str
@@ -65,6 +67,9 @@ class Case:
     image_hashes: list[str] = field(default_factory=list)
     former_split: str = ""
     label_voxels: dict[str, int] = field(default_factory=dict)
+    coverage: list[int] | None = None
+    annotator: str = ""
+    annotated: str = ""
 
     def __post_init__(self) -> None:
         check_case_id(self.id)
@@ -96,13 +101,33 @@ class Case:
             str(key).isdigit() and type(n) is int and n >= 0 for key, n in counts.items()
         ):
             raise ProjectError(f"case {self.id} has damaged counts of its label's voxels")
-        if not isinstance(self.updated, str):
-            raise ProjectError(f"case {self.id} has a damaged time {self.updated!r}")
+        told = self.coverage
+        if told is not None and not (isinstance(told, list) and all(type(v) is int and 1 <= v <= 254 for v in told)):
+            raise ProjectError(f"case {self.id} has a damaged coverage {told!r}")
+        if not all(isinstance(text, str) for text in (self.updated, self.annotated, self.annotator)):
+            raise ProjectError(f"case {self.id} has a damaged time or annotator")
 
     @property
     def is_labelled(self) -> bool:
         """True when the case has an accepted annotation."""
         return self.state in LABELLED_STATES and self.label_version is not None
+
+    def annotated_by(self, annotator: str, voxels: Mapping[str, int], told: Iterable[int]) -> Case:
+        """The case with an annotation of now. told: the values it speaks about, besides those that it shows."""
+        shown = {int(value) for value in voxels} - {0, 255}
+        time = now()
+        return replace(
+            self,
+            annotator=annotator,
+            label_voxels=dict(voxels),
+            coverage=sorted(shown.union(told)),
+            annotated=time,
+            updated=time,
+        )
+
+    def missing(self, values: Iterable[int]) -> list[int]:
+        """Those of the structures' values that its annotation says nothing about."""
+        return [] if self.coverage is None else [value for value in values if value and value not in self.coverage]
 
     def set_aside(self) -> Case:
         """The case as it takes part in nothing."""

@@ -12,20 +12,21 @@ from typing import Any
 import numpy as np
 
 from metassl.files.atomic import copy_file, make_folder
-from metassl.files.errors import ImageError, LabelError, ProjectError
+from metassl.files.errors import LabelError, ProjectError
 from metassl.files.json_files import read_json, write_json
 from metassl.files.locks import file_lock
 from metassl.imaging.geometry import Geometry
-from metassl.imaging.hashes import image_hashes, replaced_image
 from metassl.imaging.images import read_labels
 from metassl.imaging.writer import write_array
 
 from .annotations import (
     ANY_VERSION,
     acceptable,
+    hashes_of_opened,
     history_name,
     is_outside_edit,
     keep_outside_edit,
+    login_name,
     refuse_changed,
     version_of,
     voxels_of,
@@ -231,6 +232,8 @@ class Project:
         former: str | None = ANY_VERSION,
         names: Mapping[int | str, str] | str | None = None,
         tell: Callable[[str], object] = lambda note: None,
+        coverage: Iterable[int] | None = None,
+        annotator: str | None = None,
     ) -> str:
         """Accept an annotation of a case and return its version (equal labels, equal versions).
 
@@ -240,19 +243,16 @@ class Project:
         is annotated, or no structure is (unless `allow_empty`). ImageError when the image is not the one of the hashes
         `drawn_on`, where these are given. `former`: the version that the annotator knew of, None for no label;
         ChangedError when somebody else has made another one the label since. Former versions stay in labels/.history,
-        and so does what another program wrote to the case's file in labels/.
+        and so does what another program wrote to the case's file in labels/. `coverage`: the values of the structures
+        that it speaks about, None for all that the project had when it was opened. `annotator`: None for who is
+        logged in.
         """
         if state not in LABELLED_STATES:
             raise ProjectError(f"an annotation makes a case {', '.join(LABELLED_STATES)}; {state}?")
         self._require_folder()
         images = self.image_paths(case_id)
-        image, hashes = images[0], image_hashes(images, case_id)
-        if replaced := replaced_image(images, hashes, drawn_on):
-            raise ImageError(
-                f"case {case_id}: {replaced} was replaced after the case was opened: open the case again, and look "
-                "whether the annotation fits the new image"
-            )
-        array, grid, notes = acceptable(source, image, case_id, self.labels, names, allow_empty)
+        hashes = hashes_of_opened(case_id, images, drawn_on)
+        array, grid, notes = acceptable(source, images[0], case_id, self.labels, names, allow_empty)
         version = version_of(array, grid)
         kept = self._history_path(case_id, version)
         if not kept.exists():
@@ -264,8 +264,9 @@ class Project:
             copy = self.label_path(case_id)
             keep_outside_edit(copy, kept.parent, case_id, case.label_version)
             copy_file(kept, copy)
-            labelled = replace(case, state=state, label_version=version, label_voxels=voxels_of(array))
-            cases[case_id] = replace(labelled, image_hashes=hashes, updated=now())
+            told = self.values[1:] if coverage is None else coverage
+            labelled = case.annotated_by(login_name() if annotator is None else annotator, voxels_of(array), told)
+            cases[case_id] = replace(labelled, state=state, label_version=version, image_hashes=hashes)
         for note in notes:
             tell(note)
         return version

@@ -11,7 +11,7 @@ from typing import Any
 from metassl.files.atomic import flush_folder, make_folder, writing
 from metassl.files.errors import ProjectError
 from metassl.files.json_files import read_json, write_json
-from metassl.files.json_kinds import by_name, having, number, text, texts, whole
+from metassl.files.json_kinds import by_name, having, list_of, number, text, texts, whole
 
 from .cases import check_case_id, now
 from .former_names import renamed
@@ -157,6 +157,8 @@ _KINDS = {
     ),
     **dict.fromkeys(("labels", "validation", "versions"), by_name(text)),
     "unlabelled": texts,
+    "values": list_of(whole),
+    "coverage": by_name(list_of(whole)),
     "parent": whole,
     **dict.fromkeys(("created", "launcher"), text),
 }

@@ -171,6 +171,8 @@ class InputReader:
         paths = self.project.image_paths(case_id)
         known.check(case_id, paths, version)
         image = self.images.on_demand(paths, plan, case_id)
+        told = (self.round.record.get("coverage") or {}).get(case_id, self.values)
+        missing = [k for k, value in enumerate(self.values) if k and value not in told]
         if version is None:
             return PreparedCase(case_id, image)
 
@@ -188,7 +190,7 @@ class InputReader:
 
         label_key = content_key(paths, plan=plan.preprocessing(), label=version, values=self.values)
         label = self.cache.on_demand(label_key, make_label, "label")
-        return PreparedCase(case_id, image, label)
+        return PreparedCase(case_id, image, label, missing)
 
     def _classes(self, array: np.ndarray) -> np.ndarray:
         """Annotation values as class numbers; IGNORE stays."""

@@ -49,7 +49,7 @@ def prepare(job: Job, plan: Plan) -> Inputs:
 
 
 def _parent(job: Job) -> TrainedModel | None:
-    """The model to start from, when it has the same channels, labels and framework."""
+    """The model to start from, when it has the same channels and framework; structures may have been added since."""
     number = job.round.record.get("parent")
     if number is None or job.round.last_checkpoint_path.exists():
         return None
@@ -61,7 +61,13 @@ def _parent(job: Job) -> TrainedModel | None:
     except ProjectError as error:
         job.warn(f"starting afresh: {error}")
         return None
-    if model.values != job.project.values or model.framework != job.config["framework"]:
+    values = job.project.values
+    if not set(model.values) <= set(values) or model.framework != job.config["framework"]:
         job.warn(f"round {number:04d} has other labels or another framework: starting afresh")
         return None
-    return model
+    if model.values == values:
+        return model
+    new = [label.name for label in job.project.labels if label.value not in model.values]
+    told = f"round {number:04d} does not know {', '.join(new)}: going on from its weights, with a new output"
+    job.emit("structures", parent=number, new=new, message=told + "s" * (len(new) > 1))
+    return model.with_outputs_of(values)

@@ -11,7 +11,7 @@ import torch
 from metassl.data.plan import Plan
 from metassl.data.streams import PreparedCase
 from metassl.evaluation.bootstrap import nan_mean
-from metassl.evaluation.metrics import dice
+from metassl.evaluation.metrics import as_annotated, dice
 from metassl.frameworks.base import Framework
 from metassl.imaging.images import IGNORE
 from metassl.inference.calibration import calibrate_thresholds
@@ -68,7 +68,7 @@ class ValidationWatch:
             label = case.label
             if label is None:
                 raise ValueError(f"case {case.id} has no label to compare with")
-            found, valid = softmax.mean(0).argmax(0), label != IGNORE
+            found, valid = as_annotated(softmax.mean(0).argmax(0), case.missing), label != IGNORE
             for value in range(1, self.plan.classes):
                 row[value - 1] = dice((found == value) & valid, label == value)
             yield softmax

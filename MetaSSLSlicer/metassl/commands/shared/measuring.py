@@ -76,7 +76,14 @@ def evaluate_project(project: Project, found: Round, choice: Choice, device: str
         failures = progress.failures
     fitted = fitted_on(project, found)
     items = [
-        EvaluationItem(case_id, found.prediction(case_id), truth, case_id in fitted, choice.own)
+        EvaluationItem(
+            case_id,
+            found.prediction(case_id),
+            truth,
+            case_id in fitted,
+            choice.own,
+            project.case(case_id).missing(project.values) if choice.own else (),
+        )
         for case_id, truth in truths.items()
         if case_id not in failures
     ]
