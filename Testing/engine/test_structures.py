@@ -235,16 +235,6 @@ def test_a_round_goes_on_from_the_former_weights_with_a_new_output(project, tmp_
         assert main([command[0], str(project.path), *command[1:]]) == 0
 
 
-def test_a_stopped_round_of_other_structures_is_not_gone_on_with(project, monkeypatch):
-    with trainings_in_this_process(monkeypatch) as launched:
-        found = start_training(project, iterations=2, device="cpu", seed=0)
-        found.model_path.unlink()
-        found.status_path.write_text(found.status_path.read_text().replace('"finished"', '"paused"'))
-        add_structure(project, CORE)
-        start_training(Project.open(project.path), iterations=2, device="cpu", seed=0)
-    assert launched == [1, 2]
-
-
 def test_a_prediction_of_what_a_label_says_nothing_about_is_no_error(project, tmp_path):
     add_structure(project, CORE)
 

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.say(f"{project.name}: {given.value} {given.name} added")
         if silent:
             console.say(f"  {counted(len(silent), 'label')} of before say nothing about it ({listing(silent)})")
-        console.say(f"next: label cases with it, then {command_line('train', arguments.project)}")
+        console.say(f"next: label cases with it, then {command_line('train', arguments.project, '--new-round')}")
     else:
         if arguments.structure.count("=") > 1:
             raise LabelError("a new name has no colour: write VALUE=NAME, such as 3=Lesion")

@@ -130,8 +130,6 @@ def _resumable(project: Project) -> Round | None:
         return None
     state = job_status(latest).state
     unfinished = state == "failed" and latest.last_checkpoint_path.exists()
-    if (latest.record.get("values") or project.values) != project.values:
-        return None  # it was begun for other structures
     abandoned = state == "running"  # on another host: here the lock is ours, so nobody is at work any more
     return latest if state in RESUMABLE or unfinished or abandoned else None
 
@@ -171,7 +169,6 @@ def _new_round(
             labels={case.id: case.label_version or "" for case in labelled},
             validation={case.id: case.label_version or "" for case in project.validation_cases()},
             unlabelled=[case.id for case in project.unlabelled_cases()],
-            values=project.values,
             coverage={
                 case.id: case.coverage or []
                 for case in (*labelled, *project.validation_cases())
@@ -192,15 +189,14 @@ def round_record(
     labels: dict[str, str],
     validation: dict[str, str],
     unlabelled: list[str],
-    values: list[int] | None = None,
     coverage: Mapping[str, list[int]] | None = None,
     launcher: str = "local",
     versions: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """What round.json holds. labels, validation: {case id: label version}. versions: None for those of this Python.
 
-    values: of the project's classes, where they are known. coverage: the values of the structures that the annotation
-    of a case speaks about, for those that do not speak about all.
+    coverage: the values of the structures that the annotation of a case speaks about, for those that do not speak about
+    all.
     """
     return {
         "config": config,
@@ -209,7 +205,6 @@ def round_record(
         "labels": labels,
         "validation": validation,
         "unlabelled": unlabelled,
-        **({} if values is None else {"values": values}),
         **({"coverage": dict(coverage)} if coverage else {}),
         "versions": engine_versions() if versions is None else {"metassl": __version__, **versions},
     }

@@ -157,7 +157,6 @@ _KINDS = {
     ),
     **dict.fromkeys(("labels", "validation", "versions"), by_name(text)),
     "unlabelled": texts,
-    "values": list_of(whole),
     "coverage": by_name(list_of(whole)),
     "parent": whole,
     **dict.fromkeys(("created", "launcher"), text),
