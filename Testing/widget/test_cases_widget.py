@@ -452,7 +452,7 @@ def test_labels_that_are_there_are_replaced_on_demand(
 ):
     folder = tmp_path / "labels"
     folder.mkdir()
-    write_array(folder / "case_0.nii.gz", make_case(4)[1], make_grid())
+    write_array(folder / "case_0.nii.gz", make_case(0)[1] // 2, make_grid())  # Back is Front, Front is nothing
     before = tiny_project.case("case_0").label_version
     open_(harness, session, section, tiny_project)
     answers.append(str(folder))

@@ -79,7 +79,7 @@ class Series:
     def notes(self) -> list[str]:
         """A sentence for what is left out, by files and never by what the scanner wrote of the patient."""
         what = f"{self.folder}: {self.count} {self.modality or 'DICOM'} image{'s' * (self.count != 1)}"
-        told = [f"{what} ({self.files[0].name}) are left out: {self.reason}"] if self.reason else []
+        told = [f"{what} ({self.files[0].name}) left out: {self.reason}"] if self.reason else []
         return told + [f"{path} is left out: a localizer" for path in self.left_out]
 
     def geometry(self) -> Geometry:
