@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from metassl.evaluation.report.charts import Markup, tag
+from markupsafe import Markup
+from metassl.evaluation.report.charts import tag
 
 COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#56B4E9", "#7a5195", "#1f2a44")
 DASHES = (None, "6 3", "2 3", "9 3 2 3", "4 2 1 2")

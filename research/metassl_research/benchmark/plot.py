@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from metassl.evaluation.report.charts import WIDTH, Frame, Markup, rounded, tag, ticks_between
+from markupsafe import Markup
+from metassl.evaluation.report.charts import WIDTH, Frame, rounded, tag, ticks_between
 
 from metassl_research.benchmark.settings import FLOOR
 from metassl_research.benchmark.summary import LOSS_ORDER, Row, Summary

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from metassl.evaluation.report.charts import WIDTH, Frame, Markup, rounded, tag, ticks_between
+from markupsafe import Markup
+from metassl.evaluation.report.charts import WIDTH, Frame, rounded, tag, ticks_between
 
 from metassl_research.simulation.curves import Curve
 from metassl_research.svg import COLORS, DASHES, svg_file

@@ -169,8 +169,9 @@ def dot_strip(values: Sequence[float], mean: float, ends: Sequence[float | None]
     for index, value in enumerate(values):
         y = middle + (index % 5 - 2) * 2.4
         drawn.append(tag("circle", cx=x(value), cy=rounded(y), r=3, class_="dot"))
-    if None not in ends:
-        drawn.append(tag("line", x1=x(ends[0]), x2=x(ends[1]), class_="interval", **level))
+    first, last = ends
+    if first is not None and last is not None:
+        drawn.append(tag("line", x1=x(first), x2=x(last), class_="interval", **level))
     drawn.append(tag("line", x1=x(mean), x2=x(mean), y1=4, y2=height - 4, class_="mean"))
     return _svg(width, height, label, drawn, class_="strip")
 

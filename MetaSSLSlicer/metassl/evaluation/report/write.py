@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from MetaSSLPictures import drawPictures
 
 from metassl import __version__
@@ -47,7 +48,7 @@ def write_report(
     report = gather(project, round, evaluation)
     drawn, problem = draw(project, round, report.cards) if pictures else ({}, "")
     encoded = {case: base64.b64encode(png).decode("ascii") for case, png in drawn.items()}
-    style = charts.Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
+    style = Markup((FOLDER / "style.css").read_text(encoding="utf-8"))
     template = _environment().get_template("report.html")
     page = template.render(report=report, pictures=encoded, problem=problem, style=style, version=__version__).lstrip()
     make_folder(out.parent)
