@@ -47,6 +47,7 @@ docs/troubleshooting
 ```{toctree}
 :hidden:
 :caption: How to
+docs/your_images
 docs/command_line
 CONTRIBUTING
 ```
@@ -66,6 +67,7 @@ docs/ARCHITECTURE
 docs/FAULTS
 docs/benchmarks
 docs/ABLATION
+docs/REPRODUCTION
 ```
 """,
     "docs/benchmarks": """

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 from metassl.project.masks import bounding_box as boundingBox
 from metassl.project.places.search import deepest
-from metassl.project.regions import UC
-from metassl.project.regions import rgb_of as rgbOf
+from metassl.project.regions import UC, rgb_of
 from vtk.util.numpy_support import vtk_to_numpy
 
 from .Framing import corners, frameFor, viewpointFor
@@ -22,7 +21,7 @@ _SUPERSAMPLING = 2  # views are drawn this much larger, then shrunk: smooth line
 _PERCENTILES = (1.0, 99.5)
 _WINDOW_MARGIN = 4  # voxels round the target whose brightness sets the window
 _OUTLINE_PIXELS = 2.2
-_SKY = (rgbOf("#14171C"), rgbOf("#2B323D"))
+_SKY = (rgb_of("#14171C"), rgb_of("#2B323D"))
 _STRUCTURE_OPACITY = 0.5
 _BLOB_OPACITY = 0.85
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from metassl.project.regions import rgb_of as rgbOf
+from metassl.project.regions import rgb_of
 
 from .Framing import Frame, letter
 from .PictureCanvas import WHITE, PictureCanvas
 
-_PAPER = rgbOf("#14171C")
-_QUIET = rgbOf("#C9D1DB")
+_PAPER = rgb_of("#14171C")
+_QUIET = rgb_of("#C9D1DB")
 _NAME, _LETTER = 0.056, 0.05  # heights of letters, as shares of a panel: read where a panel is 220 pixels wide, too
 _PANELS = {"Axial": (0, 0), "3D": (1, 0), "Coronal": (0, 1), "Sagittal": (1, 1)}
 

@@ -12,8 +12,7 @@ import slicer.util
 import vtk
 from metassl.project import LabelDefinition
 from metassl.project.masks import bounding_box as boundingBox
-from metassl.project.regions import DC, DS, REGIONS
-from metassl.project.regions import rgb_of as rgbOf
+from metassl.project.regions import DC, DS, REGIONS, rgb_of
 
 from .OffscreenSlicer import OffscreenSlicer
 from .PictureCase import PictureCase
@@ -121,7 +120,7 @@ class PictureScene:
             value = segment.GetLabelValue()
             label = known.get(value) or LabelDefinition(value, f"label {value}")
             segment.SetName(label.name)
-            segment.SetColor(*rgbOf(label.color))
+            segment.SetColor(*rgb_of(label.color))
         node.GetSegmentation().SetConversionParameter("Smoothing factor", str(smoothing))
         node.CreateClosedSurfaceRepresentation()
         return node

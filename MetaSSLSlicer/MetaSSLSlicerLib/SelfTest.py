@@ -15,15 +15,16 @@ from pathlib import Path
 import numpy as np
 import slicer
 import slicer.util
-from metassl.files import write_json
+from metassl.files import MetaSSLError, write_json
 from metassl.imaging import Geometry, write_array
 from metassl.project import Case, LabelDefinition, Project
+from metassl.project.regions import REGIONS
 
 from .Logic.Case.CaseSegmentation import setArray
 from .Logic.Case.Session import Session
 from .Logic.Scene.BackgroundTasks import BackgroundTasks
+from .Logic.Scene.SlicerServices import nodesOfClass
 from .Logic.Training.TrainingOptions import TrainingOptions
-from .SetAside import setAside
 from .Translation import _
 from .Widgets.EngineWidget import PYTHON_KEY
 from .Widgets.PanelWidget import PanelWidget
@@ -45,11 +46,7 @@ class SelfTest:
     def run(self) -> None:
         """The whole loop; the folder that it needs is gone afterwards."""
         users = self._users
-        with (
-            _temporaryFolder() as folder,
-            settingsIn(folder / "settings.ini") as settings,
-            setAside(users.session),
-        ):
+        with _temporaryFolder() as folder, settingsIn(folder / "settings.ini") as settings, _setAside(users.session):
             settings.setValue(PYTHON_KEY, users.engine.path)  # the one that is to train is what is tested
             self._session = Session(users.session.services, BackgroundTasks())
             self._panel = PanelWidget(self._session)
@@ -81,7 +78,7 @@ class SelfTest:
         case = self._open(caseId)
         mask = _ball(int(caseId[-1])).astype(np.uint8)
         setArray(case.nodes.annotationNode, case.data.geometry, self._project.labels, mask)
-        self._session.saveLabel()
+        self._session.writes.saveLabel()
         self._wait(lambda: self._project.case(caseId).is_labelled, _("the label to be saved"))
         assert np.array_equal(self._project.read_label(caseId)[0], mask)
 
@@ -141,7 +138,7 @@ class SelfTest:
             paths.folder.mkdir(parents=True)
             regions = np.where(ball, 1, 0) + 3 * (ball ^ np.roll(ball, 1, 0)).astype(np.uint8)
             geometry = self._open(caseId).data.geometry
-            voxels = {key: int((regions == value).sum()) for value, key in enumerate(("UC", "US", "DC", "DS"), 1)}
+            voxels = {region.key: int((regions == region.value).sum()) for region in REGIONS}
             write_array(paths.segmentation, ball.astype(np.uint8), geometry)
             write_array(paths.regions, np.clip(regions, 0, 4).astype(np.uint8), geometry)
             write_array(paths.uncertainty, ball.astype(np.float32) / 2, geometry)
@@ -184,3 +181,62 @@ def _temporaryFolder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _setAside(session: Session) -> Iterator[None]:
+    """Close what is open in `session`, and open it again at the end; unsaved edits come back out of the autosave."""
+    project = session.project
+    caseId = session.loadingCase if session.case is None else session.case.id
+    wasEditing = session.case is not None and session.case.isEditing
+    bringBackViews = _views(session.services.scene)
+    session.closeProject()
+    try:
+        yield
+    finally:
+        if project is not None:
+            _openAgain(session, project.path, caseId, wasEditing)
+        bringBackViews(session.case is None)
+
+
+def _openAgain(session: Session, path, caseId: str | None, wasEditing: bool) -> None:
+    try:
+        session.openProject(path)
+    except MetaSSLError as error:
+        session.fail(error)
+        return
+    if caseId is None:
+        return
+    session.openCase(caseId)
+    end = time.monotonic() + PATIENCE_S
+    while session.loadingCase is not None and time.monotonic() < end:
+        slicer.app.processEvents()
+        session.tasks.pump()
+    if session.case is not None and wasEditing and not session.case.isEditing:
+        session.case.startEditing()
+
+
+def _views(scene) -> Callable[[bool], None]:
+    """What brings the slice views back to where they are now; with True, also which images they show."""
+    places = [
+        (node, slicer.util.arrayFromVTKMatrix(node.GetSliceToRAS()), node.GetFieldOfView(), node.GetXYZOrigin())
+        for node in nodesOfClass(scene, "vtkMRMLSliceNode")
+    ]
+    layers = [
+        (node, node.GetBackgroundVolumeID(), node.GetForegroundVolumeID(), node.GetLabelVolumeID())
+        for node in nodesOfClass(scene, "vtkMRMLSliceCompositeNode")
+    ]
+
+    def bringBack(withImages: bool) -> None:
+        for node, *volumes in layers if withImages else []:
+            there = [each if each is not None and scene.GetNodeByID(each) is not None else None for each in volumes]
+            node.SetBackgroundVolumeID(there[0])
+            node.SetForegroundVolumeID(there[1])
+            node.SetLabelVolumeID(there[2])
+        for node, matrix, size, origin in places:
+            node.GetSliceToRAS().DeepCopy(matrix.ravel())
+            node.SetFieldOfView(*size)
+            node.SetXYZOrigin(*origin)
+            node.UpdateMatrices()
+
+    return bringBack

@@ -1,4 +1,7 @@
-"""A plain Python signal. Qt's own, declared on a Python QObject, can crash Slicer when it exits."""
+"""Who is told of what: a plain Python signal, and observers of VTK's objects.
+
+Qt's own signals, declared on a Python QObject, can crash Slicer when it exits.
+"""
 
 from __future__ import annotations
 
@@ -27,3 +30,24 @@ class Signal:
         for slot in list(self._slots):
             if slot in self._slots:
                 slot(*values)
+
+
+class Observers:
+    """The observers of VTK objects that one of ours has added."""
+
+    def __init__(self) -> None:
+        self._added: list[tuple[Any, int]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._added)
+
+    def add(self, target, event, callback: Callable[..., Any], priority: float = 0.0) -> None:
+        """Have `callback` called at an event of `target`, until `remove`."""
+        self._added.append((target, target.AddObserver(event, callback, priority)))
+
+    def remove(self, target=None) -> None:
+        """Observe `target` no more; None: nothing at all."""
+        for observed, tag in self._added:
+            if target is None or observed is target:
+                observed.RemoveObserver(tag)
+        self._added = [] if target is None else [entry for entry in self._added if entry[0] is not target]

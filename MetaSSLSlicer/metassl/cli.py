@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -74,7 +76,20 @@ class _Parser(argparse.ArgumentParser):
         super().__init__(**{**options, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
-        self.exit(USER_ERROR, f"{self.prog}: {message} (see {self.prog} --help)\n")
+        self.exit(USER_ERROR, f"{self.prog}: {message}{self._meant(message)} (see {self.prog} --help)\n")
+
+    def _meant(self, message: str) -> str:
+        """The nearest commands, options or choices to the word that `message` complains about."""
+        typed = re.search(r"invalid choice: '([^']*)'|unrecognized arguments: (\S+)", message)
+        if not typed:
+            return ""
+        known = set(self._option_string_actions)
+        for action in self._actions:
+            known.update(map(str, action.choices or ()))
+            if isinstance(action, argparse._SubParsersAction):  # an option that no command has is found out here
+                known.update(option for command in action.choices.values() for option in command._option_string_actions)
+        like = get_close_matches((typed[1] or typed[2]).partition("=")[0], sorted(known), cutoff=0.6)
+        return f"; is it {' or '.join(like)}?" if like else ""
 
 
 class _StoryParser(_Parser):

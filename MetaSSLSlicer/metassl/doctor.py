@@ -20,7 +20,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -34,12 +34,13 @@ ENGINE_ROOT = Path(__file__).resolve().parents[1]
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check found. `state`: "ok", "note" (it works, with less) or "failed"."""
+    """What one check found. `state`: "ok", "note" (it works, with less) or "failed". `facts`: for programs."""
 
     name: str
     state: str
     text: str
     advice: str = ""
+    facts: dict[str, str | int] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -100,7 +101,7 @@ def _message(line: str) -> dict[str, Any]:
         message = json.loads(line)
     except ValueError:
         return {}  # a library may print words of its own
-    expected = {"name", "state", "text", "advice"}
+    expected = {each.name for each in fields(Finding)}
     return message if isinstance(message, dict) and message.keys() == expected else {}
 
 
@@ -135,21 +136,24 @@ def main(names: list[str]) -> int:
     """The child: run each check and print what it found."""
     for name in names:
         try:
-            state, text, *advice = CHECKS[name]()
+            finding = Finding(name, *CHECKS[name]())
         except Exception as error:
             first_line = (str(error).splitlines() or [""])[0]
-            state, text, advice = "failed", f"{type(error).__name__}: {first_line}", []
-        finding = Finding(name, state, anonymous(text), anonymous(" ".join(advice)))
+            finding = Finding(name, "failed", f"{type(error).__name__}: {first_line}")
+        finding = replace(finding, text=anonymous(finding.text), advice=anonymous(finding.advice))
         print(json.dumps(finding.to_json()), flush=True)
     return 0
 
+
+Answer = tuple[Any, ...]
+"""State, text and, where there are any, advice and facts, as in `Finding`."""
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_MEMORY = 4 << 30
 LITTLE_DISK = 2 << 30
 
 
-def check_python() -> tuple[str, ...]:
+def check_python() -> Answer:
     system = f"{platform.system()} {platform.machine()}"
     text = f"{platform.python_version()} on {system}, metassl {__version__}"
     if sys.version_info < OLDEST_PYTHON:
@@ -157,12 +161,12 @@ def check_python() -> tuple[str, ...]:
     return "ok", text
 
 
-def check_cores() -> tuple[str, ...]:
+def check_cores() -> Answer:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return "ok", f"{usable} usable"
+    return "ok", f"{usable} usable", "", {"cores": usable}
 
 
-def check_memory() -> tuple[str, ...]:
+def check_memory() -> Answer:
     total = memory_total()
     if total is None:
         return "note", "its size could not be found out"
@@ -176,7 +180,7 @@ def check_memory() -> tuple[str, ...]:
     return "ok", text
 
 
-def check_write_access() -> tuple[str, ...]:
+def check_write_access() -> Answer:
     from metassl.files.json_files import write_json
 
     with tempfile.TemporaryDirectory(prefix="metassl-doctor-") as folder:
@@ -191,7 +195,7 @@ def check_write_access() -> tuple[str, ...]:
     return "ok", text
 
 
-def check_numpy() -> tuple[str, ...]:
+def check_numpy() -> Answer:
     import numpy as np
 
     if abs(float(np.linalg.det(np.diag([1.0, 2.0, 3.0]))) - 6.0) > 1e-9:
@@ -199,7 +203,7 @@ def check_numpy() -> tuple[str, ...]:
     return "ok", np.__version__
 
 
-def check_simpleitk() -> tuple[str, ...]:
+def check_simpleitk() -> Answer:
     import numpy as np
     import SimpleITK as sitk
 
@@ -213,7 +217,7 @@ def check_simpleitk() -> tuple[str, ...]:
     return "ok", f"{version('SimpleITK')}, NIfTI and NRRD files come back as written"
 
 
-def check_torch() -> tuple[str, ...]:
+def check_torch() -> Answer:
     import torch
 
     from metassl.networks.device import train_a_step
@@ -225,7 +229,7 @@ def check_torch() -> tuple[str, ...]:
     return "ok", f"{torch.__version__}, a training step and bf16 work on the CPU"
 
 
-def check_gpu() -> tuple[str, ...]:
+def check_gpu() -> Answer:
     import torch
 
     from metassl.data.budget import choose_precision
@@ -233,14 +237,15 @@ def check_gpu() -> tuple[str, ...]:
 
     if torch.cuda.is_available():
         gpus = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
-        found = "; ".join(f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB" for gpu in gpus)
-        text = f"CUDA {torch.version.cuda}: {found}"
+        names = [f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB" for gpu in gpus]
+        text = f"CUDA {torch.version.cuda}: {'; '.join(names)}"
         if problem := gpu_problem():
             return "note", f"{text}; it cannot be used, training runs on the CPU: {problem}", CRASH_ADVICE["GPU"]
-        return "ok", f"{text}; a training step works, {choose_precision('cuda')} is used"
+        facts = {"device": "cuda", "name": names[0]}
+        return "ok", f"{text}; a training step works, {choose_precision('cuda')} is used", "", facts
     if torch.backends.mps.is_available():
         train_a_step("mps")
-        return "ok", "Apple MPS, a training step works"
+        return "ok", "Apple MPS, a training step works", "", {"device": "mps"}
     if shutil.which("nvidia-smi") or Path("/proc/driver/nvidia/version").exists():
         advice = "update the NVIDIA driver, or install a CUDA build of torch (see pytorch.org)"
         return (
@@ -251,7 +256,7 @@ def check_gpu() -> tuple[str, ...]:
     return "note", "none: training runs on the CPU"
 
 
-def check_monai() -> tuple[str, ...]:
+def check_monai() -> Answer:
     import monai
     import torch
     from monai.networks.nets.dynunet import DynUNet
@@ -264,7 +269,7 @@ def check_monai() -> tuple[str, ...]:
     return "ok", f"{monai.__version__}, a small network runs"
 
 
-def check_pictures() -> tuple[str, ...]:
+def check_pictures() -> Answer:
     try:
         return "ok", f"slicer-core {version('slicer-core')}, vtk {version('vtk')}"
     except PackageNotFoundError:
@@ -272,7 +277,7 @@ def check_pictures() -> tuple[str, ...]:
         return "note", "slicer-core is not installed: reports have no pictures", advice
 
 
-CHECKS: dict[str, Callable[[], tuple[str, ...]]] = {
+CHECKS: dict[str, Callable[[], Answer]] = {
     "python": check_python,
     "cores": check_cores,
     "memory": check_memory,

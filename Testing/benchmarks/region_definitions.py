@@ -19,12 +19,12 @@ from metassl.evaluation.region_errors import RegionErrors, foreground_band
 from metassl.imaging.images import IGNORE, read_image, read_labels
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
-from metassl.inference.predict import model_round
 from metassl.inference.region_map import OFFICIAL, SYMMETRIC, region_map
 from metassl.inference.sliding_window import predict_pair
 from metassl.networks.device import choose_device
 from metassl.project.masks import ERROR_BAND_VOXELS
 from metassl.project.project import Project
+from metassl.project.round_choice import model_round
 
 CALIBRATION_CASES = 16
 

@@ -130,3 +130,10 @@ def test_what_cannot_be_done_is_said_before_any_work(data, tmp_path, capsys):
         assert main(words(data, out, *more)) == 2
         assert said in capsys.readouterr().err
     assert not out.exists()
+
+
+def test_data_without_a_split_are_asked_about_before_any_training(decathlon, tmp_path, capsys):
+    words = ["benchmark", "--data", str(decathlon), "--out", str(tmp_path / "r.json"), "--labelled", "1"]
+    assert main([*words, "--iterations", "2", "--frameworks", "mt", "--seeds", "1"]) == 2
+    told = capsys.readouterr().err
+    assert "has no splits.json" in told and "agree with --yes" in told and not (tmp_path / "r.json").exists()

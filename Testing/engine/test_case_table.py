@@ -13,9 +13,9 @@ from metassl.files import LabelError, ProjectError, write_json
 from metassl.imaging import write_array
 from metassl.jobs import JobWriter
 from metassl.project import Case, LabelDefinition, Project
+from MetaSSLSlicerLib.Logic.Case.Agreement import compareRound, dicePerStructure
 from MetaSSLSlicerLib.Logic.Project.CaseTable import CaseRow, readRows
-from MetaSSLSlicerLib.Logic.Project.NextCase import recommend
-from MetaSSLSlicerLib.Logic.Project.RoundComparison import compareRound, dicePerStructure
+from MetaSSLSlicerLib.Logic.Project.Ranking import recommend
 from MetaSSLSlicerLib.Logic.Project.RoundTable import RoundTable, dateText, describe, timeText
 
 UNCERTAINTY = {"US": 0.1, "DC": 0.02, "DS": 0.03}

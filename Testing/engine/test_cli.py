@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from metassl import cli
-from metassl.choices.frameworks import FRAMEWORK_CATALOG, FRAMEWORKS, LOSSES
+from metassl.choices.frameworks import FRAMEWORK_CATALOG, FRAMEWORKS, LOSS_CATALOG, LOSSES
 from metassl.cli import main
 from metassl.commands import chapters
 from metassl.imaging import Geometry, write_array
@@ -91,8 +91,9 @@ def test_help_tells_the_commands_in_the_order_of_the_story(capsys):
     places = [text.index(f"\n  {name} ") for name in COMMANDS]
     assert end.value.code == 0
     assert places == sorted(places)
-    expected = "demo sample new label train frameworks status stop rounds predict rank evaluate report export doctor"
-    assert set(COMMANDS) == set(expected.split()) | {"uncertainty", "benchmark", "simulate"}
+    expected = "demo sample scan new label add remove train frameworks status stop rounds predict rank evaluate report"
+    of_research = {"uncertainty", "benchmark", "reproduce", "simulate"}
+    assert set(COMMANDS) == {*expected.split(), "export", "doctor"} | of_research
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -160,7 +161,7 @@ def test_wrong_options_are_answered_in_one_line(words, capsys):
 def test_the_choices_of_train_are_those_of_the_engine():
     frameworks = pytest.importorskip("metassl.frameworks")
     assert tuple(frameworks.FRAMEWORKS) == FRAMEWORKS
-    assert frameworks.LOSSES == LOSSES
+    assert {loss for each in FRAMEWORK_CATALOG for loss in each.losses} == set(LOSSES)
 
 
 def test_frameworks_are_listed_with_one_line_and_their_citation(capsys):
@@ -168,8 +169,12 @@ def test_frameworks_are_listed_with_one_line_and_their_citation(capsys):
     assert code == 0
     for framework in FRAMEWORK_CATALOG:
         assert f"{framework.title}: {framework.summary}" in out and framework.citation in out
+    for loss in LOSS_CATALOG:
+        assert loss.name in out and loss.summary in out
+    assert "the script for Mean Teacher stands in" in out and "metassl and plain only" in out
     code, out, err = run(capsys, "frameworks", "--json")
     found = json.loads(out)
+    assert [loss["name"] for loss in found["losses"]] == list(LOSSES)
     assert [framework["name"] for framework in found["frameworks"]] == list(FRAMEWORKS)
     assert all(all(framework.values()) for framework in found["frameworks"])
     assert found["default"]["framework"] in FRAMEWORKS and found["default"]["loss"] in LOSSES
@@ -229,7 +234,8 @@ def test_new_makes_a_project_and_says_what_comes_next(decathlon, tmp_path, capsy
 
 
 def test_new_as_json_is_one_object(decathlon, tmp_path, capsys):
-    result = run_json(capsys, "new", tmp_path / "P", "--from", decathlon, "--validation", 2)
+    words = "--labelled", "none", "--validation", 2
+    result = run_json(capsys, "new", tmp_path / "P", "--from", decathlon, *words)
     assert result["cases"] == 6
     assert result["labels"] == {"Front": 1, "Back": 2}
     assert result["labelled"] == []
@@ -298,7 +304,7 @@ def test_status_of_a_new_project_counts_cases_and_says_train(tiny_project, capsy
 
 
 def test_status_of_a_project_without_labels_says_label(decathlon, tmp_path, capsys):
-    run(capsys, "new", tmp_path / "P", "--from", decathlon)
+    run(capsys, "new", tmp_path / "P", "--from", decathlon, "--labelled", "none")
     steps = run_json(capsys, "status", tmp_path / "P")["next"]
     assert steps[0]["command"] == f"metassl label {tmp_path / 'P'} CASE FILE"
 
@@ -393,3 +399,18 @@ def test_stop_now_kills_the_job(start_worker, tiny_project, capsys):
 
 def test_stopping_nothing_is_fine(tiny_project, capsys):
     assert run_json(capsys, "stop", tiny_project.path) == {"stopped": False, "round": None}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["stauts", "p"], "is it status?"),
+        (["train", "p", "--minuts", "4"], "is it --minutes?"),
+        (["train", "p", "--framework", "csp"], "is it cps?"),
+        (["rank", "p", "--strategy", "combind"], "is it combined?"),
+    ],
+)
+def test_a_word_that_is_nearly_right_gets_the_right_one(typed, meant, capsys):
+    with pytest.raises(SystemExit):
+        main(typed)
+    assert meant in capsys.readouterr().err

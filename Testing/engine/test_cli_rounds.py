@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from metassl.cli import main
 from metassl.files import MetaSSLError, write_json
-from metassl.inference.predict import model_round
 from metassl.jobs import JobRecord, JobStatus, JobWriter, StatusFold, read_events, status_of_events
 from metassl.jobs.round_summary import round_summaries, summarise_round
+from metassl.project.round_choice import model_round
 
 DICE = {"mean": 0.75, "per_class": {"Front": 0.7, "Back": 0.8}}
 

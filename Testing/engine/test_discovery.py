@@ -13,7 +13,6 @@ import SimpleITK as sitk
 from metassl.files import MetaSSLError, ProjectError
 from metassl.imaging import read_image
 from metassl.intake import find_cases
-from metassl.intake.discovery import image_files
 
 
 def save(path: Path, seed: int = 0) -> Path:
@@ -142,7 +141,7 @@ def test_image_files_of_any_kind_are_cases_named_after_them(tmp_path):
     found = find_cases(tmp_path)
     assert [case.id for case in found.cases] == ["E", "a", "b", "c 2", "d _1_"]
     assert found.labels == [] and found.channels == ["image"]
-    assert set(image_files(tmp_path)) == {"E", "a", "b", "c 2", "d _1_"}
+    assert {case.id for case in find_cases(tmp_path).cases} == {"E", "a", "b", "c 2", "d _1_"}
 
 
 def test_files_that_all_end_in_a_channel_number_are_channels(tmp_path):
@@ -227,6 +226,16 @@ def test_a_folder_that_cannot_be_read_is_explained(tmp_path, monkeypatch):
     def denied(path):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
 
-    monkeypatch.setattr("metassl.intake.discovery.os.scandir", denied)
+    monkeypatch.setattr("metassl.intake.tree.os.scandir", denied)
     with pytest.raises(ProjectError, match="cannot read the folder .*Permission denied"):
         find_cases(tmp_path)
+
+
+def test_what_is_no_volume_is_told_by_what_it_is(tmp_path):
+    save_series(tmp_path / "p1", 1)
+    save_series(tmp_path / "p2", 2, modality="SR")
+    found = find_cases(tmp_path)
+    assert [case.id for case in found.cases] == ["p1"]
+    assert len(found.left_out) == 1 and "3 SR images" in found.left_out[0] and "a report" in found.left_out[0]
+    with pytest.raises(ProjectError, match="no images that can be cases in .*3 SR images .* a report"):
+        find_cases(tmp_path / "p2")

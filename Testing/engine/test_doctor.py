@@ -28,6 +28,7 @@ def test_every_quick_check_has_a_finding_in_order():
     assert [finding.name for finding in findings] == names
     assert {finding.state for finding in findings} <= {"ok", "note"}
     assert all(finding.text for finding in findings)
+    assert findings[1].text.startswith(str(findings[1].facts["cores"]))
 
 
 def test_a_torch_that_crashes_is_reported_and_the_rest_go_on(tmp_path, monkeypatch):

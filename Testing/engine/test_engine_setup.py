@@ -138,16 +138,16 @@ def test_a_real_check_finds_the_device_and_torch():
 @pytest.mark.parametrize(
     ("gpu", "device", "name"),
     [
-        (("ok", "CUDA 12.8: RTX A4000, 16 GiB; a training step works, bf16 is used"), "cuda", "RTX A4000, 16 GiB"),
-        (("ok", "CUDA 12.8: A, 8 GiB; B, 9 GiB; a training step works, fp16 is used"), "cuda", "A, 8 GiB"),
-        (("note", "CUDA 12.8: A, 8 GiB; it cannot be used, training runs on the CPU: too old"), "cpu", "CPU (8 cores)"),
-        (("ok", "Apple MPS, a training step works"), "mps", "Apple GPU"),
-        (("note", "none: training runs on the CPU"), "cpu", "CPU (8 cores)"),
+        (("ok", {"device": "cuda", "name": "RTX A4000, 16 GiB"}), "cuda", "RTX A4000, 16 GiB"),
+        (("ok", {"device": "cuda"}), "cuda", "NVIDIA GPU"),
+        (("note", {}), "cpu", "CPU (8 cores)"),
+        (("ok", {"device": "mps"}), "mps", "Apple GPU"),
     ],
 )
 def test_a_check_names_the_device_for_people(gpu, device, name):
-    checks = [("cores", "ok", "8 usable"), ("torch", "ok", "2.9.1+cpu, works"), ("GPU", *gpu)]
-    content = {"ok": True, "checks": [{"name": n, "state": s, "text": t, "advice": ""} for n, s, t in checks]}
+    checks = [("cores", "ok", {"cores": 8}), ("torch", "ok", {}), ("GPU", *gpu)]
+    listed = [{"name": n, "state": s, "text": "in words", "advice": "", "facts": facts} for n, s, facts in checks]
+    content = {"ok": True, "checks": listed, "versions": {"torch": "2.9.1+cpu"}}
     check = EngineCheck.of(Result(0, content, ""))
     assert (check.ready, check.device, check.deviceName, check.torchVersion) == (True, device, name, "2.9.1+cpu")
 
@@ -164,7 +164,8 @@ def test_a_check_that_failed_says_what_to_do():
     failed = {"name": "monai", "state": "failed", "text": "it crashed", "advice": "reinstall monai"}
     check = EngineCheck.of(Result(1, {"ok": False, "checks": [failed]}, ""))
     assert not check.ready and check.problem == "monai: it crashed" and check.advice == "reinstall monai"
-    check = EngineCheck.of(Result(1, None, "ModuleNotFoundError: No module named 'numpy'"))
+    error = {"code": "missing_package", "message": "No module named 'numpy'", "package": "numpy"}
+    check = EngineCheck.of(Result(1, {"error": error}, "ModuleNotFoundError: No module named 'numpy'"))
     assert not check.ready and check.advice == "The package numpy is not installed in this Python."
 
 

@@ -117,7 +117,6 @@ FOREIGN = {
     "metassl/networks/memory.py": "torch and its libraries tell only by their words that the memory is full",
     "metassl/imaging/images.py": "ITK has one kind of exception for all",
     "MetaSSLSlicerLib/Logic/Engine/Installation.py": "pip tells only by its output why it failed",
-    "MetaSSLSlicerLib/Logic/Engine/EngineCheck.py": "what a Python without our code printed",
     "metassl/evaluation/report/pictures.py": "what a Python without slicer-core printed",
 }
 

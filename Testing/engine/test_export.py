@@ -10,8 +10,8 @@ import pytest
 from metassl.cli import main
 from metassl.exports.nifti import export_project
 from metassl.files import ProjectError, write_json
-from metassl.imaging import read_labels, write_array
-from metassl.project import PredictionPaths
+from metassl.imaging import Geometry, read_labels, write_array
+from metassl.project import Case, LabelDefinition, PredictionPaths, Project
 
 
 def predict(project, found, case_id: str, array, geometry) -> PredictionPaths:
@@ -71,6 +71,23 @@ def test_the_table_tells_state_uncertainty_and_volumes(predicted, tmp_path, make
     ml = np.count_nonzero(make_case(3)[1] == 1) * make_grid().voxel_ml
     assert float(rows["case_3"]["prediction_ml Front"]) == pytest.approx(ml, abs=1e-3)
     assert rows["case_3"]["label_ml Front"] == ""
+
+
+def test_a_volume_of_some_thousandths_of_a_millimetre_is_not_0_in_the_table(tmp_path):
+    grid = Geometry((6, 6, 6), (0.001,) * 3, (0.0, 0.0, 0.0), (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0))
+    label = np.zeros((6, 6, 6), np.uint8)
+    label[1:3, 1:3, 1:3] = 1
+    (tmp_path / "in").mkdir()
+    write_array(tmp_path / "in" / "a.nrrd", np.random.default_rng(0).normal(size=(6, 6, 6)), grid)
+    with Project.making(tmp_path / "p", "p", [LabelDefinition(1, "Cell")], ["image"]) as project:
+        project.add_cases([Case("a", [str(tmp_path / "in" / "a.nrrd")])])
+    project.add_label("a", (label, grid))
+    export_project(project, tmp_path / "out", ("labels",))
+    assert float(table(tmp_path / "out" / "summary.csv")[0]["label_ml Cell"]) == pytest.approx(
+        8 * 1e-9 / 1000, rel=1e-5
+    )
+    again = tmp_path / "out" / "labels" / "a.nii.gz"
+    assert project.add_label("a", again) == project.case("a").label_version
 
 
 def test_the_exported_prediction_is_that_of_the_round_under_review(predicted, tmp_path, make_case, make_grid):

@@ -49,7 +49,7 @@ def test_a_round_of_every_framework_ends_with_a_calibrated_model_and_predictions
 
 
 def test_the_panel_offers_what_the_command_line_does():
-    assert TrainingOptions.FRAMEWORKS == FRAMEWORKS and TrainingOptions.LOSSES == LOSSES
+    assert tuple(TrainingOptions.frameworkTexts()) == FRAMEWORKS and tuple(TrainingOptions.lossTexts()) == LOSSES
     chosen = TrainingOptions.TrainingOptions()
     assert (chosen.framework, chosen.loss) == (DEFAULTS["framework"], DEFAULTS["loss"])
 

@@ -13,9 +13,9 @@ from metassl.project.masks import bounding_box, dilate
 from metassl.project.places import search
 from metassl.project.places.pieces import cut
 from metassl.project.places.search import Place, deepest, find_places
-from metassl.project.places.words import place_text, position_text
+from metassl.project.places.words import place_text, position_text, volume_text
+from metassl.project.regions import REGIONS
 from metassl.project.structures import REGION_COLORS
-from MetaSSLSlicerLib.RegionColors import REGIONS
 
 UC, US, DC, DS = 1, 2, 3, 4
 STRAIGHT = (1.0, 0, 0, 0, 1.0, 0, 0, 0, 1.0)
@@ -363,3 +363,12 @@ def test_a_bounding_box_holds_the_mask_and_stays_inside_the_image():
 def test_the_region_values_and_colours_are_those_of_the_project():
     assert {region.value: region.key for region in REGIONS} == {UC: "UC", US: "US", DC: "DC", DS: "DS"}
     assert tuple(region.color for region in REGIONS) == REGION_COLORS
+
+
+@pytest.mark.parametrize(
+    ("ml", "text"),
+    [(0.0, "0.000 ml"), (1234.5, "1,234 ml"), (0.0181, "0.018 ml"), (0.00051, "0.51 mm³"), (2.5e-6, "0.0025 mm³")],
+)
+def test_a_volume_has_a_unit_in_which_it_is_not_0(ml, text):
+    assert volume_text(ml).replace("\N{NO-BREAK SPACE}", " ") == text
+    assert volume_text(5.12e-10).replace("\N{NO-BREAK SPACE}", " ") == "510 µm³"

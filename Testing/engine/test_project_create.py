@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,8 +52,10 @@ def test_the_labelled_cases_can_be_named(tmp_path, decathlon):
     assert ids(project.labelled_cases()) == ["case_2", "case_5"]
 
 
-def test_without_a_wish_nothing_is_labelled(tmp_path, decathlon):
-    project, _ = new_project(tmp_path / "p", decathlon)
+def test_without_a_wish_all_labels_are_taken_and_none_where_none_is_wanted(tmp_path, decathlon):
+    project, warnings = new_project(tmp_path / "p", decathlon)
+    assert len(project.labelled_cases()) == 6 and not project.validation_cases() and warnings == []
+    project, _ = new_project(tmp_path / "q", decathlon, labelled=0)
     assert len(project.unlabelled_cases()) == 6
 
 
@@ -128,7 +131,7 @@ def test_a_4d_decathlon_image_is_split_into_its_channels(tmp_path, make_case, ma
         "training": [{"image": "./imagesTr/a.nii.gz", "label": "./labelsTr/a.nii.gz"}],
     }
     (source / "dataset.json").write_text(json.dumps(description))
-    project, warnings = new_project(tmp_path / "p", source)
+    project, warnings = new_project(tmp_path / "p", source, labelled=0)
     assert warnings == []
     assert project.case("a").images == ["images/a_0000.nrrd", "images/a_0001.nrrd"]
     read = read_image(project.image_paths("a"), "a")
@@ -136,22 +139,22 @@ def test_a_4d_decathlon_image_is_split_into_its_channels(tmp_path, make_case, ma
     assert read.geometry.difference(make_grid()) == ""
 
 
-def test_a_case_with_a_channel_too_few_or_off_the_grid_is_left_out(tmp_path, make_case, make_grid):
+def test_a_case_with_a_channel_too_few_or_of_another_place_is_left_out(tmp_path, make_case, make_grid):
     source = tmp_path / "source"
     source.mkdir()
-    flat = make_grid(direction=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+    elsewhere = replace(make_grid(), origin_xyz=(500.0, 0.0, 0.0))
     for name, grid in (
         ("a_0000", make_grid()),
         ("a_0001", make_grid()),
         ("b_0000", make_grid()),
         ("c_0000", make_grid()),
-        ("c_0001", flat),
+        ("c_0001", elsewhere),
     ):
         write_array(source / f"{name}.nii.gz", make_case()[0], grid)
     project, warnings = new_project(tmp_path / "p", source, labels=["1=A"])
     assert list(project.cases) == ["a"]
     assert any("case b" in w and "1 channels, the data set 2" in w for w in warnings)
-    assert any("case c" in w and "direction" in w for w in warnings)
+    assert any("case c" in w and "another place" in w and "origin" in w for w in warnings)
 
 
 def test_vector_images_give_the_project_as_many_channels(tmp_path, make_case):

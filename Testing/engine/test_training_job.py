@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from metassl import __version__
-from metassl.files import ErrorCode
+from metassl.files import ErrorCode, ProjectError
 from metassl.jobs import (
     Event,
     EventReader,
@@ -446,6 +446,13 @@ def test_options_are_handed_on_as_the_start_of_a_training_takes_them():
     asked = TrainingOptions(iterations=9, newRound=True).asked()
     assert (asked["minutes"], asked["iterations"], asked["new_round"]) == (None, 9, True)
     assert asked.keys() <= inspect.signature(start_training).parameters.keys()
+
+
+def test_a_loss_that_the_method_does_not_have_is_refused_before_anything_starts(tiny_project, session, job):
+    session.open(tiny_project)
+    with pytest.raises(ProjectError, match="supervised has no loss 'official'"):
+        job.start(TrainingOptions(framework="supervised", loss="official"))
+    assert not job.isStarting and not job.isRunning and tiny_project.rounds() == []
 
 
 def test_the_module_folder_is_all_that_the_engine_needs():

@@ -46,7 +46,7 @@ def draw(session, number: int) -> np.ndarray:
 
 
 def save(session) -> None:
-    session.saveLabel()
+    session.writes.saveLabel()
     session.tasks.finish()
 
 
@@ -81,9 +81,9 @@ def test_who_is_outrun_is_told_and_may_still_make_his_own_the_label(project):
 def test_saving_twice_in_a_row_outruns_nobody(project):
     with slicers(project, 1) as (session,):
         draw(session, 1)
-        session.saveLabel()
+        session.writes.saveLabel()
         last = draw(session, 2)
-        session.saveLabel()
+        session.writes.saveLabel()
         session.tasks.finish()
         assert session.messages == [] and np.array_equal(project.read_label(CASE)[0], last)
 

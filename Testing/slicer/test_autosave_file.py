@@ -8,11 +8,11 @@ from metassl.files import LabelError, ProjectError
 from metassl.imaging import Geometry
 from metassl.project import LabelDefinition, Project
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFile import AutosaveFile, autosaveMark
 from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import (
     autosavePath,
     autosaves,
     readAutosave,
-    removeAutosave,
     writeAutosave,
 )
 from MetaSSLSlicerLib.Logic.Case.CaseSegmentation import addSegmentation, takeSnapshot
@@ -111,9 +111,10 @@ def test_all_autosaves_are_listed_with_their_time_and_nothing_else(project, arra
 
 
 def test_a_autosave_is_removed_once_or_twice(project, array):
-    writeAutosave(autosavePath(project, "a"), array, gridOf(), LABELS)
-    removeAutosave(project, "a")
-    removeAutosave(project, "a")
+    path = autosavePath(project, "a")
+    writeAutosave(path, array, gridOf(), LABELS)
+    AutosaveFile(path, autosaveMark(path)).remove()
+    AutosaveFile(path, autosaveMark(path)).remove()
     assert autosaves(project) == {}
 
 

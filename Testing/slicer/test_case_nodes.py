@@ -10,12 +10,12 @@ import vtk
 from metassl.files import ImageError, write_json
 from metassl.imaging import Geometry, write_array
 from metassl.project import Case, LabelDefinition, Project
+from metassl.project.regions import DS, UC, US
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer, OffscreenSliceView
 from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, writeAutosave
 from MetaSSLSlicerLib.Logic.Case.CaseFiles import readCase, windowOf
 from MetaSSLSlicerLib.Logic.Case.CaseNodes import CaseNodes
 from MetaSSLSlicerLib.Logic.Case.CaseSegmentation import takeSnapshot
-from MetaSSLSlicerLib.RegionColors import DS, UC, US
 
 SHAPE = (16, 20, 24)
 LABELS = [LabelDefinition(2, "Front", "#AA0102"), LabelDefinition(5, "Back", "#00BB03")]

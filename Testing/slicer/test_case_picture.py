@@ -17,10 +17,10 @@ from MetaSSLPictures.PictureCase import PictureCase
 if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
 
+from metassl.project.regions import DC, DS, UC, US
 from MetaSSLPictures.CasePainter import CasePainter
 from MetaSSLPictures.PictureLayout import panelCorners
-from MetaSSLSlicerLib.Grid import ijkToRas
-from MetaSSLSlicerLib.RegionColors import DC, DS, UC, US, regionColorNode
+from MetaSSLSlicerLib.ColorTables import regionColorNode
 
 SIZE = 320
 SHAPE = (24, 32, 36)
@@ -68,7 +68,7 @@ class Panel:
         self.pixels = canvas.pixels[top : top + SIZE, left : left + SIZE]
         view = shown["views"][name]
         self.center, self.right, self.up = (np.array(view[key]) for key in ("center", "right", "up"))
-        self.side, self.toRas = view["side_mm"], ijkToRas(case.geometry)
+        self.side, self.toRas = view["side_mm"], case.geometry.ijk_to_ras
 
     def rowColumn(self, index_zyx) -> tuple[int, int]:
         ras = (self.toRas @ [*index_zyx[::-1], 1.0])[:3] - self.center
@@ -97,7 +97,7 @@ def over(grey: float, region) -> np.ndarray:
 def test_voxels_lie_in_ras_where_their_header_says_in_lps(geometry):
     header = geometry.apply(sitk.Image(geometry.size_xyz, sitk.sitkUInt8))
     x, y, z = header.TransformIndexToPhysicalPoint((3, 5, 7))
-    np.testing.assert_allclose(ijkToRas(geometry) @ [3, 5, 7, 1], [-x, -y, z, 1], atol=1e-9)
+    np.testing.assert_allclose(geometry.ijk_to_ras @ [3, 5, 7, 1], [-x, -y, z, 1], atol=1e-9)
 
 
 def test_the_views_are_those_of_radiology(painter):
@@ -148,7 +148,7 @@ def rgb(label: LabelDefinition) -> np.ndarray:
 def test_an_oblique_volume_is_shown_in_its_own_planes_with_the_brightness_under_the_outline(painter):
     case = made_up(oblique(), regions=np.full(SHAPE, UC.value, np.uint8), place=None)
     _, shown, panels = painted(painter, case)
-    index = np.linalg.solve(ijkToRas(case.geometry), [*shown["cross"], 1.0])[:3]
+    index = np.linalg.solve(case.geometry.ijk_to_ras, [*shown["cross"], 1.0])[:3]
     assert np.abs(index - (17.5, 15.5, 11.5)).max() < 6, "without a place the middle of the structures"
     axial = panels["Axial"]
     directions = np.diag([-1.0, -1.0, 1.0]) @ np.array(case.geometry.direction).reshape(3, 3)
@@ -162,7 +162,7 @@ def test_an_oblique_volume_is_shown_in_its_own_planes_with_the_brightness_under_
 def test_the_pointers_point_at_the_place(painter):
     case = made_up()
     _, shown, panels = painted(painter, case)
-    index = np.linalg.solve(ijkToRas(case.geometry), [*shown["cross"], 1.0])[:3][::-1]
+    index = np.linalg.solve(case.geometry.ijk_to_ras, [*shown["cross"], 1.0])[:3][::-1]
     for panel in panels.values():
         row, column = panel.rowColumn(index)
         reach = round(SIZE * 0.067)
@@ -291,7 +291,7 @@ def test_the_command_draws_what_it_can_and_names_what_it_cannot(tmp_path):
     assert code == 1
     assert [line["title"] for line in lines] == ["lost", "good", "moved", "outside"]
     assert [line["ok"] for line in lines] == [False, True, False, False]
-    np.testing.assert_allclose(lines[1]["cross"], (ijkToRas(oblique()) @ [23, 14, 12, 1])[:3], atol=1e-3)
+    np.testing.assert_allclose(lines[1]["cross"], (oblique().ijk_to_ras @ [23, 14, 12, 1])[:3], atol=1e-3)
     assert "case outside" in lines[3]["error"] and "place" in lines[3]["error"]
     assert "case lost" in lines[0]["error"] and "nowhere.nrrd" in lines[0]["error"]
     assert "case moved" in lines[2]["error"] and "grid" in lines[2]["error"]

@@ -12,7 +12,7 @@ from metassl.imaging import Geometry
 from metassl.project import LabelDefinition
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Case.CaseSegmentation import addSegmentation, ijkToRasMatrix, setArray, takeSnapshot
-from MetaSSLSlicerLib.Logic.Scene.SegmentIds import segmentId
+from MetaSSLSlicerLib.Logic.Scene.Segments import segmentId
 from vtk.util.numpy_support import vtk_to_numpy
 
 BINARY = "Binary labelmap"

@@ -12,15 +12,14 @@ if importlib.util.find_spec("slicer") is None:
 
 import slicer
 import vtk
+from metassl.project.regions import rgb_of
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
-from MetaSSLSlicerLib.Grid import ijkToRas
+from MetaSSLSlicerLib.Logic.Case.CaseFiles import ERROR_PROBABILITY, UNCERTAINTY
 from MetaSSLSlicerLib.Logic.Case.CaseNodes import ATTRIBUTE
 from MetaSSLSlicerLib.Logic.Review.CaseSurface import CaseSurface
-from MetaSSLSlicerLib.Logic.Review.HeatMaps import ERROR_PROBABILITY, UNCERTAINTY
 from MetaSSLSlicerLib.Logic.Review.SurfaceModel import SurfaceModel
 from MetaSSLSlicerLib.Logic.Scene.SlicerServices import SlicerServices
 from MetaSSLSlicerLib.Logic.Scene.SurfaceField import MOST_VOXELS, structureBoxes, surfaceField, valuesAt
-from MetaSSLSlicerLib.RegionColors import rgbOf
 from predicting import predict
 from vtk.util.numpy_support import vtk_to_numpy
 
@@ -44,7 +43,7 @@ def rasOf(mask: np.ndarray, geometry: Geometry) -> np.ndarray:
     """The corners of the voxels of a mask, in RAS."""
     voxels = np.argwhere(mask)[:, ::-1]
     ends = np.concatenate([voxels + np.array(corner) - 0.5 for corner in np.ndindex(2, 2, 2)])
-    return ends @ ijkToRas(geometry)[:3, :3].T + ijkToRas(geometry)[:3, 3]
+    return ends @ geometry.ijk_to_ras[:3, :3].T + geometry.ijk_to_ras[:3, 3]
 
 
 def volumeOf(mesh) -> float:
@@ -102,7 +101,7 @@ def test_a_surface_lies_where_the_voxels_do_on_a_tilted_grid(modelOf, direction,
 
 def test_the_distance_to_the_true_surface_is_less_than_a_voxel(modelOf):
     geometry = gridOf((40, 60, 60), spacing=(1.0, 1.0, 1.5))
-    center, radius = ijkToRas(geometry) @ [29.5, 29.5, 19.5, 1.0], 22.0
+    center, radius = geometry.ijk_to_ras @ [29.5, 29.5, 19.5, 1.0], 22.0
     z, y, x = np.indices(geometry.shape_zyx)
     ball = ((x - 29.5) ** 2 + (y - 29.5) ** 2 + ((z - 19.5) * 1.5) ** 2 < radius**2) * np.uint8(3)
     points = vtk_to_numpy(modelOf(ball, geometry).node.GetMesh().GetPoints().GetData())
@@ -126,7 +125,7 @@ def test_a_vertex_has_the_value_of_the_map_beside_it(modelOf):
     for most in (MOST_VOXELS, SMALL):
         model = modelOf(segmentation, geometry, most)
         index = model.points * model.field.factors + model.field.corner + (np.array(model.field.factors) - 1) / 2
-        ras = index @ ijkToRas(geometry)[:3, :3].T + ijkToRas(geometry)[:3, 3]
+        ras = index @ geometry.ijk_to_ras[:3, :3].T + geometry.ijk_to_ras[:3, 3]
         assert np.allclose(ras, vtk_to_numpy(model.node.GetMesh().GetPoints().GetData()), atol=1e-3)
         slope = np.broadcast_to(np.linspace(0, 1, 72, dtype=np.float32), geometry.shape_zyx)
         values = valuesAt(slope, model.field, model.points, geometry)
@@ -151,7 +150,7 @@ def test_a_thin_uncertain_shell_just_outside_the_surface_is_not_missed(modelOf):
 
 
 def _column(geometry: Geometry, axis: int) -> np.ndarray:
-    column = ijkToRas(geometry)[:3, axis]
+    column = geometry.ijk_to_ras[:3, axis]
     return column / np.linalg.norm(column)
 
 
@@ -203,7 +202,7 @@ def test_the_structures_of_a_predicted_case_appear_in_3d_only_and_go_with_it(ben
     assert sorted(bench.surface.models) == [1, 2] and len(bench.nodes()) == 2
     for value, model in bench.surface.models.items():
         display = model.node.GetDisplayNode()
-        assert np.allclose(display.GetColor(), rgbOf(labels[value].color)) and not display.GetScalarVisibility()
+        assert np.allclose(display.GetColor(), rgb_of(labels[value].color)) and not display.GetScalarVisibility()
         assert display.GetVisibility3D() and not display.GetVisibility2D()
         assert not model.node.GetSaveWithScene() and not display.GetSaveWithScene()
         assert labels[value].name in model.node.GetName()

@@ -65,7 +65,7 @@ def test_edits_that_are_thrown_away_stay_away_in_the_data_tree_too(session, serv
     with closing(DataTree(services.scene)):
         case = opened(session, CASE)
         draw(case, slab(case, 2, 4))
-        session.discardEdits()
+        session.writes.discardEdits()
         session.tasks.finish()
         assert autosaves(tiny_project) == {} and not case.currentArray().any()
         drawn = draw(case, slab(case, 5, 6))
@@ -78,12 +78,12 @@ def test_a_label_being_stored_is_waited_for_when_its_case_is_closed_with_later_e
     store = session.project.add_label
     session.project.add_label = lambda *label, **options: (time.sleep(0.3), store(*label, **options))[1]
     saved = draw(case, slab(case, 2, 4))
-    session.saveLabel()
+    session.writes.saveLabel()
     drawn = draw(case, slab(case, 2, 6))
     again = opened(session, CASE)
     session.project.add_label = store
     assert np.array_equal(again.data.label, saved) and np.array_equal(again.currentArray(), drawn)
-    session.saveLabel()
+    session.writes.saveLabel()
     session.tasks.finish()
     assert np.array_equal(tiny_project.read_label(CASE)[0], drawn), "nobody else has labelled it"
 
@@ -134,7 +134,7 @@ def test_undo_is_an_edit(session, tiny_project):
     drawn = draw(case, slab(case, 2, 4))
     history.SaveState()
     draw(case, slab(case, 2, 8))
-    session.saveLabel()
+    session.writes.saveLabel()
     session.tasks.finish()
     assert not case.isModified
     history.RestorePreviousState()
@@ -176,14 +176,14 @@ def test_a_label_of_somebody_else_is_not_replaced_by_older_unsaved_work_unasked(
     again = opened(session, CASE)
     assert np.array_equal(again.currentArray(), drawn)
     assert "was labelled after this unsaved work" in session.messages[-1].text
-    session.saveLabel()
+    session.writes.saveLabel()
     session.tasks.finish()
     assert np.array_equal(tiny_project.read_label(CASE)[0], theirs) and session.messages[-1].action is not None
-    session.discardEdits()
+    session.writes.discardEdits()
     session.tasks.finish()
     assert np.array_equal(again.currentArray(), theirs)
     drawn = draw(again, slab(again, 3, 5))
-    session.saveLabel()
+    session.writes.saveLabel()
     session.tasks.finish()
     assert np.array_equal(tiny_project.read_label(CASE)[0], drawn)
 
@@ -209,7 +209,7 @@ def test_a_case_whose_edits_are_thrown_away_waits_as_before(session, tiny_projec
     draw(case, slab(case, 2, 4))
     autosaved(session)
     assert tiny_project.case(CASE).state == "in_progress"
-    session.discardEdits()
+    session.writes.discardEdits()
     session.tasks.finish()
     assert tiny_project.case(CASE).state == before == ("predicted" if isPredicted else "unlabelled")
 
@@ -234,11 +234,11 @@ def test_a_label_drawn_on_a_moved_image_is_refused(session, services, tiny_proje
     draw(case, slab(case, 2, 4))
     moved = services.scene.AddNewNodeByClass("vtkMRMLLinearTransformNode")
     case.nodes.volumeNode.SetAndObserveTransformNodeID(moved.GetID())
-    session.saveLabel()
+    session.writes.saveLabel()
     session.tasks.finish()
     assert "under different transforms" in session.messages[-1].text
     assert not tiny_project.case(CASE).is_labelled
     case.nodes.volumeNode.SetAndObserveTransformNodeID(None)
-    session.saveLabel()
+    session.writes.saveLabel()
     session.tasks.finish()
     assert tiny_project.case(CASE).is_labelled

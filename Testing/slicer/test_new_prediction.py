@@ -67,7 +67,7 @@ def test_strokes_stay_when_the_new_prediction_is_shown(session, tiny_project, ag
     assert CASE in autosaves(tiny_project)
     drawn = case.currentArray()
     assert np.array_equal(opened(session, OTHER) and opened(session, CASE).currentArray(), drawn)
-    session.saveLabel()
+    session.writes.saveLabel()
     session.tasks.finish()
     assert np.array_equal(tiny_project.read_label(CASE)[0], drawn)
 

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import vtk
 from metassl.imaging import Geometry
+from metassl.project.regions import DC, DS, UC, US
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
-from MetaSSLSlicerLib.Grid import ijkToRas
 from MetaSSLSlicerLib.Logic.Case.PartialAnnotation import annotatedSlices, confidentPart, insideRoi
-from MetaSSLSlicerLib.RegionColors import DC, DS, UC, US
 
 SHAPE = (10, 14, 12)
 C, S = np.cos(0.4), np.sin(0.4)
@@ -92,7 +91,7 @@ def test_voxels_outside_an_oriented_box_become_255(app, direction, turned):
     grid = Geometry(SHAPE[::-1], (1.0, 1.25, 2.5), (-12.5, 7.0, 31.0), direction)
     random = np.random.default_rng(0)
     array = random.integers(0, 3, SHAPE, np.uint8)
-    toRas = ijkToRas(grid)
+    toRas = grid.ijk_to_ras
     center = (toRas @ (5.2, 6.1, 4.3, 1.0))[:3]
     size = np.array((5.1, 8.3, 11.7))
     roi = app.scene.AddNewNodeByClass("vtkMRMLMarkupsROINode", "box")

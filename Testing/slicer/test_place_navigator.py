@@ -12,9 +12,9 @@ if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
 
 import slicer
+from metassl.project.regions import DS, UC
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Review.PlaceNavigator import PlaceNavigator
-from MetaSSLSlicerLib.RegionColors import DS, UC
 
 SHAPE = (30, 48, 44)
 

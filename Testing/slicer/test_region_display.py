@@ -13,13 +13,12 @@ if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
 
 import vtk
+from metassl.project.regions import REGIONS
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
-from MetaSSLSlicerLib.Grid import ijkToRas
 from MetaSSLSlicerLib.Logic.Case.Session import Session
-from MetaSSLSlicerLib.Logic.Review import RegionLegend
+from MetaSSLSlicerLib.Logic.Review import PredictionWords
 from MetaSSLSlicerLib.Logic.Review.RegionDisplay import RegionDisplay
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.RegionColors import REGIONS
 from predicting import PLACES, predict
 
 OPACITY = {"UC": 0.35, "US": 0.35, "DC": 1.0, "DS": 1.0}
@@ -54,7 +53,7 @@ class Bench:
     def colors(self, key: str) -> np.ndarray:
         """The mean colour round a region's place in each of the three views."""
         z, y, x = PLACES[key]
-        ras = (ijkToRas(self.geometry) @ [x, y, z, 1.0])[:3]
+        ras = (self.geometry.ijk_to_ras @ [x, y, z, 1.0])[:3]
         found = []
         for view in self.app.sliceViews.values():
             view.node.JumpSliceByCentering(*ras)
@@ -254,7 +253,7 @@ def test_the_legend_gives_volumes_and_measured_error_rates(make_grid):
     near = {"UC": 20, "US": 10, "DC": 6, "DS": 4}
     summary = Summary(voxels={"UC": 1000, "US": 40, "DC": 32, "DS": 8}, band_voxels=near)
     prediction = SimpleNamespace(summary=summary, errorRates={"UC": 0.0004, "US": 0.0123, "DC": 0.5, "DS": None})
-    rows = RegionLegend.rows(prediction, geometry)
+    rows = PredictionWords.legendRows(prediction, geometry)
     assert [row.key for row in rows] == ["UC", "US", "DC", "DS"]
     assert [row.color for row in rows] == [region.color for region in REGIONS]
     assert [row.ml for row in rows] == pytest.approx([3.125, 0.125, 0.1, 0.025])
@@ -277,11 +276,11 @@ def test_the_legend_gives_volumes_and_measured_error_rates(make_grid):
     ],
 )
 def test_what_to_do_in_a_region_follows_how_often_the_model_was_wrong_there(key, rate, words):
-    assert RegionLegend.title(key, rate) == words
+    assert PredictionWords.regionTitle(key, rate) == words
 
 
 def test_the_legend_without_a_prediction_has_names_only():
-    rows = RegionLegend.rows(None, None)
-    assert [row.title for row in rows] == [RegionLegend.title(region.key) for region in REGIONS]
+    rows = PredictionWords.legendRows(None, None)
+    assert [row.title for row in rows] == [PredictionWords.regionTitle(region.key) for region in REGIONS]
     assert {(row.ml, row.share, row.errorText) for row in rows} == {(None, None, "not yet measured")}
-    assert RegionLegend.millilitres(12345.6) == "12,346"
+    assert PredictionWords.millilitres(12345.6) == "12,346"

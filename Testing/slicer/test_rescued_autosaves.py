@@ -7,9 +7,8 @@ import shutil
 import numpy as np
 import pytest
 from metassl.files import ProjectError
-from MetaSSLSlicerLib.Logic.Autosave.AutosaveFile import autosaveMarks
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFile import RESCUED, autosaveMarks, rescuedAutosaves
 from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, autosaves
-from MetaSSLSlicerLib.Logic.Autosave.RescuedAutosaves import FOLDER, rescuedAutosaves
 from MetaSSLSlicerLib.Logic.Project.CaseTable import readRows
 from opening import opened
 from painting import paintSegment
@@ -57,7 +56,7 @@ def test_it_comes_back_and_goes_on_in_the_project(session, make_session, tiny_pr
         session.tasks.finish()
     drawn = drawn_on_a_full_disk(session, 2, 6)
     (rescued,) = rescuedAutosaves(tiny_project)
-    assert rescued.is_relative_to(home / FOLDER) and (home / FOLDER).stat().st_mode & 0o077 == 0
+    assert rescued.is_relative_to(home / RESCUED) and (home / RESCUED).stat().st_mode & 0o077 == 0
     assert [row.id for row in readRows(tiny_project) if row.autosaved] == [CASE]
 
     later = make_session()
@@ -76,7 +75,7 @@ def test_it_is_gone_once_it_is_saved_as_the_label(session, make_session, tiny_pr
     drawn = drawn_on_a_full_disk(session, 2, 6)
     later = make_session()
     opened(later, CASE)
-    later.saveLabel()
+    later.writes.saveLabel()
     later.tasks.finish()
     assert rescuedAutosaves(tiny_project) == {}
     assert np.array_equal(tiny_project.read_label(CASE)[0], drawn)
@@ -100,7 +99,7 @@ def test_two_that_know_nothing_of_each_other_lose_nothing(make_session, tiny_pro
     assert len(rescuedAutosaves(tiny_project)) == 2
     later = make_session()
     assert np.array_equal(opened(later, CASE).currentArray(), drawn[1]) and "more unsaved work" in told(later)
-    later.saveLabel()
+    later.writes.saveLabel()
     later.tasks.finish()
     assert np.array_equal(opened(later, CASE).currentArray(), drawn[0])
 

@@ -11,12 +11,12 @@ if importlib.util.find_spec("slicer") is None:
     pytest.skip("slicer-core is not installed: pip install 'metassl[report]'", allow_module_level=True)
 
 import slicer
+from metassl.project.regions import UC
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosaves
 from MetaSSLSlicerLib.Logic.Case.Session import Session
 from MetaSSLSlicerLib.Logic.Review.ReviewActions import ReviewActions
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.RegionColors import UC
 from painting import paintSegment
 from predicting import predict, regionBlocks, structureBlock
 

@@ -19,8 +19,8 @@ import slicer
 import slicer.util
 import vtk
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
-from MetaSSLSlicerLib.Grid import ijkToRas
-from MetaSSLSlicerLib.Logic.Project.NewProject import FolderPreview, NewProject
+from MetaSSLSlicerLib.Logic.Project.CaseTable import ProjectSummary
+from MetaSSLSlicerLib.Logic.Project.NewProject import FolderPreview, NewProject, labelsOfSegmentation
 from MetaSSLSlicerLib.Logic.Project.ProjectFolders import (
     MOST,
     RecentProjects,
@@ -29,9 +29,8 @@ from MetaSSLSlicerLib.Logic.Project.ProjectFolders import (
     projectsFolder,
     suggestedFolder,
 )
-from MetaSSLSlicerLib.Logic.Project.ProjectSummary import ProjectSummary
 from MetaSSLSlicerLib.Logic.Project.SampleProject import makeSampleProject, registerSampleData
-from MetaSSLSlicerLib.Logic.Scene.SceneLabels import labelsOfSegmentation, terminologyName
+from MetaSSLSlicerLib.Logic.Scene.CommonTerms import terminologyName
 from MetaSSLSlicerLib.Logic.Scene.SceneVolumes import SceneVolumes, createFromVolumes, geometryOf
 
 SHAPE = (5, 7, 6)
@@ -64,7 +63,7 @@ def add(scene, name: str, array=None, geometry=None, kind: str = "vtkMRMLScalarV
     """A volume that lies in no file."""
     node = scene.AddNewNodeByClass(kind, name)
     matrix = vtk.vtkMatrix4x4()
-    matrix.DeepCopy(ijkToRas(geometry or grid()).ravel())
+    matrix.DeepCopy((geometry or grid()).ijk_to_ras.ravel())
     node.SetIJKToRASMatrix(matrix)
     slicer.util.updateVolumeFromArray(node, voxels() if array is None else array)
     return node

@@ -46,7 +46,7 @@ def test_a_saved_label_holds_exactly_what_was_drawn(session, tiny_project):
     case = opened(session, "case_3")
     drawn = paint(case, 2)
     assert case.isModified
-    session.saveLabel()
+    session.writes.saveLabel()
     session.tasks.finish()
     label, geometry = tiny_project.read_label("case_3")
     assert (label == drawn).all() and (label[3:6, 4:8, 4:8] == 2).all() and (label == 2).sum() == 48
@@ -92,7 +92,7 @@ def test_edits_reach_the_autosave_soon_after_the_hand_rests(session, tiny_projec
 def test_an_edit_during_the_saving_stays_unsaved(session, tiny_project):
     case = opened(session, "case_3")
     first = paint(case, 1)
-    session.saveLabel()
+    session.writes.saveLabel()
     second = paint(case, 2, np.s_[0:2, 0:3, 0:3])
     session.tasks.finish()
     assert (tiny_project.read_label("case_3")[0] == first).all()
@@ -103,7 +103,7 @@ def test_an_edit_during_the_saving_stays_unsaved(session, tiny_project):
 
 def test_an_empty_label_is_saved_only_when_the_user_says_so(session, tiny_project):
     opened(session, "case_3")
-    session.saveLabel()
+    session.writes.saveLabel()
     session.tasks.finish()
     assert tiny_project.case("case_3").state == "unlabelled"
     (message,) = session.messages
@@ -121,7 +121,7 @@ def test_a_label_can_leave_out_what_was_not_looked_at(session, tiny_project):
         array[5:] = 255
         return array
 
-    session.saveLabel(upperHalf)
+    session.writes.saveLabel(upperHalf)
     session.tasks.finish()
     label = tiny_project.read_label("case_3")[0]
     assert (label[5:] == 255).all() and (label[3:5, 4:8, 4:8] == 1).all() and (label[:5] != 255).all()

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 import vtk
 from metassl.imaging import write_array
-from MetaSSLSlicerLib.Grid import ijkToRas
-from MetaSSLSlicerLib.Logic.Review.HeatMaps import mostTellingMap
+from MetaSSLSlicerLib.Logic.Case.CaseFiles import mostTellingMap
 from MetaSSLSlicerLib.Logic.Review.UnderMouse import UnderMouse, percentsOf, segmentAt, uncertaintyWord
 from opening import opened
 from painting import paintSegment
@@ -24,11 +23,11 @@ def case(session, tiny_project, make_grid):
 
 def at(case, key: str, shift=(0.0, 0.0, 0.0)):
     """The RAS of the middle of a region's block; `shift` in voxels (x, y, z)."""
-    return (ijkToRas(case.data.geometry) @ [*np.add(PLACES[key][::-1], shift), 1.0])[:3]
+    return (case.data.geometry.ijk_to_ras @ [*np.add(PLACES[key][::-1], shift), 1.0])[:3]
 
 
 def test_every_voxel_of_a_tilted_image_is_found_from_anywhere_inside_it(case):
-    under, toRas = UnderMouse(case.project, case.data), ijkToRas(case.data.geometry)
+    under, toRas = UnderMouse(case.project, case.data), case.data.geometry.ijk_to_ras
     for index in ((0, 0, 0), (9, 13, 11), (5, 3, 2)):
         for shift in (-0.45, 0.0, 0.45):
             assert under.indexAt((toRas @ [*(np.array(index[::-1]) + shift), 1.0])[:3]) == index
@@ -57,7 +56,7 @@ def test_what_was_learnt_about_errors_is_said_instead(case):
 def test_outside_the_image_nothing_is_said(case):
     under = UnderMouse(case.project, case.data)
     for index in ((-1, 0, 0), (12, 5, 5), (5, 14, 5), (5, 5, -0.6), (1e6, 0, 0)):
-        assert under.text((ijkToRas(case.data.geometry) @ [*index, 1.0])[:3]) == ""
+        assert under.text((case.data.geometry.ijk_to_ras @ [*index, 1.0])[:3]) == ""
 
 
 def test_what_is_drawn_stands_before_what_was_predicted(case):

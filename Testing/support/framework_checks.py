@@ -5,12 +5,13 @@ That gradients reach every network and no average is in test_training_parts.py.
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 import torch
 from framework_parts import CPU, LATE, cohort, fresh_framework, gradients, regions_of, sampler
-from metassl.choices.frameworks import LOSSES
+from metassl.choices.frameworks import LOSSES, UNIFORM_IS_PLAIN, describe_framework
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks import build_framework
@@ -67,7 +68,14 @@ class FrameworkChecks:
                 trainer.run()
         return trainer
 
-    @pytest.mark.parametrize("loss", LOSSES)
+    @pytest.fixture
+    def loss(self, request) -> str:
+        """Each that the framework has; the others are refused in `test_losses`."""
+        if request.param not in describe_framework(self.name).losses:
+            pytest.skip(f"{self.name} has no loss {request.param}")
+        return request.param
+
+    @pytest.mark.parametrize("loss", LOSSES, indirect=True)
     def test_it_trains_and_its_pair_gives_a_map_and_the_next_round(self, loss, plan, tmp_path):
         before = fresh_framework(self.name, plan, loss).networks.state_dict()
         framework = self.trained(tmp_path, plan, loss, steps=20).framework
@@ -93,10 +101,11 @@ class FrameworkChecks:
         model.save(path)
         assert torch.equal(regions_of(TrainedModel.load(path, CPU), image), regions)
 
-    def test_a_resumed_training_ends_with_the_same_bits(self, plan, tmp_path):
-        whole = self.trained(tmp_path / "whole", plan, "metassl", steps=8)
-        self.trained(tmp_path / "parts", plan, "metassl", steps=8, stop_at=4)
-        resumed = self.trained(tmp_path / "parts", plan, "metassl", steps=8)
+    @pytest.mark.parametrize("loss", LOSSES, indirect=True)
+    def test_a_resumed_training_ends_with_the_same_bits(self, loss, plan, tmp_path):
+        whole = self.trained(tmp_path / "whole", plan, loss, steps=8)
+        self.trained(tmp_path / "parts", plan, loss, steps=8, stop_at=4)
+        resumed = self.trained(tmp_path / "parts", plan, loss, steps=8)
         first, second = whole.framework.state_dict(), resumed.framework.state_dict()
         assert first.keys() == second.keys()
         assert [name for name in first if not torch.equal(first[name], second[name])] == []
@@ -106,3 +115,12 @@ class FrameworkChecks:
             gradients(fresh_framework(self.name, plan, loss), batch, LATE) for loss in ("plain", "metassl")
         )
         assert all(not torch.allclose(plain[name], metassl[name], rtol=1e-3) for name in plain)
+
+    def test_no_two_losses_teach_the_same_but_where_the_catalogue_says_so(self, plan, batch):
+        described = describe_framework(self.name)
+        taught = {loss: gradients(fresh_framework(self.name, plan, loss), batch, LATE) for loss in described.losses}
+        for one, other in combinations(taught, 2):
+            same = all(torch.equal(value, taught[other][name]) for name, value in taught[one].items())
+            alike = {one, other} == {"uniform", "plain"} and self.name in UNIFORM_IS_PLAIN
+            in_three_dimensions = {one, other} == {"official", "official-as-published"} and described.script != "cct"
+            assert same == (alike or in_three_dimensions), (one, other)

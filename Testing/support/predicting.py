@@ -6,7 +6,7 @@ import numpy as np
 from metassl.files import write_json
 from metassl.imaging import Geometry, write_array
 from metassl.project import Project
-from MetaSSLSlicerLib.RegionColors import DC, DS, REGIONS, UC, US
+from metassl.project.regions import DC, DS, REGIONS, UC, US
 
 PLACES = {"UC": (5, 11, 9), "US": (5, 3, 2), "DC": (5, 7, 5), "DS": (5, 3, 9)}
 """The middle (z, y, x) of the block of each region."""

@@ -7,14 +7,13 @@ from pathlib import Path
 import slicer
 import slicer.util
 import vtk
-from MetaSSLSlicerLib.Grid import ijkToRas
 
 
 def addVolume(name: str, make_case, make_grid, seed: int = 0):
     image, _labels = make_case(seed)
     node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", name)
     matrix = vtk.vtkMatrix4x4()
-    matrix.DeepCopy(ijkToRas(make_grid(image.shape)).ravel())
+    matrix.DeepCopy(make_grid(image.shape).ijk_to_ras.ravel())
     node.SetIJKToRASMatrix(matrix)
     slicer.util.updateVolumeFromArray(node, image)
     return node

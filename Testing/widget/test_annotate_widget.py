@@ -82,7 +82,9 @@ def test_the_editor_does_not_see_the_views_while_a_scene_is_closed(harness, pane
     assert editor._seesViews
 
 
-@pytest.mark.parametrize("leave", [lambda session: session.openCase("case_5"), lambda session: session.discardEdits()])
+@pytest.mark.parametrize(
+    "leave", [lambda session: session.openCase("case_5"), lambda session: session.writes.discardEdits()]
+)
 def test_what_an_effect_offers_goes_with_the_segmentation_that_it_is_of(harness, panel, leave):
     case = openedInPanel(harness, panel, "case_4")
     paintSegment(case.nodes.annotationNode, "Label_1", np.ones(case.data.geometry.shape_zyx), case.data.geometry)

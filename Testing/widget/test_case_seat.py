@@ -7,7 +7,6 @@ import pytest
 import qt
 import slicer
 import slicer.util
-from MetaSSLSlicerLib.Grid import ijkToRas
 from MetaSSLSlicerLib.Widgets.Shortcuts import KEYS
 from opening import openedInPanel
 from painting import paintTwoSlices
@@ -211,7 +210,7 @@ def test_a_training_that_ends_while_a_case_is_open_waits_for_its_end(harness, pa
 def test_the_mouse_is_followed_while_the_module_is_shown(harness, panel):
     crosshair = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLCrosshairNode")
     case, label = openedInPanel(harness, panel, "case_3"), panel.reviewWidget.ui.mouseLabel
-    toRas = ijkToRas(case.data.geometry)
+    toRas = case.data.geometry.ijk_to_ras
 
     def point(x, y, z) -> None:
         crosshair.SetCursorPositionRAS(list((toRas @ [x, y, z, 1.0])[:3]))

@@ -13,7 +13,7 @@ from metassl.project import Case, LabelDefinition, Project
 from MetaSSLSlicerLib.Logic.Project.CaseTable import CaseRow
 from MetaSSLSlicerLib.Widgets.CasesWidget import CasesWidget
 from MetaSSLSlicerLib.Widgets.Parts import CaseCells
-from MetaSSLSlicerLib.Widgets.Parts.CaseTableModel import CaseTableModel
+from MetaSSLSlicerLib.Widgets.Parts.CaseTableView import CaseTableModel
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
@@ -62,7 +62,7 @@ def cell(section, caseId: str, column: int, role: int = qt.Qt.DisplayRole):
 
 
 def ready(harness, section, count: int) -> None:
-    harness.wait(lambda: len(section.model.cells) == count and section.model.isFilled and not section._reading)
+    harness.wait(lambda: len(section.model.cells) == count and section.model.isFilled and not section.reader.isBusy)
     harness.process(5)
 
 

@@ -7,8 +7,8 @@ from collections import Counter
 import pytest
 import qt
 from color_distance import SIGHTS, contrast, distance
-from MetaSSLSlicerLib.Logic.Scene.Message import Message
-from MetaSSLSlicerLib.RegionColors import DC, DS, US
+from metassl.project.regions import DC, DS, US
+from MetaSSLSlicerLib.Logic.Case.Session import Message
 from MetaSSLSlicerLib.Widgets import Banner
 from MetaSSLSlicerLib.Widgets.Parts import CurvePicture
 from MetaSSLSlicerLib.Widgets.Parts.UncertaintyBar import HEIGHT, WIDTH, UncertaintyBar

@@ -7,7 +7,7 @@ import qt
 import slicer
 from metassl.project import LabelDefinition
 from MetaSSLSlicerLib.Widgets.Parts.LabelTable import COLOR, NAME, TERMINOLOGY, VALUE, LabelTable
-from MetaSSLSlicerLib.Widgets.Parts.TerminologyDialog import chooseTerminology
+from MetaSSLSlicerLib.Widgets.Parts.TermPicker import chooseTerminology
 from PySide6 import QtCore
 from PySide6.QtTest import QTest
 

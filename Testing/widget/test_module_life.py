@@ -6,7 +6,7 @@ import errno
 
 import slicer
 from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosaves
-from MetaSSLSlicerLib.Logic.Scene.SceneMemory import SceneMemory
+from MetaSSLSlicerLib.Logic.Case.Session import SceneMemory
 from opening import openedInPanel
 from painting import paintTwoSlices
 from PySide6.QtCore import QCoreApplication, QTimer

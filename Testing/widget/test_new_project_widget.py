@@ -275,11 +275,10 @@ def test_a_moved_volume_is_explained_beside_the_form(section, make_case, make_gr
 
 def test_the_form_lets_go_of_the_scene(section, make_case, make_grid):
     section.ui.newButton.click()
-    before = section.newProject.images._sceneTags
-    assert before
+    assert section.newProject.images._observers
     section.newProject.ui.cancelButton.click()
     addVolume("CT", make_case, make_grid)
-    assert section.newProject.images._sceneTags == []
+    assert not section.newProject.images._observers
     assert section.newProject.ui.volumeList.count == 0
 
 

@@ -13,7 +13,7 @@ import slicer.util
 from complaints import complaints
 from data_tree import DataTree
 from MetaSSLPictures.OffscreenSlicer import OffscreenSliceView
-from MetaSSLSlicerLib.Logic.Scene.Message import Message
+from MetaSSLSlicerLib.Logic.Case.Session import Message
 from MetaSSLSlicerLib.Widgets import CasesWidget
 from opening import openedInPanel
 from painting import paintTwoSlices
@@ -162,4 +162,4 @@ def test_a_panel_that_cannot_be_built_leaves_no_session_behind(harness, openModu
         patch.setattr(CasesWidget.CasesWidget, "__init__", fail)
         with pytest.raises(AttributeError):
             openModule()
-    assert sessions[0].isEnding and sessions[0]._sceneTags == []
+    assert sessions[0].isEnding and not sessions[0]._observers

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import qt
 from metassl.files import read_json, write_json
-from MetaSSLSlicerLib.RegionColors import DC, REGIONS, regionColorNode
-from MetaSSLSlicerLib.Widgets.Parts.CaseBar import CaseBar
+from metassl.project.regions import DC, REGIONS
+from MetaSSLSlicerLib.ColorTables import regionColorNode
+from MetaSSLSlicerLib.Widgets.Parts.CaseSeat import CaseBar
 from MetaSSLSlicerLib.Widgets.ReviewWidget import ReviewWidget
 from MetaSSLSlicerLib.Widgets.Shortcuts import KEYS
 from painting import paintSegment

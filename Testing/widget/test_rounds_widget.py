@@ -84,7 +84,7 @@ def openCase(harness, session, caseId: str) -> None:
 
 def test_before_any_training_the_section_says_so(harness, session, section, tiny_project):
     session.openProject(tiny_project.path)
-    harness.wait(lambda: not section._reading)
+    harness.wait(lambda: not section.reader.isBusy)
     assert section.ui.roundLabel.text.startswith("No training yet")
     assert not section.ui.table.visible
     assert not section.ui.useButton.enabled
@@ -183,7 +183,7 @@ def test_export_writes_a_new_folder_and_offers_to_open_it(harness, session, sect
         section.ui.exportButton.click()
         assert section.ui.progressLabel.visible
         assert not section.ui.exportButton.enabled
-        harness.wait(lambda: not section.export.isBusy)
+        harness.wait(lambda: not section.isExporting)
         assert len(list(folder.iterdir())) == count, "a second export overwrites nothing"
     written = next(folder.iterdir())
     assert (written / "predictions" / "case_3.nii.gz").is_file()
@@ -206,7 +206,7 @@ def test_choosing_no_folder_exports_nothing(harness, session, trained):
     section = RoundsWidget(session, chooseFolder=lambda title, start: "")
     open_(harness, session, section, trained)
     section.exportAll()
-    assert not section.export.isBusy
+    assert not section.isExporting
     section.cleanup()
 
 
@@ -223,5 +223,5 @@ def test_picture_of_rounds(width, harness, session, section, trained, make_case,
 
 def test_picture_before_any_training(harness, session, section, tiny_project):
     session.openProject(tiny_project.path)
-    harness.wait(lambda: not section._reading)
+    harness.wait(lambda: not section.reader.isBusy)
     harness.grab(section.widget, "rounds-none-380", 380)

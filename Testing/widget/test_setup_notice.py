@@ -215,7 +215,7 @@ def test_another_python_can_be_chosen_at_once(makePanel, shelf, settings):
 def test_the_check_runs_in_the_background_and_is_shown(makePanel):
     panel = makePanel()
     assert panel.engine.setup.state == "unknown" and panel.engine.ui.section.collapsed
-    panel.engine.open()
+    panel.engine.ui.section.collapsed = False
     panel.harness.wait(lambda: panel.engine.setup.state in ("ready", "failed"), 120)
     assert panel.engine.ui.summaryLabel.text.startswith("Ready: trains on ")
     assert "torch: " in panel.engine.ui.findingsLabel.text
@@ -238,7 +238,7 @@ def test_a_computer_that_cannot_train_says_why_at_the_top(makePanel):
 def test_another_python_is_used_remembered_and_left_again(makePanel, tiny_project, settings):
     panel = makePanel()
     ui = panel.engine.ui
-    panel.engine.open()
+    panel.engine.ui.section.collapsed = False
     ui.pythonGroup.collapsed = False
     ui.pathEdit.setCurrentPath("/nowhere/python")
     ui.useButton.click()
@@ -247,7 +247,7 @@ def test_another_python_is_used_remembered_and_left_again(makePanel, tiny_projec
     ui.useButton.click()
     assert not panel.python.isOwn and settings.value(PYTHON_KEY) == sys.executable
     again = makePanel()
-    again.engine.open()
+    again.engine.ui.section.collapsed = False
     assert again.python.executable == sys.executable and again.engine.ui.ownButton.enabled
     again.grab("setup_other_python")
     again.engine.ui.ownButton.click()

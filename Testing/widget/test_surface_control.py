@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from metassl.imaging import write_array
-from MetaSSLSlicerLib.Logic.Review.HeatMaps import ERROR_PROBABILITY
+from MetaSSLSlicerLib.Logic.Case.CaseFiles import ERROR_PROBABILITY
 from MetaSSLSlicerLib.Widgets.ReviewWidget import ReviewWidget
 from predicting import predict
 from review_desk import ReviewDesk

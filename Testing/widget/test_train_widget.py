@@ -104,7 +104,7 @@ def test_idle_the_device_and_the_time_are_shown(panel):
     panel.ready(EngineCheck(True, "cpu", "CPU (8 cores)", "2.9.1"))
     assert panel.ui.deviceLabel.text == "No GPU can be used. Will train on the CPU (8 cores): about 4 minutes"
     panel.ui.advancedGroup.collapsed = False
-    panel.engine.open()
+    panel.engine.ui.section.collapsed = False
     panel.grab("train_idle_cpu_advanced")
 
 

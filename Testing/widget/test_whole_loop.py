@@ -14,7 +14,6 @@ import vtk
 from metassl.imaging import Geometry
 from metassl.jobs import job_status
 from metassl.project import Project
-from MetaSSLSlicerLib.Grid import ijkToRas
 from painting import paintSegment
 
 SHAPE_ZYX = (20, 28, 24)
@@ -34,7 +33,7 @@ def loadVolumes() -> None:
     """As if somebody had loaded eight scans."""
     geometry = Geometry(SHAPE_ZYX[::-1], (1.0, 1.0, 1.5), (-10.0, 4.0, 20.0), DIRECTION)
     matrix = vtk.vtkMatrix4x4()
-    matrix.DeepCopy(ijkToRas(geometry).ravel())
+    matrix.DeepCopy(geometry.ijk_to_ras.ravel())
     for number in range(CASES):
         noise = np.random.default_rng(number).normal(100, 12, SHAPE_ZYX)
         node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeNode", f"scan {number}")

@@ -5,10 +5,12 @@ Every training is the ordinary one, in its own process: the worker that a user's
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from metassl.choices.frameworks import check_choice
 from metassl.files.errors import MetaSSLError
 from metassl.imaging.images import read_image
 from metassl.inference.model import TrainedModel
@@ -39,13 +41,14 @@ class Experiment:
         self.test = known.test
 
     @staticmethod
-    def open(folder: Path, data: Path) -> Experiment:
+    def open(folder: Path, data: Path, validate: bool = True) -> Experiment:
         """The experiment in `folder`, made there from the data set `data` if need be.
 
-        Without a splits.json the cases are split by chance, the same way each time. MetaSSLError when the folder holds
+        Without a splits.json the cases are split by chance, the same way each time. validate: whether there are
+        validation cases, in a folder that is made now; else nobody sees them. MetaSSLError when the folder holds
         something else or was made from other data.
         """
-        return Experiment(*open_data(Path(folder).expanduser(), Path(data).expanduser()))
+        return Experiment(*open_data(Path(folder).expanduser(), Path(data).expanduser(), validate))
 
     @property
     def labels(self) -> list[LabelDefinition]:
@@ -83,6 +86,7 @@ class Experiment:
         label_versions: {case: version} where it is not the true annotation that is learnt from. MetaSSLError naming
         the round and its log when the training failed. Ctrl-C stops the training at its next step.
         """
+        check_choice(framework, loss)
         config = {
             "framework": framework,
             "loss": loss,
@@ -167,7 +171,11 @@ class Experiment:
 
 
 def wait_for(found: Round) -> JobStatus:
-    """Return when the job of a round is over and its process gone. Ctrl-C stops the job, and is passed on."""
+    """Return when the job of a round is over and its process gone. Ctrl-C and SIGTERM stop the job first."""
+    try:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    except ValueError:
+        pass  # not in the main thread, which the signal goes to
     try:
         while not (status := job_status(found)).is_over:
             time.sleep(POLL_SECONDS)

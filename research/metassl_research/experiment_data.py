@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 from metassl.files import LabelError, ProjectError, read_json, write_json
 from metassl.files.errors import ImageError
-from metassl.intake import new_project
-from metassl.intake.discovery import Discovery, find_cases
+from metassl.intake import Discovery, find_cases, new_project
 from metassl.project import Project
 
 SHARES = (0.15, 0.25)  # of all cases for validation and for the test, where there is no splits.json
@@ -40,7 +39,7 @@ class ExperimentData:
     warnings: list[str] = field(default_factory=list)
 
 
-def open_data(folder: Path, data: Path) -> tuple[Project, ExperimentData, dict[str, Path]]:
+def open_data(folder: Path, data: Path, validate: bool = True) -> tuple[Project, ExperimentData, dict[str, Path]]:
     """The project in `folder`, made there if need be, and the true annotation of every case.
 
     MetaSSLError when the folder holds something else, or was made from other data.
@@ -57,7 +56,7 @@ def open_data(folder: Path, data: Path) -> tuple[Project, ExperimentData, dict[s
             what = "has changed since" if known.data == str(data.absolute()) else f"is not {known.data}, which"
             raise ProjectError(f"{data} {what} {folder} was made from it: choose another folder for the work")
         return Project.open(folder), known, truths
-    _make(folder, data, found, truths)
+    _make(folder, data, found, truths, validate)
     return Project.open(folder), _experiment_data(read_json(path, "the experiment"), path), truths
 
 
@@ -68,9 +67,10 @@ def _experiment_data(content: dict[str, Any], path: Path) -> ExperimentData:
         raise ProjectError(f"the experiment is damaged: {path} has no {error}") from error
 
 
-def _make(folder: Path, data: Path, found: Discovery, truths: dict[str, Path]) -> None:
+def _make(folder: Path, data: Path, found: Discovery, truths: dict[str, Path], validate: bool) -> None:
     """Beside the folder first, so that a project without all its labels is never taken for a whole one."""
     kind, train, validation, test = _split(found, truths, data)
+    validation = validation if validate else []
     part = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     project, warnings = new_project(part, data, labelled_cases=train)

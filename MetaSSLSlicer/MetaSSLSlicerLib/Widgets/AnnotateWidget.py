@@ -13,8 +13,8 @@ from ..Logic.Case.PartialAnnotation import annotatedSlices, insideRoi
 from ..Logic.Case.Session import Session
 from ..Signal import Signal
 from ..Translation import _
+from .Section import Section, loadUi, onClick
 from .Shortcuts import withKey
-from .Tools import loadUi, userAction
 
 _WHOLE, _SLICES, _BOX = range(3)
 _EDITOR_NODE = "MetaSSLSegmentEditor"
@@ -23,17 +23,17 @@ _MOST_ROWS, _LEAST_ROW = 4, 20  # of the table of segments: how many, and how hi
 _PREVIEW, _PREVIEW_OWNER = "SegmentationResultPreview", "SegmentationResultPreviewOwnerEffect"  # as Slicer names them
 
 
-class AnnotateWidget:
+class AnnotateWidget(Section):
     """`labelSaved` is emitted with the case's id when its label is stored, so that the panel can go on."""
 
     def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.widget, self.ui = loadUi("AnnotateWidget")
         self.labelSaved = Signal()
         self.editorBound = Signal()
         """() the editor shows another segmentation; it then takes the label layer out of all slice views."""
-        self._session = session
         self._isEntered = self._isAwake = False
         self._node = None
-        self.widget, self.ui = loadUi("AnnotateWidget")
         self.editor = slicer.qMRMLSegmentEditorWidget()
         self.editor.setMaximumNumberOfUndoStates(_UNDO_STATES)
         self.editor.setSegmentationNodeSelectorVisible(False)
@@ -46,29 +46,31 @@ class AnnotateWidget:
         self.editor.segmentationNodeSelectorAddAttribute("vtkMRMLSegmentationNode", ATTRIBUTE, "annotation")
         self.editor.setMRMLScene(session.services.scene)
         self.ui.editorWidget.layout().addWidget(self.editor)
-        _foldMasking(self.editor)
+        masking = self.editor.findChild("QWidget", "MaskingGroupBox")
+        if masking is not None:
+            masking.collapsed = True
         self.widget.setMRMLScene(session.services.scene)
         for text in (_("Whole image annotated"), _("Only slices that I drew on"), _("Only inside a box")):
             self.ui.scopeCombo.addItem(text)
         self.ui.saveButton.text = withKey(_("Save label"), "saveLabel")
         self.ui.roiSelector.connect("nodeAddedByUser(vtkMRMLNode*)", self._fitRoi)
         self.ui.scopeCombo.connect("currentIndexChanged(int)", lambda _index: self.refresh())
-        self.ui.saveButton.connect("clicked(bool)", userAction(self.save))
-        self.ui.discardButton.connect("clicked(bool)", userAction(self._discard))
-        self.ui.scratchButton.connect("clicked(bool)", userAction(self._scratch))
-        session.caseOpened.connect(self._onCaseOpened)
-        session.caseAboutToClose.connect(self._onCaseAboutToClose)
-        session.caseChanged.connect(self.refresh)
-        session.sceneLoaded.connect(self.refresh)  # a scene may hold this editor's node, naming no segmentation
+        onClick(
+            (self.ui.saveButton, self.save),
+            (self.ui.discardButton, session.writes.discardEdits),
+            (self.ui.scratchButton, self._scratch),
+        )
+        self.listen(
+            (session.caseOpened, self._onCaseOpened),
+            (session.caseAboutToClose, self._releaseEditor),
+            (session.caseChanged, self.refresh),
+            (session.sceneLoaded, self.refresh),  # a scene may hold this editor's node, naming no segmentation
+        )
         self.refresh()
 
     def cleanup(self) -> None:
-        """Let go of the scene; for the end of the module."""
         self.exit()
-        self._session.caseOpened.disconnect(self._onCaseOpened)
-        self._session.caseAboutToClose.disconnect(self._onCaseAboutToClose)
-        self._session.caseChanged.disconnect(self.refresh)
-        self._session.sceneLoaded.disconnect(self.refresh)
+        super().cleanup()
         self._releaseEditor()
         self.editor.setMRMLScene(None)
         if self._node is not None and self._session.services.scene.IsNodePresent(self._node):
@@ -88,7 +90,6 @@ class AnnotateWidget:
         self._wake(False)
 
     def save(self) -> None:
-        """Make what is drawn the case's label."""
         case, scope = self._session.case, self.ui.scopeCombo.currentIndex
         if case is None or not case.isEditing:
             return
@@ -97,10 +98,9 @@ class AnnotateWidget:
             self._session.say("warning", _("Choose the box that you annotated, or make one in the list."))
             return
         options = {"restrict": self._restriction(scope)} if scope != _WHOLE else {}
-        self._session.saveLabel(done=partial(self._onSaved, case.id), **options)
+        self._session.writes.saveLabel(done=partial(self._onSaved, case.id), **options)
 
     def refresh(self, *_args: object) -> None:
-        """Show what can be done now."""
         case, ui = self._session.case, self.ui
         self.widget.setVisible(case is not None)
         if case is None:
@@ -137,15 +137,9 @@ class AnnotateWidget:
         case = self._session.case
         case.startEditing(np.zeros(case.data.geometry.shape_zyx, np.uint8))
 
-    def _discard(self) -> None:
-        self._session.discardEdits()
-
     def _onCaseOpened(self, case: object) -> None:
         case.editingAboutToEnd.connect(self._releaseEditor)
         self.ui.scopeCombo.setCurrentIndex(_WHOLE)
-
-    def _onCaseAboutToClose(self, _case: object) -> None:
-        self._releaseEditor()
 
     def _bindEditor(self) -> None:
         """Let the editor show the open case's segmentation, or nothing."""
@@ -159,7 +153,7 @@ class AnnotateWidget:
             self._wake(self._isEntered)
             self.editorBound.emit()
 
-    def _releaseEditor(self) -> None:
+    def _releaseEditor(self, *_: object) -> None:
         self._wake(False)
         if self._bound() is None:
             return
@@ -222,13 +216,6 @@ class AnnotateWidget:
             node.SetSaveWithScene(False)
             self._node = scene.AddNode(node)
         return self._node
-
-
-def _foldMasking(editor) -> None:
-    """Fold the group "Masking"; one click opens it."""
-    group = editor.findChild("QWidget", "MaskingGroupBox")
-    if group is not None:
-        group.collapsed = True
 
 
 def _fitSegments(editor) -> None:

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import qt
 
-from ..Logic.Scene.Message import Message
+from ..Logic.Case.Session import Message
 from ..Translation import _
-from .Tools import userAction
+from .Section import Section, onClick
 
 _COLORS = {"info": "#308CC6", "warning": "#B87F00", "error": "#D55E00"}  # each 3 : 1 on Slicer's light and dark windows
 _MARKS = {"info": "i", "warning": "!", "error": "×"}
 _INFO_MS = 6000
 
 
-class Banner:
+class Banner(Section):
     """Shows the newest message. What only informs goes away by itself; a warning, an error or an offer about the open
     case does not, and the offer comes again after what was said meanwhile."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.widget = qt.QFrame()
         self.widget.setObjectName("messageBanner")
         layout = qt.QVBoxLayout(self.widget)
@@ -31,24 +32,17 @@ class Banner:
         row.addWidget(self.mark, 0, qt.Qt.AlignTop)
         row.addWidget(self.label, 1)
         layout.addLayout(row)
-        self._buttons = qt.QHBoxLayout()
-        self._buttons.addStretch(1)
+        buttons = qt.QHBoxLayout()
+        buttons.addStretch(1)
         self.actionButton, self.closeButton = qt.QPushButton(), qt.QPushButton(_("Dismiss"))
-        self._buttons.addWidget(self.actionButton)
-        self._buttons.addWidget(self.closeButton)
-        layout.addLayout(self._buttons)
-        self.actionButton.connect("clicked(bool)", userAction(self._act))
-        self.closeButton.connect("clicked(bool)", userAction(self.hide))
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.connect("timeout()", self.hide)
+        buttons.addWidget(self.actionButton)
+        buttons.addWidget(self.closeButton)
+        layout.addLayout(buttons)
+        onClick((self.actionButton, self._act), (self.closeButton, self.hide))
+        self._timer = self.makeTimer(_INFO_MS, self.hide, once=True)
         self.message: Message | None = None
         self._offer: Message | None = None
         self.hide()
-
-    def cleanup(self) -> None:
-        """No timer may fire after the module is gone."""
-        self._timer.stop()
 
     def show(self, message: Message) -> None:
         """Show `message`. News never hides an error that nobody has dismissed."""
@@ -69,7 +63,7 @@ class Banner:
         self.closeButton.setVisible(not isPassing)
         self.widget.setVisible(True)
         if isPassing:
-            self._timer.start(_INFO_MS)
+            self._timer.start()
         else:
             self._timer.stop()
 

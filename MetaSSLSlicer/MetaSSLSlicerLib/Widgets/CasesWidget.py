@@ -3,89 +3,77 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 
-import qt
+from metassl.project import Project
 from metassl.project.words import plural
 
 from ..Logic.Case.Session import Session
 from ..Logic.Engine.EnginePython import EnginePython
 from ..Logic.Project.CaseTable import collectorAtRest, readRows
-from ..Logic.Project.NextCase import recommend
-from ..Logic.Project.Ranking import STRATEGIES, Ranking
+from ..Logic.Project.ProjectReader import ProjectReader
+from ..Logic.Project.Ranking import STRATEGIES, Ranking, recommend
 from ..Translation import _
 from .Parts.CaseCells import CaseCells, Cells, naturalKey
 from .Parts.CaseTableView import CaseTableView
+from .Section import Section, loadUi, onClick, withoutSignals
 from .Shortcuts import withKey
-from .Tools import loadUi, userAction, withoutSignals
 
 _POLL_MS = 200
 _LOOK_AGAIN_MS = 2500  # by then the autosave of a case that was edited is written
 _NAMED = 4
 
 
-class CasesWidget:
+class CasesWidget(Section):
     """Reads the rows in a task whenever the session says that cases changed."""
 
     def __init__(self, session: Session, engine: EnginePython | None = None) -> None:
-        self._session = session
-        self.ranking = Ranking(session, engine or EnginePython())
+        super().__init__(session)
         self.widget, self.ui = loadUi("CasesWidget")
+        self.ranking = Ranking(session, engine or EnginePython())
         self._cells = CaseCells()
-        self.view = CaseTableView(self.ui.table, self._cells)
+        self.view = self.addPart(CaseTableView(self.ui.table, self._cells))
         self.model = self.view.model
         self._wanted: set[str] | None = set()  # whose rows are to be read; None: all
-        self._reading = False
+        self.reader = ProjectReader(session, self._prepareReading, self._onRead)
         self._touched = ""
         self._groups = self._fillFilter()
         self._strategies: list[str] = []
-        self._pollTimer, self._laterTimer, self._wordsTimer = qt.QTimer(), qt.QTimer(), qt.QTimer()
-        self._pollTimer.setInterval(_POLL_MS)
-        self._pollTimer.connect("timeout()", self.ranking.poll)
-        for timer in (self._laterTimer, self._wordsTimer):
-            timer.setSingleShot(True)
-        self._wordsTimer.connect("timeout()", self._showWords)
-        self._laterTimer.connect("timeout()", lambda: self._onCasesChanged([self._touched]))
+        self._pollTimer = self.makeTimer(_POLL_MS, self.ranking.poll)
+        self._laterTimer = self.makeTimer(_LOOK_AGAIN_MS, lambda: self._onCasesChanged([self._touched]), once=True)
+        self._wordsTimer = self.makeTimer(0, self._showWords, once=True)
         ui = self.ui
         ui.nextButton.text = withKey(_("Next case"), "nextCase")
-        ui.nextButton.connect("clicked(bool)", userAction(self.openNext))
-        ui.openButton.connect("clicked(bool)", userAction(self.openSelected))
+        onClick((ui.nextButton, self.openNext), (ui.openButton, self.openSelected))
         ui.searchBox.connect("textChanged(QString)", lambda _text: self._filter())
         ui.filterCombo.connect("currentIndexChanged(int)", lambda _index: self._filter())
         ui.strategyCombo.connect("currentIndexChanged(int)", self._onStrategyChosen)
         ui.unsavedLabel.connect("linkActivated(QString)", session.openCase)
-        self._connections = (
+        self.listen(
             (session.projectChanged, self._onProjectChanged),
             (session.casesChanged, self._onCasesChanged),
-            (session.roundsChanged, self._onRoundsChanged),
+            (session.roundsChanged, self._onCasesChanged),
             (session.caseChanged, self._onCaseChanged),
             (self.model.reordered, self._showCount),
             (self.view.opened, self._open),
             (self.ranking.changed, self._onRankingChanged),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         self._onProjectChanged()
 
     def cleanup(self) -> None:
-        """No timer, process or signal of this section is left."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._pollTimer.stop()
-        self._laterTimer.stop()
-        self._wordsTimer.stop()
+        super().cleanup()
         self.ranking.close()
-        self.view.cleanup()
 
     def enter(self) -> None:
-        """The module is shown: another program may have worked on the project meanwhile."""
-        self._onCasesChanged(None)
+        """Another program may have worked on the project meanwhile."""
+        self._onCasesChanged()
 
     def openNext(self) -> None:
         """Open the recommended case, or say that none is left."""
         found = self._recommended()
         if found is not None:
             self._session.openCase(found[0])
-        elif self._session.project is not None and not self._reading:
+        elif self._session.project is not None and not self.reader.isBusy:
             self._session.say("info", _("No other case is left to look at: every one has its label."))
 
     def showNext(self):
@@ -97,7 +85,6 @@ class CasesWidget:
         return button
 
     def openSelected(self) -> None:
-        """Open the case of the selected row."""
         self._open(self.view.selected)
 
     # What happens elsewhere
@@ -108,18 +95,15 @@ class CasesWidget:
         self._wanted = set()
         if self._session.project is not None:
             self._showStrategy()
-            self._onCasesChanged(None)
+            self._onCasesChanged()
         self._showWords()
 
-    def _onCasesChanged(self, caseIds: list[str] | None) -> None:
+    def _onCasesChanged(self, caseIds: list[str] | None = None) -> None:
         if caseIds is None:
             self._wanted = None
         elif self._wanted is not None:
             self._wanted.update(filter(None, caseIds))
-        self._read()
-
-    def _onRoundsChanged(self) -> None:
-        self._onCasesChanged(None)
+        self.reader.ask()
 
     def _onCaseChanged(self) -> None:
         """Another case is open, or the open one was edited: its autosave may come or go in a moment."""
@@ -130,7 +114,7 @@ class CasesWidget:
             self.view.select(current)
             self._onCasesChanged([self._touched])
         self._touched = current or self._touched
-        self._laterTimer.start(_LOOK_AGAIN_MS)
+        self._laterTimer.start()
         self._showNext()
 
     def _onRankingChanged(self) -> None:
@@ -143,35 +127,26 @@ class CasesWidget:
 
     # Reading
 
-    def _read(self) -> None:
-        project = self._session.project
-        if self._reading or project is None or self._wanted == set():
-            return
+    def _prepareReading(self, project: Project) -> Callable[[], tuple] | None:
+        if self._wanted == set():
+            return None
         wanted, self._wanted = self._wanted, set()
-        self._reading = True
 
-        def read() -> tuple[list[str], list[Cells]]:
+        def read() -> tuple[list[str] | None, list[Cells]]:
             with collectorAtRest():
                 rows = sorted(readRows(project, wanted), key=lambda row: naturalKey(row.id))
-                return [row.id for row in rows], self.model.differing(self._cells.of(row) for row in rows)
+                changed = self.model.differing(self._cells.of(row) for row in rows)
+                return [row.id for row in rows] if wanted is None else None, changed
 
-        def arrived(found: tuple[list[str], list[Cells]]) -> None:
-            self._reading = False
-            if project is self._session.project:
-                caseIds, changed = found
-                if wanted is None:
-                    self.model.setCells(caseIds, changed)
-                else:
-                    self.model.updateCells(changed)
-                self._wordsTimer.start(0)
-            self._read()
+        return read
 
-        def failed(error: Exception) -> None:
-            self._reading = False
-            if project is self._session.project:
-                self._session.fail(error)
-
-        self._session.tasks.run(read, arrived, failed)
+    def _onRead(self, found: tuple[list[str] | None, list[Cells]]) -> None:
+        caseIds, changed = found
+        if caseIds is None:
+            self.model.updateCells(changed)
+        else:
+            self.model.setCells(caseIds, changed)
+        self._wordsTimer.start()
 
     # Showing
 
@@ -220,7 +195,7 @@ class CasesWidget:
             text = _("The cases are being ranked again ...")
         elif found is not None:
             text = _("{case}: {reason}").format(case=found[0], reason=found[1])
-        elif self._reading:
+        elif self.reader.isBusy:
             text = _("Reading the list of cases ...")
         else:
             text = _("Every case has its label.") if self.model.cells else _("This project has no case yet.")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import qt
 import slicer.util
 from metassl.files import MetaSSLError
 
@@ -13,7 +12,7 @@ from ..Logic.Engine.EnginePython import EnginePython
 from ..Logic.Engine.EngineSetup import EngineSetup
 from ..Translation import _
 from .Parts.SetupNotice import SetupNotice
-from .Tools import chooseFile, loadUi, userAction
+from .Section import Section, chooseFile, loadUi, onClick
 from .userSettings import userSettings
 
 PYTHON_KEY = "MetaSSL/python"
@@ -21,45 +20,43 @@ _POLL_MS = 200
 _MARKS = {"ok": "✓", "note": "•", "failed": "✗"}
 
 
-class EngineWidget:
+class EngineWidget(Section):
     """`setup` is what it shows; `notice` stands at the top of the panel while something is missing or installed."""
 
     def __init__(
         self, session, python: EnginePython, dependencies: Dependencies | None = None, confirm=None, choosePython=None
     ) -> None:
         """`confirm(question)` asks before Train installs anything; `choosePython()` returns a program's path, or ""."""
-        self._session = session
+        super().__init__(session)
+        self.widget, self.ui = loadUi("EngineWidget")
         self._confirm = confirm or slicer.util.confirmOkCancelDisplay
         self._choosePython = choosePython or (lambda: chooseFile(_("The program of a Python with torch and monai")))
         self._afterwards: Callable[[], None] | None = None
         self.setup = EngineSetup(python, dependencies or Dependencies(SlicerPackages()))
-        self.widget, self.ui = loadUi("EngineWidget")
         self.notice = SetupNotice(self.setup)
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_POLL_MS)
-        self._timer.connect("timeout()", self.setup.poll)
+        self._timer = self.makeTimer(_POLL_MS, self.setup.poll)
         self._restore(userSettings().value(PYTHON_KEY, ""))
-        self.ui.checkButton.connect("clicked(bool)", userAction(self._onCheck))
-        self.ui.useButton.connect("clicked(bool)", userAction(self._onUse))
-        self.ui.ownButton.connect("clicked(bool)", userAction(self._onOwn))
+        onClick(
+            (self.ui.checkButton, self._onCheck),
+            (self.ui.useButton, lambda: self._use(self.ui.pathEdit.currentPath)),
+            (self.ui.ownButton, lambda: self._show("")),
+        )
         self.ui.section.connect("contentsCollapsed(bool)", self._onCollapsed)
-        self.notice.installWanted.connect(self.install)
-        self.notice.otherWanted.connect(self._onOther)
-        self.notice.checkWanted.connect(self.setup.lookAgain)
-        self.setup.changed.connect(self._refresh)
-        self.setup.installed.connect(self._onInstalled)
-        session.projectChanged.connect(self._onProjectChanged)
+        self.listen(
+            (self.notice.installWanted, self.install),
+            (self.notice.otherWanted, self._onOther),
+            (self.notice.checkWanted, self.setup.lookAgain),
+            (self.setup.changed, self._refresh),
+            (self.setup.installed, self._onInstalled),
+            (session.projectChanged, self._onProjectChanged),
+        )
         self._refresh()
         if python.isOwn:
             session.tasks.run(self.setup.dependencies.missing, self.setup.take)
         self._onProjectChanged()
 
     def cleanup(self) -> None:
-        """Let go of the session, the timer and the child process."""
-        self._timer.stop()
-        self._session.projectChanged.disconnect(self._onProjectChanged)
-        self.setup.changed.disconnect(self._refresh)
-        self.setup.installed.disconnect(self._onInstalled)
+        super().cleanup()
         self.setup.close()
 
     def install(self) -> None:
@@ -95,10 +92,6 @@ class EngineWidget:
         if action is not None:
             action()
 
-    def open(self) -> None:
-        """Show the section's contents."""
-        self.ui.section.collapsed = False
-
     def _restore(self, path: object) -> None:
         path = str(path or "")
         self.ui.pathEdit.setCurrentPath(path)
@@ -116,22 +109,18 @@ class EngineWidget:
         if not collapsed:
             self.setup.lookOnce()
 
-    def _onCheck(self, _checked: bool = False) -> None:
+    def _onCheck(self) -> None:
         self.ui.findingsGroup.collapsed = False
         self.setup.lookAgain()
 
     def _onOther(self) -> None:
         path = self._choosePython()
         if path:
-            self.ui.pathEdit.setCurrentPath(path)
-            self._use(path)
+            self._show(path)
 
-    def _onUse(self, _checked: bool = False) -> None:
-        self._use(self.ui.pathEdit.currentPath)
-
-    def _onOwn(self, _checked: bool = False) -> None:
-        self.ui.pathEdit.setCurrentPath("")
-        self._use("")
+    def _show(self, path: str) -> None:
+        self.ui.pathEdit.setCurrentPath(path)
+        self._use(path)
 
     def _use(self, path: str) -> None:
         try:

@@ -7,61 +7,62 @@ from pathlib import Path
 
 from metassl.files import MetaSSLError, ProjectError
 from metassl.project import LabelDefinition
-from metassl.project.words import sentence
 
 from ..Logic.Case.Session import Session
-from ..Logic.Project.NewProject import NewProject
+from ..Logic.Project.NewProject import NewProject, labelsOfSegmentation
 from ..Logic.Project.ProjectFolders import projectsFolder, suggestedFolder
-from ..Logic.Scene.SceneLabels import labelsOfSegmentation
 from ..Signal import Signal
 from ..Translation import _
 from .Parts.ImagesForm import ImagesForm
 from .Parts.LabelTable import LabelTable
-from .Tools import chooseFolder as askForFolder
-from .Tools import loadUi, userAction
+from .Section import Section, loadUi, onClick, showError
+from .Section import chooseFolder as askForFolder
 from .userSettings import userSettings
 
 PARENT_SETTING = "MetaSSL/projectsFolder"
 
 
-class NewProjectWidget:
+class NewProjectWidget(Section):
     """`chooseFolder(title, start)` asks for a folder and returns its path, or ""."""
 
     def __init__(self, session: Session, chooseFolder: Callable[[str, str], str] = askForFolder) -> None:
+        super().__init__(session)
+        self.widget, self.ui = loadUi("NewProjectWidget")
         self.created = Signal()
         """(path, warnings) a project was made."""
         self.cancelled = Signal()
         """()"""
-        self._session, self._chooseFolder = session, chooseFolder
+        self._chooseFolder = chooseFolder
         self._labelsEdited = self._nameEdited = self._pathEdited = False
-        self.widget, self.ui = loadUi("NewProjectWidget")
         ui = self.ui
-        self.images = ImagesForm(session, ui, chooseFolder)
+        self.images = self.addPart(ImagesForm(session, ui, chooseFolder))
         self.labelTable = LabelTable(ui.labelTable)
         ui.segmentationSelector.setMRMLScene(session.services.scene)
-        ui.addLabelButton.connect("clicked(bool)", userAction(self.labelTable.add))
-        ui.removeLabelButton.connect("clicked(bool)", userAction(self.labelTable.removeCurrent))
-        ui.dataSetLabelsButton.connect("clicked(bool)", userAction(self._takeDataSetLabels))
+        onClick(
+            (ui.addLabelButton, self.labelTable.add),
+            (ui.removeLabelButton, self.labelTable.removeCurrent),
+            (ui.dataSetLabelsButton, self._takeDataSetLabels),
+            (ui.pathBrowse, self._browsePath),
+            (ui.createButton, self.create),
+            (ui.cancelButton, self.cancelled.emit),
+        )
         ui.segmentationSelector.connect("currentNodeChanged(vtkMRMLNode*)", self._onSegmentation)
         ui.nameEdit.connect("textEdited(QString)", lambda _text: self._onNameEdited())
         ui.nameEdit.connect("textChanged(QString)", lambda _text: self._suggestFolder())
         ui.pathEdit.connect("textEdited(QString)", lambda _text: self._onPathEdited())
-        ui.pathBrowse.connect("clicked(bool)", userAction(self._browsePath))
-        ui.createButton.connect("clicked(bool)", userAction(self.create))
-        ui.cancelButton.connect("clicked(bool)", userAction(self.cancelled.emit))
-        self.images.changed.connect(self._onImagesChanged)
-        self.images.found.connect(self._onFound)
-        self.labelTable.edited.connect(self._onLabelsEdited)
+        self.listen(
+            (self.images.changed, self._onImagesChanged),
+            (self.images.found, self._onFound),
+            (self.labelTable.edited, self._onLabelsEdited),
+        )
         self._setBusy(False)
-        self._showError(None)
+        showError(self.ui, None)
 
     def cleanup(self) -> None:
-        """Let go of the scene and stop the timers."""
-        self.close()
+        super().cleanup()
         self.ui.segmentationSelector.setMRMLScene(None)
 
     def open(self) -> None:
-        """Begin afresh."""
         self._labelsEdited = self._nameEdited = self._pathEdited = False
         self.ui.nameEdit.text = _("New project")
         self.ui.segmentationSelector.setCurrentNode(None)
@@ -69,18 +70,13 @@ class NewProjectWidget:
         self.images.open()
         self._suggestFolder()
 
-    def close(self) -> None:
-        """The form is not shown any more."""
-        self.images.close()
-
     def create(self) -> None:
-        """Make the project of what is filled in, in a task."""
         try:
             request = self._request()
         except MetaSSLError as error:
-            self._showError(error)
+            showError(self.ui, error)
             return
-        self._showError(None)
+        showError(self.ui, None)
         self._setBusy(True)
         self._session.tasks.run(request.create, lambda made: self._onMade(*made), self._onNotMade)
 
@@ -100,7 +96,7 @@ class NewProjectWidget:
         preview = self.images.preview
         hasOthers = self.images.isFolder and preview is not None and bool(preview.labels) and self._labelsEdited
         self.ui.dataSetLabelsButton.setVisible(hasOthers)
-        self._showError(None)
+        showError(self.ui, None)
 
     def _onFound(self) -> None:
         if not self._nameEdited:
@@ -123,7 +119,7 @@ class NewProjectWidget:
             self.labelTable.setLabels(labels)
             self._onLabelsEdited()
         else:
-            self._showError(_("{name} has no segments.").format(name=node.GetName()))
+            showError(self.ui, _("{name} has no segments.").format(name=node.GetName()))
 
     def _onLabelsEdited(self) -> None:
         self._labelsEdited = True
@@ -133,7 +129,7 @@ class NewProjectWidget:
 
     def _onNameEdited(self) -> None:
         self._nameEdited = bool(self.ui.nameEdit.text.strip())
-        self._showError(None)
+        showError(self.ui, None)
 
     def _suggestFolder(self) -> None:
         if not self._pathEdited:
@@ -141,7 +137,7 @@ class NewProjectWidget:
 
     def _onPathEdited(self) -> None:
         self._pathEdited = bool(self.ui.pathEdit.text.strip())
-        self._showError(None)
+        showError(self.ui, None)
 
     def _browsePath(self) -> None:
         parent = self._chooseFolder(_("The folder in which the project's own folder is made"), str(self._parent()))
@@ -149,7 +145,7 @@ class NewProjectWidget:
             userSettings().setValue(PARENT_SETTING, parent)
             self._pathEdited = False
             self._suggestFolder()
-            self._showError(None)
+            showError(self.ui, None)
 
     def _parent(self) -> Path:
         return Path(userSettings().value(PARENT_SETTING, "") or projectsFolder())
@@ -165,7 +161,7 @@ class NewProjectWidget:
         self._setBusy(False)
         if not isinstance(error, MetaSSLError):
             self._session.fail(error)
-        self._showError(error)
+        showError(self.ui, error)
         self._suggestFolder()  # another one, should this one hold something now
 
     def _setBusy(self, busy: bool) -> None:
@@ -173,8 +169,3 @@ class NewProjectWidget:
         self.ui.createButton.setEnabled(not busy)
         self.ui.cancelButton.setEnabled(not busy)
         self.ui.busyWidget.setVisible(busy)
-
-    def _showError(self, error: Exception | str | None) -> None:
-        self.ui.errorFrame.setVisible(error is not None)
-        if error is not None:
-            self.ui.errorLabel.text = sentence(error)

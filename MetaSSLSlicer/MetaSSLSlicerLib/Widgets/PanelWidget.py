@@ -14,11 +14,11 @@ from .AnnotateWidget import AnnotateWidget
 from .Banner import Banner
 from .CasesWidget import CasesWidget
 from .EngineWidget import EngineWidget
-from .Parts.CaseBar import CaseBar
-from .Parts.CaseSeat import CaseSeat
+from .Parts.CaseSeat import CaseBar, CaseSeat
 from .ProjectWidget import ProjectWidget
 from .ReviewWidget import ReviewWidget
 from .RoundsWidget import RoundsWidget
+from .Section import Section
 from .Shortcuts import Shortcuts
 from .TrainWidget import TrainWidget
 
@@ -27,10 +27,11 @@ _TICK_MS = 200
 _SETTLE_MS = 50
 
 
-class PanelWidget:
+class PanelWidget(Section):
     """Owns the session, the sections, the keys and the two timers that keep the session alive."""
 
     def __init__(self, session: Session) -> None:
+        super().__init__(session)
         self.session = session
         self.engine = EnginePython()
         self.job = TrainingJob(session, self.engine)
@@ -58,6 +59,8 @@ class PanelWidget:
             self.casesWidget.showNext,
         )
         self.sections = (*caseParts, self.caseSeat, *below)
+        for section in (*self.sections, self.banner):
+            self.addPart(section)
         self.widget = qt.QWidget()
         layout = qt.QVBoxLayout(self.widget)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -67,29 +70,26 @@ class PanelWidget:
             layout.addWidget(section.widget)
         layout.addStretch(1)
         self.shortcuts = Shortcuts(
-            {
-                **self.reviewWidget.actions,
-                "saveLabel": self.annotateWidget.save,
-                "nextCase": self.casesWidget.openNext,
-            }
+            {**self.reviewWidget.actions, "saveLabel": self.annotateWidget.save, "nextCase": self.casesWidget.openNext}
         )
-        session.said.connect(self.banner.show)
-        session.caseClosed.connect(self.banner.caseClosed)
-        session.projectChanged.connect(self._onProjectChanged)
-        session.caseChanged.connect(self._onCaseChanged)
-        session.sceneLoaded.connect(self._showInNewViews)
-        session.tasks.started.connect(self._startPump)
-        self.job.ended.connect(self.caseSeat.trainingEnded)
-        self.reviewWidget.nextCaseWanted.connect(self._goOn)
-        self.annotateWidget.labelSaved.connect(self._goOn)
-        self.annotateWidget.editorBound.connect(self.reviewWidget.display.reapply)
+        self._settleTimer = self.makeTimer(_SETTLE_MS, self._showInNewViews, once=True)
+        self._pumpTimer = self.makeTimer(_PUMP_MS, self._pump)
+        self._tickTimer = self.makeTimer(_TICK_MS, session.tick)
+        self.listen(
+            (session.said, self.banner.show),
+            (session.caseClosed, self.banner.caseClosed),
+            (session.projectChanged, self._onProjectChanged),
+            (session.caseChanged, self._onCaseChanged),
+            (session.sceneLoaded, self._showInNewViews),
+            (session.tasks.started, self._startPump),
+            (self.job.ended, self.caseSeat.trainingEnded),
+            (self.reviewWidget.nextCaseWanted, self._goOn),
+            (self.annotateWidget.labelSaved, self._goOn),
+            (self.annotateWidget.editorBound, self.reviewWidget.display.apply),
+        )
         self._layoutManager = slicer.app.layoutManager()
         if self._layoutManager is not None:
             self._layoutManager.connect("layoutChanged(int)", self._onLayoutChanged)
-        self._settleTimer = self._timer(_SETTLE_MS, self._showInNewViews)
-        self._settleTimer.setSingleShot(True)
-        self._pumpTimer = self._timer(_PUMP_MS, self._pump)
-        self._tickTimer = self._timer(_TICK_MS, session.tick)
         self._tickTimer.start()
         if session.tasks.busy:
             self._startPump()
@@ -103,31 +103,23 @@ class PanelWidget:
         """Save what is unsaved, stop the timers and let go of the scene. A training goes on by itself."""
         self._tickTimer.stop()
         self.session.shutdown()  # before all else: nothing that goes wrong below may cost unsaved work
-        self._pumpTimer.stop()
-        self._settleTimer.stop()
         with suppress(ValueError):  # they went with the main window
             self.shortcuts.remove()
         if self._layoutManager is not None:
             with suppress(ValueError):
                 self._layoutManager.disconnect("layoutChanged(int)", self._onLayoutChanged)
             self._layoutManager = None
-        for section in self.sections:
-            section.cleanup()
-        self.banner.cleanup()
+        super().cleanup()
 
     def enter(self) -> None:
-        """The module is shown."""
+        """The module is shown: its keys work."""
         self.shortcuts.install()
-        for section in self.sections:
-            if hasattr(section, "enter"):
-                section.enter()
+        super().enter()
 
     def exit(self) -> None:
-        """Another module is shown."""
+        """Another module is shown, and has its keys."""
         self.shortcuts.remove()
-        for section in self.sections:
-            if hasattr(section, "exit"):
-                section.exit()
+        super().exit()
 
     def _onProjectChanged(self) -> None:
         opened = self.session.project is not None
@@ -146,7 +138,7 @@ class PanelWidget:
         """New slice views show the open case, too."""
         if self.session.case is not None:
             self.session.case.nodes.fillViews()
-            self.reviewWidget.display.reapply()
+            self.reviewWidget.display.apply()
 
     def _goOn(self, caseId: str) -> None:
         """After a case is done: on to the next one, if the user wants that and has not gone on already."""
@@ -164,10 +156,3 @@ class PanelWidget:
             self.session.fail(error)
         if not self.session.tasks.busy:
             self._pumpTimer.stop()
-
-    @staticmethod
-    def _timer(interval: int, callback):
-        timer = qt.QTimer()
-        timer.setInterval(interval)
-        timer.connect("timeout()", callback)
-        return timer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from pathlib import Path
 
@@ -11,20 +12,21 @@ from metassl.project import LabelDefinition
 from metassl.project.words import sentence
 
 from ..Logic.Case.Session import Session
+from ..Logic.Project.CaseTable import ProjectSummary
 from ..Logic.Project.ProjectFolders import RecentProjects, nearestProject, projectsFolder
-from ..Logic.Project.ProjectSummary import ProjectSummary
+from ..Logic.Project.ProjectReader import ProjectReader
 from ..Logic.Project.SampleProject import SAMPLE_NAME, makeSampleProject
 from ..Translation import _
 from .NewProjectWidget import NewProjectWidget
-from .Tools import chooseFolder as askForFolder
-from .Tools import loadUi, userAction
+from .Section import Section, loadUi, onClick, showError
+from .Section import chooseFolder as askForFolder
 from .userSettings import userSettings
 
 RECENT_SETTING = "MetaSSL/recentProjects"
 _MOST_WARNINGS = 5
 
 
-class ProjectWidget:
+class ProjectWidget(Section):
     """`chooseFolder(title, start)` asks for a folder; `makeSample(folder)` makes the sample project, in a thread."""
 
     def __init__(
@@ -33,38 +35,36 @@ class ProjectWidget:
         chooseFolder: Callable[[str, str], str] = askForFolder,
         makeSample: Callable[[Path], Path] = makeSampleProject,
     ) -> None:
-        self._session, self._chooseFolder, self._makeSample = session, chooseFolder, makeSample
+        super().__init__(session)
+        self.widget, self.ui = loadUi("ProjectWidget")
+        self._chooseFolder, self._makeSample = chooseFolder, makeSample
         self._recent = RecentProjects.fromText(userSettings().value(RECENT_SETTING, ""))
         self._isMakingNew = self._isBusy = False
-        self._isCounting = self._countAgain = False
-        self.widget, self.ui = loadUi("ProjectWidget")
-        self.newProject = NewProjectWidget(session, chooseFolder)
+        self._counter = ProjectReader(session, lambda project: partial(ProjectSummary.read, project), self._onCounted)
+        self.newProject = self.addPart(NewProjectWidget(session, chooseFolder))
         ui = self.ui
         ui.newWidget.layout().addWidget(self.newProject.widget)
-        ui.newButton.connect("clicked(bool)", userAction(self.beginNew))
-        ui.openButton.connect("clicked(bool)", userAction(self._browse))
-        ui.sampleButton.connect("clicked(bool)", userAction(self.openSample))
+        onClick(
+            (ui.newButton, self.beginNew),
+            (ui.openButton, self._browse),
+            (ui.sampleButton, self.openSample),
+            (ui.closeButton, session.closeProject),
+            (ui.dismissButton, lambda: self._showWarnings([])),
+        )
         ui.recentList.connect("itemClicked(QListWidgetItem*)", lambda _item: self._openRecent())
         ui.recentList.connect("itemActivated(QListWidgetItem*)", lambda _item: self._openRecent())
-        ui.closeButton.connect("clicked(bool)", userAction(session.closeProject))
-        ui.dismissButton.connect("clicked(bool)", userAction(lambda: self._showWarnings([])))
-        self.newProject.created.connect(self._onCreated)
-        self.newProject.cancelled.connect(self._endNew)
-        session.projectChanged.connect(self._onProjectChanged)
-        session.casesChanged.connect(self._onCasesChanged)
+        self.listen(
+            (self.newProject.created, self._onCreated),
+            (self.newProject.cancelled, self._endNew),
+            (session.projectChanged, self._onProjectChanged),
+            (session.casesChanged, lambda _ids: self._counter.ask()),
+        )
         self._onProjectChanged()
 
-    def cleanup(self) -> None:
-        """For the end of the module."""
-        self._session.projectChanged.disconnect(self._onProjectChanged)
-        self._session.casesChanged.disconnect(self._onCasesChanged)
-        self.newProject.cleanup()
-
     def beginNew(self) -> None:
-        """Show the form for a new project."""
         self._isMakingNew = True
         self.newProject.open()
-        self._showError(None)
+        showError(self.ui, None)
         self._show()
 
     def openProject(self, folder: Path) -> None:
@@ -73,11 +73,11 @@ class ProjectWidget:
         try:
             if path is None:
                 text = _("{folder} holds no project. Choose a project's folder, or make a new project.")
-                self._showError(text.format(folder=folder))
+                showError(self.ui, text.format(folder=folder))
             else:
                 self._session.openProject(path)
         except MetaSSLError as error:
-            self._showError(error)
+            showError(self.ui, error)
 
     def openSample(self) -> None:
         """Make the sample project if there is none yet, and open it."""
@@ -85,7 +85,7 @@ class ProjectWidget:
             return
         self._endNew()
         self._setBusy(True)
-        self._showError(None)
+        showError(self.ui, None)
 
         def done(path: Path) -> None:
             self._setBusy(False)
@@ -93,7 +93,7 @@ class ProjectWidget:
 
         def failed(error: Exception) -> None:
             self._setBusy(False)
-            self._showError(error)
+            showError(self.ui, error)
             if not isinstance(error, MetaSSLError):
                 self._session.fail(error)
 
@@ -118,7 +118,7 @@ class ProjectWidget:
             return
         self._recent.remove(path)
         self._keepRecent()
-        self._showError(_("{folder} is not there any more. It was taken off the list.").format(folder=path))
+        showError(self.ui, _("{folder} is not there any more. It was taken off the list.").format(folder=path))
 
     def _keepRecent(self) -> None:
         userSettings().setValue(RECENT_SETTING, self._recent.text)
@@ -128,9 +128,7 @@ class ProjectWidget:
             folder = path.parent if path.name == "project" else path  # as the sample's
             recent.addItem(f"{folder.name}  -  {folder.parent}")
             recent.item(index).setToolTip(str(path))
-        height = len(paths) * recent.sizeHintForRow(0) + 8
-        recent.setMinimumHeight(height)
-        recent.setMaximumHeight(height)
+        recent.setFixedHeight(len(paths) * recent.sizeHintForRow(0) + 8)
         self.ui.recentWidget.setVisible(bool(paths))
 
     def _onCreated(self, path: Path, warnings: list[str]) -> None:
@@ -140,7 +138,7 @@ class ProjectWidget:
 
     def _endNew(self) -> None:
         self._isMakingNew = False
-        self.newProject.close()
+        self.newProject.images.close()
         self._show()
 
     def _setBusy(self, busy: bool) -> None:
@@ -149,11 +147,6 @@ class ProjectWidget:
             button.setEnabled(not busy)
         self.ui.busyWidget.setVisible(busy)
 
-    def _showError(self, error: Exception | str | None) -> None:
-        self.ui.errorFrame.setVisible(error is not None)
-        if error is not None:
-            self.ui.errorLabel.text = sentence(error)
-
     # The open project
 
     def _onProjectChanged(self) -> None:
@@ -161,15 +154,15 @@ class ProjectWidget:
         if project is not None:
             self._recent.add(project.path)
             self._isMakingNew = False
-            self.newProject.close()
+            self.newProject.images.close()
             self.ui.nameLabel.text = f"<b>{escape(project.name)}</b>"
             self.ui.pathLabel.text = str(project.path)
             self.ui.labelsLabel.text = " &nbsp; ".join(map(_labelText, project.labels))
             self.ui.countsLabel.text = ""
-            self._onCasesChanged(None)
+            self._counter.ask()
         self._keepRecent()
         self._showWarnings([])
-        self._showError(None)
+        showError(self.ui, None)
         self._setBusy(self._isBusy)
         self._show()
 
@@ -179,28 +172,8 @@ class ProjectWidget:
         self.ui.newWidget.setVisible(not isOpen and self._isMakingNew)
         self.ui.closedWidget.setVisible(not isOpen and not self._isMakingNew)
 
-    def _onCasesChanged(self, _ids: object) -> None:
-        """Count afresh; while that is going on, only once more afterwards."""
-        project = self._session.project
-        if project is None:
-            return
-        if self._isCounting:
-            self._countAgain = True
-            return
-        self._isCounting, self._countAgain = True, False
-
-        def counted(summary: ProjectSummary | None) -> None:
-            self._isCounting = False
-            if self._countAgain or project is not self._session.project:
-                self._onCasesChanged(None)
-            elif summary is not None:
-                self.ui.countsLabel.text = summary.text
-
-        def failed(error: Exception) -> None:
-            self._session.fail(error)
-            counted(None)
-
-        self._session.tasks.run(lambda: ProjectSummary.read(project), counted, failed)
+    def _onCounted(self, summary: ProjectSummary) -> None:
+        self.ui.countsLabel.text = summary.text
 
     def _showWarnings(self, warnings: list[str]) -> None:
         self.ui.warningsFrame.setVisible(bool(warnings))

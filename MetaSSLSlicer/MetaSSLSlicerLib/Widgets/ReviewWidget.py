@@ -8,25 +8,24 @@ import numpy as np
 import qt
 import slicer.util
 from metassl.project.places.search import Place
+from metassl.project.regions import REGIONS
 
+from ..ColorTables import heatColorNode
+from ..Logic.Case.CaseFiles import ERROR_PROBABILITY, mostTellingMap
 from ..Logic.Case.OpenCase import OpenCase
 from ..Logic.Case.Session import Session
-from ..Logic.Review import RegionLegend
-from ..Logic.Review.HeatMaps import ERROR_PROBABILITY, mostTellingMap
-from ..Logic.Review.PlaceNavigator import PlaceNavigator
-from ..Logic.Review.Places import findPlaces
+from ..Logic.Review.PlaceNavigator import PlaceNavigator, findPlaces
+from ..Logic.Review.PredictionWords import legendRows, regionMeaning
 from ..Logic.Review.RegionDisplay import HEAT_MAPS, MODES, RegionDisplay
 from ..Logic.Review.ReviewActions import ReviewActions
 from ..Logic.Review.UnderMouse import Percents, percentsOf
-from ..Logic.Scene.HeatColors import heatColorNode
-from ..RegionColors import REGIONS
 from ..Signal import Signal
 from ..Translation import _
 from .Parts.MouseLine import MouseLine
 from .Parts.PlaceList import PlaceList
 from .Parts.SurfaceControl import SurfaceControl
+from .Section import Section, loadUi, onClick
 from .Shortcuts import KEYS, withKey
-from .Tools import loadUi, userAction
 from .userSettings import userSettings
 
 _GO_ON = "MetaSSL/goOn"
@@ -34,15 +33,16 @@ _GRADIENT_STEPS = 8
 _SWATCH = "background-color: {color}; color: {text}; border: 1px solid gray; border-radius: 2px;"
 
 
-class ReviewWidget:
+class ReviewWidget(Section):
     """Seen while a case with a prediction is open; while it is edited, only what is needed then is unfolded.
 
     `nextCaseWanted`: a case is done, and the user wants the next.
     """
 
     def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.widget, self.ui = loadUi("ReviewWidget")
         self.nextCaseWanted = Signal()
-        self._session = session
         self._searching = self._wasEditing = False
         self._isUnfolded = True
         self.display = RegionDisplay(session.services, session.tasks)
@@ -58,12 +58,11 @@ class ReviewWidget:
             "reject": self.decisions.reject,
         }
         """What the panel's keys call, by name."""
-        self.widget, self.ui = loadUi("ReviewWidget")
-        self._spots = PlaceList(self.ui.spotsList, self.navigator)
-        self._mouse = MouseLine(self.ui.mouseLabel, session)
-        self.surfaceControl = SurfaceControl(self.ui.surfacePlaceholder, session, self.navigator)
+        self.addPart(PlaceList(self.ui.spotsList, self.navigator))
+        self._mouse = self.addPart(MouseLine(self.ui.mouseLabel, session))
+        self.surfaceControl = self.addPart(SurfaceControl(self.ui.surfacePlaceholder, session, self.navigator))
         self._prepare()
-        self._connections = (
+        self.listen(
             (session.caseOpened, self._onCaseOpened),
             (session.caseAboutToClose, self._onCaseAboutToClose),
             (session.predictionChanged, self._onCaseOpened),
@@ -73,8 +72,6 @@ class ReviewWidget:
             (self.navigator.changed, self._showSpots),
             (self.decisions.finished, self._onFinished),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         if session.case is not None:
             self._onCaseOpened(session.case)
         self._showDisplay()
@@ -85,24 +82,7 @@ class ReviewWidget:
         """True when the next case is to be opened after a decision."""
         return self.ui.goOnCheck.checked
 
-    def cleanup(self) -> None:
-        """Let go of the session."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-        self._spots.cleanup()
-        self._mouse.cleanup()
-        self.surfaceControl.cleanup()
-
-    def enter(self) -> None:
-        """The module is shown."""
-        self._mouse.enter()
-
-    def exit(self) -> None:
-        """Another module is shown."""
-        self._mouse.exit()
-
     def refresh(self, *_args: object) -> None:
-        """Show what can be decided now."""
         case, ui = self._session.case, self.ui
         reviewable = case is not None and case.hasPrediction
         if self.widget.parent() is not None or not reviewable:  # without a parent it would be a window
@@ -125,7 +105,7 @@ class ReviewWidget:
         ui.blinkButton.connect("clicked(bool)", lambda hidden: self.display.blink(not hidden))
         for region in REGIONS:
             check = self._part("check", region.key)
-            check.toolTip = RegionLegend.explanation(region.key)
+            check.toolTip = regionMeaning(region.key)
             check.connect("toggled(bool)", partial(self.display.setRegionVisible, region.key))
             swatch = self._part("swatch", region.key)
             swatch.text, swatch.toolTip = region.key, region.name
@@ -156,7 +136,7 @@ class ReviewWidget:
             button.text = withKey(text, name)
             button.toolTip = _("{text} (key {key})").format(text=hint, key=KEYS[name])
             if button is not ui.blinkButton:
-                button.connect("clicked(bool)", userAction(self.actions[name]))
+                onClick((button, self.actions[name]))
         ui.previousButton.accessibleName = _("Previous place")
 
     def _part(self, kind: str, key: str):
@@ -178,7 +158,6 @@ class ReviewWidget:
         self.navigator.setPlaces([])
 
     def _search(self, case: OpenCase) -> None:
-        """Look for the uncertain places, in a task."""
         self._searching = True
         self._showSpots()
         prediction, geometry = case.data.prediction, case.data.geometry
@@ -203,7 +182,7 @@ class ReviewWidget:
 
     def _showLegend(self, case: OpenCase) -> None:
         measured = False
-        for row in RegionLegend.rows(case.data.prediction, case.data.geometry):
+        for row in legendRows(case.data.prediction, case.data.geometry):
             self._part("check", row.key).text = row.title
             self._part("ml", row.key).text = row.mlText
             self._part("error", row.key).text = row.errorText

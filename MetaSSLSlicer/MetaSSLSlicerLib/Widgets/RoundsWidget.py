@@ -3,98 +3,69 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
 
 import qt
-from metassl.choices.exporters import Exported
+from metassl.choices.exporters import Exported, export_project
+from metassl.files import ProjectError
+from metassl.project import Project
 from metassl.project.round_choice import choose_newest, review_round, train_on_from
 
+from ..Logic.Case.Agreement import RoundComparison, compareRound
 from ..Logic.Case.Session import Session
-from ..Logic.Project.ExportTask import ExportTask
-from ..Logic.Project.RoundComparison import RoundComparison, compareRound
+from ..Logic.Project.ProjectReader import ProjectReader
 from ..Logic.Project.RoundTable import RoundList, RoundRow, RoundTable, describe
 from ..Translation import _
 from .Parts.RoundTableModel import RoundTableModel
-from .Tools import chooseFolder, loadUi, userAction
+from .Section import Section, chooseFolder, loadUi, onClick
 
 _PROGRESS_MS = 300
 
 
-class RoundsWidget:
+class RoundsWidget(Section):
     """`chooseFolder(title, start)` asks the user for a folder; "" means that none was chosen."""
 
     def __init__(self, session: Session, chooseFolder: Callable[[str, str], str] = chooseFolder) -> None:
-        self._session, self._chooseFolder = session, chooseFolder
-        self._reader, self._list = RoundTable(), RoundList()
-        self._reading = self._wanted = False
-        self._comparison: RoundComparison | None = None
-        self.export = ExportTask(session)
-        self.model = RoundTableModel()
+        super().__init__(session)
         self.widget, self.ui = loadUi("RoundsWidget")
+        self._chooseFolder = chooseFolder
+        self._table, self._list = RoundTable(), RoundList()
+        self.reader = ProjectReader(session, lambda project: partial(self._table.rows, project), self._show)
+        self._comparison: RoundComparison | None = None
+        self.isExporting = False
+        self._exported = 0, 0  # cases, of how many
+        self.model = RoundTableModel()
         self.model.showIn(self.ui.table)
-        self.ui.table.selectionModel().connect("currentRowChanged(QModelIndex,QModelIndex)", self._onSelected)
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_PROGRESS_MS)
-        self._timer.connect("timeout()", self._showProgress)
-        buttons = (
+        self.ui.table.selectionModel().connect("currentRowChanged(QModelIndex,QModelIndex)", self._showWords)
+        self._timer = self.makeTimer(_PROGRESS_MS, self._showProgress)
+        onClick(
             (self.ui.useButton, self.useSelected),
             (self.ui.startButton, self.startFromSelected),
             (self.ui.newestButton, self.backToNewest),
             (self.ui.compareButton, self.compare),
             (self.ui.exportButton, self.exportAll),
         )
-        for button, action in buttons:
-            button.connect("clicked(bool)", userAction(action))
-        self._connections = (
+        self.listen(
             (session.projectChanged, self._onProjectChanged),
-            (session.roundsChanged, self.refresh),
-            (session.caseChanged, self._onCaseChanged),
+            (session.roundsChanged, self.reader.ask),
+            (session.caseChanged, self._showWords),
             (session.caseClosed, self._forgetComparison),
-            (self.export.finished, self._onExported),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         self._onProjectChanged()
 
-    def cleanup(self) -> None:
-        """No timer or signal of this section is left."""
-        self._timer.stop()
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
-
     def enter(self) -> None:
-        """The module is shown: another program may have trained meanwhile."""
-        self.refresh()
+        """Another program may have trained meanwhile."""
+        self.reader.ask()
 
     @property
     def selected(self) -> RoundRow | None:
-        """The round of the selected row."""
         return self.model.rowAt(self.ui.table.currentIndex().row())
-
-    def refresh(self) -> None:
-        """Read the rounds again, in a task."""
-        project = self._session.project
-        self._wanted = project is not None
-        if self._reading or not self._wanted:
-            return
-        self._reading, self._wanted = True, False
-
-        def arrived(found: RoundList) -> None:
-            self._reading = False
-            if project is self._session.project:
-                self._show(found)
-            if self._wanted:
-                self.refresh()
-
-        def failed(error: Exception) -> None:
-            self._reading = False
-            self._session.fail(error)
-
-        self._session.tasks.run(lambda: self._reader.rows(project), arrived, failed)
 
     # Choosing a round
 
     def useSelected(self) -> None:
-        """Review the predictions of the selected round."""
         row, project = self.selected, self._session.project
         if row is not None:
             text = _("The predictions of round {number} are shown now.").format(number=row.number)
@@ -173,19 +144,34 @@ class RoundsWidget:
     def exportAll(self) -> None:
         """Write labels and predictions into a new folder inside one that the user chooses."""
         project = self._session.project
-        if project is None or self.export.isBusy:
+        if project is None or self.isExporting:
             return
-        folder = self._chooseFolder(_("Where to put the folder of exported files"), str(project.path.parent))
-        if folder:
-            self.export.start(folder)
-            self._timer.start()
-            self._showWords()
+        parent = self._chooseFolder(_("Where to put the folder of exported files"), str(project.path.parent))
+        if not parent:
+            return
+        folder, session = _newFolder(Path(parent), project), self._session
+        self.isExporting, self._exported = True, (0, len(project.cases))
 
-    def _onExported(self, result: Exported | None) -> None:
+        def report(done: int, total: int, _case: str) -> None:  # called in the task: two numbers are all that is set
+            if session.isEnding:
+                raise ProjectError(_("The export was given up, as Slicer is closing."))
+            self._exported = done, total
+
+        def failed(error: Exception) -> None:
+            session.fail(error)
+            self._endExport()
+
+        session.tasks.run(lambda: export_project(project, folder, report=report), self._onExported, failed)
+        self._timer.start()
+        self._showWords()
+
+    def _endExport(self) -> None:
+        self.isExporting = False
         self._timer.stop()
         self._showWords()
-        if result is None:
-            return
+
+    def _onExported(self, result: Exported) -> None:
+        self._endExport()
         text = _("Exported {labels} labels and {predictions} predictions to {folder}.").format(
             labels=len(result.labels), predictions=len(result.predictions), folder=result.folder
         )
@@ -198,16 +184,10 @@ class RoundsWidget:
     # Showing
 
     def _onProjectChanged(self) -> None:
-        self._reader = RoundTable()
+        self._table = RoundTable()
         self._comparison = None
         self._show(RoundList())
-        self.refresh()
-
-    def _onCaseChanged(self) -> None:
-        self._showWords()
-
-    def _onSelected(self, _current, _previous) -> None:
-        self._showWords()
+        self.reader.ask()
 
     def _show(self, found: RoundList) -> None:
         former = self.selected
@@ -220,14 +200,14 @@ class RoundsWidget:
             self.ui.table.setCurrentIndex(self.model.model.index(place, 0))
         self._showWords()
 
-    def _showWords(self) -> None:
+    def _showWords(self, *_ignored: object) -> None:
         ui, row = self.ui, self.selected
         ui.table.setVisible(bool(self._list.rows))
         ui.roundLabel.text = _("No training yet. The first one makes round 1.") if row is None else describe(row)
         ui.useButton.setEnabled(row is not None and row.summary.predicted > 0 and not row.isShown)
         ui.startButton.setEnabled(row is not None and row.summary.has_model and not row.isStart)
         ui.newestButton.setEnabled(self._list.isChosen)
-        ui.exportButton.setEnabled(not self.export.isBusy)
+        ui.exportButton.setEnabled(not self.isExporting)
         comparing = self._comparison is not None
         ui.compareButton.text = _("Hide the comparison") if comparing else _("Compare on the open case")
         ui.compareButton.setEnabled(comparing or (self._reference() is not None and row.summary.predicted > 0))
@@ -236,5 +216,14 @@ class RoundsWidget:
         self._showProgress()
 
     def _showProgress(self) -> None:
-        self.ui.progressLabel.setVisible(self.export.isBusy)
-        self.ui.progressLabel.text = self.export.progressText
+        done, total = self._exported
+        self.ui.progressLabel.setVisible(self.isExporting)
+        self.ui.progressLabel.text = _("Exporting case {done} of {total} ...").format(done=done, total=total)
+
+
+def _newFolder(parent: Path, project: Project) -> Path:
+    name = f"{project.path.name} export {datetime.now():%Y-%m-%d %H%M}"
+    path, number = parent / name, 2
+    while path.exists():
+        path, number = parent / f"{name} ({number})", number + 1
+    return path

@@ -10,7 +10,7 @@ import slicer
 import slicer.util
 
 from ..Translation import _
-from .Tools import userAction
+from .Section import userAction
 
 KEYS = {
     "nextSpot": "N",
@@ -52,7 +52,6 @@ class Shortcuts:
             self._shortcuts.append(shortcut)
 
     def remove(self) -> None:
-        """Give the keys back."""
         for shortcut in self._shortcuts:
             shortcut.setEnabled(False)
             shortcut.setParent(None)

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import qt
-from metassl.choices.frameworks import LOSSES
+from metassl.choices.frameworks import LOSS_CATALOG
 from metassl.files import MetaSSLError
 from metassl.jobs import JobStatus
 
 from ..Durations import duration
 from ..Logic.Training.TrainingAdvice import TrainingAdvice
 from ..Logic.Training.TrainingJob import TrainingJob
-from ..Logic.Training.TrainingOptions import ACCURATE_MINUTES, DEVICES, FAST_MINUTES, TrainingOptions, frameworkTexts
+from ..Logic.Training.TrainingOptions import (
+    ACCURATE_MINUTES,
+    DEVICES,
+    FAST_MINUTES,
+    TrainingOptions,
+    frameworkTexts,
+    lossTexts,
+)
 from ..Logic.Training.TrainingWords import detailText, noticeText, stageText
 from ..Translation import _
 from .EngineWidget import EngineWidget
 from .Parts.CurvePicture import CurvePicture
-from .Tools import loadUi, userAction
+from .Section import Section, loadUi, onClick
 from .userSettings import userSettings
 
 PRESET_KEY = "MetaSSL/trainMinutes"
@@ -23,43 +32,41 @@ _TICK_MS = 500
 _LOG_BYTES = 16 << 10
 
 
-class TrainWidget:
+class TrainWidget(Section):
     """Drives the job with its timer, whether or not the module is shown: predictions come in all the time."""
 
     def __init__(self, session, job: TrainingJob, engine: EngineWidget) -> None:
-        self._session, self.job, self._engine = session, job, engine
+        super().__init__(session)
         self.widget, self.ui = loadUi("TrainWidget")
+        self.job, self._engine = job, engine
         self._curve = CurvePicture(self.ui.curveLabel)
         self._shownLog = ""
         self._fillCombos()
         ui = self.ui
-        ui.trainButton.connect("clicked(bool)", userAction(self._onTrain))
-        ui.newRoundButton.connect("clicked(bool)", userAction(self._onTrainAnew))
-        ui.openLogButton.connect("clicked(bool)", userAction(self._onOpenLog))
+        onClick(
+            (ui.trainButton, lambda: self.stop() if self.job.isRunning else self.train()),
+            (ui.newRoundButton, lambda: self.train(replace(self.options, newRound=True))),
+            (ui.openLogButton, self._onOpenLog),
+        )
         ui.presetComboBox.connect("currentIndexChanged(int)", self._onPreset)
         ui.minutesSpinBox.connect("valueChanged(double)", self._refreshDevice)
         ui.deviceComboBox.connect("currentIndexChanged(int)", self._refreshDevice)
-        job.statusChanged.connect(self._refresh)
-        engine.setup.changed.connect(self._refreshDevice)
-        session.projectChanged.connect(self._onProjectChanged)
-        self._timer = qt.QTimer()
-        self._timer.setInterval(_TICK_MS)
-        self._timer.connect("timeout()", self._onTick)
-        self._timer.start()
+        self.listen(
+            (job.statusChanged, self._refresh),
+            (engine.setup.changed, self._refreshDevice),
+            (session.projectChanged, self._refresh),
+        )
+        self.makeTimer(_TICK_MS, self._onTick).start()
         job.attach()
         self._refresh()
 
     def cleanup(self) -> None:
         """Stop looking; the training itself goes on."""
-        self._timer.stop()
-        self._session.projectChanged.disconnect(self._onProjectChanged)
-        self._engine.setup.changed.disconnect(self._refreshDevice)
-        self.job.statusChanged.disconnect(self._refresh)
+        super().cleanup()
         self.job.cleanup()
 
     @property
     def options(self) -> TrainingOptions:
-        """What is chosen now."""
         ui = self.ui
         return TrainingOptions(
             minutes=float(ui.minutesSpinBox.value or _chosen(ui.presetComboBox)),
@@ -81,17 +88,9 @@ class TrainWidget:
         self._try(lambda: self.job.start(chosen))
 
     def stop(self) -> None:
-        """Ask the job to stop."""
         self._try(self.job.stop)
 
-    def _onTrain(self, _checked: bool = False) -> None:
-        self.stop() if self.job.isRunning else self.train()
-
-    def _onTrainAnew(self, _checked: bool = False) -> None:
-        chosen = self.options
-        self.train(TrainingOptions(chosen.minutes, chosen.framework, chosen.loss, chosen.device, newRound=True))
-
-    def _onOpenLog(self, _checked: bool = False) -> None:
+    def _onOpenLog(self) -> None:
         if self.job.logPath is not None:
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self.job.logPath)))
 
@@ -112,9 +111,6 @@ class TrainWidget:
         self.job.tick()
         self._refreshCurve()
         self._refreshLog()
-
-    def _onProjectChanged(self) -> None:
-        self._refresh()
 
     def _refresh(self, _status: JobStatus | None = None) -> None:
         job, ui, status = self.job, self.ui, self.job.status
@@ -193,19 +189,20 @@ class TrainWidget:
 
     def _fillCombos(self) -> None:
         ui = self.ui
-        presets = (_("Fast (4 min)"), FAST_MINUTES), (_("Accurate (15 min)"), ACCURATE_MINUTES)
+        presets = _("Fast (4 min)"), _("Accurate (15 min)")
         devices = _("Automatic: a GPU if there is one"), _("NVIDIA GPU"), _("Apple GPU"), _("CPU")
         frameworks = frameworkTexts()
-        losses = _("weighted by region (MetaSSL)"), _("all alike (plain)")
-        for text, minutes in presets:
-            ui.presetComboBox.addItem(text, minutes)
+        losses = lossTexts()
         for combo, texts, values in (
+            (ui.presetComboBox, presets, (FAST_MINUTES, ACCURATE_MINUTES)),
             (ui.deviceComboBox, devices, DEVICES),
             (ui.frameworkComboBox, frameworks.values(), frameworks),
-            (ui.lossComboBox, losses, LOSSES),
+            (ui.lossComboBox, losses.values(), losses),
         ):
             for text, value in zip(texts, values):
                 combo.addItem(text, value)
+        for index, loss in enumerate(LOSS_CATALOG):
+            ui.lossComboBox.setItemData(index, loss.summary, qt.Qt.ToolTipRole)
         if float(userSettings().value(PRESET_KEY, FAST_MINUTES)) == ACCURATE_MINUTES:
             ui.presetComboBox.setCurrentIndex(1)
 

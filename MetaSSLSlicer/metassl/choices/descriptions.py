@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Any
 
 
 @dataclass(frozen=True)
 class FrameworkDescription:
     """name: as `--framework` takes it. summary: in one line. pair: whose agreement the region map shows. path: of
     its class.
+
+    losses: those that it can be trained with. lacks: why it has no others, a clause. script: which of MetaSSL's
+    published scripts its official losses follow: "mt", "cps" or "cct"; "" without such losses.
     """
 
     name: str
@@ -17,9 +21,24 @@ class FrameworkDescription:
     pair: str
     citation: str
     path: str
+    losses: tuple[str, ...] = ("metassl", "plain")
+    lacks: str = "its package offers no other"
+    script: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        return {name: text for name, text in asdict(self).items() if name not in ("path", "lacks", "script")}
+
+
+@dataclass(frozen=True)
+class LossDescription:
+    """name: as `--loss` takes it. summary: in one line."""
+
+    name: str
+    title: str
+    summary: str
 
     def to_json(self) -> dict[str, str]:
-        return {name: text for name, text in asdict(self).items() if name != "path"}
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -33,3 +52,15 @@ class StrategyDescription:
 
     def to_json(self) -> dict[str, str]:
         return {name: text for name, text in asdict(self).items() if name != "path"}
+
+
+@dataclass(frozen=True)
+class ImporterDescription:
+    """title: what the convention is called. summary: how its folder looks, in one line. path: of its function, which
+    takes a `metassl.intake.Tree` and returns a `Discovery`, or None where the convention does not apply.
+    """
+
+    name: str
+    title: str
+    summary: str
+    path: str

@@ -7,8 +7,30 @@ its file in `metassl.frameworks` and an entry here; or a package of its own, wit
 
 from __future__ import annotations
 
-from .descriptions import FrameworkDescription
+from metassl.files.errors import ProjectError
+
+from .descriptions import FrameworkDescription, LossDescription
 from .plugins import entry_points_of
+
+LOSS_CATALOG = (
+    LossDescription("metassl", "MetaSSL", "the default: every voxel counts by its region, gently"),
+    LossDescription("plain", "Plain", "the framework's own loss on unlabelled images"),
+    LossDescription("uniform", "Uniform", "the control: as metassl, but all regions weigh 1"),
+    LossDescription(
+        "official",
+        "Official",
+        "the objective of MetaSSL's published scripts (weights, thresholds, a mean per region, ramp), with the slip "
+        "about foreground in their 2-D code mended",
+    ),
+    LossDescription(
+        "official-as-published", "Official, as published", "the same, slips and all; in 3-D the scripts lack that slip"
+    ),
+)
+LOSSES = tuple(loss.name for loss in LOSS_CATALOG)
+UNIFORM_IS_PLAIN = ("cps", "bcp")
+"""Frameworks whose plain loss differs from metassl in the weights alone: with `uniform` the training is the same."""
+
+_SCRIPTS = {"mt": "Mean Teacher", "cps": "Cross Pseudo Supervision", "cct": "Cross-Consistency Training (2-D alone)"}
 
 _OURS = (
     FrameworkDescription(
@@ -18,6 +40,8 @@ _OURS = (
         "the moving averages of the two networks",
         "Chen et al., Semi-Supervised Semantic Segmentation with Cross Pseudo Supervision, CVPR 2021",
         "metassl.frameworks.cps:CrossPseudoSupervision",
+        LOSSES,
+        script="cps",
     ),
     FrameworkDescription(
         "mt",
@@ -26,6 +50,8 @@ _OURS = (
         "the network and its moving average",
         "Tarvainen and Valpola, Mean teachers are better role models, NeurIPS 2017",
         "metassl.frameworks.mean_teacher:MeanTeacher",
+        LOSSES,
+        script="mt",
     ),
     FrameworkDescription(
         "uamt",
@@ -35,6 +61,8 @@ _OURS = (
         "Yu et al., Uncertainty-Aware Self-Ensembling Model for Semi-Supervised 3D Left Atrium Segmentation, "
         "MICCAI 2019",
         "metassl.frameworks.uamt:UncertaintyAwareMeanTeacher",
+        LOSSES,
+        script="mt",
     ),
     FrameworkDescription(
         "fixmatch",
@@ -43,6 +71,8 @@ _OURS = (
         "two dropout passes of the network",
         "Sohn et al., FixMatch: Simplifying Semi-Supervised Learning with Consistency and Confidence, NeurIPS 2020",
         "metassl.frameworks.fixmatch:FixMatch",
+        LOSSES,
+        script="mt",
     ),
     FrameworkDescription(
         "cct",
@@ -51,6 +81,8 @@ _OURS = (
         "the two decoders, each with the shared encoder",
         "Ouali et al., Semi-Supervised Semantic Segmentation with Cross-Consistency Training, CVPR 2020",
         "metassl.frameworks.cct:CrossConsistency",
+        LOSSES,
+        script="cct",
     ),
     FrameworkDescription(
         "rdrop",
@@ -59,6 +91,8 @@ _OURS = (
         "two dropout passes of the network",
         "Liang et al., R-Drop: Regularized Dropout for Neural Networks, NeurIPS 2021",
         "metassl.frameworks.rdrop:RDrop",
+        LOSSES,
+        script="cps",
     ),
     FrameworkDescription(
         "bcp",
@@ -67,6 +101,8 @@ _OURS = (
         "the network and its moving average",
         "Bai et al., Bidirectional Copy-Paste for Semi-Supervised Medical Image Segmentation, CVPR 2023",
         "metassl.frameworks.bcp:BidirectionalCopyPaste",
+        LOSSES,
+        script="mt",
     ),
     FrameworkDescription(
         "supervised",
@@ -75,14 +111,36 @@ _OURS = (
         "two moving averages of the network, a long and a short one: neither is the raw network",
         "Cicek et al., 3D U-Net: Learning Dense Volumetric Segmentation from Sparse Annotation, MICCAI 2016",
         "metassl.frameworks.supervised:Supervised",
+        lacks="it makes no second prediction of unlabelled images, by which the official losses part the voxels, and "
+        "uniform would be plain",
     ),
 )
 FRAMEWORK_CATALOG: tuple[FrameworkDescription, ...] = (*_OURS, *entry_points_of("metassl.frameworks"))
 FRAMEWORKS = tuple(framework.name for framework in FRAMEWORK_CATALOG)
 SEMI_SUPERVISED = tuple(name for name in FRAMEWORKS if name != "supervised")
-LOSSES = ("metassl", "plain")
 
 
 def describe_framework(name: str) -> FrameworkDescription:
     """The entry called `name`; KeyError if there is none."""
     return {framework.name: framework for framework in FRAMEWORK_CATALOG}[name]
+
+
+def script_of(framework: str) -> str:
+    """Which published script the official losses of a framework follow, in words; "" where it has none."""
+    script = describe_framework(framework).script
+    if not script:
+        return ""
+    return f"the script for {_SCRIPTS[script]}{'' if script == framework else ' stands in'}"
+
+
+def check_choice(framework: str, loss: str) -> None:
+    """ProjectError for a framework or a loss that there is not, and for a loss that the framework does not have."""
+    if framework not in FRAMEWORKS:
+        raise ProjectError(f"there is no framework {framework!r}: choose one of {', '.join(FRAMEWORKS)}")
+    if loss not in LOSSES:
+        raise ProjectError(f"there is no loss {loss!r}: choose one of {', '.join(LOSSES)}")
+    found = describe_framework(framework)
+    if loss not in found.losses:
+        raise ProjectError(
+            f"the framework {framework} has no loss {loss!r} ({found.lacks}): choose {' or '.join(found.losses)}"
+        )

@@ -11,6 +11,7 @@ from types import ModuleType
 from metassl.choices.plugins import entry_points_of
 
 from . import (
+    add,
     demo,
     doctor,
     evaluate,
@@ -20,9 +21,11 @@ from . import (
     new,
     predict,
     rank,
+    remove,
     report,
     rounds,
     sample,
+    scan,
     status,
     stop,
     train,
@@ -30,7 +33,7 @@ from . import (
 
 STORY = (
     ("See it once:", (demo, sample)),
-    ("Begin a project and give it its first annotations:", (new, label)),
+    ("Begin a project and give it its first annotations:", (scan, new, label, add, remove)),
     ("Train in the background, and look after it:", (train, frameworks, status, stop, rounds)),
     ("Find out where to look next:", (predict, rank)),
     ("Measure and show the result:", (evaluate, report, export)),

@@ -24,7 +24,7 @@ from .shared.console import Console, command_line
 from .shared.options import add_device_option, add_json_option
 
 if TYPE_CHECKING:
-    from metassl.project import Project
+    from metassl.project import Project, Round
 
 SUMMARY = "measure the predictions against true annotations"
 
@@ -50,19 +50,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.evaluation.table import format_table
-    from metassl.inference.predict import model_round
     from metassl.project import Project
-
-    from .shared.measuring import choose, evaluate_project
+    from metassl.project.round_choice import model_round
 
     _check(arguments)
     project = Project.open(arguments.project)
+    found = model_round(project)  # complains before the engine is loaded
+    from metassl.evaluation.table import format_table
+
+    from .shared.measuring import choose, evaluate_project
+
     if arguments.images is not None:
-        result = _evaluate_images(project, arguments, console)
+        result = _evaluate_images(project, found, arguments, console)
     else:
         choice = choose(project, arguments.truth, arguments.cases)
-        result = evaluate_project(project, model_round(project), choice, arguments.device, console)
+        result = evaluate_project(project, found, choice, arguments.device, console)
     console.say(format_table(result))
     if arguments.images is None and result["n_cases"]:
         console.say(f"\nnext: {command_line('report', arguments.project)}")
@@ -81,20 +83,21 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ProjectError("--cases are of the project and --images are not: give one of the two")
 
 
-def _evaluate_images(project: Project, arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
+def _evaluate_images(project: Project, found: Round, arguments: argparse.Namespace, console: Console) -> dict[str, Any]:
     from metassl.evaluation.pairs import pair_with_truth, trained_on_images, truth_files
-    from metassl.inference.predict import model_round, predict_folder
+    from metassl.inference.predict import predict_folder
     from metassl.project.round_files import read_summary
 
     from .predict import PredictionProgress
     from .shared.measuring import measure, new_to_the_model
 
-    found = model_round(project)
     truth_files(arguments.truth)  # a wrong folder is told before the long work, not after it
     with tempfile.TemporaryDirectory(prefix="metassl-") as temporary:
         out = arguments.out or Path(temporary)
         with PredictionProgress() as progress:
-            done = predict_folder(project, arguments.images, out, arguments.device, progress, progress.failed)
+            done = predict_folder(
+                project, arguments.images, out, arguments.device, progress, progress.failed, progress.note
+            )
         seen = trained_on_images(project, found)
         known = {
             case for case, paths in done if seen.intersection(read_summary(paths.summary, case).image_hashes or ())
@@ -103,5 +106,5 @@ def _evaluate_images(project: Project, arguments: argparse.Namespace, console: C
         items, without = pair_with_truth(new, arguments.truth)
         if without:
             console.warn(f"{len(without)} images have no true annotation in {arguments.truth}")
-        result = measure(items, project, progress.failures)
+        result = measure(items, project, progress.failures, console)
     return {"round": found.number, "group": "images", "without_truth": without, "trained_on": trained, **result}

@@ -1,10 +1,18 @@
 """Take an annotation file as the label of a case.
 
-The file must lie on the image's own grid and hold the project's values (0 is
-background, 255 means not annotated and is ignored in training). The former
-label of the case, if there is one, is kept in the project's history.
+The file may be NIfTI, NRRD, MHA, a segmentation of Slicer (.seg.nrrd) or a
+DICOM segmentation, whose voxels coincide with the image's. Where it names its
+segments, they are matched with the project's structures by name; else it must
+hold the project's values (0 is background, 255 means not annotated and is
+ignored in training). The former label of the case, if there is one, is kept in
+the project's history.
+
+--from DIR takes the label files of many cases at once, each by its name;
+a case that has a label keeps it unless --replace is given.
 
   metassl label liver case_07 case_07_liver.nii.gz
+  metassl label liver case_07 mask.nii.gz --values 255=Liver
+  metassl label liver --from ~/labels
 """
 
 from __future__ import annotations
@@ -12,17 +20,24 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from metassl.files.errors import ProjectError
+from metassl.project import Project
+from metassl.project.words import count as counted
+
 from .shared.advice import next_steps
-from .shared.console import Console
-from .shared.options import add_json_option
+from .shared.console import Console, listing
+from .shared.options import add_json_option, add_values_option, names_of
 
 SUMMARY = "take an annotation file as the label of a case"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
-    parser.add_argument("case", metavar="CASE", help="the case, as `metassl status --cases` names it")
-    parser.add_argument("file", type=Path, metavar="FILE", help="NIfTI, NRRD or MHA, whole numbers")
+    parser.add_argument("case", nargs="?", metavar="CASE", help="the case, as `metassl status --cases` names it")
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="NIfTI, NRRD, MHA, .seg.nrrd or DICOM SEG")
+    parser.add_argument("--from", dest="source", type=Path, metavar="DIR", help="label files of many cases")
+    parser.add_argument("--replace", action="store_true", help="with --from: also where there is a label")
+    add_values_option(parser)
     parser.add_argument(
         "--allow-empty",
         action="store_true",
@@ -32,9 +47,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.project import Project
-
     project = Project.open(arguments.project)
+    if arguments.source is not None and arguments.case is None:
+        return _many(project, arguments, console)
+    if arguments.file is None or arguments.source is not None:
+        raise ProjectError("name a case and its file, or --from and a folder of label files")
     before = project.case(arguments.case)
     reviewed = before.state in ("predicted", "accepted", "corrected")
     version = project.add_label(
@@ -43,6 +60,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         state="corrected" if reviewed else "labelled",
         allow_empty=arguments.allow_empty,
         former=before.label_version,
+        names=names_of(arguments),
+        tell=console.warn,
     )
     after = project.case(before.id)
     if before.label_version == version:
@@ -58,5 +77,20 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             "version": version,
             "changed": before.label_version != version,
         }
+    )
+    return 0
+
+
+def _many(project: Project, arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.intake import add_labels
+
+    added = add_labels(project, arguments.source, replace=arguments.replace, names=names_of(arguments))
+    console.warn_all(added.warnings)
+    console.say(f"{project.name}: {counted(len(added.labelled), 'label')} taken ({listing(added.labelled)})")
+    if added.known:
+        console.say(f"  kept        {len(added.known)} ({listing(added.known)}); --replace takes the new ones")
+    console.say(f"next: {next_steps(project, arguments.project)[0].command}")
+    console.result(
+        {"project": project.path, "labelled": added.labelled, "kept": added.known, "warnings": added.warnings}
     )
     return 0

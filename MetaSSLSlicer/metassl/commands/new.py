@@ -1,9 +1,12 @@
 """Begin a project from a folder of images.
 
-The folder may hold NIfTI, NRRD or MHA files, DICOM series, or a data set in
-the layout of the Medical Segmentation Decathlon (dataset.json, imagesTr,
-labelsTr, and splits.json if there is one). The images stay where they are and
-are never written to.
+The folder may hold NIfTI, NRRD or MHA files, DICOM series, pictures, or a data
+set in a known layout (`metassl scan --help` lists them, and `metassl scan DIR`
+shows what is found); a table of cases (CSV) does for all others. The images
+stay where they are and are never written to.
+
+All labels that are found are taken, and of nine or more a few are kept for
+validation: they measure, and are never trained on. --labelled changes that.
 
   metassl new liver --from ~/scans --labels 1=Liver 2=Tumour
   metassl new hippocampus --from Task04_Hippocampus --labelled 3
@@ -14,8 +17,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from metassl.project.words import count as counted
+
 from .shared.console import Console, command_line, listing
-from .shared.options import add_json_option, count, read_names
+from .shared.options import add_json_option, add_values_option, count, names_of, read_names
 
 SUMMARY = "make a project from a folder of images"
 
@@ -28,14 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="DIR",
-        help="where the images are",
+        help="where the images are: a folder, a table (CSV) or a single image",
     )
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--labelled",
-        type=count,
-        metavar="N",
-        help="import the labels of the first N cases and hide all others (default: none)",
+        type=labelled_count,
+        default="all",
+        metavar="N|all|none",
+        help="import the labels of the first N cases and hide all others (default: all)",
     )
     which.add_argument(
         "--labelled-cases",
@@ -46,9 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--validation",
         type=int,
-        default=0,
         metavar="N",
-        help="import the labels of N more cases, to measure with and never to train on",
+        help="import the labels of N more cases, to measure with and never to train on "
+        "(default: a few of many labels, none with --labelled N)",
     )
     parser.add_argument(
         "--labels",
@@ -56,32 +62,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="VALUE=NAME",
         help="the structures, such as 1=Liver 2=Tumour (default: what dataset.json says)",
     )
+    add_values_option(parser)
     parser.add_argument("--name", help="the project's name (default: the data set's)")
     add_json_option(parser)
 
 
+def labelled_count(text: str) -> int | None:
+    """N, all (None) or none (0), for argparse."""
+    return {"all": None, "none": 0}[text] if text in ("all", "none") else count(text)
+
+
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.intake import new_project
+    from metassl.intake import Scan, find_cases, new_project
 
     chosen = arguments.labelled_cases
+    found = find_cases(arguments.source)
     project, warnings = new_project(
         arguments.project,
-        arguments.source,
+        found,
         labelled=arguments.labelled,
         labelled_cases=None if chosen is None else read_names(chosen),
         validation=arguments.validation,
         labels=arguments.labels,
         name=arguments.name,
+        names=names_of(arguments),
     )
-    for warning in warnings:
-        console.warn(warning)
+    console.warn_all(warnings)
     labelled = [case.id for case in project.labelled_cases()]
     validation = [case.id for case in project.validation_cases()]
     console.say(f"{project.name}: {len(project.cases)} cases in {arguments.project}")
+    scan = Scan.of(arguments.source, found)
+    console.say(f"  found as    {scan.layout}: {counted(scan.cases, 'case')}, {counted(scan.labelled, 'label')}")
+    for line in scan.told():
+        console.say(line)
     console.say(f"  structures  {', '.join(f'{label.value} {label.name}' for label in project.labels)}")
     console.say(f"  labelled    {len(labelled)}{f' ({listing(labelled)})' if labelled else ''}")
     if validation:
-        console.say(f"  validation  {len(validation)} ({listing(validation)})")
+        console.say(f"  validation  {len(validation)} ({listing(validation)}): to measure with, never trained on")
     if labelled:
         console.say(f"next: {command_line('train', arguments.project)}")
     else:

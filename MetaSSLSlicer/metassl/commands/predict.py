@@ -42,9 +42,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     project = Project.open(arguments.project)
     for case_id in arguments.cases or []:
         project.case(case_id)
-    from metassl.inference.predict import model_round, predict_folder, predict_project
+    from metassl.project.round_choice import model_round
 
-    model_round(project)  # complains before anything is shown
+    model_round(project)  # complains before anything is shown, and before the engine is loaded
+    from metassl.inference.predict import predict_folder, predict_project
+
     with PredictionProgress() as progress:
         if arguments.images is not None:
             done = predict_folder(
@@ -54,6 +56,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
                 arguments.device,
                 progress,
                 progress.failed,
+                progress.note,
             )
         else:
             done = predict_project(project, arguments.cases, arguments.device, progress, progress.failed)
@@ -89,6 +92,10 @@ class PredictionProgress:
     def __call__(self, done: int, total: int, case: str) -> None:
         eta = (self._clock() - self._begin) / done * (total - done) if done else None
         self.bar.show("predicting", done, total, eta, case)
+
+    def note(self, text: str) -> None:
+        """What the user should know of an image that is predicted all the same."""
+        self.bar.line(f"note: {text}")
 
     def failed(self, case: str, reason: str) -> None:
         """A case that could not be predicted; the rest go on."""

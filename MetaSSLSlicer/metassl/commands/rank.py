@@ -34,14 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.inference.predict import model_round
     from metassl.project import Project
-    from metassl.selection.rank import rank, ranking_by
+    from metassl.project.round_choice import model_round
 
     project = Project.open(arguments.project)
     own = project.settings.get("strategy", DEFAULT_STRATEGY)
     strategy = arguments.strategy or own
-    found = project.shown_round() or model_round(project)
+    found = project.shown_round() or model_round(project)  # complains before the engine is loaded
+    from metassl.selection.rank import rank, ranking_by
+
     if arguments.keep and strategy != own:
         project.update_settings(strategy=strategy)
         own = strategy

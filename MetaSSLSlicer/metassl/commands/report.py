@@ -27,15 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.project import Project
+    from metassl.project.round_choice import model_round
+
+    project = Project.open(arguments.project)
+    found = model_round(project)  # complains before the engine is loaded
     from metassl.evaluation.report.write import write_report
     from metassl.evaluation.stored import read_evaluation
-    from metassl.inference.predict import model_round
-    from metassl.project import Project
 
     from .shared.measuring import stored_evaluation
 
-    project = Project.open(arguments.project)
-    found = model_round(project)
     given = arguments.evaluation
     evaluation = stored_evaluation(found) if given is None else read_evaluation(given)
     out = arguments.out or found.path / "report.html"

@@ -70,6 +70,9 @@ def show(
     each_case: bool = False,
 ) -> None:
     """Print the state of a project, for people or as JSON."""
+    from metassl.project.cases import unseen_structures
+    from metassl.project.round_files import read_notes
+
     from .shared.advice import labels_since, next_case, next_steps
 
     cases = list(project.cases.values())
@@ -77,9 +80,13 @@ def show(
     steps = next_steps(project, shown, found, status)
     console.say(f"{project.name} ({shown})")
     console.say(f"  structures  {', '.join(f'{label.value} {label.name}' for label in project.labels)}")
+    for name in unseen_structures(project.labels, project.labelled_cases()):
+        console.say(f"  note        no labelled case shows {name}: it cannot be learnt until one does")
     _show_cases(cases, console)
     if each_case:
-        console.table([("case", "group", "state"), *((c.id, c.split, _STATE_WORDS[c.state]) for c in cases)], indent=14)
+        notes = {} if found is None else read_notes(found)[0]
+        rows = [(c.id, c.split, _STATE_WORDS[c.state], notes.get(c.id, "")) for c in cases]
+        console.table([("case", "group", "state", ""), *rows], indent=14)
     if found is not None and status is not None:
         _show_round(found, status, console)
         new = labels_since(project, found)
@@ -88,6 +95,9 @@ def show(
     reviewed = project.shown_round()
     if reviewed is not None and found is not None and reviewed.number != found.number:
         console.say(f"  reviewed    {reviewed.title}, as chosen; `metassl rounds --newest` takes that back")
+    start = project.settings.get("start_round")
+    if start is not None and found is not None and start != found.number:
+        console.say(f"  goes on     from round {start:04d}, as chosen; `metassl rounds --newest` takes that back")
     if first is not None:
         console.say(f"  next case   {first.case}: {first.reason}")
     console.say("next:")
@@ -99,7 +109,7 @@ def show(
 
 
 def _show_cases(cases: list, console: Console) -> None:
-    for split, title in (("pool", "cases"), ("validation", "validation"), ("test", "test")):
+    for split, title in (("pool", "cases"), ("validation", "validation"), ("test", "test"), ("aside", "set aside")):
         states = Counter(case.state for case in cases if case.split == split)
         if not states and split != "pool":
             continue

@@ -41,9 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--host", dest="framework", choices=FRAMEWORKS, default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
-    parser.add_argument(
-        "--loss", choices=LOSSES, help="metassl, or plain: the framework's own loss on unlabelled images"
-    )
+    parser.add_argument("--loss", choices=LOSSES, help="what it learns by; see `metassl frameworks`")
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed, the same training")
     parser.add_argument("--fresh", action="store_true", help="do not start from the former round's model")
     parser.add_argument("--new-round", action="store_true", help="leave a stopped round as it is and begin another")
@@ -54,10 +52,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.jobs import JobRecord
     from metassl.jobs.start import start_training
     from metassl.project import Project
+    from metassl.project.cases import unseen_structures
 
     from .shared.follow import follow, last_seq
 
     project = Project.open(arguments.project)
+    for name in unseen_structures(project.labels, project.labelled_cases()):
+        console.warn(f"no labelled case shows {name}: it cannot be learnt until one does")
     former = project.latest_round()
     told = last_seq(former)
     found = start_training(

@@ -49,7 +49,8 @@ def _affine(rng: np.random.Generator, spacing: np.ndarray, augmentation: Augment
     for axis in augmentation.mirror_axes:
         if rng.random() < 0.5:
             scales[axis] *= -1
-    return np.diag(1 / spacing) @ _rotation(angles) @ np.diag(scales) @ np.diag(spacing)
+    matrix: np.ndarray = np.diag(1 / spacing) @ _rotation(angles) @ np.diag(scales) @ np.diag(spacing)
+    return matrix
 
 
 def _grid(rng: np.random.Generator, patch: np.ndarray, matrix: np.ndarray, augmentation: Augmentation) -> torch.Tensor:

@@ -279,7 +279,7 @@ def _map(path: Path, facts: Mapping[str, Any], verify: bool) -> np.memmap:
         raise ValueError("a file is torn")
     if verify and _checksum(path) != facts["checksum"]:
         raise ValueError("a file has changed")
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    array: np.memmap = np.load(path, mmap_mode="r", allow_pickle=False)
     if list(array.shape) != facts["shape"] or str(array.dtype) != facts["dtype"]:
         raise ValueError("a file holds another array")
     return array

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,10 @@ from metassl.data.orientation import AxisOrder, axis_order, thick_slices
 from metassl.data.plan import Plan
 from metassl.data.resample import Shape, Volume, label_slab, linear_slab, slab_ranges
 from metassl.files.errors import ImageError
-from metassl.imaging.geometry import Geometry
+from metassl.imaging.geometry import Geometry, triple
+
+Prepare = Callable[[torch.Tensor], torch.Tensor]
+"""Of source rows, float32, before they are interpolated."""
 
 MAX_VOXELS = 2**31
 MAX_UPSAMPLING = 200
@@ -51,7 +54,7 @@ class GridTransform:
         thick = max(range(3), key=lambda axis: target[axis])
         if thick_slices(target) and 1 / SAME_SLICES <= spacing[thick] / target[thick] <= SAME_SLICES:
             target[thick] = spacing[thick]
-        shape = tuple(map(_length, axes.reorder(geometry.shape_zyx), spacing, target))
+        shape = triple(map(_length, axes.reorder(geometry.shape_zyx), spacing, target))
         own = np.prod(geometry.shape_zyx, dtype=float)
         if np.prod(shape, dtype=float) > min(MAX_VOXELS, max(MAX_UPSAMPLING * own, ALWAYS_ALLOWED_VOXELS)):
             size = " x ".join(str(n) for n in reversed(shape))
@@ -67,9 +70,9 @@ class GridTransform:
         """The grid's true spacing in mm: the plan's, up to rounding to whole voxels."""
         shape = self.axes.reorder(self.geometry.shape_zyx)
         spacing = self.axes.reorder(self.geometry.spacing_zyx)
-        return tuple(s * n / m for s, n, m in zip(spacing, shape, self.shape_zyx, strict=True))
+        return triple(s * n / m for s, n, m in zip(spacing, shape, self.shape_zyx, strict=True))
 
-    def to_grid(self, channel: np.ndarray, out: np.ndarray, prepare=None) -> None:
+    def to_grid(self, channel: np.ndarray, out: np.ndarray, prepare: Prepare | None = None) -> None:
         """Bring one channel (z, y, x) of the image to the grid, into `out` (z, y, x)."""
         view = channel.transpose(self.axes.order)[None]
         for start, stop in slab_ranges(view.shape[1:], self.shape_zyx):
@@ -79,7 +82,7 @@ class GridTransform:
     def labels_to_grid(self, labels: np.ndarray) -> np.ndarray:
         """Labels (z, y, x) uint8 of the image on the grid; 255 stays 255."""
         self._check(labels.shape, self.geometry.shape_zyx, "the label map")
-        view = np.flip(labels.transpose(self.axes.order), np.flatnonzero(self.axes.flips))
+        view = np.flip(labels.transpose(self.axes.order), tuple(int(axis) for axis in np.flatnonzero(self.axes.flips)))
         return _labels(view, self.shape_zyx)
 
     def restore(self, probabilities: Volume) -> Volume:
@@ -134,7 +137,9 @@ def _length(voxels: int, spacing: float, target: float) -> int:
     return max(1, round(voxels * spacing / target))
 
 
-def _flipped(view: Volume, shape: Shape, start: int, stop: int, flips, prepare=None):
+def _flipped(
+    view: Volume, shape: Shape, start: int, stop: int, flips: Sequence[bool], prepare: Prepare | None = None
+) -> torch.Tensor:
     # flipping after the interpolation needs no copy of the whole volume
     if flips[0]:
         start, stop = shape[0] - stop, shape[0] - start

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,16 @@ BACKGROUND_SHARE = 0.1
 
 MIN_RELATIVE_SCALE = 0.05
 """Smallest scale as a share of the clipped range, so that no value ever leaves -20..20."""
+
+
+PADDING_SHARE = 0.002
+"""From so many voxels on of exactly the lowest (or highest) value that one may be padding."""
+
+FAR = 20.0
+"""Times the range of the middle 95 %: no tissue lies so far outside of it. Padding does, and wild voxels do."""
+
+LONELY = 0.5
+"""Wild voxels lie alone: of those far outside so many at most touch another. A bladder in a PET does not."""
 
 
 def sample_of(values: np.ndarray, size: int = SAMPLE) -> np.ndarray:
@@ -37,6 +49,84 @@ class Scaling:
         return values.clamp_(self.low, self.high).sub_(self.centre).div_(self.scale)
 
 
+@dataclass(frozen=True)
+class Believable:
+    """The values from `low` to `high` that can be those of a body; `padding` and `wild`: shares of the others."""
+
+    low: float = -np.inf
+    high: float = np.inf
+    padding: float = 0.0
+    wild: float = 0.0
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Those of `values` that can be believed."""
+        return values if self.padding == self.wild == 0 else values[(values >= self.low) & (values <= self.high)]
+
+    @property
+    def told(self) -> str:
+        """What was found, in words; "" where all can be believed."""
+        shares = (self.padding, "padding"), (self.wild, "wild voxels")
+        parts = [f"{100 * share:.2g} % {what}" for share, what in shares if share]
+        if not parts:
+            return ""
+        return f"{' and '.join(parts)} outside of {self.low:.4g} to {self.high:.4g} count as the nearest value"
+
+
+def believable(channel: np.ndarray) -> Believable:
+    """What of one channel (z, y, x) is padding outside of the field of view, or single wild voxels.
+
+    An image without such is not touched: the range is open then.
+    """
+    values = sample_of(channel)
+    inner, padding = values, 0.0
+    for _ in range(2):  # some pad with two values at one end
+        ends = [end for end in (inner.min(), inner.max()) if _is_at_the_border(channel, end)]
+        rest = inner[~np.isin(inner, ends)]
+        padded = np.isin(inner, [end for end in ends if rest.size and _is_far(end, rest)])
+        padding += float(padded.sum() / values.size)
+        inner = inner[~padded]
+    low, high = _limits(inner)
+    outside = (channel < low) | (channel > high)
+    far = float(outside.mean())
+    if far == 0 and padding == 0:
+        return Believable()
+    wild = max(far - padding, 0.0)
+    if padding == 0 and not _is_lonely(outside):
+        return Believable()
+    kept = inner[(inner >= low) & (inner <= high)]
+    return Believable(float(kept.min()), float(kept.max()), padding, wild)
+
+
+def _is_at_the_border(channel: np.ndarray, value: float) -> bool:
+    """Whether so many voxels have just this value as padding has, and more at the faces of the image than within."""
+    share = np.mean(channel == value)
+    faces = [np.mean(channel.take(end, axis) == value) for axis in range(channel.ndim) for end in (0, -1)]
+    return bool(PADDING_SHARE <= share < 1 and np.mean(faces) >= share)
+
+
+def _limits(values: np.ndarray) -> tuple[float, float]:
+    low, high = np.percentile(values, (2.5, 97.5))
+    room = FAR * (high - low)
+    return (low - room, high + room) if room > 0 else (-np.inf, np.inf)
+
+
+def _is_far(value: float, others: np.ndarray) -> bool:
+    low, high = _limits(others)
+    return bool(value < low or value > high)
+
+
+def _is_lonely(outside: np.ndarray) -> bool:
+    touching = np.zeros(outside.shape, bool)
+    for axis in range(outside.ndim):
+        first = [slice(None)] * outside.ndim
+        second = list(first)
+        first[axis], second[axis] = slice(None, -1), slice(1, None)
+        both = outside[tuple(first)] & outside[tuple(second)]
+        touching[tuple(first)] |= both
+        touching[tuple(second)] |= both
+    return bool(np.count_nonzero(touching) <= LONELY * np.count_nonzero(outside))
+
+
 def robust_zscore(channel: np.ndarray) -> Scaling:
     """Scaling of one channel (z, y, x) of one case from its own tissue voxels.
 
@@ -44,10 +134,11 @@ def robust_zscore(channel: np.ndarray) -> Scaling:
     in the field of view does not shift the tissue. On cropped brain MRI this brings a structure
     to a steadier value over the cases than the median and interquartile range do.
     """
-    values = sample_of(channel)
+    kept = believable(channel)
+    values = kept.of(sample_of(channel))
     low, high = np.percentile(values, (0.5, 99.5))
     if high <= low:  # nearly constant: the percentiles see none of what differs
-        low, high = float(channel.min()), float(channel.max())
+        low, high = max(float(channel.min()), kept.low), min(float(channel.max()), kept.high)
     if high <= low:
         return Scaling(float(low), float(low), float(low), 1.0)
     tissue = values[values > low + BACKGROUND_SHARE * (high - low)]
@@ -59,7 +150,7 @@ def robust_zscore(channel: np.ndarray) -> Scaling:
     return Scaling(float(low), float(high), float(clipped.mean()), scale)
 
 
-def scaling_of(channel: np.ndarray, scheme: dict) -> Scaling:
+def scaling_of(channel: np.ndarray, scheme: Mapping[str, Any]) -> Scaling:
     """The scaling of one channel (z, y, x) under one entry of `Plan.intensity`."""
     if scheme["scheme"] == "robust_zscore":
         return robust_zscore(channel)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
+from typing import TypeVar
 
 import numpy as np
 
-from metassl.imaging.geometry import Geometry
+from metassl.imaging.geometry import Geometry, triple
 
 COARSE = 1.5
 """An axis is coarse when its spacing is this many times the median spacing of the case."""
@@ -21,13 +22,16 @@ STACK_RATIO = 3.0
 def thick_slices(spacing: Sequence[float]) -> bool:
     """Whether one axis (of three, in any order) is so coarse that it needs its own treatment."""
     low, middle, high = sorted(spacing)
-    return high > STACK_RATIO * (low * middle) ** 0.5
+    return bool(high > STACK_RATIO * (low * middle) ** 0.5)
 
 
 def across_slices(shape: Sequence[int], spacing: Sequence[float]) -> int:
     """The axis across the slices: the one along which there is only one voxel, else the coarsest."""
     single = [axis for axis in range(3) if shape[axis] == 1]
     return max(single or range(3), key=lambda axis: spacing[axis])
+
+
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,15 @@ class AxisOrder:
     flips: tuple[bool, bool, bool]
     alignment: float = 1.0
 
-    def reorder(self, values: Sequence[float]) -> tuple:
+    def reorder(self, values: Sequence[Value]) -> tuple[Value, Value, Value]:
         """Three values along the image's array axes, in the order of the grid."""
-        return tuple(values[axis] for axis in self.order)
+        first, second, third = (values[axis] for axis in self.order)
+        return first, second, third
 
-    def back(self, values: Sequence) -> tuple:
+    def back(self, values: Sequence[Value]) -> tuple[Value, Value, Value]:
         """Three values along the grid axes, in the order of the image's array axes."""
-        return tuple(values[self.order.index(axis)] for axis in range(3))
+        first, second, third = (values[self.order.index(axis)] for axis in range(3))
+        return first, second, third
 
 
 def patient_order(geometry: Geometry) -> AxisOrder:
@@ -57,7 +63,8 @@ def patient_order(geometry: Geometry) -> AxisOrder:
     # cosines[patient axis, array axis], both in (z, y, x) order
     best = max(permutations(range(3)), key=lambda p: sum(abs(cosines[i, p[i]]) for i in range(3)))
     along = [float(cosines[i, best[i]]) for i in range(3)]
-    return AxisOrder(best, tuple(c < 0 for c in along), min(abs(c) for c in along))
+    z, y, x = (c < 0 for c in along)
+    return AxisOrder(triple(best), (z, y, x), min(abs(c) for c in along))
 
 
 def stack_order(geometry: Geometry) -> AxisOrder:
@@ -71,7 +78,7 @@ def stack_order(geometry: Geometry) -> AxisOrder:
     if 1 not in shape and spacing[across] <= COARSE * float(np.median(spacing)):
         across = 0
     rest = [axis for axis in range(3) if axis != across]
-    return AxisOrder((across, *rest), (False, False, False))
+    return AxisOrder(triple((across, *rest)), (False, False, False))
 
 
 ORDERS = {"patient": patient_order, "stack": stack_order}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass
 from typing import Any
 
@@ -11,11 +11,14 @@ from metassl.data.budget import BUDGETS, MAX_IMAGE_PATCHES, Budget, affordable_v
 from metassl.data.orientation import thick_slices
 from metassl.data.topology import FEW_SLICES, Triple, plan_patch
 from metassl.files.errors import ProjectError
+from metassl.imaging.geometry import triple
 
 MOST_COARSENED = 2.0
 """The planes of a stack are coarsened this many times at most to see more of it, and never so far that it is none."""
 
 _DAMAGED = "the plan is damaged: "
+
+Spacing = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -58,12 +61,12 @@ class Plan:
     def on_grid(self, voxels: int) -> Triple:
         """A distance in voxels of the images, in voxels of the grid along each axis: one at least."""
         steps = zip(self.source_spacing_zyx, self.spacing_zyx, strict=True)
-        return tuple(max(1, round(voxels * source / grid)) for source, grid in steps)
+        return triple(max(1, round(voxels * source / grid)) for source, grid in steps)
 
     @property
     def total_stride(self) -> Triple:
         """Input sizes must be multiples of this."""
-        return tuple(math.prod(stride[axis] for stride in self.strides) for axis in range(3))
+        return triple(math.prod(stride[axis] for stride in self.strides) for axis in range(3))
 
     def preprocessing(self) -> dict[str, Any]:
         """The part that changes what `to_grid` returns: for cache keys."""
@@ -75,7 +78,8 @@ class Plan:
 
     def to_json(self) -> dict[str, Any]:
         """Plain lists and numbers; `from_json` gives back an equal plan."""
-        return _plain(asdict(self))
+        content: dict[str, Any] = _plain(asdict(self))
+        return content
 
     @staticmethod
     def from_json(content: Mapping[str, Any]) -> Plan:
@@ -127,14 +131,14 @@ def make_plan(fingerprint: Mapping[str, Any], num_classes: int, device: str, mem
     inputs on the same machine give the same plan.
     """
     budget, precision = BUDGETS[device_type(device)], choose_precision(device)
-    source = tuple(float(s) for s in fingerprint["median_spacing_zyx"])
+    source = triple(float(s) for s in fingerprint["median_spacing_zyx"])
     extent = [n * s for n, s in zip(fingerprint["median_shape_zyx"], source, strict=True)]
     spacing = _coarsened(source, extent, _most_voxels(budget, source) * MAX_IMAGE_PATCHES)
     if thick_slices(spacing) and min(fingerprint["median_shape_zyx"]) > 1:  # one slice has no thickness
         spacing = _coarsened(spacing, extent, budget.stack_image, MOST_COARSENED, thick_slices)
     affordable = affordable_voxels(memory_bytes, budget, precision, images=4)
     voxels = min(_most_voxels(budget, spacing), affordable)
-    shape = tuple(mm / s for mm, s in zip(extent, spacing, strict=True))
+    shape = [mm / s for mm, s in zip(extent, spacing, strict=True)]
     topology = plan_patch(shape, spacing, voxels)
     images = _images(topology.voxels, budget, precision, memory_bytes)
     channels = fingerprint["channels"]
@@ -161,7 +165,13 @@ def _most_voxels(budget: Budget, spacing: tuple[float, ...]) -> int:
     return budget.stack_voxels if thick_slices(spacing) else budget.voxels
 
 
-def _coarsened(spacing, extent, max_voxels: float, most: float = math.inf, allowed=lambda spacing: True):
+def _coarsened(
+    spacing: Spacing,
+    extent: Sequence[float],
+    max_voxels: float,
+    most: float = math.inf,
+    allowed: Callable[[Spacing], bool] = lambda spacing: True,
+) -> Spacing:
     """The spacing, its finest axes coarsened until the image has at most `max_voxels`.
 
     At most so many times, and no further than to an allowed spacing.
@@ -170,7 +180,7 @@ def _coarsened(spacing, extent, max_voxels: float, most: float = math.inf, allow
     while math.prod(max(1.0, mm / s) for mm, s in zip(extent, best, strict=True)) > max_voxels:
         times *= 1.01
         finest = float(f"{times * min(spacing):.4g}")
-        coarse = tuple(max(s, finest) for s in spacing)
+        coarse = triple(max(s, finest) for s in spacing)
         if times > most or not allowed(coarse):
             break
         best = coarse
@@ -232,15 +242,15 @@ SCHEMES = {"robust_zscore": (), "ct_window": ("low", "high", "mean", "std")}
 def problem_of(plan: Plan) -> str:
     """What is wrong with a plan, naming the field; '' when nothing is."""
 
-    def triple(value, kind, least) -> bool:
+    def three(value: Any, kind: type, least: float) -> bool:
         return isinstance(value, tuple) and len(value) == 3 and all(_number(n, kind) and n >= least for n in value)
 
     try:
         checks = {
             "axes": plan.axes in AXES,
-            "spacing_zyx": triple(plan.spacing_zyx, float, 1e-6),
-            "source_spacing_zyx": triple(plan.source_spacing_zyx, float, 1e-6),
-            "patch_zyx": triple(plan.patch_zyx, int, 1) and math.prod(plan.patch_zyx) <= MAX_PATCH_VOXELS,
+            "spacing_zyx": three(plan.spacing_zyx, float, 1e-6),
+            "source_spacing_zyx": three(plan.source_spacing_zyx, float, 1e-6),
+            "patch_zyx": three(plan.patch_zyx, int, 1) and math.prod(plan.patch_zyx) <= MAX_PATCH_VOXELS,
             "batch": len(plan.batch) == 2
             and all(_number(n, int) and n <= MAX_BATCH for n in plan.batch)
             and plan.batch[0] >= 1
@@ -248,9 +258,9 @@ def problem_of(plan: Plan) -> str:
             "filters": FEWEST_LEVELS <= len(plan.filters) <= MOST_LEVELS
             and all(_number(f, int) and 0 < f <= MAX_FILTERS for f in plan.filters),
             "kernels": len(plan.kernels) == len(plan.filters)
-            and all(triple(k, int, 1) and set(k) <= {1, 3} for k in plan.kernels),
+            and all(three(k, int, 1) and set(k) <= {1, 3} for k in plan.kernels),
             "strides": len(plan.strides) == len(plan.filters)
-            and all(triple(s, int, 1) and set(s) <= {1, 2} for s in plan.strides),
+            and all(three(s, int, 1) and set(s) <= {1, 2} for s in plan.strides),
             "in_channels": _number(plan.in_channels, int) and 1 <= plan.in_channels <= MAX_CHANNELS,
             "intensity": len(plan.intensity) == plan.in_channels
             and all(_scheme_is_right(scheme) for scheme in plan.intensity),

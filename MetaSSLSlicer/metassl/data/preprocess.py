@@ -10,10 +10,11 @@ import numpy as np
 
 from metassl.data.cache import PreprocessCache, content_key
 from metassl.data.grid import GridTransform
-from metassl.data.intensity import scaling_of
+from metassl.data.intensity import Believable, believable, scaling_of
 from metassl.data.plan import Plan
+from metassl.data.unlike import Description, profile_of
 from metassl.files.errors import ImageError, ProjectError
-from metassl.imaging.geometry import Geometry
+from metassl.imaging.geometry import Geometry, triple
 from metassl.imaging.hashes import image_hashes
 from metassl.imaging.images import CaseImage, read_image
 
@@ -91,10 +92,14 @@ class PreparedImages:
             arrays = self._cache.get(*self._entry(paths, plan, case), "image", "grid")
         except ProjectError:
             return prepare_image(paths, plan, case)
-        numbers = arrays["grid"].tolist()
-        size, spacing, origin = (tuple(numbers[first : first + 3]) for first in (0, 3, 6))
-        geometry = Geometry(tuple(map(int, size)), spacing, origin, tuple(numbers[9:]))
-        return Prepared(arrays["image"], GridTransform.of(geometry, plan, case))
+        return Prepared(arrays["image"], GridTransform.of(_geometry(arrays["grid"]), plan, case))
+
+    def about(self, paths: Sequence[Path], plan: Plan, case: str) -> tuple[Description, str]:
+        """What the image is like, and what of its values is not believed, in words. Raises MetaSSLError."""
+        arrays = self._cache.get(*self._entry(paths, plan, case), "grid", "profile", "believed")
+        told = [Believable(*row).told for row in arrays["believed"].tolist()]
+        geometry = _geometry(arrays["grid"])
+        return Description.with_profile(geometry, np.array(arrays["profile"])), "; ".join(filter(None, told))
 
     def let_go(self) -> None:
         """Of the images that were read and never asked for on a grid."""
@@ -105,6 +110,18 @@ class PreparedImages:
             image = self._held.pop(tuple(image_hashes(paths, case)), None) or read_image(paths, case)
             grid = image.geometry
             numbers = (*grid.size_xyz, *grid.spacing_xyz, *grid.origin_xyz, *grid.direction)
-            return {"image": to_grid(image, plan, case).array, "grid": np.array(numbers, np.float64)}
+            believed = [believable(channel) for channel in image.array]
+            return {
+                "image": to_grid(image, plan, case).array,
+                "grid": np.array(numbers, np.float64),
+                "profile": profile_of(image.array),
+                "believed": np.array([(each.low, each.high, each.padding, each.wild) for each in believed]),
+            }
 
-        return content_key(paths, plan=plan.preprocessing()), make
+        return content_key(paths, plan=plan.preprocessing(), about=1), make
+
+
+def _geometry(grid: np.ndarray) -> Geometry:
+    numbers = grid.tolist()
+    size, spacing, origin = (numbers[first : first + 3] for first in (0, 3, 6))
+    return Geometry(triple(map(int, size)), triple(spacing), triple(origin), tuple(numbers[9:]))

@@ -94,9 +94,9 @@ def label_slab(labels: np.ndarray, shape: Shape, start: int, stop: int) -> np.nd
     annotated value goes before 255.
     """
     axes = [_two_taps(n, m) for n, m in zip(labels.shape, shape, strict=True)]
-    axes[0] = tuple(part[start:stop] for part in axes[0])
-    first, last = int(axes[0][0].min()), int(axes[0][1].max()) + 1
-    axes[0] = (axes[0][0] - first, axes[0][1] - first, axes[0][2])
+    low, high, weight = (part[start:stop] for part in axes[0])
+    first, last = int(low.min()), int(high.max()) + 1
+    axes[0] = (low - first, high - first, weight)
     band = np.ascontiguousarray(labels[first:last])
     values = np.unique(band)
     if len(values) == 1:

@@ -90,7 +90,10 @@ class PatchSampler:
 
     def _foreground_centres(self, case: PreparedCase) -> list[np.ndarray]:
         rng = np.random.default_rng(self.seed)
-        label, centres = case.label, []
+        label = case.label
+        centres: list[np.ndarray] = []
+        if label is None:
+            return centres
         for value in range(1, self.plan.classes):
             voxels = np.flatnonzero(label == value)
             if len(voxels):
@@ -106,6 +109,8 @@ class PatchSampler:
             voxels = centres[int(rng.integers(len(centres)))]
             focus = voxels[int(rng.integers(len(voxels)))]
         view, label = self._view(case, rng, focus)
+        if label is None:
+            raise ValueError(f"case {case.id} has no label to learn from")
         return case.id, view, label
 
     def _unlabelled_view(self, rng: np.random.Generator) -> tuple[str, torch.Tensor]:
@@ -113,7 +118,9 @@ class PatchSampler:
         view, _ = self._view(case.without_label(), rng, None)
         return case.id, view
 
-    def _view(self, case: PreparedCase, rng: np.random.Generator, focus: np.ndarray | None):
+    def _view(
+        self, case: PreparedCase, rng: np.random.Generator, focus: np.ndarray | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
         image = case.image
         shape, patch = np.asarray(image.shape[1:]), np.asarray(self.plan.patch_zyx)
         free = np.maximum(shape - patch, 0)
@@ -143,7 +150,8 @@ class Prefetcher:
         self._begin_one()
         begin = time.perf_counter()
         try:
-            return self._coming.popleft().result()
+            batch: Batch = self._coming.popleft().result()
+            return batch
         finally:
             self.waited += time.perf_counter() - begin
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
+
+from metassl.imaging.geometry import triple
 
 Triple = tuple[int, int, int]
 
@@ -33,23 +35,25 @@ class Topology:
         return math.prod(self.patch_zyx)
 
 
-def levels(edges: Triple, spacing: tuple[float, float, float]) -> tuple[list, list]:
+def levels(edges: Triple, spacing: Sequence[float]) -> tuple[list[Triple], list[Triple]]:
     """Kernels and strides for a patch with these edges.
 
     A coarse axis is neither mixed (kernel 1) nor pooled (stride 1) until pooling has brought the
     other axes to within twice its spacing.
     """
     size, step = list(edges), list(spacing)
-    kernels, strides = [], [(1, 1, 1)]
-    for level in count():
+    kernels: list[Triple] = []
+    strides: list[Triple] = [(1, 1, 1)]
+    while True:
+        level = len(kernels)
         finest = min(s for s, n in zip(step, size, strict=True) if n > 1)
         near = [step[i] <= 2 * finest * (1 + 1e-6) for i in range(3)]
         wide = [level > 0 and kernels[-1][i] == 3 for i in range(3)]  # stays so from then on
-        kernels.append(tuple(3 if wide[i] or (near[i] and edges[i] > 1) else 1 for i in range(3)))
+        kernels.append(triple(3 if wide[i] or (near[i] and edges[i] > 1) else 1 for i in range(3)))
         long = [n >= 2 * MIN_EDGE for n in size]
         finest = min((s for s, enough in zip(step, long, strict=True) if enough), default=0)
         fine = [s < 2 * finest * (1 - 1e-6) for s in step]
-        stride = tuple(2 if long[i] and fine[i] else 1 for i in range(3))
+        stride = triple(2 if long[i] and fine[i] else 1 for i in range(3))
         if stride == (1, 1, 1) or level + 1 == MAX_LEVELS:
             return kernels, strides
         size = [math.ceil(n / s) for n, s in zip(size, stride, strict=True)]
@@ -57,7 +61,7 @@ def levels(edges: Triple, spacing: tuple[float, float, float]) -> tuple[list, li
         strides.append(stride)
 
 
-def plan_patch(shape: tuple[float, float, float], spacing: tuple[float, float, float], budget: int) -> Topology:
+def plan_patch(shape: Sequence[float], spacing: Sequence[float], budget: int) -> Topology:
     """The largest patch within `budget` voxels: a cube in mm, cut to the median image `shape`.
 
     Where the patch reaches the image's size it takes the whole image; every edge is a multiple of
@@ -65,21 +69,21 @@ def plan_patch(shape: tuple[float, float, float], spacing: tuple[float, float, f
     """
     across = 0 if round(shape[0]) < FEW_SLICES else max(range(3), key=lambda i: spacing[i])
     least = [1 if i == across else MIN_PATCH for i in range(3)]
-    shape = [max(low, round(n)) for n, low in zip(shape, least, strict=True)]
-    edge = max(n * s for n, s in zip(shape, spacing, strict=True))
+    whole = [max(low, round(n)) for n, low in zip(shape, least, strict=True)]
+    edge = max(n * s for n, s in zip(whole, spacing, strict=True))
     while True:
-        topology = _fitted(shape, spacing, edge, least)
+        topology = _fitted(whole, spacing, edge, least)
         smallest = all(n <= 2 * MIN_PATCH for n in topology.patch_zyx)
         if topology.voxels <= budget or smallest:
             return topology
         edge *= 0.98
 
 
-def _fitted(shape, spacing, edge: float, least) -> Topology:
+def _fitted(shape: Sequence[int], spacing: Sequence[float], edge: float, least: Sequence[int]) -> Topology:
     wanted = [max(low, min(n, edge / s)) for n, s, low in zip(shape, spacing, least, strict=True)]
-    kernels, strides = levels(tuple(round(n) for n in wanted), spacing)
+    kernels, strides = levels(triple(round(n) for n in wanted), spacing)
     total = [math.prod(stride[i] for stride in strides) for i in range(3)]
-    patch = tuple(
+    patch = triple(
         t * max(1, math.ceil(n / t - 1e-9) if n >= full else round(n / t))
         for n, t, full in zip(wanted, total, shape, strict=True)
     )

@@ -48,6 +48,7 @@ def evaluate(
       the same of the learnt P(error), None where the round has none
     - "predicted_dice": does the predicted Dice follow the true one (see `dice_agreement`), or None
     - "fitted_on": the cases that "error_probability" and "predicted_dice" leave out (see `EvaluationItem`)
+    - "notes": what was taken over from the truths in another way than by their numbers
     - "cases": {case: {"dice", "labels", "missed", "invented", "voxels", "wrong_voxels", "auroc"}}
 
     `report(done, case)` is called after each case. Raises MetaSSLError when there is no item.
@@ -95,6 +96,7 @@ def _result(measured: dict[str, CaseMeasures], failed: dict[str, str], names: li
         "predicted_dice": dice_agreement([(c.predicted_dice, c.dice) for c in cases if c.predicted_dice]),
         "fitted_on": [name for name, case in measured.items() if case.fitted],
         "cases": {name: _case(case) for name, case in measured.items()},
+        "notes": [note for case in cases for note in case.notes],
         "failed": failed,
     }
 

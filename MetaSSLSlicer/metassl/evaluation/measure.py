@@ -12,9 +12,11 @@ import numpy as np
 import SimpleITK as sitk
 
 from metassl.files.errors import ImageError, LabelError
+from metassl.imaging.annotations import read_annotation
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import IGNORE, read_labels
 from metassl.imaging.reader import quiet
+from metassl.imaging.segments import values_in
 from metassl.project.masks import ERROR_BAND_VOXELS
 from metassl.project.records import PredictedDice
 from metassl.project.round_files import read_summary
@@ -44,13 +46,14 @@ class EvaluationItem:
     """A case to evaluate: its predicted files and its true annotation.
 
     fitted: what the round has learnt of its own errors it has learnt there, so that P(error) and the predicted Dice are
-    not judged on the case.
+    not judged on the case. own: the truth is a label of the project itself, to be believed by its numbers.
     """
 
     case: str
     prediction: PredictionFiles
     truth: Path
     fitted: bool = False
+    own: bool = False
 
 
 class CaseMeasures:
@@ -59,10 +62,16 @@ class CaseMeasures:
     def __init__(self, item: EvaluationItem, labels: Sequence[LabelDefinition]) -> None:
         """Read the files and measure. Raises MetaSSLError naming the case and the file."""
         case = item.case
-        truth, grid = read_labels(item.truth, case)
-        segmentation = _on_grid(Path(item.prediction.segmentation), case, grid, item.truth)
-        _check_values(truth, labels, case, item.truth)
-        _check_values(segmentation, labels, case, item.prediction.segmentation)
+        self.notes: list[str] = []
+        segmented = Path(item.prediction.segmentation)
+        segmentation, grid = read_labels(segmented, case)
+        if item.own:
+            truth = _on_grid(item.truth, case, grid, segmented)
+            _check_values(truth, labels, case, item.truth)
+        else:
+            read = read_annotation(item.truth, grid, labels, case, image=segmented)
+            truth, self.notes = read.array, read.notes
+        _check_values(segmentation, labels, case, segmented)
         valid = truth != IGNORE
         if not valid.any():
             raise LabelError(f"case {case}: {item.truth} has no annotated voxel")
@@ -73,7 +82,7 @@ class CaseMeasures:
         self.uncertainty, self.band_uncertainty = UncertaintyScore(), UncertaintyScore()
         band = foreground_band(segmentation, truth, ERROR_BAND_VOXELS) & valid
         if item.prediction.regions is not None:
-            regions = _on_grid(Path(item.prediction.regions), case, grid, item.truth)
+            regions = _on_grid(Path(item.prediction.regions), case, grid, segmented)
             if regions.max() > 4:
                 raise LabelError(
                     f"case {case}: {item.prediction.regions} is no region map: it holds "
@@ -83,7 +92,7 @@ class CaseMeasures:
             self.band_regions.add(regions, wrong, band)
             valid, band = valid & (regions > 0), band & (regions > 0)
         if item.prediction.uncertainty is not None:
-            uncertainty = _read_uncertainty(Path(item.prediction.uncertainty), case, grid, item.truth)
+            uncertainty = _read_uncertainty(Path(item.prediction.uncertainty), case, grid, segmented)
             self.uncertainty.add(uncertainty, wrong, valid)
             self.band_uncertainty.add(uncertainty, wrong, band)
         self.band_error_probability = UncertaintyScore()
@@ -92,7 +101,7 @@ class CaseMeasures:
         predicted_dice = _predicted_dice(getattr(item.prediction, "summary", None), case)
         self.fitted = item.fitted and (learnt is not None or predicted_dice is not None)
         if learnt is not None and not self.fitted:
-            probability = _read_uncertainty(Path(learnt), case, grid, item.truth)
+            probability = _read_uncertainty(Path(learnt), case, grid, segmented)
             self.band_error_probability.add(probability, wrong, band)
         self.predicted_dice = None if self.fitted else predicted_dice
 
@@ -116,9 +125,9 @@ class CaseMeasures:
         return [name for name, row in self.metrics.items() if row[there] and not row[missing]]
 
 
-def _on_grid(path: Path, case: str, grid: Geometry, truth: Path) -> np.ndarray:
+def _on_grid(path: Path, case: str, grid: Geometry, segmented: Path) -> np.ndarray:
     array, own = read_labels(path, case)
-    _check_grid(path, case, own, grid, truth)
+    _check_grid(path, case, own, grid, segmented)
     return array
 
 
@@ -128,7 +137,7 @@ def _predicted_dice(summary: Path | None, case: str) -> PredictedDice | None:
     return read_summary(Path(summary), case).predicted_dice
 
 
-def _read_uncertainty(path: Path, case: str, grid: Geometry, truth: Path) -> np.ndarray:
+def _read_uncertainty(path: Path, case: str, grid: Geometry, segmented: Path) -> np.ndarray:
     if not path.is_file():
         raise ImageError(f"case {case}: there is no file {path}; predict the case again")
     try:
@@ -137,24 +146,21 @@ def _read_uncertainty(path: Path, case: str, grid: Geometry, truth: Path) -> np.
     except RuntimeError as error:
         raise ImageError(f"case {case}: cannot read {path}; predict the case again") from error
     own = Geometry.of(image)
-    _check_grid(path, case, own, grid, truth)
+    _check_grid(path, case, own, grid, segmented)
     array = sitk.GetArrayFromImage(image).reshape(own.shape_zyx)
     if not (array.min() >= 0 and array.max() <= 1):  # NaN fails too
         raise ImageError(f"case {case}: {path} holds values outside 0..1; predict the case again")
     return array
 
 
-def _check_grid(path: Path, case: str, own: Geometry, grid: Geometry, truth: Path) -> None:
+def _check_grid(path: Path, case: str, own: Geometry, grid: Geometry, segmented: Path) -> None:
     if difference := own.difference(grid):
-        raise LabelError(
-            f"case {case}: {path} is not on the grid of {truth}: {difference}; "
-            "give the annotation that was drawn on this image"
-        )
+        raise LabelError(f"case {case}: {path} is not on the grid of {segmented}: {difference}; predict the case again")
 
 
 def _check_values(array: np.ndarray, labels: Sequence[LabelDefinition], case: str, path: Path) -> None:
     known = {0, IGNORE, *(label.value for label in labels)}
-    strange = [value for value in np.flatnonzero(np.bincount(array.ravel())) if value not in known]
+    strange = [value for value in values_in(array) if value not in known]
     if strange:
         listed = ", ".join(str(value) for value in strange[:8])
         raise LabelError(

@@ -114,7 +114,7 @@ class _Row:
     def _measure(self, kind: str, array: np.ndarray, geometry: Geometry) -> None:
         for label in self.project.labels:
             ml = np.count_nonzero(array == label.value) * geometry.voxel_ml
-            self.cells[f"{kind}_ml {label.name}"] = f"{ml:.4f}"
+            self.cells[f"{kind}_ml {label.name}"] = f"{ml:.6g}"
 
 
 def _structures(project: Project) -> list[dict[str, Any]]:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from metassl.choices.frameworks import FRAMEWORK_CATALOG, LOSSES
+from metassl.choices.frameworks import FRAMEWORK_CATALOG, check_choice
 from metassl.choices.plugins import load
 from metassl.data.plan import Plan
-from metassl.files.errors import MetaSSLError
 from metassl.frameworks.base import Framework
 
 FRAMEWORKS: dict[str, Callable[[Plan, str], Framework]] = {each.name: load(each.path) for each in FRAMEWORK_CATALOG}
 
 
 def build_framework(name: str, plan: Plan, loss: str = "metassl") -> Framework:
-    """A fresh framework; MetaSSLError for an unknown framework or loss."""
-    if name not in FRAMEWORKS:
-        raise MetaSSLError(f"there is no framework {name!r}: choose one of {', '.join(FRAMEWORKS)}")
-    if loss not in LOSSES:
-        raise MetaSSLError(f"there is no loss {loss!r}: choose one of {', '.join(LOSSES)}")
+    """A fresh framework; ProjectError for an unknown framework or loss, or one that the framework does not have."""
+    check_choice(name, loss)
     return FRAMEWORKS[name](plan, loss)

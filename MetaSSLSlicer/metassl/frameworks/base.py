@@ -10,8 +10,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from metassl.choices.frameworks import describe_framework
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
+from metassl.method.counting import added
+from metassl.method.metassl_loss import MetaSSLLoss
+from metassl.method.presets import Preset, get_preset, official_preset
+from metassl.method.regions import REGIONS
 from metassl.networks.device import autocast
 from metassl.networks.unet import build_network
 
@@ -40,6 +45,8 @@ class Framework(nn.Module, ABC):
     """Of the whole training; 0 while the loop does not know."""
     taught = False
     """Whether its networks began as those of an earlier round."""
+    objective: MetaSSLLoss
+    """What `metassl_step` minimises, in frameworks that use it."""
 
     def __init__(self, plan: Plan, loss: str, networks: int, averaged: bool = True):
         super().__init__()
@@ -68,12 +75,55 @@ class Framework(nn.Module, ABC):
         """Mean `cost` of the steps from this fraction of the schedule to its end."""
         return 1.0
 
+    @property
+    def is_official(self) -> bool:
+        return self.loss_name.startswith("official")
+
+    def preset(self) -> Preset:
+        """The options of the method that the loss stands for. Plain weighs nothing, and watches metassl's regions."""
+        if not self.is_official:
+            return get_preset("uniform" if self.loss_name == "uniform" else "metassl")
+        dimensions = 2 if self.plan.patch_zyx[0] == 1 else 3
+        return official_preset(describe_framework(self.name).script, dimensions, self.loss_name != "official")
+
+    def metassl_step(
+        self,
+        first: torch.Tensor,
+        second: torch.Tensor,
+        batch: Batch,
+        fraction: float,
+        valid: torch.Tensor | None = None,
+    ) -> StepOutput:
+        """J of METHOD.md, section 4, of the logits of two predictions (B_l + B_u, K, z, y, x).
+
+        The second may lack the labelled half where the objective does not need it. Unlabelled voxels where `valid`
+        (bool, B_u, z, y, x) is false take no part.
+        """
+        iteration = round(fraction * self.objective.preset.iterations)
+        output = self.objective(
+            first, second, batch.annotation, len(batch.annotation), iteration, unlabelled_valid=valid
+        )
+        networks, directions = output.added
+        shares = [output.unlabelled[direction].fractions() for direction in directions]
+        return StepOutput(
+            output.total,
+            {
+                "total": output.total.detach(),
+                "supervised": added(output.supervised[n] for n in networks),
+                "labelled": added(output.labelled[n].value.detach() for n in networks),
+                "unlabelled": added(output.unlabelled[direction].value.detach() for direction in directions),
+            },
+            {region.name: added(share[region.name] for share in shares) / len(shares) for region in REGIONS},
+        )
+
     def trained_parameters(self) -> Iterable[nn.Parameter]:
         return self.networks.parameters()
 
     def run_on(self, device: torch.device, precision: str) -> None:
         """Set the device and the precision of the forward passes."""
         self.device, self.precision = device, precision
+        if device.type == "mps":
+            self.float()  # the official thresholds are float64, which it does not know
         self.to(device)
 
     def logits(self, network: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:

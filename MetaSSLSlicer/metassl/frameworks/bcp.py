@@ -3,7 +3,8 @@
 Bai et al., Bidirectional Copy-Paste for Semi-Supervised Medical Image Segmentation, CVPR 2023. The moving average
 labels the clean unlabelled patch; each class keeps its largest component. The student sees the labelled patch's box in
 the unlabelled patch, and the other way round. It starts on labelled patches pasted into each other. With MetaSSL the
-voxels' regions weigh them, all else is the same.
+voxels' regions weigh them, all else is the same. The official losses compare the student's prediction of pasted
+patches, put together again, with the teacher's of the clean ones, whose smaller components stay.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from torch import nn
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks.base import StepOutput
+from metassl.frameworks.pair import both
 from metassl.frameworks.pasted import UNLABELLED_WEIGHT, Pasted, random_boxes, weighted_supervision
 from metassl.frameworks.pasting import PastingFramework
 from metassl.method.counting import added
@@ -36,12 +38,14 @@ class BidirectionalCopyPaste(PastingFramework):
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
         if self.since_warm_up(fraction) < 0:
             return self.supervised_step(paste_labelled(batch))
+        if self.is_official:
+            return self.official_step(batch, fraction)
         with torch.no_grad():
             teacher = keep_largest(self.softmax(self.averages[0], batch.unlabelled))
         inward, outward = Pasted.both_ways(batch)
         images = torch.cat([inward.images, outward.images])
         log_softmaxes = self.log_softmax(self.networks[0], images).chunk(2)
-        if self.loss_name == "metassl":
+        if self.loss_name != "plain":
             pseudo, trust, uncertainty, regions = self.by_region(batch, teacher, inward, log_softmaxes)
         else:
             pseudo = predict_from_probabilities(teacher).labels
@@ -54,6 +58,15 @@ class BidirectionalCopyPaste(PastingFramework):
             losses.append(UNLABELLED_WEIGHT * weighted_supervision(log_softmax, target, uncertainty * ~known))
         total = added(losses)
         return StepOutput(total, {"total": total.detach()}, regions)
+
+    def official_step(self, batch: Batch, fraction: float) -> StepOutput:
+        with torch.no_grad():
+            teacher = self.logits(self.averages[0], both(batch))
+        pasted = Pasted.both_ways(batch)
+        inside, outside = self.logits(self.networks[0], torch.cat([each.images for each in pasted])).chunk(2)
+        box = pasted[0].from_label[:, None]
+        student = torch.cat([torch.where(box, inside, outside), torch.where(box, outside, inside)])
+        return self.metassl_step(student, teacher, batch, fraction)
 
     @torch.no_grad()
     def by_region(

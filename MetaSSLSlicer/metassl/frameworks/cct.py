@@ -5,6 +5,7 @@ decoder: every step draws one of the paper's three feature perturbations that ne
 the features of all levels. The main decoder learns from annotations alone, the auxiliary one from the main decoder's
 softmax, the encoder from both. With MetaSSL it is the same, the auxiliary decoder learning by the regions of the main
 one's labels: were the main decoder to learn from perturbed features as well, as in the paper's code, it would be worse.
+The official losses are that code's: either decoder predicts all patches, and learns from the other.
 """
 
 from __future__ import annotations
@@ -48,16 +49,19 @@ class CrossConsistency(PairFramework):
         main, auxiliary = self.networks
         perturb = draw_perturbation()
         count = len(batch.labelled)
+        first_perturbed = 0 if self.is_official else count
 
         def predictions(images: torch.Tensor) -> torch.Tensor:
             features = encode(main, images)
-            perturbed = decode(auxiliary, [perturb(feature[count:]) for feature in features])
+            perturbed = decode(auxiliary, [perturb(feature[first_perturbed:]) for feature in features])
             return torch.cat([decode(main, features), perturbed])
 
         images = both(batch)
-        first, second = self.logits(predictions, images).split([len(images), len(images) - count])
+        first, second = self.logits(predictions, images).split([len(images), len(images) - first_perturbed])
+        if self.is_official:
+            return self.metassl_step(first, second, batch, fraction)
         reference = first[count:].detach()
-        if self.loss_name == "metassl":
+        if self.loss_name != "plain":
             return self.metassl_step(torch.cat([first[:count], second]), reference, batch, fraction)
         consistency = squared_error(second, reference.softmax(1)).mean()
         supervised = supervised_loss(first[:count], batch.annotation)

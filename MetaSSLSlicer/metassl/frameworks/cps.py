@@ -3,7 +3,8 @@
 Chen et al., Semi-Supervised Semantic Segmentation with Cross Pseudo Supervision, CVPR 2021: each network learns from
 the hard labels of the other, all voxels alike (plain). Three things are ours, in both losses, as this is the default
 recipe: labels come from the other network's moving average, patches are pasted (pasted.py) where the paper has
-CutMix, and the networks warm up on labelled patches.
+CutMix, and the networks warm up on labelled patches. The official losses have none of the three: each network learns
+from the other's labels of the same whole patches from the first step, as in MetaSSL's script.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import nn
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks.base import StepOutput
+from metassl.frameworks.pair import both
 from metassl.frameworks.pasted import Pasted, unlabelled_strength
 from metassl.frameworks.pasting import PastingFramework
 from metassl.method.counting import added
@@ -27,7 +29,13 @@ class CrossPseudoSupervision(PastingFramework):
     def __init__(self, plan: Plan, loss: str):
         super().__init__(plan, loss, networks=2)
 
+    def since_warm_up(self, fraction: float) -> float:
+        return fraction if self.is_official else super().since_warm_up(fraction)
+
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
+        if self.is_official:
+            first, second = (self.logits(network, both(batch)) for network in self.networks)
+            return self.metassl_step(first, second, batch, fraction)
         trained = self.since_warm_up(fraction)
         if trained < 0:
             return self.supervised_step(batch)

@@ -4,7 +4,8 @@ Sohn et al., FixMatch: Simplifying Semi-Supervised Learning with Consistency and
 view is the patch as the sampler made it. The strong one has other intensities, a box cut out, whose voxels take no
 part (French et al., Semi-supervised semantic segmentation needs strong, varied perturbations, BMVC 2020), and channel
 dropout in the decoder (as in Yang et al., UniMatch, CVPR 2023), so that the network knows the dropout passes that the
-map shows.
+map shows. The official losses part labelled voxels, too, by a second prediction: such a dropout pass, without
+gradient.
 """
 
 from __future__ import annotations
@@ -34,11 +35,19 @@ class FixMatch(DropoutPassesFramework):
             weak = self.logits(network, batch.unlabelled)
         images, cut_out = strong_view(batch.unlabelled)
         labelled = self.logits(network, batch.labelled)
-        strong = self.logits(lambda images: decode(network, encode(network, images), DROPOUT), images)
-        if self.loss_name == "metassl":
+        strong = self.dropout_pass(images)
+        if self.is_official:
+            with torch.no_grad():
+                weak = torch.cat([self.dropout_pass(batch.labelled), weak])
+        if self.loss_name != "plain":
             return self.metassl_step(torch.cat([labelled, strong]), weak, batch, fraction, ~cut_out)
         supervised = supervised_loss(labelled, batch.annotation)
         return self.plain_step(supervised, pseudo_label_loss(strong, weak, ~cut_out), UNLABELLED_WEIGHT)
+
+    def dropout_pass(self, images: torch.Tensor) -> torch.Tensor:
+        """Logits (B, K, z, y, x)."""
+        network = self.networks[0]
+        return self.logits(lambda images: decode(network, encode(network, images), DROPOUT), images)
 
 
 def pseudo_label_loss(strong: torch.Tensor, weak: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:

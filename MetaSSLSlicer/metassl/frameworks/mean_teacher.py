@@ -40,7 +40,7 @@ class MeanTeacher(PairFramework):
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
         plain = self.loss_name == "plain"
         with torch.no_grad():
-            teacher = self.logits(self.averages[0], noisy(batch.unlabelled) if plain else batch.unlabelled)
+            teacher = self.logits(self.averages[0], noisy(batch.unlabelled) if plain else self.second_sees(batch))
         student = self.logits(self.networks[0], both(batch))
         if not plain:
             return self.metassl_step(student, teacher, batch, fraction)

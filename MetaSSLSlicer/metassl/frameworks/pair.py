@@ -9,11 +9,9 @@ from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks.base import Framework, StepOutput
 from metassl.frameworks.decoder import load_thinned_pair, thinned_pair
-from metassl.method.counting import added
 from metassl.method.metassl_loss import MetaSSLLoss, consistency_ramp
-from metassl.method.regions import REGIONS
 
-RAMP = 0.4  # of the schedule, until the unlabelled voxels count in full
+RAMP = 0.4  # of the schedule, until the unlabelled voxels count in full (plain)
 RAMP_STEP = 1e-3
 
 
@@ -39,50 +37,22 @@ def squared_error(logits: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
 
 
 class PairFramework(Framework):
-    """With --loss metassl all these frameworks minimise J of METHOD.md, section 4; only their two predictions differ.
+    """With all losses but plain these frameworks minimise J of METHOD.md, section 4; only their two predictions differ.
 
-    wiring: "mt": the first prediction learns from the second; "cps" and "cct": each from the other.
+    wiring: "mt": the first prediction learns from the second; "cps" and "cct": each from the other. The official
+    losses have that of their script.
     """
 
     wiring = "mt"
 
     def __init__(self, plan: Plan, loss: str, networks: int, averaged: bool = True):
         super().__init__(plan, loss, networks, averaged)
-        self.objective = MetaSSLLoss(plan.classes, "metassl", framework=self.wiring)
+        wiring = {} if self.is_official else {"framework": self.wiring}
+        self.objective = MetaSSLLoss(plan.classes, self.preset(), **wiring)
 
-    def metassl_step(
-        self,
-        first: torch.Tensor,
-        second: torch.Tensor,
-        batch: Batch,
-        fraction: float,
-        valid: torch.Tensor | None = None,
-    ) -> StepOutput:
-        """Logits of the two predictions (B_l + B_u, K, z, y, x); a teacher's may lack the labelled half.
-
-        Unlabelled voxels where `valid` (bool, B_u, z, y, x) is false take no part.
-        """
-        output = self.objective(
-            first,
-            second,
-            batch.annotation,
-            len(batch.annotation),
-            0,
-            consistency=self.objective.preset.consistency * ramp(fraction),
-            unlabelled_valid=valid,
-        )
-        networks, directions = output.added
-        shares = [output.unlabelled[direction].fractions() for direction in directions]
-        return StepOutput(
-            output.total,
-            {
-                "total": output.total.detach(),
-                "supervised": added(output.supervised[n] for n in networks),
-                "labelled": added(output.labelled[n].value.detach() for n in networks),
-                "unlabelled": added(output.unlabelled[direction].value.detach() for direction in directions),
-            },
-            {region.name: added(share[region.name] for share in shares) / len(shares) for region in REGIONS},
-        )
+    def second_sees(self, batch: Batch) -> torch.Tensor:
+        """The patches of which the objective needs the second prediction: (B, C, z, y, x)."""
+        return both(batch) if self.objective.needs_teacher_on_labelled else batch.unlabelled
 
     def plain_step(self, supervised: torch.Tensor, unlabelled: torch.Tensor, weight: float) -> StepOutput:
         """The framework's own loss: supervised + weight * unlabelled."""

@@ -1,4 +1,7 @@
-"""What the frameworks share that learn on labelled and unlabelled patches pasted into each other."""
+"""What the frameworks share that learn on labelled and unlabelled patches pasted into each other.
+
+Plain, metassl and uniform differ here in the weights of the voxels alone. The official losses know no pasting.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from metassl.frameworks.pasted import WARM_UP, Pasted, warm_up_share, weighted_s
 from metassl.frameworks.weighting import RegionWeighting
 from metassl.imaging.images import IGNORE
 from metassl.method.counting import added
+from metassl.method.metassl_loss import MetaSSLLoss
 
 
 class PastingFramework(Framework):
@@ -21,7 +25,10 @@ class PastingFramework(Framework):
 
     def __init__(self, plan: Plan, loss: str, networks: int):
         super().__init__(plan, loss, networks)
-        self.weighting = RegionWeighting(plan.classes)
+        preset = self.preset()
+        self.weighting = RegionWeighting(plan.classes, preset)
+        if self.is_official:
+            self.objective = MetaSSLLoss(plan.classes, preset)
 
     def since_warm_up(self, fraction: float) -> float:
         """Share of the schedule that has passed since the warm-up; negative while it lasts."""
@@ -55,7 +62,7 @@ class PastingFramework(Framework):
     ) -> torch.Tensor:
         """Loss of network `index` on its pasted patches; pseudo-labels and their weights (B, z, y, x)."""
         target = pasted.join(annotation, pseudo)
-        if self.loss_name == "metassl":
+        if self.loss_name != "plain":
             annotated = target.masked_fill(~pasted.from_label, IGNORE)
             trust = self.weighting.labelled(index, log_softmax.detach().exp(), annotated)
         else:

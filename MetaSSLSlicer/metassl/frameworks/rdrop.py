@@ -32,7 +32,7 @@ class RDrop(DropoutPassesFramework):
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
         first, second = self.two_passes(both(batch))
-        if self.loss_name == "metassl":
+        if self.loss_name != "plain":
             return self.metassl_step(first, second, batch, fraction)
         supervised = added(supervised_loss(halves(z, batch)[0], batch.annotation) for z in (first, second))
         divergence = symmetric_divergence(first.log_softmax(1), second.log_softmax(1))

@@ -32,9 +32,10 @@ class UncertaintyAwareMeanTeacher(MeanTeacher):
     passes = 8
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:
-        first, mean = self.teacher_passes(batch.unlabelled)
+        plain = self.loss_name == "plain"
+        first, mean = self.teacher_passes(batch.unlabelled if plain else self.second_sees(batch))
         student = self.dropout_pass(self.networks[0], both(batch))
-        if self.loss_name == "metassl":
+        if not plain:
             return self.metassl_step(student, mean.log(), batch, fraction)
         labelled, unlabelled = halves(student, batch)
         certain = is_certain(mean, fraction)

@@ -8,7 +8,7 @@ from torch import nn
 from metassl.imaging.images import IGNORE
 from metassl.method.loss import region_weight_map
 from metassl.method.prediction import predict_from_probabilities
-from metassl.method.presets import get_preset
+from metassl.method.presets import METASSL, Preset
 from metassl.method.regions import REGIONS, partition, partition_against_annotation
 from metassl.method.thresholds import Half
 
@@ -16,11 +16,10 @@ from metassl.method.thresholds import Half
 class RegionWeighting(nn.Module):
     """The adaptive thresholds of one training, and the weights of the preset."""
 
-    def __init__(self, classes: int, preset: str = "metassl"):
+    def __init__(self, classes: int, preset: Preset = METASSL):
         super().__init__()
-        chosen = get_preset(preset)
-        self.weights = chosen.weights
-        self.thresholds = chosen.thresholds(classes)
+        self.weights = preset.weights
+        self.thresholds = preset.thresholds(classes)
 
     @torch.no_grad()
     def unlabelled(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -10,7 +10,35 @@ import numpy as np
 import SimpleITK as sitk
 
 VOXEL_TOLERANCE = 1e-3
-DIRECTION_TOLERANCE = 1e-4
+"""Of an origin, in voxels, and of a spacing, in its own length; besides what 32-bit numbers, as NIfTI's, round off."""
+
+DRIFT_TOLERANCE = 0.05
+"""Of a spacing, added up over all voxels of the axis, in voxels."""
+
+DIRECTION_TOLERANCE = 3e-4
+"""Of a direction cosine. NIfTI's quaternions, in 32-bit numbers, can be off by 2e-4."""
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where the voxels of one grid are on another: index there = `steps` @ index here + `offset`, all in (x, y, z).
+
+    steps: 3x3, a -1 or 1 in each row and column, since axes may be exchanged and flipped.
+    """
+
+    steps: np.ndarray
+    offset: np.ndarray
+
+    @property
+    def turns(self) -> bool:
+        """Whether axes are exchanged or flipped."""
+        return not np.array_equal(self.steps, np.eye(3))
+
+    @property
+    def moves(self) -> bool:
+        """Whether, with all axes the same, the first voxel of the one is not that of the other."""
+        return not self.turns and bool(self.offset.any())
+
 
 Number = TypeVar("Number", int, float)
 
@@ -76,23 +104,41 @@ class Geometry:
         return np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix
 
     def difference(self, other: Geometry) -> str:
-        """What differs, as a readable phrase; '' when the two grids are the same.
-
-        Spacing and origin may differ by a thousandth of a voxel, direction cosines by 1e-4.
-        """
+        """What differs, as a readable phrase; '' when the two grids are the same up to the tolerances above."""
         if self.size_xyz != other.size_xyz:
             return f"size {_by(self.size_xyz)} against {_by(other.size_xyz)} voxels"
-        spacing = np.array(self.spacing_xyz)
-        if np.any(np.abs(spacing - other.spacing_xyz) > VOXEL_TOLERANCE * spacing):
-            return f"spacing {_by(self.spacing_xyz)} against {_by(other.spacing_xyz)} mm"
-        cosines = np.abs(np.array(self.direction) - other.direction)
-        if np.any(cosines > DIRECTION_TOLERANCE):
-            return f"direction {_row(self.direction)} against {_row(other.direction)}"
-        axes = np.array(self.direction).reshape(3, 3)
-        shift = axes.T @ (np.array(self.origin_xyz) - other.origin_xyz)
-        if np.any(np.abs(shift) > VOXEL_TOLERANCE * spacing):
-            return f"origin {_row(self.origin_xyz)} against {_row(other.origin_xyz)} mm"
-        return ""
+        found = self.placement(other)
+        if isinstance(found, str):
+            return found
+        if found.turns:
+            return _directions(self, other)
+        return "" if not found.moves else _origins(self, other, float(np.abs(found.offset).max()))
+
+    def placement(self, other: Geometry, slack: float = 0.0) -> Placement | str:
+        """Where each voxel of this grid is on `other`, of whatever size; a phrase that says what differs if they do
+        not coincide voxel for voxel. slack: voxels that the origin may be off besides.
+        """
+        axes, others = (np.array(grid.direction).reshape(3, 3) for grid in (self, other))
+        cosines = others.T @ axes
+        steps = np.rint(cosines)
+        turned = np.abs(cosines - steps).max()
+        if turned > DIRECTION_TOLERANCE or not np.array_equal(np.abs(steps) @ np.ones(3), np.ones(3)):
+            return _directions(self, other)
+        spacing, size = (np.abs(steps) @ np.array(values) for values in (self.spacing_xyz, self.size_xyz))
+        stretched = np.abs(spacing / other.spacing_xyz - 1)
+        if np.any(stretched > VOXEL_TOLERANCE + slack) or np.any(stretched * (size - 1) > DRIFT_TOLERANCE + slack):
+            return "spacing {} against {} mm".format(*apart(self.spacing_xyz, other.spacing_xyz, "x"))
+        exact = others.T @ (np.array(self.origin_xyz) - other.origin_xyz) / other.spacing_xyz
+        offset = np.rint(exact)
+        rounded = np.spacing(np.float32(max(self._farthest(), other._farthest()))) / np.array(other.spacing_xyz)
+        allowed = VOXEL_TOLERANCE + slack + rounded + (turned + stretched.max()) * np.abs(exact).max()
+        if np.any(np.abs(exact - offset) > allowed):
+            return _origins(self, other, float(np.abs(exact - offset).max()))
+        return Placement(steps.astype(int), offset.astype(int))
+
+    def _farthest(self) -> float:
+        """The largest coordinate in mm that the file of such a grid may be computed from."""
+        return float(np.abs(self.origin_xyz).max() + np.max(np.array(self.size_xyz) * self.spacing_xyz))
 
     def apply(self, image: sitk.Image) -> sitk.Image:
         """Give `image` (of the same size) this spacing, origin and direction; returns it."""
@@ -104,9 +150,23 @@ class Geometry:
         return image
 
 
-def _by(numbers: tuple) -> str:
+def apart(mine: Sequence[float], other: Sequence[float], between: str = ", ") -> tuple[str, str]:
+    """Both rows of numbers as text, with so many digits that the pair which differs most can be told apart."""
+    worst = max(zip(mine, other), key=lambda pair: abs(pair[0] - pair[1]))
+    digits = 5
+    while digits < 17 and f"{worst[0]:.{digits}g}" == f"{worst[1]:.{digits}g}":
+        digits += 1
+    first, second = (between.join(f"{number:.{digits}g}" for number in row) for row in (mine, other))
+    return first, second
+
+
+def _directions(mine: Geometry, other: Geometry) -> str:
+    return "direction ({}) against ({})".format(*apart(mine.direction, other.direction))
+
+
+def _origins(mine: Geometry, other: Geometry, voxels: float) -> str:
+    return "origin ({}) against ({}) mm, {:.2g} of a voxel".format(*apart(mine.origin_xyz, other.origin_xyz), voxels)
+
+
+def _by(numbers: Sequence[float]) -> str:
     return "x".join(f"{number:g}" for number in numbers)
-
-
-def _row(numbers: tuple) -> str:
-    return "(" + ", ".join(f"{number:.5g}" for number in numbers) + ")"

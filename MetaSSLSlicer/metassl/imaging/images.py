@@ -22,9 +22,7 @@ from . import dicom, nifti
 from .geometry import Geometry as Geometry
 from .headers import impossible
 from .reader import quiet, reader_of
-
-IGNORE = 255
-"""The value of voxels that nobody annotated; they count nowhere."""
+from .segments import IGNORE as IGNORE
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
 _ITK_OBJECT = re.compile(r"\w+\(0x[0-9a-f]+\): ")
@@ -71,9 +69,9 @@ def read_volume(path: Path, case: str) -> tuple[list[np.ndarray], Geometry]:
 def read_geometry(path: Path, case: str) -> Geometry:
     """The grid of an image file or DICOM series, from its header alone. Raises ImageError."""
     path = Path(path)
-    with _reading(path, case, ImageError):
-        if _is_dicom(path):
-            return _usable(dicom.series_geometry(dicom.series_of(path)))
+    with reading(path, case, ImageError):
+        if is_dicom(path):
+            return _usable(dicom.series_of(path).geometry())
         reader = _header_of(path)
         return _usable(Geometry.of(reader))
 
@@ -81,12 +79,19 @@ def read_geometry(path: Path, case: str) -> Geometry:
 def count_channels(path: Path, case: str) -> int:
     """How many channels an image file or DICOM series holds, from its header. Raises ImageError."""
     path = Path(path)
-    with _reading(path, case, ImageError):
-        return int(reader_of(dicom.series_of(path)[0] if _is_dicom(path) else path).GetNumberOfComponents())
+    with reading(path, case, ImageError):
+        return int(reader_of(dicom.series_of(path).files[0] if is_dicom(path) else path).GetNumberOfComponents())
+
+
+def read_channels(path: Path, case: str) -> tuple[sitk.Image, Geometry, list[np.ndarray]]:
+    """An annotation file as ITK has it, its grid, and views (z, y, x) of its layers, unchecked. Raises LabelError."""
+    image, geometry = _read(Path(path), case, LabelError)
+    return image, geometry, _components(image, geometry)
 
 
 def read_labels(path: Path, case: str) -> tuple[np.ndarray, Geometry]:
-    """Read an annotation: uint8 array (z, y, x), 255 where not annotated, and its grid.
+    """Read a label map of the project's own, believing its numbers: uint8 array (z, y, x), 255 where not annotated, and
+    its grid. What comes from elsewhere is read by `read_annotation`.
 
     Raises LabelError, naming case and file, when it is unreadable or holds anything but whole
     numbers from 0 to 255.
@@ -107,9 +112,9 @@ def read_labels(path: Path, case: str) -> tuple[np.ndarray, Geometry]:
 
 
 def _read(path: Path, case: str, kind: type[MetaSSLError], finite: bool = True) -> tuple[sitk.Image, Geometry]:
-    with _reading(path, case, kind):
-        if _is_dicom(path):
-            image = dicom.read_series(dicom.series_of(path))
+    with reading(path, case, kind):
+        if is_dicom(path):
+            image = dicom.series_of(path).read()
         else:
             reader = _header_of(path)
             _usable(Geometry.of(reader))
@@ -140,7 +145,8 @@ def _execute_nifti(reader: sitk.ImageFileReader, path: Path, finite: bool) -> si
 
 
 @contextmanager
-def _reading(path: Path, case: str, kind: type[MetaSSLError]) -> Iterator[None]:
+def reading(path: Path, case: str, kind: type[MetaSSLError]) -> Iterator[None]:
+    """Whatever is raised in the block becomes an error of that kind, naming case and file."""
     if not is_unicode(str(path)):
         raise kind(f"case {case}: cannot use {path}: its name is not in Unicode; rename it")
     try:
@@ -159,7 +165,8 @@ def _reading(path: Path, case: str, kind: type[MetaSSLError]) -> Iterator[None]:
         raise kind(f"case {case}: cannot read {path}: the memory is too small for it") from error
 
 
-def _is_dicom(path: Path) -> bool:
+def is_dicom(path: Path) -> bool:
+    """True for a folder, and for a DICOM file that has no other format's name."""
     if path.is_dir():
         return True
     return not path.name.lower().endswith(IMAGE_SUFFIXES) and dicom.is_dicom_file(path)

@@ -30,15 +30,14 @@ def calibrate_thresholds(predictions: Iterable[np.ndarray], plan: Plan, definiti
     sums = torch.zeros(2, 2, classes, dtype=torch.float64)
     counts = torch.zeros(2, 2, classes, dtype=torch.float64)
     for pair in predictions:
-        everywhere = definition == OFFICIAL
-        near = None if everywhere else dilate(_foreground(pair), plan.on_grid(READING_BAND_VOXELS))
+        near = None if definition == OFFICIAL else dilate(_foreground(pair), plan.on_grid(READING_BAND_VOXELS))
         for plane in range(pair.shape[2]):
             softmax = torch.from_numpy(np.asarray(pair[:, :, plane], np.float32))
             confidence, labels = softmax.max(1)
             differ = labels[0] != labels[1]
-            inside = torch.ones_like(differ) if everywhere else torch.from_numpy(near[plane])
+            inside = torch.ones_like(differ) if near is None else torch.from_numpy(near[plane])
             first = confidence[0] >= confidence[1]
-            surer = [inside, inside] if everywhere else [differ & first, differ & ~first]
+            surer = [inside, inside] if near is None else [differ & first, differ & ~first]
             for row, per_network in enumerate(([inside, inside], surer)):
                 for network, chosen in enumerate(per_network):
                     found = labels[network][chosen]

@@ -32,7 +32,8 @@ class CaseStatistics:
     def add(self, first: torch.Tensor, second: torch.Tensor, maps: Maps) -> None:
         """Some rows of a case: softmaxes (K, z, y, x) of both networks and their maps (z, y, x)."""
         uncertain = ((maps.regions > UC) | (maps.uncertainty > LEAST_ENTROPY)).nonzero(as_tuple=True)
-        one, two = first[(slice(None), *uncertain)], second[(slice(None), *uncertain)]
+        z, y, x = uncertain
+        one, two = first[:, z, y, x], second[:, z, y, x]
         regions = maps.regions[uncertain].long()
         self._entropy += ((one + two) / 2 * maps.uncertainty[uncertain]).sum(1).double().cpu()
         labels_1, labels_2 = one.argmax(0), two.argmax(0)

@@ -54,13 +54,16 @@ class ErrorModel(nn.Module):
     def __init__(self, classes: int, channels: int) -> None:
         super().__init__()
         count = feature_count(classes, channels)
+        self.centre: torch.Tensor
+        self.spread: torch.Tensor
         self.register_buffer("centre", torch.zeros(count))
         self.register_buffer("spread", torch.ones(count))
         self.layers = nn.Sequential(nn.Linear(count, HIDDEN), nn.SiLU(), nn.Linear(HIDDEN, 1))
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Logits (n,) of P(error) for features (n, F)."""
-        return self.layers((features - self.centre) / self.spread)[:, 0]
+        logits: torch.Tensor = self.layers((features - self.centre) / self.spread)[:, 0]
+        return logits
 
     def expected_dice(self, sample: Sample) -> float | None:
         """The Dice of all structures together that P(error) lets expect of the case of the sample."""
@@ -184,7 +187,7 @@ def checked_error_model(
             wrong, valid = sample.wrong.numpy(), sample.in_band.numpy()
             learnt.add(model(sample.features).sigmoid().numpy(), wrong, valid)
             plain.add(entropy(sample.features[:, : plan.classes].T).numpy(), wrong, valid)
-    kept = learnt.auroc is not None and learnt.auroc >= plain.auroc + LEAST_GAIN
+    kept = learnt.auroc is not None and plain.auroc is not None and learnt.auroc >= plain.auroc + LEAST_GAIN
     figures = {
         "cases": len(samples),
         "kept": kept,

@@ -68,7 +68,8 @@ def shortened(vector: np.ndarray) -> np.ndarray:
     if len(vector) <= LENGTH:
         return vector
     directions = np.random.RandomState(0).standard_normal((LENGTH, len(vector)))
-    return directions @ vector / math.sqrt(LENGTH)
+    projected: np.ndarray = directions @ vector / math.sqrt(LENGTH)
+    return projected
 
 
 def image_features(network: nn.Module, image: np.ndarray, plan: Plan, device: torch.device) -> list[float] | None:

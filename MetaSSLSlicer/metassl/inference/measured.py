@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from metassl.data.preprocess import Prepare, labels_to_grid, prepare_image
-from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, Features, MeasuredCase, fit_dice_model
+from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, MeasuredCase, fit_dice_model
 from metassl.evaluation.metrics import dice
 from metassl.evaluation.pairs import trained_on
 from metassl.evaluation.region_errors import MapErrors
@@ -26,7 +26,7 @@ from metassl.inference.region_map import UC
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.project.project import Project
-from metassl.project.records import ErrorRates
+from metassl.project.records import ErrorRates, Features
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import PredictionPaths, Round
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -63,8 +64,9 @@ class TrainedModel:
         try:
             plan = Plan.from_json(content["plan"])
             learnt = content.get("error_model")
+            first, second = (_loaded(build_network, plan, state) for state in content["networks"])
             model = TrainedModel(
-                networks=tuple(_loaded(build_network, plan, state).to(device) for state in content["networks"]),
+                networks=(first.to(device), second.to(device)),
                 plan=plan,
                 device=device,
                 error_model=None if learnt is None else _loaded(_error_model, plan, learnt).requires_grad_(False),
@@ -103,7 +105,10 @@ def keep_error_model(path: Path, error_model: ErrorModel | None) -> None:
     save_checkpoint(path, {**load_checkpoint(path), "error_model": state})
 
 
-def _loaded(build: Callable[[Plan], nn.Module], plan: Plan, state: dict) -> nn.Module:
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def _loaded(build: Callable[[Plan], Module], plan: Plan, state: dict) -> Module:
     """A module of the plan with these weights. Its memory is theirs: what a plan claims beyond them takes none."""
     with torch.device("meta"):
         module = build(plan)

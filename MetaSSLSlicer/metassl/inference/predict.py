@@ -2,39 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 
+from metassl.data.intensity import believable
 from metassl.data.plan import Plan
-from metassl.data.preprocess import Prepare, prepare_image
+from metassl.data.preprocess import Prepare, Prepared, prepare_image, to_grid
+from metassl.data.unlike import Description, Usual
 from metassl.files.atomic import make_folder
 from metassl.files.errors import MetaSSLError, ProjectError
 from metassl.imaging.hashes import image_hashes
+from metassl.imaging.images import read_image
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import CasePrediction, predict_finite, summarise, write_prediction
 from metassl.inference.smaller_windows import Told, with_smaller_windows
 from metassl.intake.discovery import find_cases
+from metassl.intake.usable import images_of
 from metassl.networks.device import choose_device
 from metassl.project.project import Project
 from metassl.project.records import ErrorRates, Summary
-from metassl.project.round_files import read_error_rates, read_summary
+from metassl.project.round_choice import model_round
+from metassl.project.round_files import read_error_rates, read_notes, read_summary
 from metassl.project.rounds import PredictionPaths, Round
 
 Report = Callable[[int, int, str], None]
 Failed = Callable[[str, str], None]
-
-
-def model_round(project: Project) -> Round:
-    """The round that is reviewed, where one was chosen and has a model; else the one that training goes on from."""
-    found = project.shown_round()
-    if found is None or not found.model_path.exists():
-        found = project.start_round()
-    if found is not None:
-        return found
-    raise ProjectError(f"project {project.path} has no trained model yet: run `metassl train {project.path}`")
 
 
 def predicted_by(paths: PredictionPaths, step: int) -> bool:
@@ -110,17 +106,39 @@ def predict_folder(
     device: str = "auto",
     report: Report | None = None,
     failed: Failed | None = None,
+    tell: Callable[[str], object] = lambda note: None,
 ) -> list[tuple[str, PredictionPaths]]:
-    """Predict every image of a folder into out/CASE/ with the project's model, see `model_round`."""
+    """Predict every image of a folder into out/CASE/ with the project's model, see `model_round`.
+
+    tell(note): a sentence on an image that is unlike what the model was trained on, or has values that are not
+    believed.
+    """
     found = model_round(project)
-    cases = {case.id: case.images for case in find_cases(images).cases}
+    cases = {case.id: case for case in find_cases(images).cases}
     model = TrainedModel.load(found.model_path, choose_device(device))
     measured = read_error_rates(found)
+    _notes, usual = read_notes(found)
     make_folder(Path(out))
+
+    told: set[str] = set()  # an image may be prepared again, where the memory was too small
+
+    def prepared(paths: Sequence[Path], plan: Plan, case_id: str) -> Prepared:
+        image = read_image(paths, case_id)
+        odd = [believable(channel).told for channel in image.array]
+        if usual and (reason := Usual.of_json(usual).differs(Description.of(image))):
+            odd.append(f"unlike what the model was trained on: {reason}")
+        for note in filter(None, odd if case_id not in told else ()):
+            tell(f"case {case_id}: {cases[case_id].images[0]}: {note}")
+        told.add(case_id)
+        return to_grid(image, plan, case_id)
 
     def one(case_id: str) -> PredictionPaths:
         paths = PredictionPaths.at(Path(out) / case_id)
-        predict_into(model, case_id, cases[case_id], paths, project.labels, None, measured)
+        with TemporaryDirectory() as folder:
+            files, notes = images_of(Path(folder), cases[case_id], len(project.channels))
+            for note in notes:
+                tell(note)
+            predict_into(model, case_id, files, paths, project.labels, None, measured, prepare=prepared)
         return paths
 
     return _each(list(cases), one, report, failed)

@@ -80,8 +80,8 @@ def predict_prepared(model: TrainedModel, prepared: Prepared, pair: np.ndarray |
         regions[rows] = maps.regions.numpy()
         uncertainty[rows] = maps.uncertainty.numpy()
         mutual[rows] = maps.mutual_information.numpy()
-        for errors_here in errors:
-            probability[rows] = errors_here[0].numpy()
+        if probability is not None:
+            probability[rows] = errors[0][0].numpy()
     return CasePrediction(segmentation, regions, uncertainty, mutual, geometry, statistics, dice, probability)
 
 

@@ -27,7 +27,7 @@ def window_starts(length: int, window: int, overlap: float) -> list[int]:
     if length <= window:
         return [0]
     count = int(np.ceil((length - window) / max(1, int(window * (1 - overlap))))) + 1
-    return np.linspace(0, length - window, count).round().astype(int).tolist()
+    return [int(start) for start in np.linspace(0, length - window, count).round()]
 
 
 def window_size(shape: tuple[int, ...], plan: Plan) -> tuple[int, ...]:

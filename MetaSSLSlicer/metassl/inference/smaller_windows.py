@@ -65,9 +65,11 @@ def predict_case(
     networks: Networks, case: PreparedCase, plan: Plan, device: torch.device, told: Told, overlap: float = 0.5
 ) -> np.ndarray:
     """`predict_pair` of a case that is on the plan's grid, in windows that fit into the memory."""
-    return with_smaller_windows(
-        networks, plan, device, case.id, lambda *sized: predict_pair(networks, case.image, *sized, overlap), told
-    )
+
+    def work(plan: Plan, device: torch.device) -> np.ndarray:
+        return predict_pair(networks, case.image, plan, device, overlap)
+
+    return with_smaller_windows(networks, plan, device, case.id, work, told)
 
 
 def _move(networks: Networks, device: torch.device) -> None:

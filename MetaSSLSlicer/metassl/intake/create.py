@@ -2,115 +2,162 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from metassl.files.errors import ImageError, LabelError, ProjectError
-from metassl.imaging.images import count_channels, read_geometry
-from metassl.imaging.volumes import split_volumes, volume_count
-from metassl.project.cases import Case
+from metassl.project.cases import Case, unseen_structures
 from metassl.project.project import Project
-from metassl.project.structures import parse_labels
+from metassl.project.structures import LabelDefinition, check_labels, parse_labels
 
-from .discovery import Discovery, FoundCase, find_cases
+from .discovery import find_cases
+from .found import Discovery, FoundCase
+from .labels import names_of_values, take_label
+from .usable import images_of, usable_cases
+
+ENOUGH_TO_MEASURE = 9
+"""With fewer labels than this none is kept for validation: they teach more than they measure."""
+
+MOST_MEASURED = 10
+_ROLE_OF_KEY = {"val": "validation", "test": "test"}
 
 
 def new_project(
     path: Path,
-    source: Path,
+    source: Path | Discovery,
     *,
     labelled: int | None = None,
     labelled_cases: list[str] | None = None,
-    validation: int = 0,
+    validation: int | None = None,
     labels: list[str] | None = None,
     name: str | None = None,
+    names: Mapping[int | str, str] | None = None,
 ) -> tuple[Project, list[str]]:
-    """Make the project `path` from the images in `source`; returns it and a list of warnings.
+    """Make the project `path` from the images in `source`, a folder, table or file, or what `find_cases` found there;
+    returns it and a list of warnings.
 
-    `labelled`: import the labels of the first so many cases, in the order of splits.json or else
-    of the data set; `labelled_cases`: of these cases instead. `validation`: import the labels of
-    the first so many cases of the split "val", or of those after the labelled ones; they are
-    measured and never trained on. The labels of all other cases stay hidden. The split "test" is
-    kept out of training. `labels`: definitions such as "1=Anterior", needed unless the data set
-    names them.
+    `labelled`: import the labels of the first so many cases, in the order of the folder's split or else
+    of the data set; `labelled_cases`: of these cases instead; neither: of all. `validation`: import the labels of
+    the first so many cases that the folder keeps for validation, or of those after the labelled ones; they are
+    measured and never trained on. None: none where labelled cases are counted or named, else a quarter of the
+    labels, from 3 to 10, where there are at least 9. The labels of all other cases stay hidden. The split "test" is
+    kept out of training. `labels`: definitions such as "1=Anterior", needed unless the data set names them. `names`:
+    what values or segments' names in the label files mean, as for `imaging.read_annotation`.
 
     A case that cannot be read is left out, and one whose label cannot be used stays unlabelled,
     each with a warning; the next case takes its place in the count. Raises ProjectError or
     LabelError, before anything is written, when the request cannot be met.
     """
-    found = find_cases(Path(source))
-    definitions = parse_labels(labels) if labels else found.labels
-    if not definitions:
-        raise ProjectError(f"{source} does not name its structures: name them with --labels 1=NAME 2=NAME")
-    usable, channels, warnings = _usable(found)
-    roles = _Roles(found, usable, validation > 0)
+    found = source if isinstance(source, Discovery) else find_cases(Path(source))
+    definitions = structures_for(found, labels)
+    usable, channels, warnings = usable_cases(found)
+    warnings = [*found.warnings, *warnings, *_unknown_in_split(found)]
+    roles = Roles(found, usable)
     candidates = roles.to_label(labelled, labelled_cases)
+    if candidates and names is None:
+        names_of_values(found, definitions)
+    takes_all = labelled is None and labelled_cases is None
+    if validation is None:
+        validation = to_measure(len(candidates), len(roles.kept_for_validation())) if takes_all else 0
+    if takes_all:
+        kept = roles.kept_for_validation()
+        labelled = len(candidates) - (0 if kept else validation)
     roles.check(labelled, candidates, validation, labelled_cases)
 
     with Project.making(path, name or found.name or Path(path).name, definitions, channels) as project:
-        cases = []
-        for case in usable.values():
-            try:
-                images = _images(project, case, len(channels))
-            except ImageError as error:
-                warnings.append(f"{error} (the case is left out)")
-                continue
-            cases.append(Case(case.id, [str(image.absolute()) for image in images], roles.of(case.id)))
-        project.add_cases(cases)
-
-        open_ids = {case.id for case in cases}
+        open_ids, told = add_images(project, usable.values(), len(channels), roles.of)
+        warnings += told
         wanted = len(candidates) if labelled_cases is not None else labelled or 0
-        done = _import(project, candidates, open_ids, wanted, warnings)
-        measured = _import(project, roles.to_validate(done), open_ids, validation, warnings)
+        done = import_labels(project, found, candidates, open_ids, wanted, warnings, names)
+        measured = import_labels(
+            project, found, roles.to_validate(done, validation), open_ids, validation, warnings, names
+        )
         for case_id in measured:
             project.update_case(case_id, split="validation")
-    for what, count, number in (
+    for what, taken, number in (
         ("labelled", len(done), wanted),
         ("validation", len(measured), validation),
     ):
-        if count < number:
-            warnings.append(f"only {count} of {number} {what} cases have a label that can be used")
+        if taken < number:
+            warnings.append(f"only {taken} of {number} {what} cases have a label that can be used")
+    for unseen in unseen_structures(project.labels, project.labelled_cases()):
+        warnings.append(f"no labelled case shows {unseen}: it cannot be learnt until one does")
     return project, warnings
 
 
-class _Roles:
+def to_measure(labels: int, kept: int) -> int:
+    """How many cases are kept for validation unless somebody says so: labels to choose from, `kept` by the folder."""
+    if kept:
+        return kept
+    return min(max(labels // 4, 3), MOST_MEASURED) if labels >= ENOUGH_TO_MEASURE else 0
+
+
+def structures_for(found: Discovery, labels: Sequence[str] | None) -> list[LabelDefinition]:
+    """What `labels` says, or the folder. ProjectError when neither does."""
+    if labels:
+        return parse_labels(labels)
+    if found.labels:
+        return found.labels
+    if names := found.structure_names:
+        return check_labels(LabelDefinition(value, name) for value, name in enumerate(names, start=1))
+    raise ProjectError(f"{found.source} does not name its structures: name them with --labels 1=NAME 2=NAME")
+
+
+def add_images(
+    project: Project, cases: Iterable[FoundCase], channels: int, split_of: Callable[[str], str]
+) -> tuple[set[str], list[str]]:
+    """Add cases to the project; returns their ids and warnings, one for each that cannot be read."""
+    added, warnings = [], []
+    for case in cases:
+        try:
+            images, told = images_of(project.path / "images", case, channels)
+        except ImageError as error:
+            warnings.append(f"{error} (the case is left out)")
+            continue
+        warnings += told
+        added.append(Case(case.id, [str(image.absolute()) for image in images], split_of(case.id)))
+    project.add_cases(added)
+    return {case.id for case in added}, warnings
+
+
+class Roles:
     """Which part each case plays."""
 
-    def __init__(self, found: Discovery, usable: dict[str, FoundCase], validated: bool) -> None:
+    def __init__(self, found: Discovery, usable: dict[str, FoundCase]) -> None:
         self.found = {case.id for case in found.cases}
         self.usable = usable
         split = found.split or {}
-        self.validation = split.get("val", [])
-        self.test = set(split.get("test", []))
-        fixed = {*self.validation, *self.test}
+        self.role = {case.id: case.split for case in found.cases if case.split}
+        self.role.update({case_id: role for key, role in _ROLE_OF_KEY.items() for case_id in split.get(key, [])})
+        self.validation = [*split.get("val", [])]
+        self.validation += [
+            each for each, role in self.role.items() if role == "validation" and each not in self.validation
+        ]
         order = [case_id for case_id in split.get("train_order", []) if case_id in usable]
-        listed = set(order)
-        rest = [case_id for case_id in usable if case_id not in listed and case_id not in fixed]
-        self.order = order + rest
-        self.after = not self.validation and validated
+        self.order = order + [case_id for case_id in usable if case_id not in set(order) and self.of(case_id) == "pool"]
 
     def of(self, case_id: str) -> str:
-        if case_id in self.test:
-            return "test"
-        return "validation" if case_id in self.validation else "pool"
+        return self.role.get(case_id, "pool")
 
     def to_label(self, count: int | None, names: list[str] | None) -> list[FoundCase]:
         if count is not None and names is not None:
             raise ProjectError("give a number of labelled cases or their names, not both")
         if names is None:
-            return self._with_label(self.order) if count else []
+            return [] if count == 0 else self._with_label(self.order)
         for name in names:
             if name not in self.found:
                 raise ProjectError(f"there is no case {name} to be labelled")
             if self.of(name) != "pool":
-                raise ProjectError(f"case {name} is kept out of training by splits.json")
-            if name in self.usable and self.usable[name].label is None:
+                raise ProjectError(f"case {name} is kept out of training by the folder's split")
+            if name in self.usable and not self.usable[name].has_label:
                 raise ProjectError(f"case {name} has no label file")
         return self._with_label(dict.fromkeys(names))
 
-    def to_validate(self, labelled: set[str]) -> list[FoundCase]:
-        order = self.order if self.after else self.validation
+    def kept_for_validation(self) -> list[FoundCase]:
+        return self._with_label(self.validation)
+
+    def to_validate(self, labelled: set[str], wanted: int) -> list[FoundCase]:
+        order = self.validation or (self.order if wanted else [])
         return [case for case in self._with_label(order) if case.id not in labelled]
 
     def check(
@@ -126,79 +173,39 @@ class _Roles:
         if wanted > len(candidates):
             raise ProjectError(f"{wanted} labelled cases asked for; {len(candidates)} have a label")
         chosen = candidates if names is not None else candidates[:wanted]
-        left = len(self.to_validate({case.id for case in chosen}))
+        left = len(self.to_validate({case.id for case in chosen}, validation))
         if validation > left:
             raise ProjectError(f"{validation} validation cases asked for; {left} have a label")
 
     def _with_label(self, ids: Iterable[str]) -> list[FoundCase]:
-        cases = [self.usable[case_id] for case_id in ids if case_id in self.usable]
-        return [case for case in cases if case.label is not None]
+        return [self.usable[case_id] for case_id in ids if case_id in self.usable and self.usable[case_id].has_label]
 
 
-def _usable(found: Discovery) -> tuple[dict[str, FoundCase], list[str], list[str]]:
-    """The cases whose headers can be read, the channel names, and a warning for each other."""
-    counts: dict[str, int] = {}
-    warnings = []
-    for case in found.cases:
-        try:
-            counts[case.id] = _count(case, len(found.channels))
-        except ImageError as error:
-            warnings.append(f"{error} (the case is left out)")
-    if not counts:
-        raise ProjectError(f"none of the {len(found.cases)} cases can be read: {warnings[0]}")
-    channels = found.channels
-    if len(channels) == 1:  # a plain folder of vector images: their components are the channels
-        common = Counter(counts.values()).most_common(1)[0][0]
-        channels = channels if common == 1 else [f"channel {n}" for n in range(common)]
-    usable = {}
-    for case in found.cases:
-        if case.id in counts and counts[case.id] != len(channels):
-            warnings.append(
-                f"case {case.id}: {case.images[0]} has {counts[case.id]} channels, the data set "
-                f"{len(channels)} (the case is left out)"
-            )
-        elif case.id in counts:
-            usable[case.id] = case
-    if not usable:
-        raise ProjectError(f"no case has {len(channels)} channels: {warnings[0]}")
+def _unknown_in_split(found: Discovery) -> list[str]:
     listed = [case_id for ids in (found.split or {}).values() for case_id in ids]
     unknown = sorted(set(listed) - {case.id for case in found.cases})
-    warnings += [f"splits.json names the case {name}, which is not there" for name in unknown]
-    return usable, channels, warnings
+    return [f"splits.json names the case {name}, which is not there" for name in unknown]
 
 
-def _count(case: FoundCase, channels: int) -> int:
-    """How many channels the case has, after a check of its headers."""
-    if _is_stacked(case, channels):
-        return channels
-    grids = [read_geometry(image, case.id) for image in case.images]
-    for image, grid in zip(case.images, grids):
-        if difference := grids[0].difference(grid):
-            raise ImageError(f"case {case.id}: {image} is not on the grid of {case.images[0]}: {difference}")
-    return sum(count_channels(image, case.id) for image in case.images)
-
-
-def _is_stacked(case: FoundCase, channels: int) -> bool:
-    return channels > 1 and len(case.images) == 1 and volume_count(case.images[0]) == channels
-
-
-def _images(project: Project, case: FoundCase, channels: int) -> list[Path]:
-    if _is_stacked(case, channels):
-        return split_volumes(case.images[0], project.path / "images", case.id)
-    return case.images
-
-
-def _import(project: Project, cases: list[FoundCase], open_ids: set[str], count: int, warnings: list[str]) -> set[str]:
+def import_labels(
+    project: Project,
+    found: Discovery,
+    cases: list[FoundCase],
+    open_ids: set[str],
+    count: int,
+    warnings: list[str],
+    names: Mapping[int | str, str] | None = None,
+) -> set[str]:
     """Import labels until `count` are in; a case whose label fails is not open any more."""
     done: set[str] = set()
     for case in cases:
         if len(done) >= count:
             break
-        if case.id not in open_ids or case.label is None:
+        if case.id not in open_ids:
             continue
         open_ids.remove(case.id)
         try:
-            project.add_label(case.id, case.label)
+            take_label(project, case, found, warnings.append, names)
             done.add(case.id)
         except (LabelError, ImageError) as error:
             warnings.append(f"{error} (the case stays unlabelled)")

@@ -1,218 +1,96 @@
-"""What cases a folder holds: a Decathlon or nnU-Net data set, image files, or DICOM series."""
+"""What cases a folder, a table or a file holds."""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from metassl.choices.importers import IMPORTER_CATALOG
+from metassl.choices.plugins import load
 from metassl.files.errors import ProjectError
-from metassl.files.json_files import read_json
-from metassl.imaging import dicom
 from metassl.imaging.images import IMAGE_SUFFIXES
-from metassl.imaging.reader import quiet
-from metassl.project.cases import key_of, make_case_id
-from metassl.project.structures import LabelDefinition, check_labels
+from metassl.project.cases import make_case_id
 
-SPLIT_KEYS = ("train_order", "val", "test")
-_CHANNEL = re.compile(r"(.+)_([0-9]{4})")
-
-
-@dataclass
-class FoundCase:
-    """A case in a folder: one image path per channel file and, where there is one, its label."""
-
-    id: str
-    images: list[Path]
-    label: Path | None = None
+from . import table
+from .found import Discovery, FoundCase, refuse_duplicates
+from .tree import Tree, is_volume, list_tree, reason_left, stem
 
 
-@dataclass
-class Discovery:
-    """What `find_cases` found. `split` holds lists of ids: train_order, val, test."""
+def find_cases(source: Path, tick: Callable[[], None] = lambda: None) -> Discovery:
+    """Look for cases in `source`, without reading their voxels: a folder, a table (CSV) or a single image.
 
-    cases: list[FoundCase]
-    labels: list[LabelDefinition]
-    channels: list[str]
-    split: dict[str, list[str]] | None = None
-    name: str = field(default="")
-
-
-def find_cases(folder: Path, tick: Callable[[], None] = lambda: None) -> Discovery:
-    """Look for cases in `folder`, without reading their voxels.
-
-    With a dataset.json it is a Decathlon or nnU-Net folder (its optional splits.json is read,
-    its test images are not); else the NIfTI, NRRD or MetaImage files in it are the cases; else
-    each DICOM series below it is one, named after its folder and never after the patient.
-    Files that end in _0000, _0001, ... are channels. `tick` is called again and again during a long
-    search, which ends with what it raises. Raises ProjectError when the folder is missing, unreadable
-    or empty, or when two cases would get the same id.
+    The conventions of `metassl.choices.importers` are tried in their order; the first that finds cases is taken, and
+    what it has no use for is in `left_out`. `tick` is called again and again during a long search, which ends with
+    what it raises. Raises ProjectError when the folder is missing, unreadable or holds no images, or when two cases
+    would get the same id.
     """
-    folder = Path(folder).expanduser()
-    names = _names(folder)
-    if "dataset.json" in names:
-        found = _decathlon(folder)
+    source = Path(source).expanduser()
+    if table.is_table(source):
+        found, tree = table.find(source), None
+        found.layout = "a table of cases"
+    elif source.is_file() and is_volume(source.name):
+        found, tree = Discovery([FoundCase(make_case_id(stem(source)), [source])], layout="a single image"), None
     else:
-        cases = _group(folder, names)
-        if not cases:
-            cases = _dicom_cases(folder, tick)
-        count = max((len(case.images) for case in cases), default=1)
-        channels = ["image"] if count == 1 else [f"channel {n}" for n in range(count)]
-        found = Discovery(cases, [], channels)
+        tree = list_tree(source, tick)
+        found = _first(tree)
+    found.source = source
     if not found.cases:
-        raise ProjectError(
-            f"no images in {folder}: expected {', '.join(IMAGE_SUFFIXES)} files, DICOM series, "
-            "or a Decathlon folder with dataset.json"
-        )
-    _refuse_duplicates(found.cases)
+        raise ProjectError(_nothing(source, found, tree))
+    refuse_duplicates(found.cases)
+    if tree:
+        _tell_the_rest(tree, found)
     return found
 
 
-def stem(path: Path) -> str:
-    """The file name without its image suffix."""
-    name = Path(path).name
-    for suffix in IMAGE_SUFFIXES:
-        if name.lower().endswith(suffix):
-            return name[: -len(suffix)]
-    return name
+def _first(tree: Tree) -> Discovery:
+    for importer in IMPORTER_CATALOG:
+        found: Discovery | None = load(importer.path)(tree)
+        if found is not None:
+            found.layout = found.layout or importer.title
+            return found
+    return Discovery([])
 
 
-def image_files(folder: Path) -> dict[str, list[Path]]:
-    """Image files by case id for a folder of images: {id: [one path per channel]}."""
-    return {case.id: case.images for case in _group(folder, _names(folder))}
+def _nothing(source: Path, found: Discovery, tree: Tree | None) -> str:
+    if found.left_out:
+        told = "; ".join(f"{path} ({reason})" for path, reason in found.left_out[:5])
+        return f"no images that can be cases in {source}: {told}"
+    if tree and (known := _of_other_kinds(tree)):
+        return f"no images that can be read in {source}, but {known}"
+    return (
+        f"no images in {source}: expected {', '.join(IMAGE_SUFFIXES)} files, DICOM series, pictures, "
+        "or a data set in a known layout (`metassl scan --help` lists them)"
+    )
 
 
-def _names(folder: Path) -> list[str]:
-    try:
-        return sorted(entry.name for entry in os.scandir(folder))
-    except FileNotFoundError as error:
-        raise ProjectError(f"there is no folder {folder}") from error
-    except NotADirectoryError as error:
-        raise ProjectError(f"{folder} is a file: give the folder that holds the images") from error
-    except OSError as error:
-        raise ProjectError(f"cannot read the folder {folder}: {error.strerror or error}") from error
+_OTHER_KINDS = {
+    (".hdr", ".img"): "convert them to NIfTI",
+    (".mgz", ".mgh"): "convert them to NIfTI (FreeSurfer's mri_convert does)",
+    (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar"): "unpack them",
+    (".dcm", ".ima"): "they lack the mark of DICOM files; write them anew with a DICOM tool",
+    (".npy", ".npz", ".h5", ".hdf5", ".mat"): "they have no grid; write them as NIfTI",
+    (".gz",): "if they are NIfTI, name them .nii.gz",
+    (".vti", ".vtk", ".mnc", ".par", ".rec", ".v", ".bruker"): "convert them to NIfTI",
+}
 
 
-def _group(folder: Path, names: Iterable[str]) -> list[FoundCase]:
-    """Image files as cases; _0000 suffixes are channels only when every file has one."""
-    files = [folder / name for name in names if _is_image(name) and (folder / name).is_file()]
-    groups: dict[str, list[Path]] = {}
-    for path in files:
-        match = _CHANNEL.fullmatch(stem(path))
-        if not match:
-            break
-        groups.setdefault(match[1], []).append(path)
-    else:
-        complete = all(
-            [stem(path)[-4:] for path in paths] == [f"{n:04d}" for n in range(len(paths))] for paths in groups.values()
-        )
-        if complete:
-            return [FoundCase(make_case_id(base), paths) for base, paths in groups.items()]
-    return [FoundCase(make_case_id(stem(path)), [path]) for path in files]
+def _of_other_kinds(tree: Tree) -> str:
+    """What there is that looks like images, and what to do with it."""
+    parts = []
+    for suffixes, remedy in _OTHER_KINDS.items():
+        names = [name for name in tree.all() if name.lower().endswith(suffixes)]
+        if names:
+            parts.append(f"{len(names)} files such as {names[0]}: {remedy}")
+    return "; ".join(parts)
 
 
-def _is_image(name: str) -> bool:
-    lower = name.lower()
-    return lower.endswith(IMAGE_SUFFIXES) and name[0] != "." and not lower.endswith(".seg.nrrd")
-
-
-def _dicom_cases(folder: Path, tick: Callable[[], None]) -> list[FoundCase]:
-    def is_slice(path: Path) -> bool:
-        tick()
-        return dicom.is_dicom_file(path)
-
-    cases = []
-    for root, folders, files in os.walk(folder):
-        tick()
-        folders[:] = sorted(name for name in folders if name[0] != ".")
-        here = Path(root)
-        if not any(is_slice(here / name) for name in sorted(files)):
-            continue
-        with quiet():
-            series = dicom.find_series(here)
-        parts = here.relative_to(folder).parts or (folder.resolve().name,)
-        base = make_case_id("_".join(parts))
-        if len(series) == 1:
-            cases.append(FoundCase(base, [here]))
-        else:  # one file stands for its series: the folder alone would be ambiguous
-            cases += [FoundCase(f"{base}_{n}", [fs[0]]) for n, fs in enumerate(series, start=1)]
-    return cases
-
-
-def _decathlon(folder: Path) -> Discovery:
-    description = folder / "dataset.json"
-    content = read_json(description, "the description of the data set")
-    try:
-        labels = check_labels(_labels(content["labels"]))
-        names = content.get("modality") or content.get("channel_names") or {"0": "image"}
-        channels = [str(names[key]) for key in sorted(names, key=int)]
-        cases = [_entry(folder, entry) for entry in content.get("training") or []]
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ProjectError(f"{description} is not a Decathlon or nnU-Net description: {error!r}") from error
-    if not cases:
-        cases = _image_and_label_folders(folder)
-    splits = folder / "splits.json"
-    split = _splits(splits) if splits.is_file() else None
-    return Discovery(cases, labels, channels, split, str(content.get("name", "")))
-
-
-def _labels(entries: dict[str, Any]) -> list[LabelDefinition]:
-    found = []
-    for key, value in entries.items():
-        number, name = (int(key), value) if str(key).isdigit() else (value, key)
-        if not isinstance(number, int):
-            raise ValueError(f"label {name} is a union of labels, which is not supported")
-        if number != 0:
-            found.append(LabelDefinition(number, str(name)))
-    return found
-
-
-def _entry(folder: Path, entry: dict[str, str] | str) -> FoundCase:
-    image, label = (entry, None) if isinstance(entry, str) else (entry["image"], entry.get("label"))
-    path = folder / image
-    images = [path]
-    if not path.exists():
-        channels = sorted(path.parent.glob(f"{stem(path)}_[0-9][0-9][0-9][0-9].*"))
-        images = [channel for channel in channels if _is_image(channel.name)] or [path]
-    base = stem(folder / label) if label else stem(path)
-    return FoundCase(make_case_id(base), images, folder / label if label else None)
-
-
-def _image_and_label_folders(folder: Path) -> list[FoundCase]:
-    cases = _group(folder / "imagesTr", _names(folder / "imagesTr"))
-    labels = {}
-    if (folder / "labelsTr").is_dir():
-        files = [folder / "labelsTr" / name for name in _names(folder / "labelsTr")]
-        labels = {make_case_id(stem(path)): path for path in files if _is_image(path.name)}
-    for case in cases:
-        case.label = labels.get(case.id)
-    return cases
-
-
-def _splits(path: Path) -> dict[str, list[str]]:
-    content = read_json(path, "the split of the data set")
-    split: dict[str, list[str]] = {}
-    seen: set[str] = set()
-    for key in SPLIT_KEYS:
-        ids = content.get(key, [])
-        if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
-            raise ProjectError(f"{path}: {key!r} is not a list of case ids")
-        split[key] = [make_case_id(name) for name in ids]
-        for name in split[key]:
-            if name in seen:
-                raise ProjectError(f"{path} names the case {name} twice")
-            seen.add(name)
-    return split
-
-
-def _refuse_duplicates(cases: list[FoundCase]) -> None:
-    seen: dict[str, FoundCase] = {}
-    for case in cases:
-        other = seen.setdefault(key_of(case.id), case)
-        if other is not case:
-            raise ProjectError(
-                f"two cases would get the id {case.id}: {other.images[0]} and {case.images[0]}; rename one"
-            )
+def _tell_the_rest(tree: Tree, found: Discovery) -> None:
+    """Every file that no case needs and no convention spoke of gets its reason."""
+    used = {path for case in found.cases for path in case.files} | {path for path, _ in found.left_out}
+    if found.layout == "DICOM":
+        used |= {path.parent for case in found.cases for path in case.images if path.is_file()}
+    for name in tree.all():
+        path = tree.path(name)
+        if path not in used and path.parent not in used and (reason := reason_left(name)):
+            found.left_out.append((path, reason))
+    found.left_out += [(tree.path(name), reason) for name, reason in tree.unlisted]

@@ -10,6 +10,7 @@ from typing import Any
 
 from metassl import __version__
 from metassl.choices.defaults import DEFAULTS
+from metassl.choices.frameworks import check_choice
 from metassl.files.atomic import remove_leftovers
 from metassl.files.errors import ErrorCode, ProjectError
 from metassl.jobs.launcher import get_launcher
@@ -156,7 +157,8 @@ def _new_round(
         raise ProjectError(message, ErrorCode.NOTHING_LABELLED)
     if asked["iterations"] is not None and asked["minutes"] is not None:
         raise ProjectError("give --iterations or --minutes, not both")
-    config = {name: asked[name] if asked[name] is not None else DEFAULTS.get(name) for name in asked}
+    config: dict[str, Any] = {name: asked[name] if asked[name] is not None else DEFAULTS.get(name) for name in asked}
+    check_choice(config["framework"], config["loss"])
     if asked["iterations"] is not None:
         config["minutes"] = None
     parent = None if fresh else project.start_round()

@@ -8,7 +8,7 @@ from .loss import DirectionLoss, HeterogeneousLoss, region_weight_map, weighted_
 from .metassl_loss import MetaSSLLoss, consistency_ramp
 from .output import LossOutput
 from .prediction import Prediction, predict, predict_from_probabilities
-from .presets import PRESETS, Preset, get_preset
+from .presets import PRESETS, Preset, get_preset, official_preset
 from .regions import IGNORE_LABEL, REGIONS, Region, is_confident, partition, partition_against_annotation
 from .supervised import dice_loss, supervised_loss
 from .thresholds import AdaptiveThresholds, Half
@@ -34,6 +34,7 @@ __all__ = [
     "dice_loss",
     "get_preset",
     "is_confident",
+    "official_preset",
     "partition",
     "partition_against_annotation",
     "predict",

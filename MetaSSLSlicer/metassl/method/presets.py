@@ -3,6 +3,7 @@
 official_*            each published script, with foreground and background told apart correctly
 official_*_published  the 2-D scripts exactly as published: UC_foreground repeats UC_background
 metassl               the default of this project (METHOD.md, section 8)
+uniform               its control: the same with all regions alike
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from .loss import Normalisation
 from .terms import UcSplit
 from .thresholds import AdaptiveThresholds
-from .weights import SCRIPT_WEIGHTS, HalfWeights, rule_b
+from .weights import SCRIPT_WEIGHTS, HalfWeights, RegionWeights, rule_b
 
 FrameworkKind = Literal["mt", "cps", "cct"]
 LabelledReference = Literal["annotation", "peer"]
@@ -36,6 +37,7 @@ class Preset:
     float64_state: keep the thresholds in float64; not every device can.
     teacher_terms: the gradient-free terms of mt's teacher: left out, only reported, or added.
     consistency, ramp_length, ramp_step: of lambda(t), in iterations.
+    iterations: of the training that the ramp is meant for; one of another length goes through it in proportion.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Preset:
     consistency: float = 0.1
     ramp_length: float = 30_000
     ramp_step: float = 150
+    iterations: int = 50_000
 
     def with_options(self, **options: Any) -> Preset:
         """Return a copy with some options changed."""
@@ -75,7 +78,7 @@ class Preset:
 
 
 MT_2D = Preset("official_mt_2d", "mt", SCRIPT_WEIGHTS["MT_2D"], teacher_terms="add")
-CPS_2D = Preset("official_cps_2d", "cps", SCRIPT_WEIGHTS["CPS_2D"])
+CPS_2D = Preset("official_cps_2d", "cps", SCRIPT_WEIGHTS["CPS_2D"], iterations=100_000)
 CCT_2D = Preset("official_cct_2d", "cct", SCRIPT_WEIGHTS["CCT_2D"])
 
 # The 3-D scripts hold every mask twice, 2S / (2N + 1) = S / (N + 1/2), and cap the thresholds.
@@ -107,7 +110,9 @@ METASSL = Preset(
     float64_state=False,
     consistency=0.5,
     ramp_step=1,
+    iterations=75_000,
 )
+UNIFORM = METASSL.with_options(name="uniform", weights=HalfWeights(*[RegionWeights(1.0, 1.0, 1.0, 1.0)] * 2))
 
 
 def _published(preset: Preset) -> Preset:
@@ -118,6 +123,7 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         METASSL,
+        UNIFORM,
         MT_2D,
         CPS_2D,
         CCT_2D,
@@ -135,3 +141,14 @@ def get_preset(name: str) -> Preset:
     if name not in PRESETS:
         raise ValueError(f"unknown preset {name!r}; known: {', '.join(PRESETS)}")
     return PRESETS[name]
+
+
+def official_preset(script: str, dimensions: int, as_published: bool = False) -> Preset:
+    """That of the script for "mt", "cps" or "cct" in 2 or 3 dimensions; CCT has a 2-D script alone.
+
+    The 3-D scripts have no slip about foreground, so that theirs is `as_published`, too.
+    """
+    name = f"official_{script}_{dimensions}d"
+    name = name if name in PRESETS else f"official_{script}_2d"
+    published = f"{name}_published"
+    return get_preset(published if as_published and published in PRESETS else name)

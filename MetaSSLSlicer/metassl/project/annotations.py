@@ -5,16 +5,17 @@ from __future__ import annotations
 import filecmp
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from metassl.files.atomic import copy_file, sha256_of
 from metassl.files.errors import ChangedError, LabelError, MetaSSLError
+from metassl.imaging.annotations import read_annotation
 from metassl.imaging.geometry import Geometry
-from metassl.imaging.images import IGNORE, read_labels
+from metassl.imaging.images import IGNORE, read_geometry, read_labels
+from metassl.imaging.segments import values_in
 
 from .cases import Case
 from .structures import LabelDefinition
@@ -25,12 +26,35 @@ ANY_VERSION = "any"
 _VERSION = re.compile(r"[0-9a-f]{16,64}")
 
 
+def acceptable(
+    source: Path | tuple[np.ndarray, Geometry],
+    image: Path,
+    case_id: str,
+    labels: Sequence[LabelDefinition],
+    names: Mapping[int | str, str] | str | None,
+    allow_empty: bool,
+) -> tuple[np.ndarray, Geometry, list[str]]:
+    """The annotation (z, y, x), uint8, on the grid of `image`, and what should be told; see `Project.add_label`."""
+    grid = read_geometry(image, case_id)
+    notes: list[str] = []
+    if isinstance(source, tuple):
+        (array, geometry), where = source, f"case {case_id}: the annotation"
+        if difference := geometry.difference(grid):
+            raise LabelError(f"{where} is not on the grid of {image}: {difference}")
+    else:
+        read, where = read_annotation(Path(source), grid, labels, case_id, names, image), f"case {case_id}: {source}"
+        array, notes = read.array, read.notes
+    array = checked(array, grid, labels, where)
+    refuse_empty(array, where, allow_empty)
+    return array, grid, notes
+
+
 def checked(array: np.ndarray, geometry: Geometry, labels: Sequence[LabelDefinition], where: str) -> np.ndarray:
     """The annotation as a contiguous uint8 array; LabelError naming values outside `labels`."""
     if array.shape != geometry.shape_zyx:
         raise LabelError(f"{where} has the shape {array.shape}, its grid {geometry.shape_zyx}")
     allowed = {0, IGNORE, *(label.value for label in labels)}
-    strange = [value for value in _values_in(array) if value not in allowed]
+    strange = [value for value in values_in(array) if value not in allowed]
     if strange:
         listed = ", ".join(f"{value:g}" for value in strange[:8]) + (", ..." * (len(strange) > 8))
         known = ", ".join(f"{label.value}={label.name}" for label in labels)
@@ -50,6 +74,12 @@ def refuse_empty(array: np.ndarray, where: str, allow_background: bool) -> None:
             f"{where} is empty: it holds no structure; say so explicitly if that is right "
             "(on the command line with --allow-empty)"
         )
+
+
+def voxels_of(array: np.ndarray) -> dict[str, int]:
+    """How many voxels an annotation (uint8) gives to each value that it holds."""
+    counts = np.bincount(array.ravel(), minlength=256)
+    return {str(value): int(counts[value]) for value in np.flatnonzero(counts)}
 
 
 def refuse_changed(case: Case, former: str | None) -> None:
@@ -74,15 +104,6 @@ def history_name(case_id: str, version: str) -> str:
     if not isinstance(version, str) or not _VERSION.fullmatch(version):
         raise LabelError(f"case {case_id}: {version!r} is not a label version")
     return f"{case_id}.{version[:16]}.nrrd"
-
-
-def _values_in(array: np.ndarray) -> list[Any]:
-    if array.dtype != np.uint8:
-        return list(np.unique(array).tolist())
-    seen = np.zeros(256, bool)
-    for plane in array:  # far quicker than sorting every voxel, and small in memory
-        seen[plane] = True
-    return list(np.flatnonzero(seen).tolist())
 
 
 def is_outside_edit(copy: Path, history: Path, case_id: str, accepted: str | None) -> bool:

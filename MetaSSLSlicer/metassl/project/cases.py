@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime, timezone
+from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from metassl.files.errors import ProjectError
 
 from ..files.atomic import is_unicode
+from .structures import LabelDefinition
 
 STATES = (
     "unlabelled",
@@ -23,6 +27,8 @@ STATES = (
 )
 LABELLED_STATES = ("labelled", "accepted", "corrected")
 SPLITS = ("pool", "validation", "test")
+ASIDE = "aside"
+"""The split of a case that was taken out of the project: it takes part in nothing, and can come back."""
 
 MAX_ID_BYTES = 120
 MAX_PATH_BYTES, MAX_NAME_BYTES = 4096, 765
@@ -44,7 +50,8 @@ class Case:
     on), "validation" (measured, never trained on) or "test" (kept out altogether). `label_version`
     names the accepted annotation; `updated` is ISO 8601 in UTC; `seconds_spent` annotating; `dice`:
     of the prediction that was reviewed with the label that came of it, None before that; `image_hashes`: of the images
-    when they were annotated, one per channel file, [] where that is not known.
+    when they were annotated, one per channel file, [] where that is not known; `former_split`: what a case that was
+    set aside comes back to; `label_voxels`: voxels of its annotation by value, {} where that is not known.
     """
 
     id: str
@@ -56,6 +63,8 @@ class Case:
     seconds_spent: float = 0.0
     dice: float | None = None
     image_hashes: list[str] = field(default_factory=list)
+    former_split: str = ""
+    label_voxels: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_case_id(self.id)
@@ -64,7 +73,7 @@ class Case:
             raise ProjectError(f"case {self.id} needs a list of image paths")
         if not all(map(_can_be_path, self.images)):
             raise ProjectError(f"case {self.id} has an image path of characters or a length that no system knows")
-        if self.split not in SPLITS:
+        if self.split not in (*SPLITS, ASIDE):
             raise ProjectError(f"case {self.id} has the split {self.split!r}; use one of {', '.join(SPLITS)}")
         if self.state not in STATES:
             raise ProjectError(f"case {self.id} has the state {self.state!r}; use one of {', '.join(STATES)}")
@@ -80,6 +89,13 @@ class Case:
         hashes = self.image_hashes
         if not isinstance(hashes, list) or not all(isinstance(h, str) and _VERSION.fullmatch(h) for h in hashes):
             raise ProjectError(f"case {self.id} has damaged image hashes")
+        if self.former_split not in ("", *SPLITS):
+            raise ProjectError(f"case {self.id} has the former split {self.former_split!r}")
+        counts = self.label_voxels
+        if not isinstance(counts, dict) or not all(
+            str(key).isdigit() and type(n) is int and n >= 0 for key, n in counts.items()
+        ):
+            raise ProjectError(f"case {self.id} has damaged counts of its label's voxels")
         if not isinstance(self.updated, str):
             raise ProjectError(f"case {self.id} has a damaged time {self.updated!r}")
 
@@ -87,6 +103,14 @@ class Case:
     def is_labelled(self) -> bool:
         """True when the case has an accepted annotation."""
         return self.state in LABELLED_STATES and self.label_version is not None
+
+    def set_aside(self) -> Case:
+        """The case as it takes part in nothing."""
+        return replace(self, split=ASIDE, former_split=self.split, updated=now())
+
+    def brought_back(self) -> Case:
+        """The case as it was before it was set aside."""
+        return replace(self, split=self.former_split or "pool", former_split="", updated=now())
 
     def to_json(self) -> dict[str, Any]:
         """The case as JSON writes it."""
@@ -99,6 +123,26 @@ class Case:
             raise ProjectError("an entry lacks its id or its images")
         known = {each.name for each in fields(Case)}
         return Case(**{key: value for key, value in document.items() if key in known})
+
+
+def known_case(cases: Mapping[str, Case], case_id: str, path: Path) -> Case:
+    """The case of that id; ProjectError with the likely one when the project in `path` has none."""
+    if case_id in cases:
+        return cases[case_id]
+    like = get_close_matches(case_id, cases)
+    meant = f"; is it {' or '.join(like)}?" if like else ""
+    raise ProjectError(f"project {path} has no case {case_id!r}{meant}")
+
+
+def unseen_structures(labels: Iterable[LabelDefinition], cases: Iterable[Case]) -> list[str]:
+    """The names of those that the annotation of none of the cases shows, and so cannot be learnt from them.
+
+    [] where there are no cases, or older annotations were not counted.
+    """
+    counts = [case.label_voxels for case in cases]
+    if not counts or not all(counts):
+        return []
+    return [label.name for label in labels if not any(count.get(str(label.value)) for count in counts)]
 
 
 def _can_be_path(text: str) -> bool:

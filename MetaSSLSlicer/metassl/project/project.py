@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,20 @@ from metassl.files.json_files import read_json, write_json
 from metassl.files.locks import file_lock
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.hashes import image_hashes, replaced_image
-from metassl.imaging.images import read_geometry, read_labels
+from metassl.imaging.images import read_labels
 from metassl.imaging.writer import write_array
 
 from .annotations import (
     ANY_VERSION,
-    checked,
+    acceptable,
     history_name,
     is_outside_edit,
     keep_outside_edit,
     refuse_changed,
-    refuse_empty,
     version_of,
+    voxels_of,
 )
-from .cases import LABELLED_STATES, Case, check_case_id, key_of, now
+from .cases import ASIDE, LABELLED_STATES, Case, check_case_id, key_of, known_case, now
 from .documents import CaseList, checked_settings, read_cases, read_project, write_cases
 from .links import refuse_links_out
 from .making import making_project
@@ -119,7 +118,7 @@ class Project:
 
     def case(self, case_id: str) -> Case:
         """The case `case_id`; ProjectError when the project has none of that name."""
-        return self._case_list.get(case_id) or _known(self.cases, case_id, self.path)
+        return self._case_list.get(case_id) or known_case(self.cases, case_id, self.path)
 
     def image_paths(self, case: Case | str) -> list[Path]:
         """The absolute image paths of a case, one per channel file."""
@@ -148,7 +147,7 @@ class Project:
         `more_seconds` were spent on it. `former`: as in `add_label`.
         """
         with self._changing_cases() as cases:
-            case = _known(cases, case_id, self.path)
+            case = known_case(cases, case_id, self.path)
             refuse_changed(case, former)
             if more_seconds:
                 changes["seconds_spent"] = round(case.seconds_spent + more_seconds, 1)
@@ -162,17 +161,28 @@ class Project:
             cases[case_id] = changed
         return changed
 
+    def set_aside(self, case_ids: Iterable[str], undo: bool = False) -> list[str]:
+        """Take cases out of training, prediction and ranking, or bring them back. Nothing is deleted. Those changed."""
+        changed = []
+        with self._changing_cases() as cases:
+            for case_id in dict.fromkeys(case_ids):
+                case = known_case(cases, case_id, self.path)
+                if (case.split == ASIDE) == undo:
+                    cases[case_id] = case.brought_back() if undo else case.set_aside()
+                    changed.append(case_id)
+        return changed
+
     def mark_in_progress(self, case_id: str) -> None:
         """Set the state "in_progress", unless the case has been labelled, maybe a moment ago."""
         with self._changing_cases() as cases:
-            case = _known(cases, case_id, self.path)
+            case = known_case(cases, case_id, self.path)
             if case.state not in (*LABELLED_STATES, "in_progress"):
                 cases[case_id] = replace(case, state="in_progress", updated=now())
 
     def leave_progress(self, case_id: str, is_predicted: bool) -> None:
         """Take the state "in_progress" back: what was begun on the case was thrown away."""
         with self._changing_cases() as cases:
-            case = _known(cases, case_id, self.path)
+            case = known_case(cases, case_id, self.path)
             if case.state == "in_progress":
                 state = "predicted" if is_predicted else "unlabelled"
                 cases[case_id] = replace(case, state=state, updated=now())
@@ -185,7 +195,7 @@ class Project:
         marked = []
         with self._changing_cases() as cases:
             for case_id in case_ids:
-                case = _known(cases, case_id, self.path)
+                case = known_case(cases, case_id, self.path)
                 if case.state in _WAITING:
                     cases[case_id] = replace(case, state="predicted", updated=now())
                     marked.append(case_id)
@@ -219,16 +229,18 @@ class Project:
         allow_empty: bool = False,
         drawn_on: Sequence[str] = (),
         former: str | None = ANY_VERSION,
+        names: Mapping[int | str, str] | str | None = None,
+        tell: Callable[[str], object] = lambda note: None,
     ) -> str:
         """Accept an annotation of a case and return its version (equal labels, equal versions).
 
-        `source`: a file, or an array (z, y, x) of values with its geometry. `state`: "labelled",
-        "accepted" or "corrected". LabelError when the grid is not the image's, a value is not in
-        the project, nothing is annotated, or no structure is (unless `allow_empty`). ImageError
-        when the image is not the one of the hashes `drawn_on`, where these are given. `former`:
-        the version that the annotator knew of, None for no label; ChangedError when somebody else
-        has made another one the label since. Former versions stay in labels/.history, and so does what another
-        program wrote to the case's file in labels/.
+        `source`: a file, as `imaging.read_annotation` takes it with `names`, or an array (z, y, x) of values with its
+        geometry. `tell` is called with each sentence on what was not taken as it is in a file. `state`: "labelled",
+        "accepted" or "corrected". LabelError when the grid is not the image's, a value is not in the project, nothing
+        is annotated, or no structure is (unless `allow_empty`). ImageError when the image is not the one of the hashes
+        `drawn_on`, where these are given. `former`: the version that the annotator knew of, None for no label;
+        ChangedError when somebody else has made another one the label since. Former versions stay in labels/.history,
+        and so does what another program wrote to the case's file in labels/.
         """
         if state not in LABELLED_STATES:
             raise ProjectError(f"an annotation makes a case {', '.join(LABELLED_STATES)}; {state}?")
@@ -240,29 +252,22 @@ class Project:
                 f"case {case_id}: {replaced} was replaced after the case was opened: open the case again, and look "
                 "whether the annotation fits the new image"
             )
-        if isinstance(source, tuple):
-            (array, geometry), where = source, "the annotation"
-        else:
-            (array, geometry), where = read_labels(Path(source), case_id), str(source)
-        grid = read_geometry(image, case_id)
-        if difference := geometry.difference(grid):
-            raise LabelError(
-                f"case {case_id}: {where} is not on the grid of {image}: {difference}; resample it to the image"
-            )
-        array = checked(array, grid, self.labels, f"case {case_id}: {where}")
-        refuse_empty(array, f"case {case_id}: {where}", allow_empty)
+        array, grid, notes = acceptable(source, image, case_id, self.labels, names, allow_empty)
         version = version_of(array, grid)
         kept = self._history_path(case_id, version)
         if not kept.exists():
             write_array(make_folder(kept.parent, parents=False) / kept.name, array, grid)
         with self._changing_cases() as cases:
-            case = _known(cases, case_id, self.path)
+            case = known_case(cases, case_id, self.path)
             if version != case.label_version:
                 refuse_changed(case, former)
             copy = self.label_path(case_id)
             keep_outside_edit(copy, kept.parent, case_id, case.label_version)
             copy_file(kept, copy)
-            cases[case_id] = replace(case, state=state, label_version=version, image_hashes=hashes, updated=now())
+            labelled = replace(case, state=state, label_version=version, label_voxels=voxels_of(array))
+            cases[case_id] = replace(labelled, image_hashes=hashes, updated=now())
+        for note in notes:
+            tell(note)
         return version
 
     def label_path(self, case_id: str) -> Path:
@@ -387,11 +392,3 @@ class Project:
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))
-
-
-def _known(cases: Mapping[str, Case], case_id: str, path: Path) -> Case:
-    if case_id in cases:
-        return cases[case_id]
-    like = get_close_matches(case_id, cases)
-    meant = f"; is it {' or '.join(like)}?" if like else ""
-    raise ProjectError(f"project {path} has no case {case_id!r}{meant}")

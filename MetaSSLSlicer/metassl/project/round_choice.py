@@ -5,6 +5,7 @@ from __future__ import annotations
 from metassl.files.errors import ProjectError
 
 from .project import Project
+from .rounds import Round
 
 
 def review_round(project: Project, number: int) -> None:
@@ -28,3 +29,13 @@ def train_on_from(project: Project, number: int) -> None:
 def choose_newest(project: Project) -> None:
     """Take both choices back: the newest round counts."""
     project.update_settings(start_round=None, shown_round=None)
+
+
+def model_round(project: Project) -> Round:
+    """The round that is reviewed, where one was chosen and has a model; else the one that training goes on from."""
+    found = project.shown_round()
+    if found is None or not found.model_path.exists():
+        found = project.start_round()
+    if found is not None:
+        return found
+    raise ProjectError(f"project {project.path} has no trained model yet: run `metassl train {project.path}`")

@@ -78,7 +78,17 @@ _RANKING = {
     "skipped": by_name(text),
 }
 _LABELLED = {"cases": by_name(having(volume_ml=by_name(number)))}
-_INPUTS = {"images": by_name(either(texts, text))}  # a former version wrote a text, which tells nothing now
+_INPUTS = {
+    "images": by_name(either(texts, text)),  # a former version wrote a text, which tells nothing now
+    "notes": by_name(text),
+    "usual": whole_of(
+        spacing_mm=list_of(number, 3),
+        size_mm=list_of(number, 3),
+        orientation=text,
+        profile=list_of(list_of(number, 19)),
+        distance=number,
+    ),
+}
 
 
 def read_summary(path: Path, case_id: str) -> Summary:
@@ -109,6 +119,12 @@ def read_inputs(found: Round) -> dict[str, list[str]]:
     document = _optional(found.inputs_path, "the record of the inputs", _INPUTS, "train a new round")
     images = (document or {}).get("images") or {}
     return {case: hashes for case, hashes in images.items() if isinstance(hashes, list)}
+
+
+def read_notes(found: Round) -> tuple[dict[str, str], dict[str, Any] | None]:
+    """What was odd about the images of the round: case → in words; and what most were like, as JSON. ProjectError."""
+    document = _optional(found.inputs_path, "the record of the inputs", _INPUTS, "train a new round") or {}
+    return document.get("notes") or {}, document.get("usual")
 
 
 def _optional(path: Path, what: str, kinds: dict[str, Any], remedy: str) -> dict[str, Any] | None:

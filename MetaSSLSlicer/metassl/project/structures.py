@@ -74,11 +74,24 @@ def parse_labels(texts: Sequence[str]) -> list[LabelDefinition]:
     labels = []
     for text in texts:
         value, equals, name = text.partition("=")
+        if re.search(r",\s*[0-9]{1,3}\s*=", text):
+            equals = ""  # several in one word
         name, _, color = name.partition("=")
         if not equals or not re.fullmatch(r"\s*[0-9]{1,3}\s*", value):
-            raise LabelError(f"cannot read the label {text!r}: write VALUE=NAME, such as 1=Liver")
+            raise LabelError(f"cannot read the label {text!r}: write VALUE=NAME, such as {_meant(text)}")
         labels.append(LabelDefinition(int(value), name, color.strip()))
     return check_labels(labels)
+
+
+def _meant(text: str) -> str:
+    """The nearest to `text` that can be read: of "1:Liver", "Liver=1", "1=Liver,2=Tumour", "1 Liver"."""
+    if "," in text and all("=" in part for part in text.split(",")):
+        return " ".join(part.strip() for part in text.split(","))
+    if match := re.fullmatch(r"\s*([0-9]{1,3})\s*[:;= -]\s*(.+)", text):
+        return f"{match[1]}={match[2].strip()}"
+    if match := re.fullmatch(r"(.*?\S)\s*[:;= -]\s*([0-9]{1,3})\s*", text):
+        return f"{match[2]}={match[1]}"
+    return f"1={text.strip(' =')}" if re.fullmatch(r"[\w ]+", text.strip()) else "1=Liver"
 
 
 def check_labels(labels: Iterable[LabelDefinition]) -> list[LabelDefinition]:

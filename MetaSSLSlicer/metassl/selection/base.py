@@ -39,7 +39,8 @@ def get_strategy(name: str) -> Strategy:
     paths = {each.name: each.path for each in STRATEGY_CATALOG}
     if name not in paths:
         raise MetaSSLError(f"there is no way of ranking called {name!r}: use one of {', '.join(sorted(paths))}")
-    return load(paths[name])()
+    found: Strategy = load(paths[name])()
+    return found
 
 
 def by_score(scored: Iterable[Scored]) -> list[Scored]:

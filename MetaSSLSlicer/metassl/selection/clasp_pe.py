@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 
 import numpy as np
@@ -34,10 +34,13 @@ class ClaspPE:
         candidates = sorted(candidates, key=lambda each: each.case)
         random = context.random("clasp_pe")
         names = sorted({name for each in candidates for name in each.classes})
-        scores = {name: self._noisy([_entropy(each, name) for each in candidates], random, context) for name in names}
+        scores: dict[str | None, np.ndarray] = {
+            name: self._noisy([_entropy(each, name) for each in candidates], random, context) for name in names
+        }
         scores[None] = self._noisy([each.whole.entropy * each.voxel_ml for each in candidates], random, context)
-        turns = cycle([names[index] for index in random.permutation(len(names))] or [None])
-        left, ordered = np.ones(len(candidates), bool), []
+        turns: Iterator[str | None] = cycle([names[index] for index in random.permutation(len(names))] or [None])
+        left = np.ones(len(candidates), bool)
+        ordered: list[Scored] = []
         for place in range(len(candidates)):
             name = next(turns) if random.random() < STRATIFIED else None
             best = int(np.where(left, scores[name], -np.inf).argmax())
@@ -49,13 +52,14 @@ class ClaspPE:
     @staticmethod
     def _noisy(entropies: list[float], random: np.random.Generator, context: Context) -> np.ndarray:
         noise = random.gumbel(0.0, 1.0 / beta(context.round), len(entropies))
-        return np.log(np.array(entropies) + TINY) + noise
+        noisy: np.ndarray = np.log(np.array(entropies) + TINY) + noise
+        return noisy
 
 
 def beta(round_number: int) -> float:
     """Inverse scale of the noise in this round, counting from 1."""
     share = min(max(round_number - 1, 0) / (ROUNDS - 1), 1.0)
-    return FIRST_BETA * (LAST_BETA / FIRST_BETA) ** share
+    return float(FIRST_BETA * (LAST_BETA / FIRST_BETA) ** share)
 
 
 def _entropy(candidate: Candidate, name: str) -> float:

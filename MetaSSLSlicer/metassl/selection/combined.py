@@ -29,7 +29,7 @@ class Combined:
         distances = Distances(candidates, context)
         usual = float(np.median(distances.nearest)) if len(candidates) else 1.0
         worth = np.array([gains[each.case].score for each in candidates]) / (usual or 1.0)
-        ordered = []
+        ordered: list[Scored] = []
         for index, score, distance in picks(worth, distances):
             gain = gains[candidates[index].case]
             novelty = distance / (usual or 1.0)

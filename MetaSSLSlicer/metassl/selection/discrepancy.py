@@ -15,7 +15,7 @@ when none was found.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from statistics import median
 
 from metassl.project.regions import FLAGGED
@@ -56,7 +56,15 @@ class Discrepancy:
         )
 
     @staticmethod
-    def _scored(candidate: Candidate, view, sizes, usual, rates, measured: bool, voxel_ml: float) -> Scored:
+    def _scored(
+        candidate: Candidate,
+        view: Mapping[str, ClassStatistics],
+        sizes: Mapping[str, float],
+        usual: Set[str],
+        rates: Mapping[str, float],
+        measured: bool,
+        voxel_ml: float,
+    ) -> Scored:
         expected = sizes if candidate.is_empty else usual & sizes.keys()
         missing = [name for name in view if not view[name].volume and name in expected]
         wrong = {name: _expected(view[name], rates) for name in view if name in sizes}
@@ -76,7 +84,7 @@ class Discrepancy:
             reason = f"the networks differ on {differ:,.0f} voxels and are unsure of {uncertain['US']:,.0f} more"
             if measured:
                 reason = f"about {voxels:,.0f} voxels are expected to be wrong"
-            most = max(parts, key=parts.get, default=WHOLE)
+            most = max(parts, key=parts.__getitem__, default=WHOLE)
             where = "" if len(parts) < 2 or not parts[most] else f", above all for {most}"
             reason = f"{reason}{where}; {work}"
         return Scored(candidate.case, sum(parts.values()), reason, parts)
@@ -87,8 +95,8 @@ def _expected(found: ClassStatistics, rates: Mapping[str, float]) -> float:
 
 
 def _rates(context: Context) -> dict[str, float]:
-    known = context.error_rates or {}
-    return {name: assumed if known.get(name) is None else known[name] for name, assumed in ASSUMED_RATES.items()}
+    known = {name: rate for name, rate in (context.error_rates or {}).items() if rate is not None}
+    return {name: known.get(name, assumed) for name, assumed in ASSUMED_RATES.items()}
 
 
 def _volumes(view: Mapping[str, ClassStatistics]) -> dict[str, float]:

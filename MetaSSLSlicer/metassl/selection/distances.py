@@ -55,7 +55,8 @@ class Distances:
 def _scaled(vectors: np.ndarray) -> np.ndarray:
     """(n, F) with a standard deviation of 1 / sqrt(F) in each feature: two usual cases are about 1.4 apart."""
     spread = vectors.std(axis=0)
-    return vectors / np.where(spread > 0, spread, 1.0) / np.sqrt(vectors.shape[1])
+    scaled: np.ndarray = vectors / np.where(spread > 0, spread, 1.0) / np.sqrt(vectors.shape[1])
+    return scaled
 
 
 def picks(worth: np.ndarray, distances: Distances) -> Iterator[tuple[int, float, float]]:

@@ -24,7 +24,7 @@ class Diversity:
         candidates = sorted(candidates, key=lambda each: each.case)
         distances = Distances(candidates, context)
         others = "labelled case" if distances.from_labelled else "average case"
-        ordered = []
+        ordered: list[Scored] = []
         for index, score, _ in picks(distances.known.astype(float), distances):
             reason = f"unlike every {others}: {score:.2f} from the nearest, in the model's features"
             if not distances.known[index]:

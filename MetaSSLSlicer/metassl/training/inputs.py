@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -16,16 +16,18 @@ from metassl.data.fingerprint import fingerprint
 from metassl.data.plan import Plan, make_plan
 from metassl.data.preprocess import PreparedImages, labels_to_grid
 from metassl.data.streams import PreparedCase
+from metassl.data.unlike import Usual, unlike
 from metassl.files.errors import ImageError, LabelError, MetaSSLError, ProjectError
 from metassl.files.json_files import read_json, write_json
 from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
-from metassl.imaging.images import IGNORE
+from metassl.imaging.images import IGNORE, CaseImage
 from metassl.project.project import Project
 from metassl.project.round_files import read_inputs
 from metassl.project.rounds import Round
 
 CACHE_BYTES = 20 << 30
 FINGERPRINT_CASES = 24
+NOTES_TOLD = 5
 
 
 @dataclass
@@ -95,6 +97,7 @@ class InputReader:
                 self.report_failure(case_id, error)
                 failures += [error] if into is inputs.labelled else []
             progress(index + 1, len(wanted))
+        known.notes, known.usual = self._look_at(inputs, plan)
         known.write()
         self.images.let_go()
         if not inputs.labelled and not failures:
@@ -103,6 +106,27 @@ class InputReader:
             message = f"none of the labels that {self.round.record_path} names could be used: {failures[0]}"
             raise MetaSSLError(message) from failures[0]
         return inputs
+
+    def _look_at(self, inputs: Inputs, plan: Plan) -> tuple[dict[str, str], Usual | None]:
+        """Case → what is odd about its image, which is told too; and what most are like."""
+        cases = [case.id for case in (*inputs.labelled, *inputs.validation, *inputs.unlabelled)]
+        descriptions, notes = {}, {}
+        for case_id in cases:
+            try:
+                about = self.images.about(self.project.image_paths(case_id), plan, case_id)
+            except MetaSSLError:  # such as a cache that cannot be written: nothing that the training needs
+                continue
+            descriptions[case_id], told = about
+            if told:
+                notes[case_id] = told
+        for case_id, reason in unlike(descriptions).items():
+            notes[case_id] = "; ".join(filter(None, (f"unlike the others: {reason}", notes.get(case_id))))
+        for case_id, note in list(notes.items())[:NOTES_TOLD]:
+            self.emit("warning", message=f"case {case_id}: {self.project.image_paths(case_id)[0]}: {note}")
+        if len(notes) > NOTES_TOLD:
+            others = len(notes) - NOTES_TOLD
+            self.emit("warning", message=f"{others} more images are odd: `metassl status --cases` says how")
+        return notes, Usual.of(descriptions.values())
 
     def _tell_of_lost_structures(self, case_id: str, classes: np.ndarray, on_grid: np.ndarray, plan: Plan) -> None:
         before, after = (np.bincount(array.ravel(), minlength=256) > 0 for array in (classes, on_grid))
@@ -126,7 +150,7 @@ class InputReader:
         files = [] if case is None else self.project.image_paths(case)
         self.emit("case_failed", case=case_id, file=str(files[0]) if files else "", reason=str(error))
 
-    def _readable(self, cases):
+    def _readable(self, cases: Sequence[tuple[str, str | None]]) -> Iterator[tuple[str, CaseImage, np.ndarray | None]]:
         """The cases that can be read; those that cannot are reported by `prepare`, or here if there is no other."""
         failed: dict[str, MetaSSLError] = {}
         for case_id, version in cases:
@@ -138,8 +162,8 @@ class InputReader:
                 continue
             yield case_id, image, label
         if len(failed) == len(cases):
-            for case_id, error in failed.items():
-                self.report_failure(case_id, error)
+            for case_id, problem in failed.items():
+                self.report_failure(case_id, problem)
             first = next(iter(failed.values()), None)
             raise MetaSSLError(f"no image could be read; {first or 'add cases to the project'}") from first
 
@@ -170,7 +194,8 @@ class InputReader:
         """Annotation values as class numbers; IGNORE stays."""
         table = np.full(256, IGNORE, np.uint8)
         table[self.values] = np.arange(len(self.values))
-        return table[array]
+        classes: np.ndarray = table[array]
+        return classes
 
 
 class ImageRecord:
@@ -180,6 +205,8 @@ class ImageRecord:
         self.path, self.number = found.inputs_path, found.number
         self.cases = project.cases
         self.images: dict[str, list[str]] = read_inputs(found)
+        self.notes: dict[str, str] = {}
+        self.usual: Usual | None = None
 
     def check(self, case_id: str, paths: Sequence[Path], version: str | None) -> None:
         """ImageError when an image is missing, or is not the one that this round, or its annotation, belongs to."""
@@ -197,4 +224,5 @@ class ImageRecord:
 
     def write(self) -> None:
         """Write inputs.json. Raises ProjectError."""
-        write_json(self.path, {"images": self.images})
+        usual = self.usual and self.usual.to_json()
+        write_json(self.path, {"images": self.images, "notes": self.notes, "usual": usual})

@@ -254,7 +254,7 @@ def _are_averages(kept: Mapping[str, torch.Tensor], weights: torch.Tensor) -> bo
 def learning_rate(base: float, step: int, total: int, warmup: int = 20) -> float:
     """Linear warm-up, then the polynomial decay of the paper's recipes (power 0.9)."""
     fraction = min(step / max(total, 1), 1.0)
-    return base * min(1.0, (step + 1) / warmup) * (1.0 - fraction) ** 0.9
+    return float(base * min(1.0, (step + 1) / warmup) * (1.0 - fraction) ** 0.9)
 
 
 def _rounded(value: torch.Tensor | float) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from metassl.files.errors import MetaSSLError, ProjectError
 from metassl.inference.model import TrainedModel
@@ -93,10 +93,10 @@ class PredictedMarks:
 
     def __init__(self, project: Project, emit: Callable[..., object]):
         self.project, self.emit = project, emit
-        self._waiting: dict[str, dict | None] = {}
+        self._waiting: dict[str, Mapping[str, float] | None] = {}
         self._due = 0.0
 
-    def add(self, case_id: str, uncertainty: dict | None) -> None:
+    def add(self, case_id: str, uncertainty: Mapping[str, float] | None) -> None:
         self._waiting[case_id] = uncertainty
         if time.monotonic() >= self._due:
             self.write()

@@ -25,7 +25,7 @@ RESERVED_SECONDS = 4.0  # of a time budget, for calibration
 class Trained(NamedTuple):
     """The pair of networks whose agreement the map shows, the plan that fitted into the memory, the steps done."""
 
-    networks: tuple[torch.nn.Module, ...]
+    networks: tuple[torch.nn.Module, torch.nn.Module]
     plan: Plan
     step: int
 
@@ -62,8 +62,8 @@ def _run(trainer: Trainer) -> Trained:
         pass  # the checkpoint is written, and the model so far is of use
     if trainer.validate is not None and trainer.finished:
         trainer.validate(trainer.step)
-    networks = tuple(network.eval() for network in trainer.framework.inference_pair())
-    return Trained(networks, trainer.sampler.plan, trainer.step)
+    first, second = trainer.framework.inference_pair()
+    return Trained((first.eval(), second.eval()), trainer.sampler.plan, trainer.step)
 
 
 def _leave_time_to_train(job: Job) -> None:
@@ -79,7 +79,7 @@ def build_trainer(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | N
     """The trainer of the round, with the weights of its checkpoint, or of its parent, or fresh ones."""
     seed, minutes = int(job.config["seed"]), job.config["minutes"]
     torch.manual_seed(seed)
-    framework = build_framework(job.config["framework"], plan, job.config["loss"]).to(job.device)
+    framework = build_framework(job.config["framework"], plan, job.config["loss"])
     if parent is not None:
         framework.start_from(parent.networks)
         framework.taught = True

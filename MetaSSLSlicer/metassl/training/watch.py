@@ -47,7 +47,8 @@ class ValidationWatch:
         self.best = load_checkpoint(best_path, dice=(int, float))["dice"] if best_path.exists() else -1.0
 
     def __call__(self, step: int) -> None:
-        pair = tuple(network.eval() for network in self.framework.inference_pair())
+        first, second = self.framework.inference_pair()
+        pair = first.eval(), second.eval()
         scores = np.full((len(self.cases), len(self.labels)), np.nan)
         thresholds = calibrate_thresholds(self._softmaxes(pair, scores), self.plan)
         means = nan_mean(scores.T)
@@ -64,9 +65,12 @@ class ValidationWatch:
         """Of one case after the other, float16 (2, K, z, y, x); fills in `scores`, Dice (cases, classes)."""
         for case, row in zip(self.cases, scores, strict=True):
             softmax = predict_case(pair, case, self.plan, self.device, self.told, OVERLAP)
-            found, valid = softmax.mean(0).argmax(0), case.label != IGNORE
+            label = case.label
+            if label is None:
+                raise ValueError(f"case {case.id} has no label to compare with")
+            found, valid = softmax.mean(0).argmax(0), label != IGNORE
             for value in range(1, self.plan.classes):
-                row[value - 1] = dice((found == value) & valid, case.label == value)
+                row[value - 1] = dice((found == value) & valid, label == value)
             yield softmax
 
 

@@ -13,15 +13,17 @@ import torch
 from metassl.data.cache import PreprocessCache
 from metassl.exports.nifti import export_project
 from metassl.files import write_json
+from metassl.files.atomic import remove_file
 from metassl.imaging.volumes import split_volumes
 from metassl.inference.predictor import CasePrediction, write_prediction
 from metassl.jobs import EventWriter, JobRecord, LocalLauncher, TrainingLock
 from metassl.networks.checkpoint import save_checkpoint
 from metassl.project import Case, Project, Round
+from metassl.project.records import Summary
 from metassl.project.round_choice import choose_newest, review_round
 from metassl.selection.rank import rank
 from metassl.training.inputs import ImageRecord
-from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, removeAutosave, writeAutosave
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath, writeAutosave
 
 from .sample_project import GRID, image, label, make_project
 
@@ -69,7 +71,7 @@ def _predict(seed: int) -> Callable[[Path, Path], object]:
     def do(found: Round) -> None:
         regions, uncertainty = label(seed + 1) + np.uint8(1), np.full(label(0).shape, seed / 100, np.float32)
         maps = CasePrediction(label(seed), regions, uncertainty, uncertainty, GRID, None, None)
-        write_prediction(found.prediction("scan_2"), maps, {"case": "scan_2", "step": seed})
+        write_prediction(found.prediction("scan_2"), maps, Summary(case="scan_2", step=seed))
 
     return _of_round(do)
 
@@ -121,7 +123,11 @@ ACTS = (
     Act("write an autosave again", _autosave(12)),
     Act("mark a case in progress", _case("scan_1", state="in_progress")),
     Act("add a first label", _add_label("scan_1", 12)),
-    Act("remove an autosave", lambda path, images: removeAutosave(Project.open(path), "scan_1"), lasting=False),
+    Act(
+        "remove an autosave",
+        lambda path, images: remove_file(autosavePath(Project.open(path), "scan_1")),
+        lasting=False,
+    ),
     Act("note the time spent", _case("scan_1", seconds_spent=12.5, dice=0.5)),
     Act("add another version", _add_label("scan_1", 13)),
     Act("go back to a former version", _add_label("scan_1", 12)),

@@ -46,7 +46,7 @@ def main(project: Path, notes: Notes, result: Path, step: int) -> None:
         notes.write("autosaved", number)
         if number % SAVE_EVERY == 0:
             notes.write("saving", number)
-            session.saveLabel()
+            session.writes.saveLabel()
             session.tasks.finish()
             notes.write("saved", number)
 

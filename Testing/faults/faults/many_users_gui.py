@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 from metassl.project import LABELLED_STATES
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
-from MetaSSLSlicerLib.Logic.Case.Session import Session
+from MetaSSLSlicerLib.Logic.Case.Session import Message, Session
 from MetaSSLSlicerLib.Logic.Review.ReviewActions import ReviewActions
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Scene.Message import Message
 from painting import paintSegment
 
 from .killed_gui_states import state
@@ -65,7 +64,7 @@ class User:
             paintSegment(case.nodes.annotationNode, f"Label_{BALL}", state(self.stroke) == BALL, case.data.geometry)
             case.autosave.flush()
             self.work(self.random.uniform(0, 0.3))
-            self.session.saveLabel()
+            self.session.writes.saveLabel()
         self.session.tasks.finish()
         after = case.data.labelVersion
         if after != before:

@@ -14,6 +14,7 @@ from metassl.files.errors import MetaSSLError
 from metassl.inference.predictor import CasePrediction, write_prediction
 from metassl.jobs.events import read_events
 from metassl.networks.checkpoint import load_checkpoint
+from metassl.project.records import Summary
 from metassl.project.rounds import PredictionPaths, Round
 
 from metassl_research.experiment import Experiment
@@ -97,6 +98,6 @@ def _items(
     """One case at a time, over the files of the one before it."""
     paths = PredictionPaths.at(folder)
     for case_id, prediction in predictions:
-        write_prediction(paths, prediction, {})
+        write_prediction(paths, prediction, Summary())
         files = paths if maps else Segmentation(paths.segmentation)
         yield EvaluationItem(case_id, files, experiment.truth(case_id))

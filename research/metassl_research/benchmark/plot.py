@@ -6,13 +6,13 @@ import numpy as np
 from markupsafe import Markup
 from metassl.evaluation.report.charts import WIDTH, Frame, rounded, tag, ticks_between
 
-from metassl_research.benchmark.settings import FLOOR
-from metassl_research.benchmark.summary import LOSS_ORDER, Row, Summary
+from metassl_research.benchmark.settings import FLOOR, LOSS_ORDER
+from metassl_research.benchmark.summary import Row, Summary
 from metassl_research.svg import COLORS, DASHES, svg_file
 
-LOSS_COLORS = dict(zip(LOSS_ORDER, (COLORS[1], COLORS[0]), strict=True))
+LOSS_COLORS = dict(zip(LOSS_ORDER, (COLORS[1], COLORS[2], COLORS[0], COLORS[3], COLORS[4]), strict=True))
 LINE_COLOR = COLORS[-1]
-APART = 0.13  # of a framework's width, from its middle to each of its two marks
+APART = 0.26  # of a framework's width, between two of its marks; less where there are more of them
 TOP, HEIGHT = 28, 300
 
 
@@ -28,7 +28,7 @@ def svg(summary: Summary) -> str:
     ]
     width = WIDTH * max(len(panels), 1)
     title = "Dice on the test cases, mean and standard deviation over the seeds"
-    return svg_file(width, TOP + HEIGHT + 28, title, *panels, _legend(TOP + HEIGHT + 14))
+    return svg_file(width, TOP + HEIGHT + 28, title, *panels, _legend(TOP + HEIGHT + 14, _losses(rows)))
 
 
 def _panel(summary: Summary, rows: list[Row], frameworks: list[str], count: int, ticks: list[float]) -> list[Markup]:
@@ -40,9 +40,11 @@ def _panel(summary: Summary, rows: list[Row], frameworks: list[str], count: int,
             y = frame.y(_mean(row))
             ends = {"x1": frame.x(0), "x2": frame.x(frame.x_max), "y1": y, "y2": y}
             drawn.append(tag("line", class_="line", stroke=LINE_COLOR, stroke_dasharray=dash, **ends))
+    losses = _losses(rows)
+    apart = min(APART, 0.8 / len(losses))
     for row in rows:
         if row.labelled == count and row.role == "":
-            side = APART if row.loss == "metassl" else -APART
+            side = apart * (losses.index(row.loss) - (len(losses) - 1) / 2)
             drawn += _mark(frame, frameworks.index(row.framework) + 0.5 + side, row)
     return drawn
 
@@ -56,13 +58,18 @@ def _mark(frame: Frame, place: float, row: Row) -> list[Markup]:
     return [bar, tag("circle", title, fill=color if row.loss == "metassl" else "#ffffff", **shape)]
 
 
-def _legend(y: float) -> list[Markup]:
+def _losses(rows: list[Row]) -> list[str]:
+    return [loss for loss in LOSS_ORDER if any(row.loss == loss for row in rows)] or ["plain"]
+
+
+def _legend(y: float, losses: list[str]) -> list[Markup]:
     drawn, x = [], 52.0
-    for loss, color in LOSS_COLORS.items():
+    for loss in losses:
+        color = LOSS_COLORS[loss]
         fill = color if loss == "metassl" else "#ffffff"
         drawn.append(tag("circle", cx=x, cy=rounded(y), r=4.5, fill=fill, stroke=color, stroke_width=2))
         drawn.append(tag("text", loss, x=rounded(x + 12), y=rounded(y + 4)))
-        x += 85
+        x += 35 + 8 * len(loss)
     for name, dash in ((f"{FLOOR} only", DASHES[1]), ("all labels", DASHES[2])):
         drawn.append(tag("line", x1=x, x2=x + 30, y1=y, y2=y, class_="line", stroke=LINE_COLOR, stroke_dasharray=dash))
         drawn.append(tag("text", name, x=rounded(x + 38), y=rounded(y + 4)))

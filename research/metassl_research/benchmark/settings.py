@@ -14,6 +14,9 @@ from metassl_research.kept_settings import refuse_other_settings
 FLOOR = "supervised"
 """The framework of the floor and the ceiling, with the plain loss."""
 
+LOSS_ORDER = ("plain", "uniform", *(name for name in LOSSES if name not in ("plain", "uniform")))
+"""What is compared with comes before what is compared."""
+
 FIXED = ("data", "minutes", "iterations", "device", "clock")
 """What every run of one results file has in common; more of anything else adds runs."""
 
@@ -56,7 +59,7 @@ class Settings:
             **asked,
             "labelled": sorted({*asked["labelled"], *former["labelled"]}),
             "frameworks": [name for name in FRAMEWORKS if name in {*asked["frameworks"], *former["frameworks"]}],
-            "losses": [name for name in ("plain", "metassl") if name in {*asked["losses"], *former["losses"]}],
+            "losses": [name for name in LOSS_ORDER if name in {*asked["losses"], *former["losses"]}],
             "seeds": max(asked["seeds"], former["seeds"]),
             "noisy": former.get("noisy") if self.noisy is None else self.noisy,
         }
@@ -71,15 +74,15 @@ def chosen_frameworks(text: str) -> tuple[str, ...]:
 
 
 def chosen_losses(text: str) -> tuple[str, ...]:
-    """The losses in "plain,metassl", the plain one first. MetaSSLError for one that does not exist."""
-    return tuple(sorted(_chosen(text, LOSSES, "loss"), reverse=True))
+    """The losses in "plain,metassl", in LOSS_ORDER. MetaSSLError for one that does not exist."""
+    return tuple(sorted(_chosen(text, LOSSES, "loss"), key=LOSS_ORDER.index))
 
 
-def chosen_counts(text: str) -> tuple[int, ...]:
+def chosen_counts(text: str, option: str = "labelled") -> tuple[int, ...]:
     """The numbers in "3,8", smallest first. MetaSSLError for what is no whole number above zero."""
     words = [word.strip() for word in text.split(",")]
     if not all(word.isdecimal() and int(word) > 0 for word in words):
-        raise MetaSSLError(f"--labelled {text!r}: write whole numbers above zero, such as 3,8")
+        raise MetaSSLError(f"--{option} {text!r}: write whole numbers above zero, such as 3,8")
     return tuple(sorted({int(word) for word in words}))
 
 

@@ -10,9 +10,7 @@ from typing import Any
 import numpy as np
 from metassl.files.errors import MetaSSLError
 
-from metassl_research.benchmark.settings import FLOOR
-
-LOSS_ORDER = ("plain", "metassl")
+from metassl_research.benchmark.settings import FLOOR, LOSS_ORDER
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ with some wrong annotations. --table makes table and plot from the results.
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
@@ -25,9 +24,16 @@ from metassl.commands.shared.console import Console, command_line
 from metassl.commands.shared.options import add_device_option, add_json_option, count
 from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
-from metassl.project.words import duration
 
-from .options import add_length_options, add_results_options, results_file, training_minutes, trainings_left
+from .options import (
+    add_length_options,
+    add_results_options,
+    add_yes_option,
+    agree_to_split,
+    results_file,
+    training_minutes,
+    trainings_left,
+)
 
 SUMMARY = "compare the frameworks, with and without MetaSSL"
 CHAPTER = "Compare what there is to choose, where every label is known:"
@@ -36,17 +42,18 @@ CHAPTER = "Compare what there is to choose, where every label is known:"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="a Decathlon folder with labels, and splits.json")
     parser.add_argument("--labelled", default="3,8", metavar="N,N", help="numbers of labelled cases (default: 3,8)")
-    frameworks, losses = ", ".join(FRAMEWORKS), ",".join(LOSSES[::-1])
+    frameworks, losses = ", ".join(FRAMEWORKS), "plain,metassl"
     parser.add_argument(
         "--frameworks", default="all", metavar="A,B|all", help=f"of {frameworks} (default: all semi-supervised ones)"
     )
     parser.add_argument("--hosts", dest="frameworks", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    parser.add_argument("--losses", default=losses, metavar="A,B", help=f"default: {losses}")
+    parser.add_argument("--losses", default=losses, metavar="A,B", help=f"of {', '.join(LOSSES)} (default: {losses})")
     parser.add_argument("--seeds", type=count, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
     add_length_options(parser)
     parser.add_argument("--noisy", type=_share, metavar="SHARE", help="also with so many annotations wrong, e.g. 0.3")
     add_device_option(parser)
     add_results_options(parser, "results.json")
+    add_yes_option(parser)
     add_json_option(parser)
 
 
@@ -74,13 +81,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
     from metassl_research.benchmark.results import Results
-    from metassl_research.benchmark.runs import Benchmark
+    from metassl_research.benchmark.runs import Benchmark, tell
     from metassl_research.experiment import Experiment
 
     if arguments.data is None:
         raise ProjectError("say on which data: --data DIR, a Decathlon folder with labels")
     settings = _settings(arguments)
     experiment = Experiment.open(arguments.work or arguments.out.with_suffix(""), arguments.data)
+    agree_to_split(experiment, arguments)
     settings.check_enough(len(experiment.train_order))
     data = {
         "cases": {
@@ -93,7 +101,7 @@ def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str
     }
     results = Results.open(arguments.out, settings, data)
     try:
-        benchmark = Benchmark(experiment, settings, results, _report)
+        benchmark = Benchmark(experiment, settings, results, tell)
         console.say(trainings_left(len(benchmark.left()), settings.minutes))
         failed = benchmark.run()
     except KeyboardInterrupt:
@@ -103,11 +111,6 @@ def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str
     for reason in failed.values():
         console.warn(reason)
     return failed
-
-
-def _report(done: int, of: int, words: str, left: float) -> None:
-    eta = f"; {duration(left)} left" if done < of else ""
-    print(f"[{done}/{of}] {words}{eta}", file=sys.stderr, flush=True)
 
 
 def _settings(arguments: argparse.Namespace):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metassl.choices.defaults import DEFAULTS
 from metassl.commands.shared.options import count, minutes
@@ -11,6 +12,9 @@ from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 from metassl.project.words import duration
 from metassl.training.eta import CLOCKS
+
+if TYPE_CHECKING:
+    from metassl_research.experiment import Experiment
 
 
 def add_length_options(parser: argparse.ArgumentParser) -> None:
@@ -47,6 +51,24 @@ def add_results_options(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--work", type=Path, metavar="DIR", help="where it trains (default: OUT without its suffix)")
     parser.add_argument("--out", type=Path, default=Path(default), metavar="FILE", help=f"default: {default}")
     parser.add_argument("--table", action="store_true", help="only make table and plot from --out again")
+
+
+def add_yes_option(parser: argparse.ArgumentParser) -> None:
+    """--yes, for `agree_to_split`."""
+    parser.add_argument("--yes", action="store_true", help="go on where the data have no splits.json")
+
+
+def agree_to_split(experiment: Experiment, arguments: argparse.Namespace) -> None:
+    """ProjectError before hours of work on cases that were divided by chance, unless --yes or results are there."""
+    from metassl_research.experiment_data import GIVEN_SPLIT
+
+    if experiment.known.split == GIVEN_SPLIT or arguments.yes or arguments.out.exists():
+        return
+    parts = len(experiment.train_order), len(experiment.validation), len(experiment.test)
+    raise ProjectError(
+        f"{arguments.data} has no splits.json: its cases would be divided by chance, {parts[0]} to train on, "
+        f"{parts[1]} for validation and {parts[2]} for the test; write a splits.json, or agree with --yes"
+    )
 
 
 def results_file(arguments: argparse.Namespace) -> Path:

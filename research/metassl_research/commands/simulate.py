@@ -27,7 +27,15 @@ from metassl.commands.shared.options import add_device_option, add_json_option, 
 from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 
-from .options import add_length_options, add_results_options, results_file, training_minutes, trainings_left
+from .options import (
+    add_length_options,
+    add_results_options,
+    add_yes_option,
+    agree_to_split,
+    results_file,
+    training_minutes,
+    trainings_left,
+)
 
 SUMMARY = "simulate an annotator who labels by each strategy"
 CHAPTER = "Compare what there is to choose, where every label is known:"
@@ -51,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pool", type=count, metavar="N", help="choose from so many cases (default: all)")
     add_device_option(parser)
     add_results_options(parser, "simulate.json")
+    add_yes_option(parser)
     add_json_option(parser)
 
 
@@ -80,6 +89,7 @@ def _simulate(arguments: argparse.Namespace, console: Console) -> None:
         raise ProjectError("say on which data: --data DIR, a Decathlon folder with labels")
     settings = _settings(arguments)
     experiment = Experiment.open(arguments.work or arguments.out.with_suffix(""), arguments.data)
+    agree_to_split(experiment, arguments)
     learner = ExperimentLearner(experiment, settings)
     settings.check_enough(len(learner.train_order))
     cases = {"train": learner.train_order, "test": learner.test}

@@ -50,9 +50,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.evaluation.pairs import trained_on
     from metassl.files import write_json
     from metassl.inference.model import TrainedModel
-    from metassl.inference.predict import model_round
     from metassl.networks.device import choose_device
     from metassl.project import Project
+    from metassl.project.round_choice import model_round
 
     from metassl_research.uncertainty.compare import compare
     from metassl_research.uncertainty.table import format_comparison

@@ -44,7 +44,6 @@ class Autosave:
         return self.revision > self._kept
 
     def touch(self) -> None:
-        """There was an edit."""
         now = self._clock()
         if not self.isDirty:
             self._firstEdit = now
@@ -103,7 +102,6 @@ class Autosave:
         self._run(lambda: self._write(snapshot))
 
     def _run(self, work: Callable[[], None]) -> None:
-        """Do `work` in a task, after what is under way."""
         before = self.pending
 
         def inTurn() -> None:

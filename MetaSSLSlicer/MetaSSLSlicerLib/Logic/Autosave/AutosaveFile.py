@@ -1,8 +1,15 @@
-"""The autosave of one open case, when another Slicer may have the same case open: neither writes over the other's."""
+"""The autosave of one open case, when another Slicer may have the same case open, or the project cannot be written to.
+
+Neither Slicer writes over what the other wrote. What cannot be written into the project when Slicer closes waits in the
+user's own folder: it comes back with its case, and goes when the project holds what is in it.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import logging
+import secrets
 from itertools import count
 from pathlib import Path
 
@@ -13,7 +20,8 @@ from metassl.imaging import Geometry
 from metassl.project import Project
 
 from .AutosaveFormat import NUMBER, SUFFIX, autosavePath, caseOf, writeAutosave
-from .RescuedAutosaves import continues, rescueAutosave, rescuedAutosaves
+
+RESCUED = "MetaSSL unsaved work"
 
 
 def autosaveMarks(project: Project, caseId: str) -> dict[Path, tuple]:
@@ -36,6 +44,21 @@ def autosaveMark(path: Path) -> tuple | None:
 def timeOf(mark: tuple) -> float:
     """When the file of a mark was written, in seconds since 1970."""
     return mark[0] / 1e9
+
+
+def rescuedAutosaves(project: Project) -> dict[Path, str]:
+    """What waits for the project outside it: {file: its case}."""
+    folder = _rescueFolder(project)
+    try:
+        found = [] if folder is None else list(folder.glob(f"[!.]*{NUMBER}*{SUFFIX}"))
+    except OSError:  # a home that may not be looked into
+        found = []
+    return {path: caseOf(path) for path in found}
+
+
+def continues(rescued: Path, mark: tuple | None) -> bool:
+    """Whether a rescued file goes on where the autosave with this mark ended."""
+    return mark is not None and rescued.name.partition(NUMBER)[2].startswith(f"{mark[0]}-")
 
 
 class AutosaveFile:
@@ -74,10 +97,17 @@ class AutosaveFile:
         self._removeRescued()
 
     def rescue(self, project: Project, array: np.ndarray, geometry: Geometry, labels, label: str | None) -> Path:
-        """Write it outside the project; returns where. Raises ProjectError when that fails as well."""
-        path = rescueAutosave(
-            project, caseOf(self.path), self._mark, lambda path: writeAutosave(path, array, geometry, labels, label)
-        )
+        """Write it to a file of its own outside the project; returns where. ProjectError when that fails as well."""
+        caseId, folder = caseOf(self.path), _rescueFolder(project)
+        if folder is None:
+            raise ProjectError(f"case {caseId}: there is no home folder to keep the unsaved work in")
+        make_folder(folder.parent)
+        with contextlib.suppress(OSError):
+            folder.parent.chmod(0o700)
+        make_folder(folder)
+        continued = self._mark[0] if self._mark else 0
+        path = folder / f"{caseId}{NUMBER}{continued}-{secrets.token_hex(4)}{SUFFIX}"
+        writeAutosave(path, array, geometry, labels, label)
         self._removeRescued()  # the former one, which this one goes on from
         self._rescued = path
         return path
@@ -108,8 +138,15 @@ class AutosaveFile:
 
 def _inProject(project: Project, caseId: str) -> list[Path]:
     usual = autosavePath(project, caseId)
-    return [usual, *usual.parent.glob(f"{_escaped(caseId)}{NUMBER}*{SUFFIX}")]
+    escaped = "".join(f"[{letter}]" if letter in "*?[" else letter for letter in caseId)
+    return [usual, *usual.parent.glob(f"{escaped}{NUMBER}*{SUFFIX}")]
 
 
-def _escaped(text: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in text)
+def _rescueFolder(project: Project) -> Path | None:
+    """A project is known again by when it was made: it may be moved, and another may be made in its place."""
+    key = project.created or str(project.path)
+    name = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    try:
+        return Path.home() / RESCUED / name
+    except RuntimeError:  # nobody knows where it is
+        return None

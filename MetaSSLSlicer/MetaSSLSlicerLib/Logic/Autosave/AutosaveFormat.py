@@ -12,16 +12,16 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from metassl.files import LabelError, atomic_write
-from metassl.files.atomic import make_folder, remove_file
-from metassl.imaging import IGNORE, Geometry, read_labels
+from metassl.files.atomic import make_folder
+from metassl.imaging import IGNORE, Geometry
+from metassl.imaging.annotations import placed, read_contents
+from metassl.imaging.segments import values_in
 from metassl.imaging.writer import write_image
 from metassl.project import LabelDefinition, Project, check_case_id
 from metassl.project.links import refuse_link_out
 
-from ...RegionColors import rgbOf
 from ...Translation import _
-from ..Scene.SegmentationSnapshot import unknownStructure
-from ..Scene.SegmentIds import NOT_ANNOTATED_COLOR, segmentId
+from ..Scene.Segments import segmentId, segmentsOf, unknownStructure, valueOf
 
 SUFFIX = ".seg.nrrd"
 NUMBER = "~"
@@ -50,11 +50,6 @@ def autosaves(project: Project) -> dict[str, float]:
         except OSError:  # gone meanwhile
             continue
     return found
-
-
-def removeAutosave(project: Project, caseId: str) -> None:
-    """Remove the autosave of a case, if there is one: its edits are saved, or were thrown away."""
-    remove_file(autosavePath(project, caseId))
 
 
 def writeAutosave(
@@ -88,27 +83,31 @@ class AutosaveContent:
 
 def readAutosave(path: Path, geometry: Geometry, caseId: str, labels: Sequence[LabelDefinition]) -> AutosaveContent:
     """What an autosave holds. LabelError when it is damaged or not on the image's grid."""
-    array, own = read_labels(path, caseId)
-    if difference := geometry.difference(own):
+    contents = read_contents(path, caseId)
+    placement = contents.geometry.placement(geometry)
+    if isinstance(placement, str) or placement.turns:
         text = _("case {case}: the unsaved work in {path} is not on the grid of the image: {difference}")
+        difference = placement if isinstance(placement, str) else contents.geometry.difference(geometry)
         raise LabelError(text.format(case=caseId, path=path, difference=difference))
-    header = _headerOf(path)
-    known = {0, IGNORE, *(label.value for label in labels)}
-    values = set(np.flatnonzero(np.bincount(array.ravel(), minlength=IGNORE + 1)).tolist()) - known
-    names = {header.get(f"Segment{n}_LabelValue"): header.get(f"Segment{n}_Name", "") for n in range(IGNORE)}
-    label = header.get(_BEGUN_ON, "")
-    unknownStructures = [unknownStructure(value, names.get(str(value), "")) for value in sorted(values)]
+    table, names = np.arange(1 << 16), {}
+    for segment in contents.segments or []:  # Slicer, if it wrote the file since, has numbered them anew
+        value = valueOf(segment.identifier) or segment.written
+        table[segment.value], names[value] = value, segment.name
+    present = [int(table[value]) for value in values_in(contents.array)]
+    if present[-1] > IGNORE or contents.array.dtype.kind != "u":
+        text = _("case {case}: the unsaved work in {path} holds values beyond 0 to 255")
+        raise LabelError(text.format(case=caseId, path=path))
+    try:
+        array, _notes = placed(table.astype(np.uint8)[contents.array], placement, geometry, fills=contents.fills)
+    except ValueError as error:
+        raise LabelError(f"case {caseId}: {path} {error}") from error
+    unknown = sorted(set(present) - {0, IGNORE, *(label.value for label in labels)})
+    label = contents.header.get(_BEGUN_ON, "")
+    unknownStructures = [unknownStructure(value, names.get(value, "")) for value in unknown]
     return AutosaveContent(array, unknownStructures, None if label == _NO_LABEL else label)
 
 
-def _headerOf(path: Path) -> dict[str, str]:
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    reader.ReadImageInformation()
-    return {key: reader.GetMetaData(key) for key in reader.GetMetaDataKeys()}
-
-
-def _header(geometry: Geometry, labels: Sequence[LabelDefinition], withUnknown: bool) -> dict[str, str]:
+def _header(geometry: Geometry, labels: Sequence[LabelDefinition], withNotAnnotated: bool) -> dict[str, str]:
     """What Slicer wants to know of the segments, in the header of the file."""
     x, y, z = geometry.size_xyz
     extent = f"0 {x - 1} 0 {y - 1} 0 {z - 1}"
@@ -118,17 +117,14 @@ def _header(geometry: Geometry, labels: Sequence[LabelDefinition], withUnknown: 
         "Segmentation_SourceRepresentation": "Binary labelmap",
         "Segmentation_ReferenceImageExtentOffset": "0 0 0",
     }
-    segments = [(label.value, label.name, label.color, label.terminology) for label in labels]
-    if withUnknown:
-        segments.append((IGNORE, _("Not annotated"), NOT_ANNOTATED_COLOR, ""))
-    for index, (value, name, color, terminology) in enumerate(segments):
+    for index, (value, name, color, terminology) in enumerate(segmentsOf(labels, withNotAnnotated)):
         header |= {
             f"Segment{index}_{key}": text
             for key, text in (
                 ("ID", segmentId(value)),
                 ("Name", name),
                 ("NameAutoGenerated", "0"),
-                ("Color", " ".join(f"{part:.6g}" for part in rgbOf(color))),
+                ("Color", " ".join(f"{part:.6g}" for part in color)),
                 ("ColorAutoGenerated", "0"),
                 ("LabelValue", str(value)),
                 ("Layer", "0"),

@@ -17,9 +17,14 @@ from metassl.project.records import Rates, Summary
 from metassl.project.round_files import read_summary
 
 from ...Translation import _
-from ..Autosave.AutosaveFile import autosaveMarks, timeOf
+from ..Autosave.AutosaveFile import autosaveMarks, continues, timeOf
 from ..Autosave.AutosaveFormat import AutosaveContent, autosavePath, readAutosave
-from ..Autosave.RescuedAutosaves import continues
+
+UNCERTAINTY, ERROR_PROBABILITY = "uncertainty", "errorProbability"
+"""The kinds of heat maps of a prediction, which are read only when they are wanted."""
+
+HeatMap = tuple[str, np.ndarray]
+"""(kind, values)"""
 
 _PERCENTILES = (0.5, 99.5)
 _SAMPLE = 100_000
@@ -206,3 +211,27 @@ def _tried(data: CaseData, read: Callable[[], Any]) -> Any:
     except MetaSSLError as error:
         data.warnings.append(_("{error}; it is not shown").format(error=error))
         return None
+
+
+def heatMapPath(data: CaseData, kind: str) -> Path:
+    """The file of a predicted case. There is no P(error) where the round could not learn it."""
+    paths = data.prediction.paths
+    return paths.uncertainty if kind == UNCERTAINTY else paths.error_probability
+
+
+def readHeatMap(data: CaseData, kind: str) -> np.ndarray:
+    """float32 (z, y, x), 0..1. MetaSSLError when it is damaged or not on the image's grid. May run in a thread."""
+    path = heatMapPath(data, kind)
+    (array, *_), own = read_volume(path, data.caseId)
+    return onGrid((array, own), data.geometry, path, data.caseId)
+
+
+def mostTellingMap(data: CaseData) -> HeatMap | None:
+    """P(error) where it was learnt, else the uncertainty; None where neither can be read. May run in a thread."""
+    for kind in (ERROR_PROBABILITY, UNCERTAINTY):
+        try:
+            if heatMapPath(data, kind).exists():
+                return kind, readHeatMap(data, kind)
+        except MetaSSLError:
+            pass  # it is told of where it is asked for
+    return None

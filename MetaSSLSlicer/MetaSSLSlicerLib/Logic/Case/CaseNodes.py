@@ -10,11 +10,9 @@ import vtk
 from metassl.project import LabelDefinition
 from vtk.util.numpy_support import numpy_to_vtk
 
-from ...RegionColors import regionColorNode
+from ...ColorTables import heatColorNode, regionColorNode
 from ...Translation import _
-from ..Scene.HeatColors import heatColorNode
-from ..Scene.SlicerServices import SlicerServices
-from ..Scene.ViewNodes import nodesOfClass
+from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 from .CaseFiles import CaseData
 from .CaseSegmentation import addSegmentation, ijkToRasMatrix, release
 
@@ -41,14 +39,8 @@ class CaseNodes:
 
     def allNodes(self) -> list:
         """Our nodes that are in the scene now."""
-        nodes = [
-            *self.channelNodes,
-            self.predictionNode,
-            self.annotationNode,
-            self.regionsNode,
-            *self.heatNodes.values(),
-            self.comparisonNode,
-        ]
+        drawn = (self.predictionNode, self.annotationNode, self.regionsNode)
+        nodes = (*self.channelNodes, *drawn, *self.heatNodes.values(), self.comparisonNode)
         return [node for node in nodes if node is not None and self._scene.IsNodePresent(node)]
 
     def exchangePrediction(self) -> None:
@@ -89,7 +81,6 @@ class CaseNodes:
         _lightly(self.comparisonNode, fill=0.0)
 
     def removeComparison(self) -> None:
-        """Take the segmentation to compare with away."""
         self._remove(self.comparisonNode)
         self.comparisonNode = None
 
@@ -136,14 +127,12 @@ class CaseNodes:
         self.channelNodes, self.volumeNode = [], None
 
     def _name(self, what: str) -> str:
-        return f"{self._data.caseId} {what}"
-
-    def _free(self, name: str) -> str:
+        name = f"{self._data.caseId} {what}".rstrip()
         return name if self._scene.GetFirstNodeByName(name) is None else self._scene.GenerateUniqueName(name)
 
     def _addChannel(self, index: int):
         channel = self._data.channels[index]
-        name = self._data.caseId if len(self._data.channels) == 1 else self._name(channel.name)
+        name = self._name("" if len(self._data.channels) == 1 else channel.name)
         return self._addScalarVolume("image", name, channel.array, "vtkMRMLColorTableNodeGrey", channel.window)
 
     def _addScalarVolume(self, role: str, name: str, array: np.ndarray, colors: str, window: tuple[float, float]):
@@ -157,35 +146,29 @@ class CaseNodes:
         prediction = self._data.prediction
         if prediction is None:
             return
-        self._addRegions(prediction.regions)
+        colors = regionColorNode(self._scene).GetID()
+        self.regionsNode = self._addVolume("vtkMRMLLabelMapVolumeNode", "regions", self._name(_("regions")), colors)
+        self.regionsNode.SetAndObserveImageData(_imageOn(prediction.regions))
         name = self._name(_("prediction"))
         self.predictionNode = self._addSegmentation("prediction", name, prediction.segmentation)
         _lightly(self.predictionNode, fill=0.12)
         if self.annotationNode is not None:
             self.predictionNode.SetDisplayVisibility(False)
 
-    def _addRegions(self, array: np.ndarray) -> None:
-        colors = regionColorNode(self._scene).GetID()
-        self.regionsNode = self._addVolume("vtkMRMLLabelMapVolumeNode", "regions", self._name(_("regions")), colors)
-        self.regionsNode.SetAndObserveImageData(_imageOn(array))
-
     def _addVolume(self, className: str, role: str, name: str, colors: str):
         """A volume without voxels as yet."""
-        node = self._scene.AddNewNodeByClass(className, self._free(name))
+        node = self._scene.AddNewNodeByClass(className, name)
         node.SetIJKToRASMatrix(ijkToRasMatrix(self._data.geometry))
         node.CreateDefaultDisplayNodes()
         node.GetDisplayNode().SetAndObserveColorNodeID(colors)
-        return self._ours(node, role)
+        return markAsOurs(self._scene, node, role)
 
     def _addSegmentation(
         self, role: str, name: str, array: np.ndarray | None, unknownStructures: Sequence[LabelDefinition] = ()
     ):
         geometry, labels, attributes = self._data.geometry, [*self._labels, *unknownStructures], {ATTRIBUTE: role}
-        node = addSegmentation(self._services, self._free(name), geometry, labels, array, attributes)
+        node = addSegmentation(self._services, name, geometry, labels, array, attributes)
         node.SetReferenceImageGeometryParameterFromVolumeNode(self.volumeNode)
-        return self._ours(node, role)
-
-    def _ours(self, node, role: str):
         return markAsOurs(self._scene, node, role)
 
     def _remove(self, node) -> None:
@@ -197,7 +180,10 @@ def markAsOurs(scene, node, role: str):
     for each in (node, *_displayNodes(node)):
         each.SetAttribute(ATTRIBUTE, role)
         each.SetSaveWithScene(False)
-    _markItem(scene, node, role)
+    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
+    item = tree.GetItemByDataNode(node) if tree is not None else 0
+    if item:  # a scene is saved without our nodes, but with their lines in the data tree: these must be known again
+        tree.SetItemAttribute(item, ATTRIBUTE, role)
     return node
 
 
@@ -239,14 +225,6 @@ def _itemsBelow(tree, item: int, recursive: bool) -> list[int]:
     found = vtk.vtkIdList()
     tree.GetItemChildren(item, found, recursive)
     return [found.GetId(index) for index in range(found.GetNumberOfIds())]
-
-
-def _markItem(scene, node, role: str) -> None:
-    """A scene is saved without our nodes, but with their lines in the data tree: these must be known again."""
-    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    item = tree.GetItemByDataNode(node) if tree is not None else 0
-    if item:
-        tree.SetItemAttribute(item, ATTRIBUTE, role)
 
 
 def _displayNodes(node) -> list:

@@ -1,4 +1,4 @@
-"""What is still being written of each case, also of those that are closed: nothing is read before it is whole."""
+"""What is written of each case, above all its label: nothing of a case is read before it is whole."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 
+import numpy as np
+from metassl.files import ChangedError, MetaSSLError
 from metassl.project import Project
+from metassl.project.annotations import ANY_VERSION
+from metassl.project.words import sentence
 
 from ...Translation import _
+from .Agreement import meanDice
 from .CaseFiles import CaseData
 from .OpenCase import OpenCase
 
@@ -19,11 +24,142 @@ class EmptyLabel(Exception):
 
 
 class CaseWrites:
-    """Used on the GUI thread."""
+    """Used on the GUI thread. `ours`: the versions of the labels that were saved here."""
 
-    def __init__(self) -> None:
+    def __init__(self, session) -> None:
+        self.ours: set[str] = set()
+        self._session = session
         self._futures: dict[str, list[Future]] = {}
         self._closed: list[OpenCase] = []
+
+    # Labels
+
+    def saveLabel(
+        self,
+        restrict: Callable[[np.ndarray], np.ndarray] = lambda array: array,
+        *,
+        allowEmpty: bool = False,
+        done: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Make what is being edited the label of the open case, in a task.
+
+        `restrict(array)` may turn voxels into 255, "not annotated". A reviewed case becomes "corrected", or "accepted"
+        when nothing was changed; any other "labelled".
+        """
+        case = self._session.case
+        if case is None or not case.isEditing:
+            return
+        try:
+            case.refuseTransform()
+            snapshot, revision = case.takeSnapshot(), case.autosave.revision
+        except MetaSSLError as error:
+            self._session.fail(error)
+            return
+        prediction = None if case.data.prediction is None else case.data.prediction.segmentation
+
+        def saved() -> None:
+            case.data.autosaved = None
+            case.labelSaved(revision)
+            done()
+
+        def state(array: np.ndarray) -> str:
+            if prediction is None:
+                return "labelled"
+            return "accepted" if np.array_equal(array, prediction) else "corrected"
+
+        self.storeLabel(
+            case,
+            lambda: restrict(snapshot.toArray()),
+            state,
+            allowEmpty=allowEmpty,
+            prediction=prediction,
+            done=saved,
+            retryAsEmpty=lambda: self.saveLabel(restrict, allowEmpty=True, done=done),
+        )
+
+    def storeLabel(
+        self,
+        case: OpenCase,
+        makeArray: Callable[[], np.ndarray],
+        state: Callable[[np.ndarray], str],
+        *,
+        allowEmpty: bool = False,
+        prediction: np.ndarray | None = None,
+        done: Callable[[], None] = lambda: None,
+        retryAsEmpty: Callable[[], None] | None = None,
+        overOthers: bool = False,
+    ) -> None:
+        """Make an array (uint8, z y x) the label of a case; `makeArray` and `state` of it are called in a task.
+
+        The time spent on the case and the Dice with `prediction` are recorded with it. A label without any structure
+        is refused with a message that offers `retryAsEmpty`. If somebody else has labelled the case since it was
+        opened, the user is asked first, unless `overOthers`; that label stays in the history.
+        """
+        session, project, data = self._session, case.project, case.data
+        waitForWrites = self.waiter(case.id)
+        if session.case is case:
+            case.clock.tick()
+        seconds = case.clock.take()
+
+        def store() -> np.ndarray:
+            array = makeArray()
+            if not allowEmpty and not ((array != 0) & (array != 255)).any():
+                raise EmptyLabel
+            chosen = state(array)
+            waitForWrites()  # a label that was saved just before is ours
+            version = project.add_label(
+                case.id,
+                (array, data.geometry),
+                state=chosen,
+                allow_empty=allowEmpty,
+                drawn_on=data.imageHashes,
+                former=ANY_VERSION if overOthers else data.begunOn,
+            )
+            self.ours.add(version)
+            changes = {} if prediction is None else {"dice": meanDice(prediction, array)}
+            project.update_case(case.id, more_seconds=seconds, **changes)
+            data.labelVersion = data.begunOn = version
+            return array
+
+        def stored(array: np.ndarray) -> None:
+            data.label = array
+            done()
+            if project is session.project:
+                session.casesChanged.emit([case.id])
+
+        def failed(error: Exception) -> None:
+            if isinstance(error, EmptyLabel):
+                text = _("Case {case} has no structure in it.").format(case=case.id)
+                session.ask(case, text, _("Save it as empty"), retryAsEmpty)
+            elif isinstance(error, ChangedError):
+                session.say("warning", sentence(error), _("Make mine the label; theirs is kept"), overTheirs)
+            else:
+                session.fail(error)
+
+        def overTheirs() -> None:
+            if project is session.project:
+                again = session.case is not None and session.case.id == case.id  # it may have been opened again
+                options = {"allowEmpty": allowEmpty, "prediction": prediction, "done": done, "overOthers": True}
+                self.storeLabel(session.case if again else case, makeArray, state, **options)
+
+        self.add(case.id, session.tasks.run(store, stored, failed))
+
+    def discardEdits(self) -> None:
+        """Throw the unsaved edits of the open case away; it waits for a label, or for a review, as before."""
+        session, case = self._session, self._session.case
+        if case is None:
+            return
+        case.discardEdits()
+        removed = case.autosave.pending
+
+        def leave() -> None:
+            if removed is not None:
+                removed.exception()
+            case.project.leave_progress(case.id, case.hasPrediction)
+
+        session.tasks.run(leave, lambda _: session.casesChanged.emit([case.id]), session.fail)
+
+    # What is under way
 
     def add(self, caseId: str, future: Future | None) -> None:
         """A label or an autosave of the case is being written; None: nothing is."""
@@ -47,10 +183,10 @@ class CaseWrites:
         self._closed.append(case)
         self.add(case.id, case.close(wait))
 
-    def tick(self, loadingCase: str | None) -> None:
+    def tick(self) -> None:
         """Try again to write what could not be written, unless the case is being opened again."""
         for case in self._closed:
-            if case.id != loadingCase:
+            if case.id != self._session.loadingCase:
                 case.autosave.tick()
                 self.add(case.id, case.autosave.pending)
         self._closed = [case for case in self._closed if case.autosave.isDirty or case.autosave.pending is not None]
@@ -65,21 +201,20 @@ class CaseWrites:
             data.autosaveTime, data.begunOn = time.time(), case.data.begunOn
         return bool(unwritten)
 
-    def finish(self, failed: Callable[[Exception], None]) -> None:
+    def finish(self) -> None:
         """The last try to write what closed cases hold, in their project or else outside it, before this returns."""
         for case in self._closed:
             try:
                 case.autosave.finishNow()
             except Exception as error:
-                failed(error)
-                self._rescue(case, failed)
+                self._session.fail(error)
+                self._rescue(case)
 
-    @staticmethod
-    def _rescue(case: OpenCase, failed: Callable[[Exception], None]) -> None:
+    def _rescue(self, case: OpenCase) -> None:
         try:
             path = case.rescue()
         except Exception as error:
-            failed(error)
+            self._session.fail(error)
         else:
             text = _("The unsaved work on case {case} is kept in {path}: it comes back when the case is opened.")
             logging.warning(text.format(case=case.id, path=path))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -12,21 +13,20 @@ import vtk
 from metassl.files import LabelError
 from metassl.project import LabelDefinition, Project
 
-from ...Signal import Signal
+from ...Signal import Observers, Signal
 from ...Translation import _
 from ..Autosave.Autosave import Autosave
 from ..Autosave.AutosaveFile import AutosaveFile
 from ..Scene.BackgroundTasks import BackgroundTasks
-from ..Scene.SegmentationSnapshot import Snapshot
-from ..Scene.SlicerServices import SlicerServices
-from ..Scene.ViewNodes import nodesOfClass
-from .ActivityClock import ActivityClock
+from ..Scene.Segments import Snapshot
+from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 from .CaseFiles import CaseData, Prediction
 from .CaseNodes import CaseNodes
 from .CaseSegmentation import labelmapTime, labelmapTimes, takeSnapshot
 
 _EDITS = ("SourceRepresentationModified", "SegmentAdded", "SegmentRemoved")
 _BEFORE_OTHERS = 1.0
+_LONGEST_PAUSE_S = 60.0
 
 
 class OpenCase:
@@ -47,14 +47,15 @@ class OpenCase:
         self.showsLabel = False
         """True when the segmentation was begun with the saved label."""
         self.clock = ActivityClock()
-        self._scene, self._observed = services.scene, []
+        self._scene, self._observers = services.scene, Observers()
         self._seen: set[int] = set()
         self.autosaveFile = AutosaveFile.opened(project, data.caseId, data.autosavePath, data.autosaveMark)
         self.autosave = Autosave(tasks, self.takeSnapshot, self._writeAutosave, self.autosaveFile.remove, failed)
         self.nodes.show()
-        self._observeViews()
+        for view in nodesOfClass(services.scene, "vtkMRMLSliceNode"):  # scrolling through slices is work, too
+            self._observers.add(view, "ModifiedEvent", self.clock.tick)
         goes = slicer.vtkMRMLScene.NodeAboutToBeRemovedEvent
-        self._observe(services.scene, goes, self._onNodeGoes, _BEFORE_OTHERS)
+        self._observers.add(services.scene, goes, self._onNodeGoes, _BEFORE_OTHERS)
         if data.isAutosaveSaved:
             self.autosave.labelSaved(self.autosave.revision)
         if data.autosaved is not None:
@@ -65,12 +66,10 @@ class OpenCase:
 
     @property
     def hasPrediction(self) -> bool:
-        """True when a model has predicted this case."""
         return self.data.prediction is not None
 
     @property
     def isEditing(self) -> bool:
-        """True when there is a segmentation to be edited."""
         return self.nodes.annotationNode is not None
 
     @property
@@ -94,8 +93,8 @@ class OpenCase:
         segmentation = self.nodes.annotationNode.GetSegmentation()
         self._seen = labelmapTimes(self.nodes.annotationNode)
         for event in _EDITS:
-            self._observe(segmentation, getattr(slicer.vtkSegmentation, event), self._onEdit)
-        self._observe(segmentation, slicer.vtkSegmentation.SegmentModified, self._onSegmentModified)
+            self._observers.add(segmentation, getattr(slicer.vtkSegmentation, event), self._onEdit)
+        self._observers.add(segmentation, slicer.vtkSegmentation.SegmentModified, self._onSegmentModified)
         self.changed.emit()
 
     def stopEditing(self) -> None:
@@ -103,7 +102,7 @@ class OpenCase:
         if not self.isEditing:
             return
         self.editingAboutToEnd.emit()
-        self._unobserve(self.nodes.annotationNode.GetSegmentation())
+        self._observers.remove(self.nodes.annotationNode.GetSegmentation())
         self.nodes.removeAnnotation()
         self.isModified = self.isRestored = False
         self.changed.emit()
@@ -170,17 +169,14 @@ class OpenCase:
                 self.autosave.finishNow()
             return self.autosave.finish() if self.isEditing else self.autosave.pending
         finally:
-            for target, tags in self._observed:
-                for tag in tags:
-                    target.RemoveObserver(tag)
-            self._observed = []
+            self._observers.remove()
             self.nodes.remove()
 
     @vtk.calldata_type(vtk.VTK_STRING)
     def _onSegmentModified(self, _segmentation, _event, identifier: str) -> None:
         """A name, a status, or, by undo and redo, which tell nothing else, the voxels."""
-        time = labelmapTime(self.nodes.annotationNode.GetSegmentation().GetSegment(identifier))
-        if time is not None and time not in self._seen:
+        changed = labelmapTime(self.nodes.annotationNode.GetSegmentation().GetSegment(identifier))
+        if changed is not None and changed not in self._seen:
             self._onEdit()
 
     def _onEdit(self, *_: object) -> None:
@@ -203,23 +199,29 @@ class OpenCase:
         array, unknownStructures = snapshot.withUnknownStructures(self.project.labels)
         return array, self.data.geometry, [*self.project.labels, *unknownStructures], self.data.begunOn
 
-    def _observeViews(self) -> None:
-        """Scrolling through slices is work, too."""
-        for node in nodesOfClass(self._scene, "vtkMRMLSliceNode"):
-            self._observe(node, "ModifiedEvent", self.clock.tick)
-
     @vtk.calldata_type(vtk.VTK_OBJECT)
     def _onNodeGoes(self, _scene, _event, node) -> None:
         """Somebody deletes the segmentation: Slicer's data tree empties it before it goes, which is no edit."""
         if self.isEditing and node is self.nodes.annotationNode:
-            self._unobserve(node.GetSegmentation())
+            self._observers.remove(node.GetSegmentation())
             self.autosave.finish()
 
-    def _observe(self, target, event, callback, priority: float = 0.0) -> None:
-        self._observed.append((target, [target.AddObserver(event, callback, priority)]))
 
-    def _unobserve(self, target) -> None:
-        for observed, tags in [entry for entry in self._observed if entry[0] is target]:
-            for tag in tags:
-                observed.RemoveObserver(tag)
-        self._observed = [entry for entry in self._observed if entry[0] is not target]
+class ActivityClock:
+    """How long somebody really worked on a case: adds up the time between signs of life, at most a minute each."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._last = clock()
+        self._seconds = 0.0
+
+    def tick(self, *_: object) -> None:
+        """Somebody did something. It takes anything, so that an observer may call it."""
+        now = self._clock()
+        self._seconds += min(now - self._last, _LONGEST_PAUSE_S)
+        self._last = now
+
+    def take(self) -> float:
+        """The seconds since the last `take`, up to the last sign of life."""
+        seconds, self._seconds = self._seconds, 0.0
+        return seconds

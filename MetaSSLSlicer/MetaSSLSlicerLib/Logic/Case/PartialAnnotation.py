@@ -7,9 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import vtk
 from metassl.imaging import IGNORE, Geometry
-
-from ...Grid import ijkToRas
-from ...RegionColors import UC
+from metassl.project.regions import UC
 
 _FLAT, _CLEARLY = 0.4, 1.5
 _SLACK = 1e-6
@@ -54,7 +52,7 @@ def insideRoi(geometry: Geometry, roiNode) -> Callable[[np.ndarray], np.ndarray]
         (np.array(found.GetNormals().GetTuple(index)), np.array(found.GetPoints().GetPoint(index)))
         for index in range(found.GetNumberOfPlanes())
     ]
-    toRas = ijkToRas(geometry)
+    toRas = geometry.ijk_to_ras
     # a voxel lies inside when for every plane a·x + b·y + c·z + d <= 0, with its index (x, y, z)
     sides = [(*(normal @ toRas[:3, :3]), normal @ (toRas[:3, 3] - point)) for normal, point in planes]
 

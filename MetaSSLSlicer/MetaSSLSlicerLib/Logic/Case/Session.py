@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Union
 
-import numpy as np
 import slicer
-from metassl.files import ChangedError, MetaSSLError
-from metassl.imaging import Geometry
+from metassl.files import MetaSSLError
 from metassl.project import Project
-from metassl.project.annotations import ANY_VERSION
 from metassl.project.words import sentence
 
-from ...ColorTable import removeColorTables
-from ...Signal import Signal
+from ...ColorTables import removeColorTables
+from ...Signal import Observers, Signal
 from ...Translation import _
 from ..Scene.BackgroundTasks import BackgroundTasks
-from ..Scene.Message import Message
-from ..Scene.SceneMemory import SceneMemory
 from ..Scene.SlicerServices import SlicerServices
-from .Agreement import meanDice
-from .CaseFiles import CaseData, readCase
+from .CaseFiles import CaseData, Prediction, readCase, readPrediction
 from .CaseNodes import removeGhosts
-from .CaseWrites import CaseWrites, EmptyLabel
-from .NewPrediction import NewPrediction
+from .CaseWrites import CaseWrites
 from .OpenCase import OpenCase
 
 _PATIENCE_S = 20.0
+_MODULE, _PROJECT, _CASE = "MetaSSLSlicer", "projectPath", "case"
 
-ArraySource = Union[np.ndarray, Callable[[], np.ndarray]]
+
+@dataclass(frozen=True)
+class Message:
+    """`level`: "info", "warning" or "error". `action`, with its button's text: what the user may do about it.
+
+    `isOfCase`: the action is about the case that is open now, and goes when that is closed.
+    """
+
+    level: str
+    text: str
+    actionText: str = ""
+    action: Callable[[], None] | None = None
+    isOfCase: bool = False
 
 
 class Session:
@@ -64,20 +71,16 @@ class Session:
         """() a scene was loaded, and the views show again what it left empty of the open case."""
         self.said = Signal()
         """(Message)"""
-        self._newPrediction = NewPrediction(self)
+        self.roundsChanged.connect(self._lookForPrediction)
+        self.casesChanged.connect(self._lookForPrediction)
+        self._toldOfPrediction: tuple[OpenCase, int] | None = None
         self._memory = SceneMemory(services.scene)
         self._isJustLoaded = False
-        self.writes = CaseWrites()
-        self._ours: set[str] = set()
-        """The versions of the labels that were saved here."""
-        self._sceneTags = [
-            services.scene.AddObserver(getattr(slicer.vtkMRMLScene, event), callback)
-            for event, callback in (
-                ("StartCloseEvent", self._onSceneAboutToClose),
-                ("EndCloseEvent", self._onSceneClosed),
-                ("EndImportEvent", self._onSceneLoaded),
-            )
-        ]
+        self.writes = CaseWrites(self)
+        self._observers = Observers()
+        self._observers.add(services.scene, slicer.vtkMRMLScene.StartCloseEvent, self._closeNow)
+        self._observers.add(services.scene, slicer.vtkMRMLScene.EndCloseEvent, self._remember)
+        self._observers.add(services.scene, slicer.vtkMRMLScene.EndImportEvent, self.resume)
 
     # What is open
 
@@ -110,30 +113,21 @@ class Session:
 
         def read() -> CaseData:
             waitForWrites()  # its label and its autosave must be whole before they are read
-            return readCase(project, caseId, self._ours)
+            return readCase(project, caseId, self.writes.ours)
 
         self.tasks.run(read, lambda data: self._show(project, data), lambda error: self._notRead(caseId, error))
 
     def closeCase(self) -> None:
         """Take the open case out of the scene; unsaved edits go to the autosave, and come back with the case."""
-        self.loadingCase = None
-        if self.case is None:
-            return
-        case = self.case
-        self.caseAboutToClose.emit(case)
-        self._spend(case)
-        self.writes.close(case)
-        self._forgetCase()
+        self._close(wait=False)
 
     def shutdown(self) -> None:
         """For the end of Slicer, or of the module: everything that is unsaved is written before this returns."""
         self.isEnding = True
         self._closeNow()
-        for tag in self._sceneTags:
-            self.services.scene.RemoveObserver(tag)
-        self._sceneTags = []
+        self._observers.remove()
         self.tasks.finish(_PATIENCE_S)
-        self.writes.finish(self.fail)
+        self.writes.finish()
         removeColorTables(self.services.scene)
         self.project = None
         self.tasks.shutdown()
@@ -146,7 +140,7 @@ class Session:
             if self.case is not None:
                 self.case.nodes.fillViews()
             self.sceneLoaded.emit()
-        self.writes.tick(self.loadingCase)
+        self.writes.tick()
         if self.case is None:
             return
         self.case.autosave.tick()
@@ -156,135 +150,6 @@ class Session:
         if not self.case.isWhole:
             self.closeCase()
             self.say("warning", _("A node of the open case was deleted, so the case was closed. Its edits are kept."))
-
-    # Labels
-
-    def saveLabel(
-        self,
-        restrict: Callable[[np.ndarray], np.ndarray] = lambda array: array,
-        *,
-        allowEmpty: bool = False,
-        done: Callable[[], None] = lambda: None,
-    ) -> None:
-        """Make what is being edited the label of the open case, in a task.
-
-        `restrict(array)` may turn voxels into 255, "not annotated". A reviewed case becomes "corrected", or "accepted"
-        when nothing was changed; any other "labelled".
-        """
-        case = self.case
-        if case is None or not case.isEditing:
-            return
-        try:
-            case.refuseTransform()
-            snapshot, revision = case.takeSnapshot(), case.autosave.revision
-        except MetaSSLError as error:
-            self.fail(error)
-            return
-        prediction = case.data.prediction
-
-        def saved() -> None:
-            case.data.autosaved = None
-            case.labelSaved(revision)
-            done()
-
-        def state(array: np.ndarray) -> str:
-            if prediction is None:
-                return "labelled"
-            return "accepted" if np.array_equal(array, prediction.segmentation) else "corrected"
-
-        self.storeLabel(
-            case.id,
-            lambda: restrict(snapshot.toArray()),
-            case.data.geometry,
-            state,
-            allowEmpty=allowEmpty,
-            prediction=None if prediction is None else prediction.segmentation,
-            done=saved,
-            retryAsEmpty=lambda: self.saveLabel(restrict, allowEmpty=True, done=done),
-        )
-
-    def storeLabel(
-        self,
-        caseId: str,
-        array: ArraySource,
-        geometry: Geometry,
-        state: str | Callable[[np.ndarray], str],
-        *,
-        allowEmpty: bool = False,
-        prediction: np.ndarray | None = None,
-        done: Callable[[], None] = lambda: None,
-        retryAsEmpty: Callable[[], None] | None = None,
-        overOthers: bool = False,
-    ) -> None:
-        """Make an array (uint8, z y x; or what gives one, called in the task) the label of a case, in a task.
-
-        The time spent on the case and the Dice with `prediction` are recorded with it. A label without any structure
-        is refused with a message that offers `retryAsEmpty`. If somebody else has labelled the case since it was
-        opened, the user is asked first, unless `overOthers`; that label stays in the history.
-        """
-        project, case, seconds, hashes, data = self.project, None, 0.0, [], None
-        waitForWrites = self.writes.waiter(caseId)
-        if self.case is not None and self.case.id == caseId:
-            case = self.case
-            case.clock.tick()
-            seconds, data = case.clock.take(), case.data
-            hashes = data.imageHashes
-
-        def store() -> np.ndarray:
-            labels = array() if callable(array) else array
-            empty = not ((labels != 0) & (labels != 255)).any()
-            if empty and not allowEmpty:
-                raise EmptyLabel
-            chosen = state(labels) if callable(state) else state
-            waitForWrites()  # a label that was saved just before is ours
-            former = ANY_VERSION if data is None or overOthers else data.begunOn
-            version = project.add_label(
-                caseId, (labels, geometry), state=chosen, allow_empty=allowEmpty, drawn_on=hashes, former=former
-            )
-            self._ours.add(version)
-            changes = {} if prediction is None else {"dice": meanDice(prediction, labels)}
-            project.update_case(caseId, more_seconds=seconds, **changes)
-            if data is not None:
-                data.labelVersion = data.begunOn = version
-            return labels
-
-        def stored(labels: np.ndarray) -> None:
-            if data is not None:
-                data.label = labels
-            done()
-            if project is self.project:
-                self.casesChanged.emit([caseId])
-
-        def failed(error: Exception) -> None:
-            if isinstance(error, EmptyLabel):
-                text = _("Case {case} has no structure in it.").format(case=caseId)
-                self.ask(case, text, _("Save it as empty"), retryAsEmpty)
-            elif isinstance(error, ChangedError):
-                self.say("warning", sentence(error), _("Make mine the label; theirs is kept"), overTheirs)
-            else:
-                self.fail(error)
-
-        def overTheirs() -> None:
-            if project is self.project:
-                options = {"allowEmpty": allowEmpty, "prediction": prediction, "done": done}
-                self.storeLabel(caseId, array, geometry, state, overOthers=True, **options)
-
-        self.writes.add(caseId, self.tasks.run(store, stored, failed))
-
-    def discardEdits(self) -> None:
-        """Throw the unsaved edits of the open case away; it waits for a label, or for a review, as before."""
-        case = self.case
-        if case is None:
-            return
-        case.discardEdits()
-        removed = case.autosave.pending
-
-        def leave() -> None:
-            if removed is not None:
-                removed.exception()
-            case.project.leave_progress(case.id, case.hasPrediction)
-
-        self.tasks.run(leave, lambda _: self.casesChanged.emit([case.id]), self.fail)
 
     # Messages
 
@@ -338,51 +203,39 @@ class Session:
             self.fail(error)
             self.caseChanged.emit()
 
-    def _closeNow(self) -> None:
-        self.loadingCase = None
-        if self.case is not None:
-            case = self.case
-            self.caseAboutToClose.emit(case)
-            try:
-                self.writes.close(case, wait=True)
-            except Exception as error:
-                self.fail(error)
-            self._forgetCase()
+    def _closeNow(self, *_: object) -> None:
+        self._close(wait=True)
 
-    def _forgetCase(self) -> None:
+    def _close(self, wait: bool) -> None:
+        case, self.loadingCase = self.case, None
+        if case is None:
+            return
+        self.caseAboutToClose.emit(case)
+        if not wait:
+            self._spend(case)
+        try:
+            self.writes.close(case, wait)
+        except Exception as error:
+            self.fail(error)
         self.case = None
         self._remember()
         self.caseClosed.emit()
         self.caseChanged.emit()
 
     def _spend(self, case: OpenCase) -> None:
-        """Record the time that was spent on a case without saving it."""
         seconds = case.clock.take()
         if seconds < 1.0 or not case.isModified:
             return
-        project, caseId = case.project, case.id
+        spend = partial(case.project.update_case, case.id, more_seconds=seconds)
+        self.tasks.run(spend, lambda _: self.casesChanged.emit([case.id]), self.fail)
 
-        def spend() -> None:
-            project.update_case(caseId, more_seconds=seconds)
-
-        self.tasks.run(spend, lambda _: self.casesChanged.emit([caseId]), self.fail)
-
-    def _remember(self) -> None:
+    def _remember(self, *_: object) -> None:
         if self.isEnding:  # a module that is reloaded shows the same case again
             return
         path = None if self.project is None else self.project.path
         self._memory.remember(path, None if self.case is None else self.case.id)
 
-    def _onSceneAboutToClose(self, *_: object) -> None:
-        self._closeNow()
-
-    def _onSceneClosed(self, *_: object) -> None:
-        self._remember()
-
-    def _onSceneLoaded(self, *_: object) -> None:
-        self.resume()
-
-    def resume(self) -> None:
+    def resume(self, *_: object) -> None:
         """Open the project that the scene names, and the case that was open, if it names any."""
         self._isJustLoaded = True
         path, caseId = self._memory.recall()
@@ -398,3 +251,71 @@ class Session:
             self.openCase(caseId)
         else:
             self._remember()  # the scene may have named none, but one is open
+
+    # Another prediction of the open case: the user is told once, and may look at it without losing a stroke
+
+    def _lookForPrediction(self, caseIds: Collection[str] | None = None) -> None:
+        case = self.case
+        if case is not None and (caseIds is None or case.id in caseIds):
+            find = partial(case.project.prediction, case.id)
+            self.tasks.run(find, lambda found: self._tellOfPrediction(case, found), self.fail)
+
+    def _tellOfPrediction(self, case: OpenCase, found) -> None:
+        if found is None or case is not self.case:
+            return
+        number = found[0].number
+        if number == case.data.predictedBy or self._toldOfPrediction == (case, number):
+            return
+        self._toldOfPrediction = case, number
+        text = _("Round {number} has predicted {case}.")
+        if case.hasPrediction:
+            text = _("Round {number} has predicted {case}, too.")
+        if case.isModified:
+            text += " " + _("What you have drawn stays as it is.")
+        action = _("Show the prediction of round {number}").format(number=number)
+        self.ask(case, text.format(number=number, case=case.id), action, partial(self._exchange, case), "info")
+
+    def _exchange(self, case: OpenCase) -> None:
+        def exchange(prediction: Prediction | None) -> None:
+            if prediction is not None and case is self.case:
+                case.exchangePrediction(prediction)
+                self.predictionChanged.emit(case)
+
+        self.tasks.run(partial(readPrediction, case.project, case.data), exchange, self.fail)
+
+
+class SceneMemory:
+    """What a saved scene remembers of us: the project's folder and the open case, in one parameter node."""
+
+    def __init__(self, scene) -> None:
+        self._scene = scene
+
+    def remember(self, project: Path | None, caseId: str | None) -> None:
+        """Write what is open now; with nothing to remember there is no node."""
+        node = self._node()
+        if project is None:
+            if node is not None:
+                self._scene.RemoveNode(node)
+            return
+        node = node or self._makeNode()
+        node.SetParameter(_PROJECT, str(project))
+        node.SetParameter(_CASE, caseId or "")
+
+    def recall(self) -> tuple[Path | None, str | None]:
+        """The project's folder and the case that the scene names, or None."""
+        node = self._node()
+        if node is None:
+            return None, None
+        project, case = node.GetParameter(_PROJECT), node.GetParameter(_CASE)
+        return Path(project) if project else None, case or None
+
+    def _node(self):
+        return self._scene.GetSingletonNode(_MODULE, "vtkMRMLScriptedModuleNode")
+
+    def _makeNode(self):
+        node = self._scene.CreateNodeByClass("vtkMRMLScriptedModuleNode")
+        node.UnRegister(None)
+        node.SetSingletonTag(_MODULE)
+        node.SetModuleName(_MODULE)
+        node.SetName(_MODULE)
+        return self._scene.AddNode(node)

@@ -10,9 +10,11 @@ from metassl.choices.importers import find_cases, new_project
 from metassl.files import ProjectError, read_json, write_json
 from metassl.project import LabelDefinition, Project, parse_labels
 
-from MetaSSLSlicerLib.Logic.Project.ProjectFolders import isFree
-from MetaSSLSlicerLib.Logic.Scene.SceneVolumes import VolumeCase, createFromVolumes
-from MetaSSLSlicerLib.Translation import _
+from ...Translation import _
+from ..Scene.SceneVolumes import VolumeCase, createFromVolumes
+from .ProjectFolders import isFree
+
+MOST_LABELS = 254
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class NewProject:
         project, warnings = new_project(
             self.path,
             self.source,
-            labelled=self.labelled or None,
+            labelled=self.labelled,
             validation=self.measured,
             labels=texts,
             name=self.name,
@@ -89,3 +91,28 @@ class FolderPreview:
         return FolderPreview(
             Path(folder), len(found.cases), len(found.channels), found.labels, name, labelled, measurable
         )
+
+
+def labelsOfSegmentation(node) -> list[LabelDefinition]:
+    """One label for each segment, in their order: values from 1, and their names, colours and terminology."""
+    segmentation = node.GetSegmentation()
+    labels, taken = [], set()
+    for index in range(min(segmentation.GetNumberOfSegments(), MOST_LABELS)):
+        segment = segmentation.GetNthSegment(index)
+        first = _printable(segment.GetName()) or f"Structure {index + 1}"
+        name, number = first, 1
+        while name in taken:
+            number += 1
+            name = f"{first} {number}"
+        taken.add(name)
+        labels.append(LabelDefinition(index + 1, name, _colorText(segment.GetColor()), segment.GetTerminology() or ""))
+    return labels
+
+
+def _colorText(rgb) -> str:
+    """Three numbers 0..1 as "#RRGGBB"."""
+    return "#" + "".join(f"{round(255 * min(max(part, 0.0), 1.0)):02X}" for part in rgb)
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text or "" if character.isprintable()).strip()

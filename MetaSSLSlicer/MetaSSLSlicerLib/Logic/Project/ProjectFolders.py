@@ -79,7 +79,6 @@ class RecentProjects:
 
     @property
     def text(self) -> str:
-        """The list as text."""
         return json.dumps([str(path) for path in self.paths])
 
     def add(self, path: str | Path) -> None:
@@ -89,7 +88,6 @@ class RecentProjects:
         del self.paths[MOST:]
 
     def remove(self, path: str | Path) -> None:
-        """Forget `path`."""
         key = _key(path)
         self.paths = [other for other in self.paths if _key(other) != key]
 

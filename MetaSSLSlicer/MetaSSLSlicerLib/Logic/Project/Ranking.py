@@ -1,17 +1,21 @@
-"""The order in which cases are recommended: the project's choice, and the engine at work on it."""
+"""Which case to look at next, and why; by which strategy cases are ranked, and the engine at work on it."""
 
 from __future__ import annotations
+
+from collections.abc import Collection, Iterable
 
 from metassl.choices.strategies import DEFAULT_STRATEGY as DEFAULT
 from metassl.choices.strategies import STRATEGY_CATALOG
 from metassl.files import MetaSSLError
 from metassl.project import Project
+from metassl.project.words import ended, sentence
 
 from ...Signal import Signal
 from ...Translation import _
 from ..Case.Session import Session
 from ..Engine.EngineProcess import EngineProcess
 from ..Engine.EnginePython import EnginePython
+from .CaseTable import CaseRow
 
 
 def STRATEGIES() -> list[tuple[str, str]]:
@@ -40,7 +44,6 @@ class Ranking:
 
     @property
     def strategy(self) -> str:
-        """The project's way of ranking."""
         project = self._session.project
         return DEFAULT if project is None else str(project.settings.get("strategy", DEFAULT))
 
@@ -50,7 +53,6 @@ class Ranking:
         return self._saving or self._process is not None
 
     def choose(self, strategy: str) -> None:
-        """Recommend cases by another strategy from now on."""
         project = self._session.project
         if project is None or self.isBusy or strategy == self.strategy:
             return
@@ -95,3 +97,45 @@ class Ranking:
         self._saving = False
         self._session.fail(error)
         self.changed.emit()
+
+
+def recommend(rows: Iterable[CaseRow], exclude: Collection[str] = ()) -> tuple[str, str] | None:
+    """(case id, reason) of the case to look at next, or None when every one is done.
+
+    The first of the ranking; cases that are predicted but not ranked yet by their uncertainty; then those without a
+    prediction, in the order of their names. A prediction that was rejected comes last.
+    """
+    open_ = [row for row in rows if row.split == "pool" and not row.isLabelled and row.id not in exclude]
+    usable = [row for row in open_ if not row.failed] or open_
+    fresh = [row for row in usable if row.state != "rejected"]
+    for candidates in (fresh, usable):
+        if candidates:
+            best = min(candidates, key=_place)
+            return best.id, _reason(best)
+    return None
+
+
+def _place(row: CaseRow) -> tuple:
+    if row.gain is not None:
+        return 0, -row.gain, row.id
+    if row.uncertainty is not None:
+        # as the usual ranking does: where the networks differ counts more than where they are unsure
+        return 1, -(row.uncertainty["DC"] + row.uncertainty["DS"] + 0.5 * row.uncertainty["US"]), row.id
+    return 2, 0.0, row.id
+
+
+def _reason(row: CaseRow) -> str:
+    parts = []
+    if row.autosaved or row.state == "in_progress":
+        parts.append(_("Your work on it is not finished."))
+    if row.failed:
+        parts.append(_("The last training could not use it: {reason}").format(reason=ended(row.failed)))
+    elif row.state == "rejected":
+        parts.append(_("You rejected its prediction; label it by hand, or train again."))
+    elif row.gain is not None:
+        parts.append(sentence(row.reason) or _("The ranking puts it first."))
+    elif row.uncertainty is not None:
+        parts.append(_("Its prediction is new, and the most uncertain of those that are not ranked yet."))
+    else:
+        parts.append(_("Nothing is predicted yet: cases come in the order of their names."))
+    return " ".join(parts)

@@ -25,7 +25,6 @@ class RoundRow:
 
     @property
     def number(self) -> int:
-        """The round's number, from 1."""
         return self.summary.number
 
 
@@ -44,7 +43,6 @@ class RoundTable:
         self._known: dict[Path, tuple[tuple, RoundSummary]] = {}
 
     def rows(self, project: Project) -> RoundList:
-        """The rounds as they are now."""
         rounds = project.rounds()
         predicted = [found for found in rounds if found.predicted_cases()]
         shown = project.shown_round() or (predicted or [None])[-1]

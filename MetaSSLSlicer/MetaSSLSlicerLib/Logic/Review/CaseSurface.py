@@ -5,25 +5,28 @@ What grows with the image is done in tasks. On the GUI thread one small field at
 
 from __future__ import annotations
 
+import math
 from functools import partial
 
 import numpy as np
 import slicer
 from metassl.imaging import Geometry
 
-from ...Grid import ijkToRas
-from ...Signal import Signal
+from ...Signal import Observers, Signal
+from ..Case.CaseFiles import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
 from ..Case.OpenCase import OpenCase
 from ..Scene.BackgroundTasks import BackgroundTasks
-from ..Scene.SlicerServices import SlicerServices
+from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 from ..Scene.SurfaceField import structureBoxes, surfaceField, valuesAt
-from ..Scene.ViewNodes import frame
-from .HeatMaps import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
 from .SurfaceModel import SurfaceModel
 
 SURFACE_MODES = ("structures", UNCERTAINTY, ERROR_PROBABILITY, "off")
 _HEAT_MAPS = (UNCERTAINTY, ERROR_PROBABILITY)
 _CLOSED_SURFACE = "Closed surface"
+
+_AIR = 1.15
+_OF_DIAGONAL = 0.75  # what is in a box seldom fills its corners
+_FROM_THE_FRONT = np.array([0.0, 1.0, 0.0])
 
 
 class CaseSurface:
@@ -45,7 +48,7 @@ class CaseSurface:
         self._case: OpenCase | None = None
         self._begun = self._isComplete = False
         self._reading: set[str] = set()
-        self._observed: list[tuple] = []
+        self._annotation, self._observers = None, Observers()
         self._isVisible = True
 
     @property
@@ -64,7 +67,7 @@ class CaseSurface:
         """Show another case, or the same one with another prediction; what was shown before goes."""
         if self._case is not None:
             self._case.changed.disconnect(self._onCaseChanged)
-        self._unobserve()
+        self._observe(None)
         for model in self.models.values():
             model.remove()
         self.models, self._reading = {}, set()
@@ -101,7 +104,7 @@ class CaseSurface:
 
     def _onBoxes(self, boxes: dict[int, tuple[slice, ...]]) -> None:
         if boxes:
-            frame(self._scene, *_corners(boxes, self._case.data.geometry))
+            _frame(self._scene, *_corners(boxes, self._case.data.geometry))
         self._makeNext(sorted(boxes.items(), key=lambda item: -_volume(item[1])))
 
     def _makeNext(self, waiting: list) -> None:
@@ -167,14 +170,18 @@ class CaseSurface:
 
     def _onCaseChanged(self) -> None:
         """Editing may have begun or ended."""
-        annotation = self._case.nodes.annotationNode
-        if annotation is not (self._observed[0][0] if self._observed else None):
-            self._unobserve()
-            if annotation is not None:
-                self._observe(annotation, slicer.vtkMRMLDisplayableNode.DisplayModifiedEvent)
-                segmentation = annotation.GetSegmentation()
-                self._observe(segmentation, slicer.vtkSegmentation.ContainedRepresentationNamesModified)
+        self._observe(self._case.nodes.annotationNode)
         self._showOrHide()
+
+    def _observe(self, annotation) -> None:
+        if annotation is self._annotation:
+            return
+        self._annotation = annotation
+        self._observers.remove()
+        if annotation is not None:
+            names = slicer.vtkSegmentation.ContainedRepresentationNamesModified
+            self._observers.add(annotation, slicer.vtkMRMLDisplayableNode.DisplayModifiedEvent, self._showOrHide)
+            self._observers.add(annotation.GetSegmentation(), names, self._showOrHide)
 
     def _showOrHide(self, *_: object) -> None:
         visible = self.isVisible
@@ -191,14 +198,6 @@ class CaseSurface:
             return False
         return annotation.GetSegmentation().ContainsRepresentation(_CLOSED_SURFACE)
 
-    def _observe(self, target, event) -> None:
-        self._observed.append((target, target.AddObserver(event, self._showOrHide)))
-
-    def _unobserve(self) -> None:
-        for target, tag in self._observed:
-            target.RemoveObserver(tag)
-        self._observed = []
-
 
 def _volume(box: tuple[slice, ...]) -> int:
     return int(np.prod([part.stop - part.start for part in box]))
@@ -209,5 +208,25 @@ def _corners(boxes: dict[int, tuple[slice, ...]], geometry: Geometry) -> tuple[n
     low = np.min([[part.start for part in box] for box in boxes.values()], axis=0)[::-1] - 0.5
     high = np.max([[part.stop for part in box] for box in boxes.values()], axis=0)[::-1] - 0.5
     ends = [np.where(corner, high, low) for corner in np.ndindex(2, 2, 2)]
-    ras = np.array([(ijkToRas(geometry) @ [*end, 1.0])[:3] for end in ends])
+    ras = np.array([(geometry.ijk_to_ras @ [*end, 1.0])[:3] for end in ends])
     return ras.min(axis=0), ras.max(axis=0)
+
+
+def _frame(scene, low: np.ndarray, high: np.ndarray) -> None:
+    """Show the box from `low` to `high` (RAS, mm) in every 3-D view, from the side that it is looked at from now."""
+    center, sides = (low + high) / 2, high - low
+    radius = max(_AIR * sides.max(), _AIR * _OF_DIAGONAL * np.linalg.norm(sides), 1.0) / 2
+    for camera in nodesOfClass(scene, "vtkMRMLCameraNode"):
+        if not camera.GetLayoutName():
+            continue  # the user's own: it belongs to no view
+        away = np.subtract(camera.GetPosition(), camera.GetFocalPoint())
+        length = np.linalg.norm(away)
+        away = away / length if length > 0 else _FROM_THE_FRONT
+        distance = radius / math.sin(math.radians(camera.GetViewAngle()) / 2)
+        modified = camera.StartModify()
+        camera.SetFocalPoint(*center)
+        camera.SetPosition(*(center + distance * away))
+        camera.SetParallelScale(radius)
+        # it cannot be fitted to what is seen, as the views have not drawn that yet
+        camera.GetCamera().SetClippingRange(distance / 50, distance * 20)
+        camera.EndModify(modified)

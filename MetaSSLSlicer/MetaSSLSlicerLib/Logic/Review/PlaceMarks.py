@@ -33,18 +33,15 @@ class PlaceMarks:
         self.refresh()
 
     def cleanup(self) -> None:
-        """Take the marks away and let go of the navigator."""
         self._navigator.changed.disconnect(self.refresh)
         self._remove()
 
     def setVisible(self, visible: bool) -> None:
-        """Show or hide them."""
         self._isVisible = visible
         if self.node is not None:
             self.node.SetDisplayVisibility(visible)
 
     def refresh(self) -> None:
-        """Show the navigator's places, and which one is shown now."""
         places = self._navigator.places[:_MOST]
         if self._shown != places or (self.node is not None and not self._scene.IsNodePresent(self.node)):
             self._remove()

@@ -1,22 +1,44 @@
-"""Goes from one place to the next: every slice view shows it in the middle, and near."""
+"""The uncertain places of the open case: found, put in words, and shown one after the other."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
-from metassl.project.places.search import Place
+from metassl.project import LabelDefinition
+from metassl.project.places.search import Place, find_places
+from metassl.project.places.words import place_text, position_text
 
 from ...Signal import Signal
-from ..Scene.SlicerServices import SlicerServices
-from ..Scene.ViewNodes import nodesOfClass
-from .Places import placeText, positionText
+from ...Translation import _
+from ..Case.CaseFiles import ERROR_PROBABILITY, UNCERTAINTY, CaseData, HeatMap
+from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 
 _LEAST_SIDE_MM = 40.0
 _SIDES = 4.0  # the view is so many times as wide as the place
 
 
+def findPlaces(data: CaseData, labels: Iterable[LabelDefinition], heat: HeatMap | None) -> list[Place]:
+    """Those of a predicted case, by its most telling map. May run in a thread."""
+    prediction, maps = data.prediction, dict([heat] if heat is not None else [])
+    return find_places(
+        prediction.segmentation,
+        prediction.regions,
+        data.geometry,
+        labels,
+        prediction.errorRates,
+        maps.get(ERROR_PROBABILITY),
+        maps.get(UNCERTAINTY),
+    )
+
+
+def placeText(place: Place) -> str:
+    """Where it is, what the networks say there, how large it is, and how likely wrong: in one line."""
+    return place_text(place, _)
+
+
 class PlaceNavigator:
-    """Knows the places of the open case, which is shown, and which have been visited."""
+    """Knows which place is shown, in the middle of every slice view and near, and which have been visited."""
 
     def __init__(self, services: SlicerServices) -> None:
         self.changed = Signal()
@@ -30,13 +52,12 @@ class PlaceNavigator:
 
     @property
     def current(self) -> Place | None:
-        """The place that is shown."""
         return None if self.index is None else self.places[self.index]
 
     @property
     def positionText(self) -> str:
         """ "3 of 12"; nothing while none is shown."""
-        return "" if self.current is None else positionText(self.current, len(self.places))
+        return "" if self.current is None else position_text(self.current, len(self.places), _)
 
     @property
     def currentText(self) -> str:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from metassl.project.regions import REGIONS
 
-from ...RegionColors import REGIONS, regionColorNode
+from ...ColorTables import regionColorNode
 from ...Signal import Signal
 from ...Translation import _
+from ..Case.CaseFiles import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
 from ..Case.OpenCase import OpenCase
 from ..Scene.BackgroundTasks import BackgroundTasks
-from ..Scene.SlicerServices import SlicerServices
-from ..Scene.ViewNodes import nodesOfClass
-from .HeatMaps import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
+from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 
 HEAT_MAPS = (UNCERTAINTY, ERROR_PROBABILITY)
 MODES = ("regions", *HEAT_MAPS, "none")
@@ -60,15 +60,10 @@ class RegionDisplay:
             self._setLayers(None, None)
         self._case, self._reading = case, set()
         self._paint()
-        self._apply()
+        self.apply()
         self.changed.emit()
 
-    def reapply(self) -> None:
-        """Give the slice views their layers again, after something else took them away."""
-        self._apply()
-
     def setRegionVisible(self, key: str, visible: bool) -> None:
-        """Paint a region, or not."""
         if visible != (key in self.visible):
             (self.visible.add if visible else self.visible.discard)(key)
             self._paint()
@@ -79,7 +74,7 @@ class RegionDisplay:
         opacity = min(max(float(opacity), 0.0), 1.0)
         if opacity != self.opacity:
             self.opacity = opacity
-            self._apply()
+            self.apply()
             self.changed.emit()
 
     def setMode(self, mode: str) -> None:
@@ -88,7 +83,7 @@ class RegionDisplay:
             raise ValueError(f"there is no overlay {mode!r}")
         if mode != self.mode:
             self.mode = mode
-            self._apply()
+            self.apply()
             self.changed.emit()
 
     def blink(self, shown: bool) -> None:
@@ -100,11 +95,10 @@ class RegionDisplay:
             self._showOutlines()
         else:
             self._hideOutlines()
-        self._apply()
+        self.apply()
         self.changed.emit()
 
     def toggle(self) -> None:
-        """Hide what is shown, or show what is hidden."""
         self.blink(not self.isShown)
 
     def _paint(self) -> None:
@@ -117,8 +111,8 @@ class RegionDisplay:
             colors.SetOpacity(region.value, _OPACITY[region.key] if region.key in self.visible else 0.0)
         colors.EndModify(modified)
 
-    def _apply(self) -> None:
-        """Give every slice view its layers."""
+    def apply(self) -> None:
+        """Give the slice views their layers, also after something else took them away."""
         if self._case is None or not self._case.hasPrediction:
             return
         nodes = self._case.nodes
@@ -163,7 +157,7 @@ class RegionDisplay:
                 display = case.nodes.heatNodes[kind].GetDisplayNode()
                 display.SetThreshold(_SURE, 1.0)  # the image stays as bright as it is where the model is sure
                 display.ApplyThresholdOn()
-                self._apply()
+                self.apply()
 
         def failed(error: Exception) -> None:
             if isShown():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 from metassl.files import LabelError
@@ -28,17 +29,14 @@ class ReviewActions:
         if case is None:
             return
         if case.isEditing:
-            self._session.saveLabel(allowEmpty=allowEmpty, done=lambda: self._finish(case, _("{case} is accepted.")))
+            self._session.writes.saveLabel(
+                allowEmpty=allowEmpty, done=lambda: self._finish(case, _("{case} is accepted."))
+            )
         elif case.hasPrediction:
             segmentation = case.data.prediction.segmentation
-            self._store(
-                case,
-                segmentation,
-                _("{case} is accepted."),
-                allowEmpty=allowEmpty,
-                prediction=segmentation,
-                retryAsEmpty=lambda: self.accept(allowEmpty=True),
-            )
+            retry = partial(self.accept, allowEmpty=True)
+            options = {"allowEmpty": allowEmpty, "prediction": segmentation, "retryAsEmpty": retry}
+            self._store(case, lambda: segmentation, _("{case} is accepted."), **options)
 
     def correct(self) -> None:
         """Open the editor on a copy of the prediction."""
@@ -92,21 +90,13 @@ class ReviewActions:
 
         self._unlessUnsaved(case, store, _("Throw them away and reject the prediction"))
 
-    def _store(
-        self,
-        case: OpenCase,
-        array: np.ndarray | Callable[[], np.ndarray],
-        text: str,
-        **options,
-    ) -> None:
-        session = self._session
-
+    def _store(self, case: OpenCase, makeArray: Callable[[], np.ndarray], text: str, **options) -> None:
         def done() -> None:
-            if session.case is case:
+            if self._session.case is case:
                 case.setSegmentStatus("Completed")
             self._finish(case, text)
 
-        session.storeLabel(case.id, array, case.data.geometry, "accepted", done=done, **options)
+        self._session.writes.storeLabel(case, makeArray, lambda _array: "accepted", done=done, **options)
 
     def _finish(self, case: OpenCase, text: str) -> None:
         self._session.say("info", text.format(case=case.id))
@@ -119,7 +109,7 @@ class ReviewActions:
             return
 
         def throwAway() -> None:
-            self._session.discardEdits()
+            self._session.writes.discardEdits()
             decide()
 
         text = _("Case {case} has corrections that are not saved yet. Accept them, or throw them away.")

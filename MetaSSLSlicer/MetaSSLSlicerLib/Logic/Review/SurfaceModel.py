@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import vtk
 from metassl.project import LabelDefinition
+from metassl.project.regions import rgb_of
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
-from ...RegionColors import rgbOf
+from ...ColorTables import heatColorNode
 from ..Case.CaseNodes import markAsOurs, removeOurs
-from ..Scene.HeatColors import heatColorNode
 from ..Scene.SurfaceField import SurfaceField
 
 ROLE = "surface"
@@ -37,7 +37,7 @@ class SurfaceModel:
         self.node.CreateDefaultDisplayNodes()
         display = self.node.GetDisplayNode()
         modified = display.StartModify()
-        display.SetColor(*rgbOf(label.color))
+        display.SetColor(*rgb_of(label.color))
         display.SetVisibility2D(False)
         display.SetPower(_POWER)
         display.EndModify(modified)
@@ -51,7 +51,6 @@ class SurfaceModel:
         self._mesh.GetPointData().AddArray(array)
 
     def hasValues(self, kind: str) -> bool:
-        """True when the values of this map are known."""
         return self._mesh.GetPointData().HasArray(kind) == 1
 
     def paint(self, kind: str | None) -> None:
@@ -72,11 +71,9 @@ class SurfaceModel:
         display.EndModify(modified)
 
     def setVisible(self, visible: bool) -> None:
-        """Show or hide it."""
         self.node.SetDisplayVisibility(visible)
 
     def remove(self) -> None:
-        """Take it out of the scene."""
         removeOurs(self._scene, self.node)
 
 

@@ -10,11 +10,9 @@ from metassl.project import Project
 from metassl.project.places.words import chance_words
 from metassl.project.regions import KEY_OF
 
-from ...Grid import ijkToRas
 from ...Translation import _
-from ..Case.CaseFiles import CaseData
-from .HeatMaps import UNCERTAINTY, HeatMap
-from .RegionLegend import advice
+from ..Case.CaseFiles import UNCERTAINTY, CaseData, HeatMap
+from .PredictionWords import regionAdvice
 
 Percents = tuple[str, np.ndarray]
 
@@ -36,7 +34,7 @@ class UnderMouse:
     def __init__(self, project: Project, data: CaseData) -> None:
         self.percents: Percents | None = None
         self._prediction = data.prediction
-        self._fromRas = np.linalg.inv(ijkToRas(data.geometry))
+        self._fromRas = np.linalg.inv(data.geometry.ijk_to_ras)
         self._names = {label.value: label.name for label in project.labels}
 
     def indexAt(self, ras: Sequence[float]) -> tuple[int, int, int] | None:
@@ -65,7 +63,7 @@ class UnderMouse:
         key = KEY_OF.get(int(self._prediction.regions[index]))
         if key is None:
             return _("not predicted")
-        return f"{advice(key, (self._prediction.errorRates or {}).get(key))} ({key})"
+        return f"{regionAdvice(key, (self._prediction.errorRates or {}).get(key))} ({key})"
 
     def _chance(self, index: tuple[int, int, int]) -> str:
         if self.percents is None:

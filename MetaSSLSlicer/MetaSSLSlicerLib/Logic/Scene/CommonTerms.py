@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .SceneLabels import terminologyName
-
 TERMS = Path(__file__).resolve().parents[3] / "Resources" / "commonTerms.tsv"
 LISTS = {
     "general": "Segmentation category and type - 3D Slicer General Anatomy list",
@@ -55,6 +53,13 @@ def proposals(name: str) -> list[Term]:
     words = _words(name)
     exact = exactTerm(name)
     return sorted(commonTerms(), key=lambda term: (term is not exact, -_likeness(term, words)))
+
+
+def terminologyName(terminology: str) -> str:
+    """What a serialised terminology entry is called: its type, with the modifier if there is one."""
+    meanings = [part.split("^")[-1] for part in terminology.split("~")]
+    kind, modifier = (meanings + [""] * 4)[2:4]
+    return f"{kind} ({modifier})" if kind and modifier else kind
 
 
 def _terms(fields: list[str]) -> list[Term]:

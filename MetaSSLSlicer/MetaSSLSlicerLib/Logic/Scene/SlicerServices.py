@@ -16,7 +16,11 @@ class SlicerServices:
 
     @staticmethod
     def ofThisSlicer() -> SlicerServices:
-        """The services of the running application."""
         import slicer
 
         return SlicerServices(slicer.mrmlScene, slicer.app.applicationLogic(), slicer.modules.segmentations.logic())
+
+
+def nodesOfClass(scene, className: str) -> list:
+    """All nodes of a class, in the order of the scene."""
+    return [scene.GetNthNodeByClass(i, className) for i in range(scene.GetNumberOfNodesByClass(className))]

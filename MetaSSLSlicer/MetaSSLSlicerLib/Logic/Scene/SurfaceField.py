@@ -12,8 +12,7 @@ from itertools import product
 import numpy as np
 import SimpleITK as sitk
 from metassl.imaging import Geometry
-
-from ...Grid import boundingBox, ijkToRas
+from metassl.project.masks import bounding_box
 
 MOST_VOXELS = 1_000_000
 """A field has no more, whatever the size of the structure; so its surface is made in one short step."""
@@ -42,12 +41,12 @@ class SurfaceField:
 
 def structureBoxes(segmentation: np.ndarray, values: list[int]) -> dict[int, tuple[slice, ...]]:
     """The box (z, y, x) of each of the values that a segmentation (uint8, z y x) holds."""
-    whole = boundingBox(segmentation > 0)
+    whole = bounding_box(segmentation > 0)
     if whole is None:
         return {}
     cropped, boxes = segmentation[whole], {}
     for value in values:
-        if (box := boundingBox(cropped == value)) is not None:
+        if (box := bounding_box(cropped == value)) is not None:
             boxes[value] = tuple(
                 slice(own.start + outer.start, own.stop + outer.start) for own, outer in zip(box, whole)
             )
@@ -156,4 +155,4 @@ def _interpolated(array: np.ndarray, points: np.ndarray) -> np.ndarray:
 def _toRas(geometry: Geometry, corner, factors) -> np.ndarray:
     own = np.diag([*(float(factor) for factor in factors), 1.0])
     own[:3, 3] = np.array(corner) + (np.array(factors) - 1) / 2
-    return ijkToRas(geometry) @ own
+    return geometry.ijk_to_ras @ own

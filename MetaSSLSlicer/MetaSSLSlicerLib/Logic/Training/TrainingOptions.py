@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from metassl.choices.frameworks import FRAMEWORK_CATALOG
+from metassl.choices.frameworks import FRAMEWORK_CATALOG, LOSS_CATALOG, check_choice
 
 from ...Translation import _
 
@@ -30,6 +30,18 @@ def frameworkTexts() -> dict[str, str]:
     return {each.name: ours.get(each.name, each.title) for each in FRAMEWORK_CATALOG}
 
 
+def lossTexts() -> dict[str, str]:
+    """What to call each loss, in the order of the catalogue."""
+    ours = {
+        "metassl": _("weighted by region (MetaSSL)"),
+        "plain": _("all alike (plain)"),
+        "uniform": _("as MetaSSL, all weights 1 (control)"),
+        "official": _("the authors' objective (official)"),
+        "official-as-published": _("the authors' objective, slips and all"),
+    }
+    return {each.name: ours[each.name] for each in LOSS_CATALOG}
+
+
 @dataclass(frozen=True)
 class TrainingOptions:
     """How long, by which method, on what. `newRound`: begin anew although the last round could go on.
@@ -45,7 +57,8 @@ class TrainingOptions:
     iterations: int = 0
 
     def asked(self) -> dict[str, Any]:
-        """As `start_training` takes them."""
+        """As `start_training` takes them. Raises ProjectError when the framework does not have the loss."""
+        check_choice(self.framework, self.loss)
         return {
             "minutes": None if self.iterations else self.minutes,
             "iterations": self.iterations or None,

@@ -65,7 +65,6 @@ class CaseCells:
         self._failedLine = _("The last training could not use it: {reason}")
 
     def of(self, row: CaseRow) -> Cells:
-        """The cells of one case."""
         word = self._stateWord(row)
         texts = (
             row.id,

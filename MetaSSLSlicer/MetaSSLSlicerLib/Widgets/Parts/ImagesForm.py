@@ -13,9 +13,9 @@ from metassl.project.words import plural, sentence
 from ...Logic.Case.Session import Session
 from ...Logic.Project.NewProject import FolderPreview
 from ...Logic.Scene.SceneVolumes import SceneVolume, SceneVolumes, VolumeCase
-from ...Signal import Signal
+from ...Signal import Observers, Signal
 from ...Translation import _
-from ..Tools import userAction, withoutSignals
+from ..Section import Section, onClick, withoutSignals
 
 _LOOK_AFTER_MS = 400
 _REFRESH_AFTER_MS = 200
@@ -24,26 +24,27 @@ _MOST_LINES = 6
 _ONE_MEASURED_IN = 5
 
 
-class ImagesForm:
+class ImagesForm(Section):
     """A folder, which is looked into as soon as it is chosen, or volumes in the scene, which are ticked."""
 
     def __init__(self, session: Session, ui, chooseFolder: Callable[[str, str], str]) -> None:
+        super().__init__(session)
         self.changed = Signal()
         """() the user changed something, or `preview` did."""
         self.found = Signal()
         """() `preview` is there."""
         self.preview: FolderPreview | None = None
-        self._session, self.ui, self._chooseFolder = session, ui, chooseFolder
+        self.ui, self._chooseFolder = ui, chooseFolder
         self._sceneVolumes = SceneVolumes(session.services.scene)
         self._volumes: list[SceneVolume] = []
         self._unticked: set[str] = set()
         self._looking: Path | None = None
-        self._sceneTags: list[int] = []
-        self._lookTimer = _timer(_LOOK_AFTER_MS, self._look)
-        self._refreshTimer = _timer(_REFRESH_AFTER_MS, self._refreshVolumes)
+        self._observers = Observers()
+        self._lookTimer = self.makeTimer(_LOOK_AFTER_MS, self._look, once=True)
+        self._refreshTimer = self.makeTimer(_REFRESH_AFTER_MS, self._refreshVolumes, once=True)
         ui.folderSource.connect("toggled(bool)", lambda _on: self._onSourceChanged())
         ui.imagesEdit.connect("textChanged(QString)", lambda _text: self._onFolderChanged())
-        ui.imagesBrowse.connect("clicked(bool)", userAction(self._browse))
+        onClick((ui.imagesBrowse, self._browse))
         for spin in (ui.labelledSpin, ui.measuredSpin):
             spin.connect("valueChanged(int)", lambda _value: self._boundSpins())
         ui.volumeList.connect("itemChanged(QListWidgetItem*)", lambda _item: self._onTicked())
@@ -82,21 +83,22 @@ class ImagesForm:
         self.ui.imagesEdit.text = ""
         self._lookTimer.stop()
         scene = self._session.services.scene
-        if not self._sceneTags:
-            events = [getattr(slicer.vtkMRMLScene, name) for name in _SCENE_EVENTS]
-            self._sceneTags = [scene.AddObserver(event, self._onSceneChanged) for event in events]
+        self._observers.remove()
+        for name in _SCENE_EVENTS:
+            self._observers.add(scene, getattr(slicer.vtkMRMLScene, name), lambda *_: self._refreshTimer.start())
         self._refreshVolumes()
         (self.ui.sceneSource if self._volumes else self.ui.folderSource).setChecked(True)
         self._onSourceChanged()
 
     def close(self) -> None:
-        """It is not shown any more: stop the timers, let go of the scene, wait for nothing."""
         self._lookTimer.stop()
         self._refreshTimer.stop()
         self.preview, self._looking = None, None
-        for tag in self._sceneTags:
-            self._session.services.scene.RemoveObserver(tag)
-        self._sceneTags = []
+        self._observers.remove()
+
+    def cleanup(self) -> None:
+        super().cleanup()
+        self.close()
 
     # A folder
 
@@ -177,9 +179,6 @@ class ImagesForm:
 
     # Volumes in the scene
 
-    def _onSceneChanged(self, *_arguments: object) -> None:
-        self._refreshTimer.start()
-
     def _refreshVolumes(self) -> None:
         ui = self.ui
         self._volumes = self._sceneVolumes.candidates()
@@ -190,9 +189,7 @@ class ImagesForm:
                 ticked = volume.nodeId not in self._unticked
                 ui.volumeList.item(index).setCheckState(qt.Qt.Checked if ticked else qt.Qt.Unchecked)
         ui.volumeList.setVisible(bool(self._volumes))
-        height = min(len(self._volumes), _MOST_LINES) * ui.volumeList.sizeHintForRow(0) + 8
-        ui.volumeList.setMinimumHeight(height)
-        ui.volumeList.setMaximumHeight(height)
+        ui.volumeList.setFixedHeight(min(len(self._volumes), _MOST_LINES) * ui.volumeList.sizeHintForRow(0) + 8)
         if self._volumes:
             ui.sceneHint.text = _("Each ticked volume becomes a case. One that lies in a file stays there.")
         else:
@@ -204,11 +201,3 @@ class ImagesForm:
         pairs = zip(self._volumes, states)
         self._unticked = {volume.nodeId for volume, state in pairs if state == qt.Qt.Unchecked}
         self.changed.emit()
-
-
-def _timer(interval: int, callback):
-    timer = qt.QTimer()
-    timer.setSingleShot(True)
-    timer.setInterval(interval)
-    timer.connect("timeout()", callback)
-    return timer

@@ -10,13 +10,12 @@ import qt
 from metassl.project import LabelDefinition
 from metassl.project.structures import check_labels, default_color
 
-from ...Logic.Scene.CommonTerms import exactTerm
-from ...Logic.Scene.SceneLabels import MOST_LABELS, terminologyName
+from ...Logic.Project.NewProject import MOST_LABELS
+from ...Logic.Scene.CommonTerms import exactTerm, terminologyName
 from ...Signal import Signal
 from ...Translation import _
-from ..Tools import withoutSignals
-from .TerminologyDialog import chooseTerminology
-from .TermPicker import MORE, openTermPicker
+from ..Section import withoutSignals
+from .TermPicker import MORE, chooseTerminology, openTermPicker
 
 COLOR, NAME, VALUE, TERMINOLOGY = range(4)
 _FEWEST_ROWS, _MOST_ROWS = 2, 8
@@ -70,7 +69,6 @@ class LabelTable:
         return check_labels([LabelDefinition(row.value, row.name, row.color, row.terminology) for row in self._rows])
 
     def setLabels(self, labels: list[LabelDefinition]) -> None:
-        """Show these structures instead."""
         self._rows = [_Row(label.value, label.name, label.color, label.terminology) for label in labels]
         self._fill()
 
@@ -106,9 +104,7 @@ class LabelTable:
             for index in range(len(self._rows)):
                 self._show(index)
         shown = min(max(len(self._rows), _FEWEST_ROWS), _MOST_ROWS)
-        height = _ROW_HEIGHT * (shown + 1) + 4  # with the header
-        self.table.setMinimumHeight(height)
-        self.table.setMaximumHeight(height)
+        self.table.setFixedHeight(_ROW_HEIGHT * (shown + 1) + 4)  # with the header
 
     def _show(self, index: int) -> None:
         row = self._rows[index]

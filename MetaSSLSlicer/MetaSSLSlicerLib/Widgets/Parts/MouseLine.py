@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import qt
 import slicer
 
 from ...Logic.Case.OpenCase import OpenCase
 from ...Logic.Case.Session import Session
 from ...Logic.Review.UnderMouse import Percents, UnderMouse, segmentAt
+from ...Signal import Observers
+from ..Section import Section
 
 _REST_MS = 33
 
 
-class MouseLine:
+class MouseLine(Section):
     """Writes into `label` while a predicted case is open and the module is shown: at most 30 times a second."""
 
     def __init__(self, label, session: Session) -> None:
-        self._label, self._session = label, session
+        super().__init__(session)
+        self._label = label
         self._isEntered = False
         self._under: UnderMouse | None = None
-        self._crosshair, self._tag = None, None
-        self._timer = qt.QTimer()
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_REST_MS)
-        self._timer.connect("timeout()", self._show)
+        self._crosshair, self._observers = None, Observers()
+        self._timer = self.makeTimer(_REST_MS, self._show, once=True)
 
     def enter(self) -> None:
-        """The module is shown."""
         self._isEntered = True
         self._watch()
 
     def exit(self) -> None:
-        """Another module is shown: nothing is looked at."""
         self._isEntered = False
         self._watch()
 
@@ -48,22 +45,21 @@ class MouseLine:
             self._onMoved()
 
     def cleanup(self) -> None:
-        """Let go of the scene."""
+        super().cleanup()
         self.exit()
 
     def _watch(self) -> None:
         """Observe the mouse when there is something to say, and only then."""
-        if self._tag is not None:
-            self._crosshair.RemoveObserver(self._tag)
+        self._observers.remove()
         self._timer.stop()
         self._label.text = ""
-        self._crosshair, self._tag = None, None
+        self._crosshair = None
         if not self._isEntered or self._under is None:
             return
         self._crosshair = self._session.services.scene.GetFirstNodeByClass("vtkMRMLCrosshairNode")
         if self._crosshair is not None:
             event = slicer.vtkMRMLCrosshairNode.CursorPositionModifiedEvent
-            self._tag = self._crosshair.AddObserver(event, self._onMoved)
+            self._observers.add(self._crosshair, event, self._onMoved)
 
     def _onMoved(self, *_ignored: object) -> None:
         if not self._timer.active:

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import qt
 from metassl.project.places.search import Place
+from metassl.project.regions import REGIONS
 from metassl.project.words import percent
 
-from ...Logic.Review.PlaceNavigator import PlaceNavigator
-from ...Logic.Review.Places import placeText
-from ...RegionColors import REGIONS
-from ..Tools import withoutSignals
+from ...Logic.Review.PlaceNavigator import PlaceNavigator, placeText
+from ..Section import Section, withoutSignals
 
 _ROWS_AT_ONCE = 6
 _REGIONS = {region.key: region for region in REGIONS}
 
 
-class PlaceList:
+class PlaceList(Section):
     """Shows a navigator's places in a QListWidget; choosing a row goes there."""
 
     def __init__(self, listWidget, navigator: PlaceNavigator) -> None:
+        super().__init__()
         self.widget, self._navigator = listWidget, navigator
         self._shown: list[Place] = []
         listWidget.connect("currentRowChanged(int)", self._goTo)
         listWidget.connect("itemClicked(QListWidgetItem*)", self._goAgain)
-        navigator.changed.connect(self.refresh)
+        self.listen((navigator.changed, self.refresh))
         self.refresh()
-
-    def cleanup(self) -> None:
-        """Let go of the navigator."""
-        self._navigator.changed.disconnect(self.refresh)
 
     def refresh(self) -> None:
         """Show the places, which of them were seen, and which one is shown now."""

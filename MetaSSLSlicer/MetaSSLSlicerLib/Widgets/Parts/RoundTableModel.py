@@ -6,37 +6,27 @@ import qt
 
 from ...Logic.Project.RoundTable import RoundRow, dateText, describe, stateText, timeText
 from ...Translation import _
+from ..Section import dressTable, makeTableModel
 
 NUMBER, DATE, LABELS, DICE, DEVICE, TIME, STATE = range(7)
 
 
 class RoundTableModel:
-    """`model` is for the view. No QStandardItem is made here: it is unclear whether Python or Qt would own it."""
+    """`model` is for the view."""
 
     def __init__(self) -> None:
         self.rows: tuple[RoundRow, ...] = ()
-        self.model = qt.QStandardItemModel()
-        headings = (_("Round"), _("Begun"), _("Labels"), _("Dice"), _("Device"), _("Time"), _("State"))
-        self.model.setColumnCount(len(headings))
-        self.model.setHorizontalHeaderLabels(list(headings))
+        headings = [_("Round"), _("Begun"), _("Labels"), _("Dice"), _("Device"), _("Time"), _("State")]
         hints = {
             NUMBER: _("In bold: the round whose predictions are shown"),
             LABELS: _("How many labels it learnt from"),
             DICE: _("Mean Dice at its end on the validation cases that were watched, up to four"),
             TIME: _("How long it trained and predicted; pauses are left out"),
         }
-        for column, text in hints.items():
-            self.model.setHeaderData(column, qt.Qt.Horizontal, text, qt.Qt.ToolTipRole)
+        self.model = makeTableModel(headings, hints)
 
     def showIn(self, table) -> None:
         """Set up a QTableView for the rounds; the device takes the room that is left."""
-        table.setModel(self.model)
-        metrics = qt.QFontMetrics(table.font)
-        table.verticalHeader().setVisible(False)
-        table.verticalHeader().setDefaultSectionSize(metrics.height() + 8)
-        header = table.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setMinimumSectionSize(20)
         widest = {
             NUMBER: _("Round"),
             DATE: "00 Mmm",
@@ -45,12 +35,9 @@ class RoundTableModel:
             TIME: "00:00",
             STATE: _("finished"),
         }
-        for column, text in widest.items():
-            header.resizeSection(column, metrics.horizontalAdvance(text) + 10)
-        header.setSectionResizeMode(DEVICE, qt.QHeaderView.Stretch)
+        dressTable(table, self.model, widest, DEVICE)
 
     def setRows(self, rows: tuple[RoundRow, ...]) -> None:
-        """Show these rounds."""
         self.rows = rows
         self.model.setRowCount(len(rows))
         for place, row in enumerate(rows):

@@ -8,7 +8,7 @@ import slicer
 from ...Logic.Engine.EngineSetup import EngineSetup
 from ...Signal import Signal
 from ...Translation import _
-from ..Tools import userAction
+from ..Section import onClick
 
 _STYLE = "QFrame#setupNotice { border: 1px solid palette(highlight); border-left: 5px solid palette(highlight); }"
 _LOG_HEIGHT = 120
@@ -36,11 +36,19 @@ class SetupNotice:
         for widget in (self.label, self.bar, self.lineLabel):
             layout.addWidget(widget)
         row = qt.QHBoxLayout()
-        self.installButton = self._button(row, _("Install"), self._onInstall)
-        self.otherButton = self._button(row, _("Use another Python..."), self.otherWanted.emit)
-        self.checkButton = self._button(row, _("Check again"), self.checkWanted.emit)
-        self.cancelButton = self._button(row, _("Cancel"), self._onCancel)
-        self.detailsButton = self._button(row, _("Details"), self._onDetails)
+        self.installButton, self.otherButton = qt.QPushButton(_("Install")), qt.QPushButton(_("Use another Python..."))
+        self.checkButton, self.cancelButton = qt.QPushButton(_("Check again")), qt.QPushButton(_("Cancel"))
+        self.detailsButton = qt.QPushButton(_("Details"))
+        buttons = (
+            (self.installButton, self._onInstall),
+            (self.otherButton, self.otherWanted.emit),
+            (self.checkButton, self.checkWanted.emit),
+            (self.cancelButton, self._onCancel),
+            (self.detailsButton, self._onDetails),
+        )
+        onClick(*buttons)
+        for button, _action in buttons:
+            row.addWidget(button)
         row.addStretch(1)
         layout.addLayout(row)
         layout.addWidget(self.logEdit)
@@ -52,7 +60,6 @@ class SetupNotice:
         self.refresh()
 
     def refresh(self) -> None:
-        """Show what is known now."""
         setup = self._setup
         state, installation = setup.state, setup.installation
         lacks, runs = state == "missing", state == "installing"
@@ -131,10 +138,3 @@ class SetupNotice:
         self.logEdit.setPlainText(log)
         bar = self.logEdit.verticalScrollBar()
         bar.value = bar.maximum
-
-    @staticmethod
-    def _button(row, text: str, action):
-        button = qt.QPushButton(text)
-        button.connect("clicked(bool)", userAction(action))
-        row.addWidget(button)
-        return button

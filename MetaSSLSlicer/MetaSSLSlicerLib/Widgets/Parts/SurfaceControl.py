@@ -9,40 +9,35 @@ from ...Logic.Review.CaseSurface import SURFACE_MODES, CaseSurface
 from ...Logic.Review.PlaceMarks import PlaceMarks
 from ...Logic.Review.PlaceNavigator import PlaceNavigator
 from ...Translation import _
-from ..Tools import withoutSignals
+from ..Section import Section, withoutSignals
 
 
-class SurfaceControl:
+class SurfaceControl(Section):
     """Fills an empty widget, and shows each predicted case that is opened in 3-D."""
 
     def __init__(self, widget, session: Session, navigator: PlaceNavigator) -> None:
+        super().__init__(session)
         self.surface = CaseSurface(session.services, session.tasks)
         self.marks = PlaceMarks(session.services, navigator)
         self.combo, self.missingLabel = qt.QComboBox(), qt.QLabel()
         self._build(widget)
-        self._session = session
-        self._connections = (
+        self.listen(
             (session.caseOpened, self.surface.setCase),
             (session.predictionChanged, self.surface.setCase),
-            (session.caseAboutToClose, self._onCaseAboutToClose),
+            (session.caseAboutToClose, lambda _case: self.surface.setCase(None)),
             (self.surface.changed, self.refresh),
             (self.surface.failed, session.fail),
         )
-        for signal, slot in self._connections:
-            signal.connect(slot)
         if session.case is not None:
             self.surface.setCase(session.case)
         self.refresh()
 
     def cleanup(self) -> None:
-        """Take everything out of the 3-D views and let go of the session."""
-        for signal, slot in self._connections:
-            signal.disconnect(slot)
+        super().cleanup()
         self.surface.setCase(None)
         self.marks.cleanup()
 
     def refresh(self) -> None:
-        """Show what the 3-D views show."""
         surface = self.surface
         with withoutSignals(self.combo):
             self.combo.setCurrentIndex(SURFACE_MODES.index(surface.mode))
@@ -67,6 +62,3 @@ class SurfaceControl:
         row.addWidget(qt.QLabel(_("In 3-D")))
         row.addWidget(self.combo, 1)
         layout.addWidget(self.missingLabel)
-
-    def _onCaseAboutToClose(self, _case) -> None:
-        self.surface.setCase(None)

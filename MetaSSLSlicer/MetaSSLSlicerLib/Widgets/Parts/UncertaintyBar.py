@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import qt
-
-from ...RegionColors import DC, DS, US
+from metassl.project.regions import DC, DS, US
 
 WIDTH, HEIGHT = 44, 10
 FULL_SHARE = 0.5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -13,7 +14,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-SHORT_COMMAND = 50
+SHORT_COMMAND, MANY = 50, 4
+_OF_A_CASE = re.compile(r"case ([^:]+): \S.*?: (.+)", re.DOTALL)
+"""A warning "case ID: FILE: what"."""
 
 
 class Console:
@@ -34,6 +37,20 @@ class Console:
     def warn(self, text: str) -> None:
         """A line about something that went wrong without stopping the command."""
         print(f"warning: {harmless(text)}", file=sys.stderr, flush=True)
+
+    def warn_all(self, texts: Sequence[str]) -> None:
+        """Warnings, of which those that say the same of many cases are one line."""
+        groups: dict[str, list[str]] = {}
+        for text in texts:
+            match = _OF_A_CASE.fullmatch(text)
+            groups.setdefault(match[2] if match else "", []).append(match[1] if match else text)
+        for text in texts:
+            match = _OF_A_CASE.fullmatch(text)
+            same = groups[match[2]] if match else []
+            if not match or len(same) < MANY:
+                self.warn(text)
+            elif match[1] == same[0]:
+                self.warn(f"{len(same)} cases ({listing(same)}): {match[2]}")
 
     def result(self, content: dict[str, Any]) -> None:
         """The one JSON object of a command with --json; nothing otherwise."""

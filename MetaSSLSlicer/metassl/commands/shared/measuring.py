@@ -24,11 +24,12 @@ GROUPS = ("test", "validation", "unlabelled", "all")
 
 @dataclass
 class Choice:
-    """The cases to measure: what they are called together, their truths, those without one."""
+    """The cases to measure: what they are called together, their truths (own: the project's labels), those without."""
 
     group: str
     truths: dict[str, Path]
     without_truth: list[str] = field(default_factory=list)
+    own: bool = False
 
 
 def choose(project: Project, truth: Path | None, group: str | None) -> Choice:
@@ -75,11 +76,11 @@ def evaluate_project(project: Project, found: Round, choice: Choice, device: str
         failures = progress.failures
     fitted = fitted_on(project, found)
     items = [
-        EvaluationItem(case_id, found.prediction(case_id), truth, case_id in fitted)
+        EvaluationItem(case_id, found.prediction(case_id), truth, case_id in fitted, choice.own)
         for case_id, truth in truths.items()
         if case_id not in failures
     ]
-    result = measure(items, project, failures)
+    result = measure(items, project, failures, console)
     if result["fitted_on"]:
         console.warn(
             "the error probability and the predicted Dice were learnt on validation cases: they are not judged on "
@@ -100,8 +101,10 @@ def evaluate_project(project: Project, found: Round, choice: Choice, device: str
     return result
 
 
-def measure(items: list[EvaluationItem], project: Project, failures: dict[str, str]) -> dict[str, Any]:
-    """Evaluate with a bar; cases that could not even be predicted join the failed ones."""
+def measure(
+    items: list[EvaluationItem], project: Project, failures: dict[str, str], console: Console
+) -> dict[str, Any]:
+    """Evaluate with a bar; cases that could not even be predicted join the failed ones. Warns of what was changed."""
     bar = ProgressBar(sys.stderr)
     try:
         result = evaluate(
@@ -111,6 +114,8 @@ def measure(items: list[EvaluationItem], project: Project, failures: dict[str, s
         )
     finally:
         bar.close()
+    for note in result["notes"]:
+        console.warn(note)
     result["failed"] = {**failures, **result["failed"]}
     return result
 
@@ -147,7 +152,7 @@ def _own_validation(project: Project, group: str | None) -> Choice:
         raise ProjectError(f"--truth DIR is needed to measure the {_title(group)}")
     if not cases:
         raise ProjectError("the project has no validation cases: say where the true annotations are, --truth DIR")
-    return Choice("validation", {case.id: project.accepted_label(case.id) for case in cases})
+    return Choice("validation", {case.id: project.accepted_label(case.id) for case in cases}, own=True)
 
 
 def _members(project: Project, group: str) -> list[str]:

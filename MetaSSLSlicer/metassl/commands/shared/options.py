@@ -15,6 +15,30 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print one JSON object; all other words go to stderr")
 
 
+def add_values_option(parser: argparse.ArgumentParser) -> None:
+    """--values, of commands that read annotations; `names_of` gives what it says."""
+    parser.add_argument(
+        "--values",
+        nargs="+",
+        action="extend",
+        type=_value,
+        metavar="VALUE=NAME",
+        help="what a value (or a segment's name) in a file means: a structure, background, or ignore (not annotated)",
+    )
+
+
+def names_of(arguments: argparse.Namespace) -> dict[int | str, str] | None:
+    """What --values says, as `imaging.read_annotation` takes it."""
+    return dict(arguments.values) if arguments.values else None
+
+
+def _value(text: str) -> tuple[str, str]:
+    value, equals, name = text.rpartition("=")
+    if not equals or not value.strip() or not name.strip():
+        raise argparse.ArgumentTypeError(f"{text!r} is not VALUE=NAME, such as 255=Liver")
+    return value.strip(), name.strip()
+
+
 def add_device_option(parser: argparse.ArgumentParser, default: str | None = "auto") -> None:
     """--device; with the default None the project's own choice stands."""
     parser.add_argument("--device", choices=DEVICES, default=default, help="default: the GPU if there is one")

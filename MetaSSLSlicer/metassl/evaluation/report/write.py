@@ -18,6 +18,7 @@ from metassl.files.atomic import make_folder, write_text
 from metassl.files.errors import MetaSSLError
 from metassl.imaging.images import read_image
 from metassl.imaging.writer import write_array
+from metassl.project.places.words import volume_text
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 from metassl.project.words import count
@@ -96,6 +97,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters.update({name: getattr(filters, name) for name in _FILTERS})
+    made.filters.update({name: getattr(filters, name) for name in _FILTERS}, volume=volume_text)
     made.globals.update({name: getattr(charts, name) for name in _CHARTS}, count=count, NONE=filters.NONE)
     return made

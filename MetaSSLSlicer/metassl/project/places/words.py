@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..words import NO_BREAK
 from .search import Place
 
 
 def place_text(place: Place, _: Callable[[str], str] = str) -> str:
     """ "Liver: networks differ, both unsure, 0.31 ml, 42 % chance to be wrong". `_` translates."""
-    text = _("{where}: {region}, {ml} ml, {chance}")
+    text = _("{where}: {region}, {volume}, {chance}")
     return text.format(
-        where=where_text(place, _), region=region_text(place, _), ml=millilitres(place.ml), chance=chance_text(place, _)
+        where=where_text(place, _),
+        region=region_text(place, _),
+        volume=volume_text(place.ml).replace(NO_BREAK, " "),
+        chance=chance_text(place, _),
     )
 
 
@@ -53,6 +57,19 @@ def chance_words(chance: float, _: Callable[[str], str] = str) -> str:
 
 
 def millilitres(ml: float) -> str:
-    """A volume without a unit, with as many decimals as make sense."""
-    decimals = 3 if ml < 0.0995 else 2 if ml < 9.95 else 1 if ml < 99.5 else 0
-    return f"{ml:,.{decimals}f}"
+    """A volume in ml, without that unit, with as many decimals as make sense; smaller ones have a unit of their own."""
+    if not 0 < ml < 0.001:
+        decimals = 3 if ml < 0.0995 else 2 if ml < 9.95 else 1 if ml < 99.5 else 0
+        return f"{ml:,.{decimals}f}"
+    if ml >= 1e-6:
+        return f"{_two_digits(ml * 1e3)}{NO_BREAK}mm³"
+    return f"{_two_digits(ml * 1e12)}{NO_BREAK}µm³"
+
+
+def volume_text(ml: float) -> str:
+    """A volume with its unit, such as "0.31 ml" or "0.051 mm³"."""
+    return millilitres(ml) if 0 < ml < 0.001 else f"{millilitres(ml)}{NO_BREAK}ml"
+
+
+def _two_digits(number: float) -> str:
+    return f"{float(f'{number:.2g}'):,.10g}"

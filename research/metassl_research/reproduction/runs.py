@@ -1,0 +1,155 @@
+"""Which trainings the experiment is made of, in which order, and the file that keeps one line of each.
+
+    {"time", "run": {"data", "iterations", "framework", "loss", "labelled", "seed", "cases", "round", "steps",
+     "seconds", "device", "threads", "versions", "dice" {test case: mean over its structures}, "last"}}
+
+"cases": those it learnt from. "last": see `benchmark.measure.measured`. A line that a killed process left torn is not
+read, and its training is done again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from metassl.choices.frameworks import UNIFORM_IS_PLAIN, check_choice
+from metassl.files.atomic import make_folder, writing
+from metassl.files.errors import MetaSSLError
+from metassl.project.cases import now
+
+from metassl_research.benchmark.measure import measured
+from metassl_research.benchmark.runs import Report, one_after_the_other, outcome
+from metassl_research.experiment import Experiment
+
+APART = 8  # cases between the first labelled cases of two seeds
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of `iterations` steps with `labelled` cases."""
+
+    data: str
+    iterations: int
+    framework: str
+    loss: str
+    labelled: int
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """Its name in the experiment and in messages."""
+        return f"{self.iterations} steps, seed {self.seed}, {self.labelled} labelled, {self.framework} {self.loss}"
+
+
+@dataclass(frozen=True)
+class Settings:
+    data: str
+    iterations: tuple[int, ...]
+    labelled: tuple[int, ...]
+    frameworks: tuple[str, ...]
+    losses: tuple[str, ...]
+    seeds: int = 5
+    device: str = "cpu"
+
+    def runs(self) -> list[Run]:
+        """Length by length and seed by seed: stopped early, there are whole comparisons of fewer seeds.
+
+        Where uniform is plain it is not trained again. ProjectError for a loss that a framework does not have.
+        """
+        for framework in self.frameworks:
+            for loss in self.losses:
+                check_choice(framework, loss)
+        return [
+            Run(self.data, iterations, framework, loss, labelled, seed)
+            for iterations in self.iterations
+            for seed in range(self.seeds)
+            for labelled in self.labelled
+            for framework in self.frameworks
+            for loss in self.losses
+            if not (loss == "uniform" and "plain" in self.losses and framework in UNIFORM_IS_PLAIN)
+        ]
+
+
+def labelled_cases(train_order: Sequence[str], count: int, seed: int) -> list[str]:
+    """The first `count` from a place of the seed's own on; the order is a ring.
+
+    No two of the first seeds share a case while `count` is APART at most; more cases hold the fewer.
+    """
+    if count > len(train_order):
+        raise MetaSSLError(f"--labelled {count} is more than the {len(train_order)} training cases")
+    return [train_order[(APART * seed + place) % len(train_order)] for place in range(count)]
+
+
+def read_runs(path: Path) -> dict[Run, dict[str, Any]]:
+    """What is known of every run in the file, which need not exist. MetaSSLError when it holds something else."""
+    if not path.exists():
+        return {}
+    found = {}
+    for line in path.read_bytes().splitlines():
+        try:
+            known = json.loads(line)["run"]
+        except json.JSONDecodeError:
+            continue
+        except (KeyError, TypeError) as error:
+            raise MetaSSLError(f"{path} holds no results of `metassl reproduce`") from error
+        found[Run(**{name: known[name] for name in Run.__dataclass_fields__})] = known
+    return found
+
+
+def add_run(path: Path, found: dict[str, Any]) -> None:
+    """Append a line, after one that was left torn on a line of its own. Raises ProjectError when the disk is full."""
+    line = json.dumps({"time": now(), "run": found}, ensure_ascii=False) + "\n"
+    with writing(path), open(path, "a+b") as stream:
+        end = stream.seek(0, os.SEEK_END)
+        stream.seek(max(end - 1, 0))
+        stream.write((b"" if stream.read(1) in (b"", b"\n") else b"\n") + line.encode("utf-8"))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+class Reproduction:
+    """report: see `one_after_the_other`."""
+
+    def __init__(self, experiment: Experiment, settings: Settings, path: Path, report: Report) -> None:
+        self._experiment, self._settings, self._path, self._report = experiment, settings, path, report
+        other = [run for run, known in read_runs(path).items() if set(known["dice"]) != set(experiment.test)]
+        if other:
+            raise MetaSSLError(f"{path} was made with other test cases: {other[0].key}; give another --out")
+        for count in settings.labelled:
+            labelled_cases(experiment.train_order, count, 0)
+
+    def left(self) -> list[Run]:
+        """The runs that are not in the file yet."""
+        known = read_runs(self._path)
+        return [run for run in self._settings.runs() if run not in known]
+
+    def run(self) -> dict[str, str]:
+        """Do those. Returns {run: reason} of the ones that failed; the rest go on."""
+        make_folder(self._path.parent)
+
+        def do(run: Run) -> str:
+            found = self._one(run)
+            add_run(self._path, found)
+            return outcome(found)
+
+        return one_after_the_other(self.left(), len(self._settings.runs()), do, self._report)
+
+    def _one(self, run: Run) -> dict[str, Any]:
+        cases = labelled_cases(self._experiment.train_order, run.labelled, run.seed)
+        found = self._experiment.train(
+            run.key,
+            cases,
+            framework=run.framework,
+            loss=run.loss,
+            seed=run.seed,
+            iterations=run.iterations,
+            device=self._settings.device,
+        )
+        result = measured(self._experiment, found)
+        last = result["last"]
+        kept = {name: result[name] for name in ("round", "steps", "seconds", "device", "threads", "versions")}
+        return {**asdict(run), "cases": cases, **kept, "dice": last.pop("cases"), "last": last}
