@@ -46,7 +46,7 @@ _KINDS: dict[str, Kind] = {
 }
 _OPTIONAL: dict[str, Kind] = {
     "group": text,
-    **dict.fromkeys(("trained_on", "fitted_on"), texts),
+    **dict.fromkeys(("trained_on", "fitted_on", "notes"), texts),
     "predicted_dice": whole_of(
         **dict.fromkeys(("spearman", "mean_error"), _figure),
         **{"cases": whole, "spearman_interval": _interval, "level": share, "coverage": share},

@@ -169,9 +169,9 @@ def dot_strip(values: Sequence[float], mean: float, ends: Sequence[float | None]
     for index, value in enumerate(values):
         y = middle + (index % 5 - 2) * 2.4
         drawn.append(tag("circle", cx=x(value), cy=rounded(y), r=3, class_="dot"))
-    known = [end for end in ends if end is not None]
-    if len(known) == 2:
-        drawn.append(tag("line", x1=x(known[0]), x2=x(known[1]), class_="interval", **level))
+    first, last = ends
+    if first is not None and last is not None:
+        drawn.append(tag("line", x1=x(first), x2=x(last), class_="interval", **level))
     drawn.append(tag("line", x1=x(mean), x2=x(mean), y1=4, y2=height - 4, class_="mean"))
     return _svg(width, height, label, drawn, class_="strip")
 

@@ -6,7 +6,7 @@ Shares and probabilities are 0..1, times in seconds, volumes in ml.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +21,7 @@ from metassl.project.cases import Case
 from metassl.project.places.search import Place, find_places
 from metassl.project.places.words import place_text
 from metassl.project.project import Project
-from metassl.project.records import ErrorRates, PredictedDice, RankedCase, Summary
+from metassl.project.records import ErrorRates, PredictedDice, RankedCase, Rates, Summary
 from metassl.project.regions import FLAGGED, REGIONS
 from metassl.project.round_files import read_error_rates, read_ranking, read_summary
 from metassl.project.rounds import Round
@@ -316,13 +316,10 @@ def _places(project: Project, found: Round, case_id: str, rates: Mapping[str, fl
 
 
 def _chance(place: Place, rates: Mapping[str, float | None]) -> float | None:
-    chance = 0.0
-    for region, share in place.regions.items():
-        rate = rates[region]
-        if rate is None:
-            return None
-        chance += share * rate
-    return chance
+    known = {region: rate for region, rate in rates.items() if rate is not None}
+    if not place.regions.keys() <= known.keys():
+        return None
+    return sum(share * known[region] for region, share in place.regions.items())
 
 
 def _predicted_shares(summaries: Mapping[str, Summary]) -> dict[str, float] | None:
@@ -338,18 +335,16 @@ def _quality(evaluation: Mapping[str, Any], trained_on: Sequence[str]) -> Qualit
     missed, invented, cases = evaluation["missed"], evaluation["invented"], evaluation["cases"]
     rows = []
     for name in evaluation["labels"]:
-        values = [row["labels"][name]["dice"] for row in cases.values()]
-        mean, ends, far, near = (
-            figures[name]
-            for figures in (dice["per_class"], dice["per_class_interval"], hd95["per_class"], assd["per_class"])
-        )
-        rows.append(StructureRow(name, _known(values), mean, ends, far, near, missed[name], invented[name]))
+        values = _known([row["labels"][name]["dice"] for row in cases.values()])
+        mean, interval = dice["per_class"][name], dice["per_class_interval"][name]
+        distances = hd95["per_class"][name], assd["per_class"][name]
+        rows.append(StructureRow(name, values, mean, interval, *distances, missed[name], invented[name]))
     means = _known([row["dice"] for row in cases.values()])
     totals = sum(missed.values()), sum(invented.values())
-    over_all = StructureRow("Mean", means, dice["mean"], dice["interval"], hd95["mean"], assd["mean"], *totals)
+    whole = StructureRow("Mean", means, dice["mean"], dice["interval"], hd95["mean"], assd["mean"], *totals)
     lowest = min([*means, *(value for row in rows for value in row.values)], default=0.0)
     worst_first = sorted(cases.items(), key=lambda item: (item[1]["dice"] is not None, item[1]["dice"] or 0.0, item[0]))
-    return Quality(evaluation, trained_on, rows, over_all, min(int(lowest * 10) / 10, 0.9), worst_first)
+    return Quality(evaluation, trained_on, rows, whole, min(int(lowest * 10) / 10, 0.9), worst_first)
 
 
 def _known(values: Sequence[float | None]) -> list[float]:
@@ -371,8 +366,8 @@ def _curves(events: Sequence[Event]) -> Curves:
                 if value is not None:
                     dice.setdefault(name, {})[event.step] = value
     names = dict.fromkeys(name for event in steps.values() for name in event.loss or {})
-    losses = [Line(name, _series(steps, name, lambda event: event.loss)) for name in names]
-    shares = {key: _series(steps, key, lambda event: event.regions) for key in FLAGGED}
+    losses = [Line(name, _series({step: event.loss for step, event in steps.items()}, name)) for name in names]
+    shares = {key: _series({step: event.regions for step, event in steps.items()}, key) for key in FLAGGED}
     return Curves(
         losses=[line for line in losses if any(y > 0 for _, y in line.points)][: MAX_LINES - 1],
         regions=shares if any(len(points) > 1 and max(y for _, y in points) > 0 for points in shares.values()) else {},
@@ -381,7 +376,5 @@ def _curves(events: Sequence[Event]) -> Curves:
     )
 
 
-def _series(
-    steps: Mapping[int, Event], name: str, figures: Callable[[Event], Mapping[str, float | None] | None]
-) -> list[tuple[float, float]]:
-    return [(step, y) for step, event in steps.items() if (y := (figures(event) or {}).get(name)) is not None]
+def _series(told: Mapping[int, Rates | None], name: str) -> list[tuple[float, float]]:
+    return [(step, y) for step, figures in told.items() if (y := (figures or {}).get(name)) is not None]
