@@ -17,7 +17,8 @@ from typing import Any
 
 MODULE = __name__
 TIMEOUT_S = 300
-_PACKAGES = ("slicer", "vtk", "mrml")
+NO_SLICER = 3
+"""The exit code of the process that draws where the Slicer core cannot be imported."""
 NOT_INSTALLED = "The pictures need the core of 3D Slicer, which is not installed here: pip install 'metassl[report]'."
 
 
@@ -57,7 +58,7 @@ def _run(jobs: list[dict[str, Any]], folder: Path) -> str:
         return f"Rendering the pictures took longer than {TIMEOUT_S} s and was stopped."
     except OSError as error:
         return f"The pictures could not be rendered: {error.strerror or error}."
-    if any(f"No module named '{name}" in done.stderr for name in _PACKAGES):
+    if done.returncode == NO_SLICER:
         return NOT_INSTALLED
     if reasons := _reasons(done.stdout):
         return f"Not every picture could be rendered: {'; '.join(reasons)}."

@@ -4,7 +4,7 @@ JOBS.json holds {"pictures": [{"image", "segmentation", "regions", "out", "title
 [{"value", "name", "color"}], "place": [x, y, z]}, ...], "size": 480}. Each picture
 shows three slices through the place, or where there is none through the middle of the structures, and
 the structures in 3-D. For each, one line of JSON is printed: what was drawn, or why nothing was. The
-exit code is 1 when a picture failed, 2 when none could be tried.
+exit code is 1 when a picture failed, 2 when none could be tried, 3 when that is for want of the Slicer core.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 from metassl.files import MetaSSLError, read_json
 
+from . import NO_SLICER
 from .PictureCase import readCase
 
 SIZE = 480
@@ -33,7 +34,10 @@ def main(arguments: Sequence[str]) -> int:
         jobs = read_json(Path(arguments[0]), "the list of pictures")
         size = int(jobs.get("size", SIZE))
         from .CasePainter import CasePainter  # needs slicer-core
-    except (MetaSSLError, ImportError, TypeError, ValueError) as error:
+    except ImportError as error:
+        print(f"no pictures: {error}", file=sys.stderr)
+        return NO_SLICER
+    except (MetaSSLError, TypeError, ValueError) as error:
         print(f"no pictures: {error}", file=sys.stderr)
         return 2
     painter = CasePainter(min(max(size, SMALLEST), LARGEST))

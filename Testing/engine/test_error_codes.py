@@ -118,7 +118,6 @@ FOREIGN = {
     "metassl/cli.py": "argparse tells only in its sentence which word it does not know",
     "metassl/imaging/images.py": "ITK has one kind of exception for all",
     "MetaSSLSlicerLib/Logic/Engine/Installation.py": "pip tells only by its output why it failed",
-    "MetaSSLPictures/__init__.py": "what a Python without slicer-core printed",
 }
 
 

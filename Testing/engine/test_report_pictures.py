@@ -84,8 +84,9 @@ def test_rendered_pictures_are_in_the_page_and_missing_ones_are_said(project, fo
 
 
 def test_without_the_slicer_core_the_report_says_so_and_goes_on(project, found, tmp_path, monkeypatch):
-    body = "raise ModuleNotFoundError(\"No module named 'slicer'\")"
-    renderer(tmp_path, monkeypatch, body)
+    for name in ("slicer", "vtk", "mrml"):
+        (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError({name!r})")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     _, page = written(project, found, with_pictures=True)
     assert "pip install 'metassl[report]'" in page.text
     assert "img" not in page.tags and "Ranking by combined" in page.text
