@@ -9,22 +9,29 @@ from pathlib import Path
 
 import pytest
 from metassl import cli
-from metassl.choices.exporters import EXPORTERS
+from metassl.choices.exporters import EXPORTER_CATALOG
 from metassl.choices.frameworks import FRAMEWORK_CATALOG
-from metassl.choices.importers import IMPORTER
+from metassl.choices.importers import IMPORTER, IMPORTER_CATALOG
+from metassl.choices.launchers import LAUNCHER_CATALOG
 from metassl.choices.plugins import load
 from metassl.choices.strategies import STRATEGY_CATALOG
 from metassl.frameworks import FRAMEWORKS
 from metassl.selection.base import get_strategy
 
 ENGINE = Path(cli.__file__).parents[1]
-PATHS = [each.path for each in (*FRAMEWORK_CATALOG, *STRATEGY_CATALOG)] + [*EXPORTERS.values(), IMPORTER]
+CATALOGUES = FRAMEWORK_CATALOG, STRATEGY_CATALOG, EXPORTER_CATALOG, IMPORTER_CATALOG, LAUNCHER_CATALOG
+PATHS = [each.path for catalogue in CATALOGUES for each in catalogue] + [IMPORTER]
 
 PACKAGE = """
-from metassl.choices.descriptions import FrameworkDescription, StrategyDescription
+from metassl.choices.descriptions import (
+    ExporterDescription, FrameworkDescription, ImporterDescription, LauncherDescription, StrategyDescription
+)
 
 FRAMEWORK = FrameworkDescription("mine", "Mine", "for a test", "none", "nobody, 2026", "somebodys.code:Mine")
 STRATEGY = StrategyDescription("by_name", "in the order of their names", path="somebodys.code:ByName")
+EXPORTER = ExporterDescription("list", "A list", "somebodys.code:export_list")
+IMPORTER = ImporterDescription("twin", "Twins", "a.twin", "somebodys.code:find_twins")
+LAUNCHER = LauncherDescription("upstairs", "the machine upstairs", "somebodys.code:Upstairs")
 """
 CODE = """
 from metassl.frameworks.supervised import Supervised
@@ -32,6 +39,19 @@ from metassl.selection.base import Scored
 
 class Mine(Supervised):
     name = "mine"
+
+class Upstairs:
+    name = "upstairs"
+
+def find_twins(tree):
+    from metassl.intake import Discovery, FoundCase
+    twins = [name for name in tree.all() if name.endswith(".twin")]
+    return Discovery([FoundCase(name[:-5], [tree.path(name)]) for name in twins]) if twins else None
+
+def export_list(project, out, what, report):
+    from metassl.choices.exporters import Exported
+    out.write_text(" ".join(project.cases))
+    return Exported(out, labels=list(project.cases))
 
 class ByName:
     needs = ()
@@ -45,6 +65,15 @@ mine = somebodys:FRAMEWORK
 
 [metassl.strategies]
 by_name = somebodys:STRATEGY
+
+[metassl.exporters]
+list = somebodys:EXPORTER
+
+[metassl.importers]
+twin = somebodys:IMPORTER
+
+[metassl.launchers]
+upstairs = somebodys:LAUNCHER
 
 [metassl.commands]
 broken = somebodys.nowhere
@@ -93,3 +122,18 @@ def test_a_framework_and_a_strategy_live_in_somebody_elses_package(plugged):
     told = subprocess.run(command, env=plugged, capture_output=True, text=True, check=True)
     assert "Mine: for a test" in told.stdout
     assert "cannot be loaded" in told.stderr  # the command that is not there stops no other
+
+
+def test_an_exporter_an_importer_and_a_launcher_live_there_too(plugged, tiny_project, tmp_path):
+    def metassl(*words) -> str:
+        command = [sys.executable, "-m", "metassl", *map(str, words)]
+        return subprocess.run(command, env=plugged, capture_output=True, text=True, check=True).stdout
+
+    metassl("export", tiny_project.path, tmp_path / "list.txt", "--format", "list")
+    assert (tmp_path / "list.txt").read_text().split() == list(tiny_project.cases)
+    (tmp_path / "twins").mkdir()
+    (tmp_path / "twins" / "a.twin").write_text("")
+    assert "twins: Twins" in metassl("scan", tmp_path / "twins")
+    code = "from metassl.jobs import get_launcher; print(get_launcher('upstairs').name, get_launcher().name)"
+    done = subprocess.run([sys.executable, "-c", code], env=plugged, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["upstairs", "local"]

@@ -64,3 +64,23 @@ class ImporterDescription:
     title: str
     summary: str
     path: str
+
+
+@dataclass(frozen=True)
+class ExporterDescription:
+    """name: as `--format` takes it. title: what the format is called. path: of its function, which takes what
+    `metassl.exports.nifti.export_project` takes, and returns an `Exported`.
+    """
+
+    name: str
+    title: str
+    path: str
+
+
+@dataclass(frozen=True)
+class LauncherDescription:
+    """name: as round.json keeps it. title: where it trains. path: of its class, a `metassl.jobs.Launcher`."""
+
+    name: str
+    title: str
+    path: str

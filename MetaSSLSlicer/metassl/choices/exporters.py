@@ -1,4 +1,8 @@
-"""Ways to give labels and predictions to other programs; their code is loaded when it is used."""
+"""Ways to give labels and predictions to other programs; their code is loaded when it is used.
+
+To add one: its file in `metassl.exports` and an entry here; or a package of its own, with an entry point of the group
+"metassl.exporters" that names an ExporterDescription.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .plugins import load
+from .descriptions import ExporterDescription
+from .plugins import entry_points_of, load
 
-EXPORTERS = {"nifti": "metassl.exports.nifti:export_project"}
+_OURS = (ExporterDescription("nifti", "NIfTI files and a table", "metassl.exports.nifti:export_project"),)
+EXPORTER_CATALOG: tuple[ExporterDescription, ...] = (*_OURS, *entry_points_of("metassl.exporters"))
+EXPORTERS = {each.name: each.path for each in EXPORTER_CATALOG}
 """{format: import path}"""
 
 WHAT = ("labels", "predictions")

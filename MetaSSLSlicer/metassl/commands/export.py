@@ -13,6 +13,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from metassl.choices.exporters import EXPORTERS, WHAT, export_project
+
 from .shared.bar import ProgressBar
 from .shared.console import Console
 from .shared.options import add_json_option
@@ -23,13 +25,12 @@ SUMMARY = "write labels and predictions as NIfTI files and a table"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
     parser.add_argument("out", type=Path, metavar="DIR", help="a new or empty folder")
+    parser.add_argument("--format", choices=tuple(EXPORTERS), default="nifti", help="default: nifti")
     parser.add_argument("--only", choices=("labels", "predictions"), help="leave out the others")
     add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.choices.exporters import WHAT
-    from metassl.exports.nifti import export_project
     from metassl.project import Project
 
     project = Project.open(arguments.project)
@@ -40,6 +41,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             arguments.out,
             (arguments.only,) if arguments.only else WHAT,
             lambda done, total, case: bar.show("exporting", done, total, None, case),
+            format=arguments.format,
         )
     finally:
         bar.close()

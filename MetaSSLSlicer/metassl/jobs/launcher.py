@@ -6,10 +6,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from metassl.choices.launchers import LAUNCHER_CATALOG
+from metassl.choices.plugins import load
 from metassl.files.atomic import remove_file, write_text, writing
 from metassl.files.errors import ProjectError
 from metassl.project.cases import now
@@ -111,7 +114,14 @@ class LocalLauncher:
         return True
 
 
-LAUNCHERS = {LocalLauncher.name: LocalLauncher}
+def _launcher_at(path: str) -> Launcher:
+    found: Launcher = load(path)()
+    return found
+
+
+LAUNCHERS: dict[str, Callable[[], Launcher]] = {
+    each.name: partial(_launcher_at, each.path) for each in LAUNCHER_CATALOG
+}
 
 
 def get_launcher(name: str = "local") -> Launcher:

@@ -1,0 +1,13 @@
+"""Where a training can run; the code is loaded when it is used.
+
+To add one: its class in `metassl.jobs` and an entry here; or a package of its own, with an entry point of the group
+"metassl.launchers" that names a LauncherDescription.
+"""
+
+from __future__ import annotations
+
+from .descriptions import LauncherDescription
+from .plugins import entry_points_of
+
+_OURS = (LauncherDescription("local", "this computer", "metassl.jobs.launcher:LocalLauncher"),)
+LAUNCHER_CATALOG: tuple[LauncherDescription, ...] = (*_OURS, *entry_points_of("metassl.launchers"))
