@@ -50,20 +50,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.evaluation.table import format_table
     from metassl.project import Project
     from metassl.project.round_choice import model_round
 
-    _check(arguments)
-    project = Project.open(arguments.project)
-    found = model_round(project)  # complains before the engine is loaded
-    from metassl.evaluation.table import format_table
-
     from .shared.measuring import choose, evaluate_project
 
-    if arguments.images is not None:
+    _check(arguments)
+    project = Project.open(arguments.project)
+    choice = None if arguments.images is not None else choose(project, arguments.truth, arguments.cases)
+    found = model_round(project)  # complains before the engine is loaded
+    if choice is None:
         result = _evaluate_images(project, found, arguments, console)
     else:
-        choice = choose(project, arguments.truth, arguments.cases)
         result = evaluate_project(project, found, choice, arguments.device, console)
     console.say(format_table(result))
     if arguments.images is None and result["n_cases"]:
