@@ -182,7 +182,14 @@ def test_stop_asks_the_job_to_stop_and_go_on_is_offered(panel, tiny_project):
 
 def test_a_failure_is_told_with_what_to_do_and_the_log(panel, tiny_project):
     message = "cannot write last.pt: No space left on device"
-    write(panel, tiny_project, *course(60, 600), line(30, "failed", message=message, hint=""), alive=False, log="x\n")
+    write(
+        panel,
+        tiny_project,
+        *course(60, 600),
+        line(30, "failed", message=message, hint="", code="disk_full"),
+        alive=False,
+        log="x\n",
+    )
     ui = panel.ui
     assert ui.problemLabel.text.startswith("The disk is full.") and "Make room" in ui.adviceLabel.text
     assert ui.openLogButton.isVisible() and ui.trainButton.text == "Train"
