@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -35,10 +35,11 @@ def usable_cases(
     channels: those that a project has already; else they are those of most cases. Raises ProjectError for none.
     """
     names: dict[str, list[str]] = {}
+    grids: dict[str, Geometry | None] = {}
     warnings = []
     for case in found.cases:
         try:
-            names[case.id] = _channels(case, found.channels)
+            names[case.id], grids[case.id] = _headers(case, found.channels)
         except ImageError as error:
             warnings.append(f"{error} (the case is left out)")
     if not names:
@@ -47,7 +48,7 @@ def usable_cases(
         common = Counter(map(len, names.values())).most_common(1)[0][0]
         listed = len(found.channels) > 1 or common == 1
         channels = found.channels if listed else next(own for own in names.values() if len(own) == common)
-    warnings += _odd_grids(found.cases)
+    warnings += _odd_grids(found.cases, grids)
     usable = {}
     for case in found.cases:
         if case.id in names and len(names[case.id]) != len(channels):
@@ -62,15 +63,13 @@ def usable_cases(
     return usable, channels, warnings
 
 
-def _odd_grids(cases: list[FoundCase]) -> list[str]:
+def _odd_grids(cases: list[FoundCase], grids: Mapping[str, Geometry | None]) -> list[str]:
     """A sentence for each image whose spacing or size is unlike that of most others, by its header."""
-    found: dict[str, np.ndarray] = {}
-    for case in cases:
-        if not is_picture(case.images[0]):
-            with suppress(ImageError):
-                grid = read_geometry(case.images[0], case.id)
-                size = np.multiply(grid.spacing_xyz, grid.size_xyz)
-                found[case.id] = np.array([sorted(grid.spacing_xyz), sorted(size)])
+    found = {
+        case: np.array([sorted(grid.spacing_xyz), sorted(np.multiply(grid.spacing_xyz, grid.size_xyz))])
+        for case, grid in grids.items()
+        if grid is not None
+    }
     if len(found) < _FEWEST:
         return []
     usual = np.median(list(found.values()), axis=0)
@@ -96,12 +95,12 @@ def images_of(folder: Path, case: FoundCase, channels: int) -> tuple[list[Path],
     return _on_one_grid(folder, case)
 
 
-def _channels(case: FoundCase, channels: list[str]) -> list[str]:
-    """The names of the channels of a case, after a check of its headers."""
+def _headers(case: FoundCase, channels: list[str]) -> tuple[list[str], Geometry | None]:
+    """The names of the channels of a case, after a check of its headers, and its grid; not of pictures and 4-D."""
     if _is_stacked(case, len(channels)):
-        return channels
+        return channels, None
     if is_picture(case.images[0]):
-        return [name for image in case.images for name in picture_channels(image, case.id)]
+        return [name for image in case.images for name in picture_channels(image, case.id)], None
     grids = [read_geometry(image, case.id) for image in case.images]
     for image, grid in zip(case.images, grids):
         if grids[0].difference(grid) and _overlap(grids[0], grid) < _SAME_PLACE:
@@ -110,7 +109,7 @@ def _channels(case: FoundCase, channels: list[str]) -> list[str]:
                 f"{grids[0].difference(grid)}"
             )
     count = sum(count_channels(image, case.id) for image in case.images)
-    return ["image"] if count == 1 else [f"channel {n}" for n in range(count)]
+    return (["image"] if count == 1 else [f"channel {n}" for n in range(count)]), grids[0]
 
 
 def _is_stacked(case: FoundCase, channels: int) -> bool:
