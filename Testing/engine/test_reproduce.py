@@ -201,7 +201,7 @@ def test_a_page_gets_the_tables_at_its_marks_and_nowhere_else(runs, tmp_path):
     made.write_text(f"# Before\n\n{page.BEGIN}\nold\n{page.END}\nafter\n")
     page.write_page(made, runs)
     page.write_page(made, runs)
-    assert made.read_text() == f"# Before\n\n{page.BEGIN}\n{page.tables(runs)}\n{page.END}\nafter\n"
+    assert made.read_text(encoding="utf-8") == f"# Before\n\n{page.BEGIN}\n{page.tables(runs)}\n{page.END}\nafter\n"
     made.write_text("no marks")
     with pytest.raises(MetaSSLError, match="no place for the tables"):
         page.write_page(made, runs)

@@ -596,3 +596,12 @@ def test_picture_of_many_cases(harness, session, section, tmp_path):
     predict(project, **{f"scan_{number}": ((number * 7919) % 1000) / 1500 for number in range(250)})
     open_(harness, session, section, project)
     harness.grab(section.widget, "cases-many-380", 380, 560)
+
+
+def test_a_section_that_has_ended_shows_nothing_any_more(harness, session, section, tiny_project):
+    open_(harness, session, section, tiny_project)
+    section.cleanup()
+    section.ui.nextLabel.text = "as it was"
+    section._onRead((None, []))  # a reading that was under way
+    harness.process(5)
+    assert section.ui.nextLabel.text == "as it was"

@@ -62,6 +62,7 @@ class Section:
             signal.disconnect(slot)
         for timer in self._timers:
             timer.stop()
+            timer.blockSignals(True)  # what a task still brings may start it again
         for part in self._parts:
             part.cleanup()
 
