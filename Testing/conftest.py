@@ -63,7 +63,7 @@ def decathlon(tmp_path: Path) -> Path:
         "labels": {"0": "background", "1": "Front", "2": "Back"},
         "training": training,
     }
-    (folder / "dataset.json").write_text(json.dumps(description))
+    (folder / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
     return folder
 
 

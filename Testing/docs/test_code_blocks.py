@@ -90,7 +90,7 @@ def write_data_set(folder: Path, stem: str, cases: int = 18) -> None:
         training.append({"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"})
     names = {"0": "background", "1": "Anterior", "2": "Posterior"}
     document = {"name": folder.name, "modality": {"0": "MRI"}, "labels": names, "training": training}
-    (folder / "dataset.json").write_text(json.dumps(document))
+    (folder / "dataset.json").write_text(json.dumps(document), encoding="utf-8")
 
 
 def run_page(page: Path, folder: Path) -> None:
@@ -118,7 +118,7 @@ def _bin(folder: Path) -> Path:
         for name, (option, value) in FEW.items()
     )
     script = place / "metassl"
-    script.write_text(METASSL.format(cases=cases, python=shlex.quote(sys.executable)))
+    script.write_text(METASSL.format(cases=cases, python=shlex.quote(sys.executable)), encoding="utf-8")
     script.chmod(0o755)
     return place
 
@@ -168,7 +168,7 @@ WRONG = {
 @pytest.mark.parametrize("what", WRONG)
 def test_a_block_that_is_wrong_is_named(what, tmp_path):
     page = tmp_path / "page.md"
-    page.write_text(f"# Wrong\n\n{WRONG[what]}")
+    page.write_text(f"# Wrong\n\n{WRONG[what]}", encoding="utf-8")
     (tmp_path / "work").mkdir()
     with pytest.raises(AssertionError, match=r"page\.md:3 ended with"):
         run_page(page, tmp_path / "work")
@@ -176,7 +176,7 @@ def test_a_block_that_is_wrong_is_named(what, tmp_path):
 
 def test_a_marked_block_whose_command_is_wrong_is_named(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("<!-- not run: it takes hours -->\n```sh\nmetassl benchmark --dta images\n```\n")
+    page.write_text("<!-- not run: it takes hours -->\n```sh\nmetassl benchmark --dta images\n```\n", encoding="utf-8")
     (block,) = blocks_of(page)
     assert block.reason == "it takes hours"
     with pytest.raises(SystemExit):

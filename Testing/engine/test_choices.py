@@ -84,13 +84,13 @@ broken = somebodys.nowhere
 def plugged(tmp_path) -> dict[str, str]:
     """The environment of a Python where somebody's package is installed beside ours."""
     (tmp_path / "somebodys").mkdir()
-    (tmp_path / "somebodys" / "__init__.py").write_text(PACKAGE)
-    (tmp_path / "somebodys" / "code.py").write_text(CODE)
+    (tmp_path / "somebodys" / "__init__.py").write_text(PACKAGE, encoding="utf-8")
+    (tmp_path / "somebodys" / "code.py").write_text(CODE, encoding="utf-8")
     (tmp_path / "somebodys-1.0.dist-info").mkdir()
     (tmp_path / "somebodys-1.0.dist-info" / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: somebodys\nVersion: 1.0\n"
+        "Metadata-Version: 2.1\nName: somebodys\nVersion: 1.0\n", encoding="utf-8"
     )
-    (tmp_path / "somebodys-1.0.dist-info" / "entry_points.txt").write_text(ENTRY_POINTS)
+    (tmp_path / "somebodys-1.0.dist-info" / "entry_points.txt").write_text(ENTRY_POINTS, encoding="utf-8")
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ENGINE), str(tmp_path)])}
 
 
@@ -130,9 +130,9 @@ def test_an_exporter_an_importer_and_a_launcher_live_there_too(plugged, tiny_pro
         return subprocess.run(command, env=plugged, capture_output=True, text=True, check=True).stdout
 
     metassl("export", tiny_project.path, tmp_path / "list.txt", "--format", "list")
-    assert (tmp_path / "list.txt").read_text().split() == list(tiny_project.cases)
+    assert (tmp_path / "list.txt").read_text(encoding="utf-8").split() == list(tiny_project.cases)
     (tmp_path / "twins").mkdir()
-    (tmp_path / "twins" / "a.twin").write_text("")
+    (tmp_path / "twins" / "a.twin").write_text("", encoding="utf-8")
     assert "twins: Twins" in metassl("scan", tmp_path / "twins")
     code = "from metassl.jobs import get_launcher; print(get_launcher('upstairs').name, get_launcher().name)"
     done = subprocess.run([sys.executable, "-c", code], env=plugged, capture_output=True, text=True, check=True)

@@ -49,8 +49,8 @@ def test_too_few_cases_are_refused_in_one_line(tmp_path, cases):
 
 
 def test_a_folder_that_holds_something_is_left_as_it_is(tmp_path):
-    (tmp_path / "dataset.json").write_text("mine")
+    (tmp_path / "dataset.json").write_text("mine", encoding="utf-8")
     done = sample(tmp_path)
     assert done.returncode == 2 and "is not empty" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
-    assert (tmp_path / "dataset.json").read_text() == "mine"
+    assert (tmp_path / "dataset.json").read_text(encoding="utf-8") == "mine"

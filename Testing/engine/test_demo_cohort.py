@@ -22,7 +22,7 @@ def cohort(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def split(cohort) -> dict:
-    return json.loads((cohort / "splits.json").read_text())
+    return json.loads((cohort / "splits.json").read_text(encoding="utf-8"))
 
 
 def content(folder: Path) -> dict[str, bytes]:
@@ -127,6 +127,6 @@ def test_too_few_cases_are_refused(tmp_path):
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ProjectError, match="file"):
         make_cohort(tmp_path / "file" / "cohort", cases=6)

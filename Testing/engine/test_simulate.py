@@ -30,7 +30,7 @@ LONGEST_S = 120
 def data(decathlon: Path) -> Path:
     names = [f"case_{number}" for number in range(6)]
     split = {"train_order": names[:4], "val": [], "test": names[4:]}
-    (decathlon / "splits.json").write_text(json.dumps(split))
+    (decathlon / "splits.json").write_text(json.dumps(split), encoding="utf-8")
     return decathlon
 
 

@@ -267,7 +267,9 @@ def test_the_category_is_translated_by_slicer_itself():
 
 
 def test_a_forbidden_import_is_noticed_even_when_its_failure_is_caught(tmp_path, monkeypatch):
-    (tmp_path / "careless.py").write_text("try:\n    import torch.nn\nexcept ImportError:\n    pass\n")
+    (tmp_path / "careless.py").write_text(
+        "try:\n    import torch.nn\nexcept ImportError:\n    pass\n", encoding="utf-8"
+    )
     monkeypatch.setattr(sys.modules[__name__], "MODULE", tmp_path)
     assert import_in_a_fresh_python(["careless"])["tried"] == ["torch"]
 

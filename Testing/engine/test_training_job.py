@@ -111,7 +111,7 @@ def progress(number: int, step: int, total: int) -> str:
 
 def tell(found, text: str) -> None:
     """What the job has told since, as the worker writes it."""
-    with open(found.events_path, "a") as stream:
+    with open(found.events_path, "a", encoding="utf-8") as stream:
         stream.write(text)
     status_of_events(found.events_path).write(found.status_path)
 
@@ -213,14 +213,14 @@ def test_a_training_goes_on_when_the_slicer_that_started_it_is_killed_and_no_oth
     assert job_status(found).state == "running"
     end = time.monotonic() + 120
     while not (status := job_status(found)).is_over:
-        assert time.monotonic() < end, found.log_path.read_text()
+        assert time.monotonic() < end, found.log_path.read_text(encoding="utf-8")
         time.sleep(0.1)
     assert status.state == "finished" and status.predicted == 3
 
 
 def process_parent(pid: int) -> int | None:
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
     except OSError:
         return None
 
@@ -230,7 +230,7 @@ def test_another_python_trains_with_the_users_variables_and_none_of_slicers(tiny
     told = tmp_path / "told"
     other = tmp_path / "python"
     other.write_text(f'#!/bin/sh\n{{ echo "$PYTHONHOME|$LD_LIBRARY_PATH|$MINE|$PYTHONPATH|$*"; }} > {told}.new\n'
-                     f"mv {told}.new {told}\n")  # fmt: skip
+                     f"mv {told}.new {told}\n", encoding="utf-8")  # fmt: skip
     other.chmod(0o755)
     before = {"MINE": "yes", "PATH": os.environ["PATH"], "PYTHONHOME": "/users", "PYTHONPATH": "/surprise"}
     python = EnginePython(str(other), lambda: before)
@@ -242,7 +242,7 @@ def test_another_python_trains_with_the_users_variables_and_none_of_slicers(tiny
         patch.setenv("LD_LIBRARY_PATH", "/slicer/lib")
         job.start(TrainingOptions(iterations=8, device="cpu"))
         run(job, until=lambda: told.exists())
-    home, libraries, mine, path, arguments = told.read_text().strip().split("|")
+    home, libraries, mine, path, arguments = told.read_text(encoding="utf-8").strip().split("|")
     assert (home, libraries, mine, path) == ("", "", "yes", str(ENGINE_FOLDER))
     assert arguments == f"-m metassl.training.worker {tiny_project.path} 1"
     found = tiny_project.latest_round()
@@ -276,10 +276,10 @@ def test_a_round_of_a_version_that_wrote_no_status_is_followed_all_the_same(tiny
     found.status_path.unlink()
     session.open(tiny_project)
     assert (job.status.state, job.status.step) == ("running", 7) and job.curve
-    with open(found.events_path, "a") as stream:
+    with open(found.events_path, "a", encoding="utf-8") as stream:
         stream.write(progress(3, 8, 9))
     run(job, until=lambda: job.status.step == 8, seconds=20)
-    with open(found.events_path, "a") as stream:
+    with open(found.events_path, "a", encoding="utf-8") as stream:
         stream.write(line(4, "finished"))
     run(job, until=lambda: job.status.state == "finished", seconds=20)
 
@@ -300,7 +300,7 @@ def test_a_job_of_100000_events_is_attached_to_and_followed_in_short_ticks(tiny_
     longest = 0.0
     for number in range(100_001, 101_001, 100):
         news = "".join(progress(n, n, 200_000) for n in range(number, number + 100))
-        with open(found.events_path, "a") as stream:
+        with open(found.events_path, "a", encoding="utf-8") as stream:
             stream.write(news)
         fold = StatusFold(last_status(found))
         fold.update(map(Event.parse, news.encode().splitlines()))
@@ -363,11 +363,11 @@ def test_another_project_has_another_job_and_none_has_none(tiny_project, session
 def test_a_job_record_that_is_being_replaced_does_not_end_the_following(tiny_project, session, job):
     found = written_round(tiny_project, line(1, "started") + progress(2, 7, 9))
     session.open(tiny_project)
-    whole = found.job_path.read_text()
-    found.job_path.write_text("{")
+    whole = found.job_path.read_text(encoding="utf-8")
+    found.job_path.write_text("{", encoding="utf-8")
     job.tick()
     assert session.errors == []
-    found.job_path.write_text(whole)
+    found.job_path.write_text(whole, encoding="utf-8")
     tell(found, progress(3, 8, 9))
     job.tick()
     assert job.status.step == 8
@@ -377,7 +377,7 @@ def test_the_last_lines_of_the_log_begin_with_a_whole_line(tiny_project, session
     found = written_round(tiny_project, line(1, "started"))
     session.open(tiny_project)
     assert job.lastLog() == "" and job.logPath is None
-    found.log_path.write_text("first\n" + "x" * 50 + "\nlast\n")
+    found.log_path.write_text("first\n" + "x" * 50 + "\nlast\n", encoding="utf-8")
     assert job.lastLog(20) == "last\n" and job.lastLog().startswith("first") and job.logPath == found.log_path
 
 

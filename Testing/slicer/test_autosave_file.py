@@ -104,7 +104,7 @@ def test_all_autosaves_are_listed_with_their_time_and_nothing_else(project, arra
     for case in ("a", "b.2"):
         writeAutosave(autosavePath(project, case), array, gridOf(), LABELS)
     (project.path / "journal" / ".tmp-123-c.seg.nrrd").write_bytes(b"")
-    (project.path / "journal" / "notes.txt").write_text("x")
+    (project.path / "journal" / "notes.txt").write_text("x", encoding="utf-8")
     found = autosaves(project)
     assert sorted(found) == ["a", "b.2"]
     assert all(before - 2 <= when <= time.time() + 2 for when in found.values())
@@ -142,7 +142,7 @@ def _failing(image, path, *_, **__):
 
 
 def test_a_folder_that_is_no_folder_is_said_in_words(tmp_path, array):
-    (tmp_path / "journal").write_text("a file")
+    (tmp_path / "journal").write_text("a file", encoding="utf-8")
     with pytest.raises(ProjectError, match="cannot write"):
         writeAutosave(tmp_path / "journal" / "a.seg.nrrd", array, gridOf(), LABELS)
 

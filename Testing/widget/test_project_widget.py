@@ -72,7 +72,7 @@ def test_cancelling_the_folder_dialog_changes_nothing(section, session):
 
 
 def test_a_damaged_project_says_so(section, tiny_project, session):
-    (tiny_project.path / "project.json").write_text("{")
+    (tiny_project.path / "project.json").write_text("{", encoding="utf-8")
     section.openProject(tiny_project.path)
     assert session.project is None and "damaged" in section.ui.errorLabel.text
 

@@ -100,7 +100,7 @@ def test_a_failed_installation_says_why_and_keeps_pips_words(makePanel, shelf):
 
 def test_an_installation_can_be_cancelled(makePanel, shelf):
     slow = "import time\nprint('Progress 300 of 1000', flush=True)\ntime.sleep(300)\n"
-    (shelf.target / "slow.py").write_text(slow)
+    (shelf.target / "slow.py").write_text(slow, encoding="utf-8")
     shelf.before = [Step("something slow", ("slow",))]
     panel = makePanel(shelf)
     setup, notice = panel.engine.setup, panel.engine.notice
@@ -120,7 +120,7 @@ def test_an_installation_can_be_cancelled(makePanel, shelf):
 def test_what_does_not_stop_when_it_is_asked_to_is_ended(shelf, monkeypatch):
     monkeypatch.setattr(PipProcess, "_GRACE_S", 0.3)
     stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('up', flush=True)\n"
-    (shelf.target / "stubborn.py").write_text(stubborn + "time.sleep(300)\n")
+    (shelf.target / "stubborn.py").write_text(stubborn + "time.sleep(300)\n", encoding="utf-8")
     process = EnginePython().startInstall(["stubborn"])
     end = time.monotonic() + 60
     while process.poll() is None and process.log != "up" and time.monotonic() < end:

@@ -119,7 +119,7 @@ def test_the_whole_loop_from_loaded_scans_to_the_second_round(harness, openModul
         harness.wait(lambda: panel.session.case is not None)
         case = panel.session.case
         ranked = panel.session.project.latest_round()
-        assert f'"case": "{case.id}"' in ranked.ranking_path.read_text().split("\n  },")[0]
+        assert f'"case": "{case.id}"' in ranked.ranking_path.read_text(encoding="utf-8").split("\n  },")[0]
         assert case.hasPrediction and not case.isEditing
         review = panel.reviewWidget
         harness.wait(lambda: not panel.session.tasks.busy)
