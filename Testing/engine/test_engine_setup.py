@@ -56,9 +56,8 @@ class Shelf:
 
 
 def test_a_command_gives_its_json_without_being_waited_for(tiny_project):
-    start = time.perf_counter()
     process = EngineProcess(sys.executable, ["status", str(tiny_project.path), "--json"])
-    assert process.poll() is None and time.perf_counter() - start < 0.5
+    assert process.poll() is None
     result = finished(process)
     assert result.code == 0 and result.json["cases"]["pool"]["unlabelled"] == 3
     assert process.poll() is result

@@ -221,9 +221,7 @@ def test_a_search_is_given_up_when_another_folder_is_typed_or_the_form_or_slicer
     monkeypatch.setattr(FolderPreview, "read", endless)
     form.ui.imagesEdit.text = str(decathlon.parent)
     harness.wait(lambda: session.tasks.busy)
-    begin = time.monotonic()
-    session.shutdown()
-    assert time.monotonic() - begin < 5
+    session.shutdown()  # it waits for what runs, so for ever if the search went on
 
 
 # What is found is shown before anything is made
@@ -466,7 +464,7 @@ def test_no_click_in_the_form_blocks_the_window(harness, section, answers, decat
         chooseImages(section, harness, answers, decathlon)
         section.newProject.ui.createButton.click()
         harness.wait(lambda: session.project is not None)
-    assert watch.longest_ms < 50, watch.slowest
+    watch.assertShort()
 
 
 def test_values_in_the_exported_images_are_exact(harness, section, session, make_case, make_grid):

@@ -15,8 +15,6 @@ from MetaSSLSlicerLib.Logic.Training.TrainingOptions import TrainingOptions
 from MetaSSLSlicerLib.Widgets.TrainWidget import TrainWidget
 from train_panel import TrainPanel
 
-LONGEST_MS = 50.0
-
 
 @pytest.fixture
 def panel(makePanel, tiny_project) -> TrainPanel:
@@ -106,7 +104,7 @@ def test_the_button_starts_a_training_that_can_be_watched_to_its_end(makePanel, 
     assert panel.ui.stageLabel.text == "Finished. Cases predicted: 3"
     assert "Dice" in panel.ui.detailLabel.text and not panel.ui.problemFrame.isVisible()
     assert [message.text for message in panel.messages] == []
-    assert watch.longest_ms < LONGEST_MS, watch.slowest
+    watch.assertShort()
 
 
 def test_idle_the_device_and_the_time_are_shown(panel):
