@@ -19,7 +19,7 @@ from painting import paintSegment
 SHAPE_ZYX = (20, 28, 24)
 DIRECTION = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
 CASES, LABELLED = 8, 3
-MINUTES = 0.3
+MINUTES = 0.2
 ALONE = "METASSL_ALONE" in os.environ
 
 
