@@ -46,7 +46,7 @@ def train(project, dice: float, prediction: np.ndarray, geometry, labels: int = 
     write_json(paths.summary, {"case": "case_3", "uncertainty": {"US": 0.1, "DC": 0.1, "DS": 0.1}, "voxels": voxels})
     begun = (datetime.now(UTC) - timedelta(seconds=242)).isoformat()
     started = {"seq": 1, "time": begun, "event": "started", "device": "cuda", "device_name": device}
-    found.events_path.write_text(json.dumps(started) + "\n")
+    found.events_path.write_text(json.dumps(started) + "\n", encoding="utf-8")
     events = JobWriter(found, every_s=0.0)
     events.write("validation", step=9, dice={"mean": dice, "per_class": {"Front": dice - 0.05, "Back": dice + 0.05}})
     events.write("finished", seconds=1.0)
@@ -194,7 +194,7 @@ def test_export_writes_a_new_folder_and_offers_to_open_it(harness, session, sect
 
 
 def test_an_export_that_cannot_be_written_is_told(harness, session, section, trained, folder):
-    folder.write_text("a file, not a folder")
+    folder.write_text("a file, not a folder", encoding="utf-8")
     open_(harness, session, section, trained)
     section.ui.exportButton.click()
     harness.wait(lambda: session.messages)
