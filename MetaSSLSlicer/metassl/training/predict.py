@@ -16,6 +16,7 @@ from metassl.project.round_files import read_ranking, read_summary
 from metassl.project.rounds import Round
 from metassl.training.eta import time_left
 from metassl.training.job import Job
+from metassl.training.passes import Passes
 
 MARKING_SHARE = 0.1
 """Of the time of predicting: every time, all cases are read and written."""
@@ -23,8 +24,11 @@ MARKING_SHARE = 0.1
 LONGEST_UNMARKED_SECONDS = 10.0
 
 
-def predict(job: Job, model: TrainedModel, measured: ErrorRates | None) -> None:
-    """Cases that this very model has predicted are left as they are; one that fails is reported, and the rest go on."""
+def predict(job: Job, model: TrainedModel, measured: ErrorRates | None, passes: Passes) -> None:
+    """Cases that this very model has predicted are left as they are; one that fails is reported, and the rest go on.
+
+    `passes` that were made already are not made again.
+    """
     marks = PredictedMarks(job.project, job.emit)
     try:
         cases = _to_predict(job, model, marks)
@@ -32,14 +36,19 @@ def predict(job: Job, model: TrainedModel, measured: ErrorRates | None) -> None:
         begin = time.monotonic()
         for done, case in enumerate(cases, 1):
             job.stop_if_requested()
-            _predict_case(job, case, model, measured, marks)
+            _predict_case(job, case, model, measured, marks, passes)
             job.progress("predicting", done, len(cases), time_left(time.monotonic() - begin, done, len(cases)))
     finally:
         marks.write()
 
 
 def _predict_case(
-    job: Job, case: Case, model: TrainedModel, measured: ErrorRates | None, marks: PredictedMarks
+    job: Job,
+    case: Case,
+    model: TrainedModel,
+    measured: ErrorRates | None,
+    marks: PredictedMarks,
+    passes: Passes,
 ) -> None:
     try:
         summary = predict_into(
@@ -53,6 +62,7 @@ def _predict_case(
             job.tell_of_memory,
             job.reader.images.get,
             known_voxels(job.project, case.id),
+            passes.take(case.id),
         )
     except MetaSSLError as error:
         job.reader.report_failure(case.id, error)

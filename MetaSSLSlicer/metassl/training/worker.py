@@ -21,6 +21,7 @@ from metassl.project.project import Project
 from metassl.selection.rank import rank
 from metassl.training.calibrate import calibrate, measure
 from metassl.training.job import Job, Stopped
+from metassl.training.passes import Passes
 from metassl.training.predict import predict
 from metassl.training.prepare import choose_plan, prepare
 from metassl.training.train import train
@@ -32,10 +33,11 @@ def run_training(job: Job) -> None:
     plan, parent = choose_plan(job)
     inputs = prepare(job, plan)
     trained = train(job, plan, inputs, parent)
-    model = calibrate(job, trained, inputs)
+    passes = Passes()
+    model = calibrate(job, trained, inputs, passes)
     measured = measure(job, model)
     write_labelled_cases(job.project, job.round, model, inputs.labelled)
-    predict(job, model, measured)
+    predict(job, model, measured, passes)
     rank_cases(job)
     job.emit("finished", seconds=round(job.clock() - job.started, 1))
 
