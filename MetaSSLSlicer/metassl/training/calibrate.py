@@ -24,6 +24,8 @@ from metassl.training.train import Trained
 
 CALIBRATION_CASES = 16
 CALIBRATION_CASES_WHEN_STOPPED = 4
+CALIBRATION_VOXELS, LEAST_CASES = 40_000_000, 3
+"""Large images say more each, and nobody waits for sixteen of them."""
 
 
 def calibrate(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> TrainedModel:
@@ -33,8 +35,9 @@ def calibrate(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> Tra
     """
     job.emit("stage", stage="calibrating", total=None)
     networks, plan, step = trained
-    cases = CALIBRATION_CASES_WHEN_STOPPED if job.stop_requested else CALIBRATION_CASES
     pool = inputs.unlabelled or inputs.labelled
+    enough = max(CALIBRATION_VOXELS // pool[0].image[0].size, LEAST_CASES)
+    cases = min(enough, CALIBRATION_CASES_WHEN_STOPPED if job.stop_requested else CALIBRATION_CASES)
     chosen = pool[:: max(1, len(pool) // cases)][:cases]
     thresholds = calibrate_thresholds(_softmaxes(job, trained, chosen, passes), plan, job.definition)
     framework, values = job.config["framework"], job.project.values

@@ -35,6 +35,9 @@ class Passes:
             return
         self._made[case_id] = Pass(copy, made.features)
 
+    def __contains__(self, case_id: str) -> bool:
+        return case_id in self._made
+
     def take(self, case_id: str) -> Pass | None:
         """The pass over a case, once."""
         return self._made.pop(case_id, None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 
 from metassl.choices.strategies import DEFAULT_STRATEGY
@@ -36,15 +37,15 @@ def run_training(job: Job) -> None:
     passes = Passes()
     model = calibrate(job, trained, inputs, passes)
     measured = measure(job, model)
+    predict(job, model, measured, passes, partial(rank_cases, job))
     write_labelled_cases(job.project, job.round, model, inputs.labelled)
-    predict(job, model, measured, passes)
+    job.emit("stage", stage="ranking", total=None)
     rank_cases(job)
     job.emit("finished", seconds=round(job.clock() - job.started, 1))
 
 
 def rank_cases(job: Job) -> None:
-    """Which case to look at next, by the project's strategy."""
-    job.emit("stage", stage="ranking", total=None)
+    """Which case to look at next, of those that are predicted so far, by the project's strategy."""
     ranking = rank(job.project, job.round, job.project.settings.get("strategy", DEFAULT_STRATEGY))
     job.emit("ranked", count=len(ranking.cases))
 

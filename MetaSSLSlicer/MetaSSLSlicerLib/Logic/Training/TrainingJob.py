@@ -200,9 +200,11 @@ class TrainingJob:
         events = self._history.read_new(TICK_BYTES)
         self._draw(events)
         ids = [event.case for event in events if event.event == "predicted" and event.case]
+        isRanked = any(event.event == "ranked" for event in events)
         if ids:
             self.predicted.emit(ids)
-            self.session.casesChanged.emit(ids)
+        if ids or isRanked:
+            self.session.casesChanged.emit(None if isRanked else ids)
         self._become(self.status, status)
 
     def _look(self) -> None:
