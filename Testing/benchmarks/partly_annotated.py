@@ -1,12 +1,12 @@
 """What slices of many cases teach beside a few whole cases.
 
-    python Testing/benchmarks/partly_annotated.py DATA WORK [--steps 600] [--seeds 2] [--arms as_partial,as_whole,without]
+    python Testing/benchmarks/partly_annotated.py DATA WORK [--steps 600] [--seeds 2] [--arms as_partial,without]
 
 DATA is a Decathlon folder with a splits.json (Task04_Hippocampus). Three cases are annotated as a whole; of twenty
-others three slices are: a quarter, a half and three quarters through the annotated structures. Arms: `as_partial`, as the
-product treats them; `as_whole`, as it did before: no unlabelled data any more, each drawn as often as a whole case,
-patches anywhere; `without`: these twenty without any annotation. 20 test cases are measured. One JSON line a training in
-WORK/partly_annotated.jsonl; what is there is not done again.
+others three slices are: a quarter, a half and three quarters through the annotated structures. Arms: `as_partial`, as
+the product treats them; `as_whole`, as it did before: no unlabelled data any more, each drawn as often as a whole case,
+patches anywhere; `without`: these twenty without any annotation. 20 test cases are measured. One JSON line a training
+in WORK/partly_annotated.jsonl; what is there is not done again.
 """
 
 from __future__ import annotations
