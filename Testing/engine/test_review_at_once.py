@@ -7,9 +7,13 @@ import torch
 from in_process import trainings_in_this_process
 from metassl.inference import predictor
 from metassl.jobs.events import read_events
-from metassl.jobs.start import start_training
+from metassl.jobs.liveness import job_status
+from metassl.jobs.lock import TrainingLock
+from metassl.jobs.start import ask_to_give_way, start_training
 from metassl.project.round_files import read_ranking
+from metassl.project.rounds import Round
 from metassl.training import calibrate as calibrating
+from metassl.training import predict as predicting
 from metassl.training import worker
 
 
@@ -64,3 +68,40 @@ def test_large_images_calibrate_in_few(voxels, cases, monkeypatch):
     with pytest.raises(InterruptedError):
         calibrating.calibrate(Job, (None, None, 0), Inputs, None)
     assert len(taken) == cases
+
+
+def test_a_case_that_somebody_opens_is_predicted_before_the_others(tiny_project, monkeypatch):
+    predicted, predict = [], predicting.predict_into
+
+    def opened_meanwhile(model, case_id, *others):
+        predicted.append(case_id)
+        tiny_project.round(1).want("case_5")
+        return predict(model, case_id, *others)
+
+    monkeypatch.setattr(predicting, "predict_into", opened_meanwhile)
+    with trainings_in_this_process(monkeypatch):
+        found = start_training(tiny_project, iterations=2, device="cpu")
+    assert predicted == ["case_3", "case_5", "case_4"]
+    assert Round(found.path).wanted() == "case_5"
+
+
+def test_predicting_gives_way_to_the_next_training_where_there_are_new_labels(tiny_project, monkeypatch):
+    monkeypatch.setattr(calibrating, "CALIBRATION_CASES", 1)
+    asked, predict = [], predicting.predict_into
+
+    def another_waits(model, case_id, *others):
+        if case_id == "case_4" and not asked:
+            TrainingLock(tiny_project.path).acquire("round 0001")  # as the worker's process does
+            asked.append(ask_to_give_way(tiny_project))
+            tiny_project.add_label("case_3", tiny_project.read_label("case_0"))
+            asked.append(ask_to_give_way(tiny_project))
+        return predict(model, case_id, *others)
+
+    monkeypatch.setattr(predicting, "predict_into", another_waits)
+    with trainings_in_this_process(monkeypatch):
+        first = start_training(tiny_project, iterations=2, device="cpu")
+        assert asked == [False, True], "not where there is nothing new to learn from"
+        assert job_status(first).state == "finished" and first.predicted_cases() == ["case_3", "case_4"]
+        assert [entry.case for entry in read_ranking(first).cases] == ["case_4"]
+        second = start_training(tiny_project, iterations=2, device="cpu")
+    assert second.number == 2 and second.predicted_cases() == ["case_4", "case_5"]

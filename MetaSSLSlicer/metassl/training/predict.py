@@ -30,24 +30,34 @@ def predict(
     """Cases that this very model has predicted are left as they are; one that fails is reported, and the rest go on.
 
     Those with a pass that was made already come first: they cost next to nothing. Then, and whenever twice as many are
-    predicted as before, `rank` is called: whoever reviews need not wait for the last case.
+    predicted as before, `rank` is called: whoever reviews need not wait for the last case. A case that somebody opens
+    comes before the others; where another training waits, the rest is left to it.
     """
     marks = PredictedMarks(job.project, job.emit)
     try:
         cases = sorted(_to_predict(job, model, marks), key=lambda case: case.id not in passes)
         due = max(sum(case.id in passes for case in cases), 1)
-        job.emit("stage", stage="predicting", total=len(cases))
+        total = len(cases)
+        job.emit("stage", stage="predicting", total=total)
         begin = time.monotonic()
-        for done, case in enumerate(cases, 1):
+        for done in range(1, total + 1):
             job.stop_if_requested()
+            if job.gives_way:
+                break
+            case = _take_next(cases, job.round.wanted())
             _predict_case(job, case, model, measured, marks, passes)
-            if done == due < len(cases):
+            if done == due < total:
                 marks.write()
                 rank()
                 due *= 2
-            job.progress("predicting", done, len(cases), time_left(time.monotonic() - begin, done, len(cases)))
+            job.progress("predicting", done, total, time_left(time.monotonic() - begin, done, total))
     finally:
         marks.write()
+
+
+def _take_next(cases: list[Case], wanted: str) -> Case:
+    """The case that somebody waits for, if it is among them, else the first."""
+    return cases.pop(next((place for place, case in enumerate(cases) if case.id == wanted), 0))
 
 
 def _predict_case(

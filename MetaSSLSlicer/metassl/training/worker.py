@@ -38,7 +38,8 @@ def run_training(job: Job) -> None:
     model = calibrate(job, trained, inputs, passes)
     measured = measure(job, model)
     predict(job, model, measured, passes, partial(rank_cases, job))
-    write_labelled_cases(job.project, job.round, model, inputs.labelled)
+    if not job.gives_way:
+        write_labelled_cases(job.project, job.round, model, inputs.labelled)
     job.emit("stage", stage="ranking", total=None)
     rank_cases(job)
     job.emit("finished", seconds=round(job.clock() - job.started, 1))
