@@ -10,13 +10,14 @@ from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
-from metassl.inference.predictor import predict_image, summarise
+from metassl.inference.predictor import Pass, predict_image, summarise
 from metassl.inference.region_map import DC, DS, OFFICIAL, UC, US, entropy, region_map
 from metassl.inference.sliding_window import predict_pair, window_starts
 from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.networks.unet import build_network
 from metassl.project.records import ErrorRates
 from metassl.project.structures import LabelDefinition
+from metassl.training.passes import Passes
 
 CPU = torch.device("cpu")
 
@@ -160,3 +161,28 @@ def test_a_model_file_that_is_no_model_is_refused_in_one_line(tmp_path):
     with pytest.raises(ProjectError, match="cannot be read as a checkpoint") as caught:
         TrainedModel.load(tmp_path / "model.pt", CPU)
     assert "\n" not in str(caught.value)
+
+
+def test_windows_of_air_are_background_without_a_look(tiny_plan):
+    class Counting(torch.nn.Module):
+        windows = 0
+
+        def forward(self, images):
+            Counting.windows += len(images)
+            return torch.cat([-images, images, torch.zeros_like(images)], 1)
+
+    image = np.full((1, 64, 16, 16), -2, np.float32)
+    image[:, 48:] = np.random.default_rng(0).normal(2, 1, (1, 16, 16, 16))
+    found = predict_pair((Counting(),), image, tiny_plan(), CPU)
+    assert Counting.windows == 2, "of seven, those that reach the body"
+    assert (found[0, 0, :40] == 1).all() and found[0, 1, 56:].mean() > 0.5
+
+
+def test_a_pass_that_was_kept_is_taken_once_and_is_what_it_was():
+    pair = np.random.default_rng(0).random((2, 3, 4, 5, 6)).astype(np.float16)
+    passes = Passes(kept_bytes=pair.nbytes)
+    passes.keep("a", Pass(pair, [1.0]))
+    passes.keep("b", Pass(pair, [2.0]))
+    made = passes.take("a")
+    assert (made.pair == pair).all() and made.features == [1.0]
+    assert passes.take("a") is None and passes.take("b") is None, "there was no room for the second"

@@ -178,6 +178,18 @@ def test_stop_asks_the_job_to_stop_and_go_on_is_offered(panel, tiny_project):
     panel.grab("train_stopped")
 
 
+def test_a_training_that_only_predicts_what_is_left_gives_way_to_a_new_one(panel, tiny_project):
+    found = write(panel, tiny_project, *course(600, 600), line(9, "stage", stage="predicting", total=3))
+    panel.harness.wait(lambda: panel.job.status.stage == "predicting")
+    assert not panel.job.canGiveWay and not panel.ui.newRoundButton.isVisible(), "there is nothing to review yet"
+    tell(found, line(10, "predicted", case="case_3", uncertainty=0.1), line(11, "ranked", count=1))
+    panel.harness.wait(lambda: panel.job.canGiveWay)
+    assert panel.ui.newRoundButton.isVisible() and panel.ui.trainButton.text == "Stop"
+    panel.session.openCase("case_4")
+    panel.session.tasks.finish()
+    assert found.wanted() == "case_4"
+
+
 def test_a_failure_is_told_with_what_to_do_and_the_log(panel, tiny_project):
     message = "cannot write last.pt: No space left on device"
     write(

@@ -58,6 +58,7 @@ class TrainWidget(Section):
             (job.statusChanged, self._refresh),
             (engine.setup.changed, self._refreshDevice),
             (session.projectChanged, self._onProjectChanged),
+            (session.caseOpened, lambda case: job.want(case.id)),
             (session.casesChanged, lambda _ids: self._unseen.ask()),
         )
         self.makeTimer(_TICK_MS, self._onTick).start()
@@ -129,7 +130,7 @@ class TrainWidget(Section):
         job, ui, status = self.job, self.ui, self.job.status
         ui.trainButton.text = self._buttonText()
         ui.trainButton.setEnabled(self._session.project is not None and not job.isStarting and not job.isStopping)
-        ui.newRoundButton.setVisible(job.canGoOn)
+        ui.newRoundButton.setVisible(job.canGoOn or job.canGiveWay)
         for choice in (ui.presetComboBox, ui.advancedGroup):
             choice.setEnabled(not job.isRunning)
         advice = job.problem or (TrainingAdvice.of(status) if status is not None and not job.isRunning else None)

@@ -9,14 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-import SimpleITK as sitk
 
 from metassl.files.errors import ImageError, LabelError
 from metassl.imaging.annotations import read_annotation
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import IGNORE, read_labels
-from metassl.imaging.reader import quiet
 from metassl.imaging.segments import values_in
+from metassl.imaging.unit_maps import read_unit_map
 from metassl.project.masks import ERROR_BAND_VOXELS
 from metassl.project.records import PredictedDice
 from metassl.project.round_files import read_summary
@@ -144,15 +143,10 @@ def _read_uncertainty(path: Path, case: str, grid: Geometry, segmented: Path) ->
     if not path.is_file():
         raise ImageError(f"case {case}: there is no file {path}; predict the case again")
     try:
-        with quiet():
-            image = sitk.ReadImage(str(path), sitk.sitkFloat32)
-    except RuntimeError as error:
-        raise ImageError(f"case {case}: cannot read {path}; predict the case again") from error
-    own = Geometry.of(image)
+        array, own = read_unit_map(path, case)
+    except ImageError as error:
+        raise ImageError(f"{error}; predict the case again") from error
     _check_grid(path, case, own, grid, segmented)
-    array = sitk.GetArrayFromImage(image).reshape(own.shape_zyx)
-    if not (array.min() >= 0 and array.max() <= 1):  # NaN fails too
-        raise ImageError(f"case {case}: {path} holds values outside 0..1; predict the case again")
     return array
 
 

@@ -80,4 +80,6 @@ def whole_of(**kinds: Kind) -> Kind:
     return lambda value: isinstance(value, dict) and all(n in value and kind(value[n]) for n, kind in kinds.items())
 
 
-texts = list_of(text)
+def texts(value: Any) -> bool:
+    """A list of strings; as fast as can be, as it may name thousands of cases."""
+    return isinstance(value, list) and {*map(type, value)} <= {str}

@@ -18,10 +18,11 @@ from metassl.evaluation.pairs import trained_on
 from metassl.evaluation.region_errors import MapErrors
 from metassl.files.errors import MetaSSLError
 from metassl.imaging.hashes import image_hashes, replaced_image
-from metassl.imaging.images import IGNORE, read_labels, read_volume
+from metassl.imaging.images import IGNORE, read_labels
+from metassl.imaging.unit_maps import read_unit_map
 from metassl.inference.error_model import FOLDS, MOST_VOXELS, ErrorModel, Sample, checked_error_model, take_sample
 from metassl.inference.model import TrainedModel, keep_error_model
-from metassl.inference.predictor import predict_prepared
+from metassl.inference.predictor import Pass, predict_prepared
 from metassl.inference.region_map import UC
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows
@@ -107,7 +108,7 @@ class _Measurement:
         pair = with_smaller_windows(
             networks, model.plan, model.device, case_id, lambda *sized: predict_pair(networks, image, *sized)
         )
-        prediction = predict_prepared(model, prepared, pair)
+        prediction = predict_prepared(model, prepared, Pass(pair))
         missing = case.missing(self.project.values)
         segmentation = as_annotated(prediction.segmentation, missing)
         self.errors.add(segmentation, prediction.regions, prediction.uncertainty, label)
@@ -154,8 +155,7 @@ class _Measurement:
         looked_at = label != IGNORE
         if np.array_equal(looked_at, regions == UC):
             return False  # the confident part was kept as it was: nobody has looked for errors there
-        (uncertainty,), _ = read_volume(paths.uncertainty, case_id)
-        uncertainty = np.clip(np.nan_to_num(uncertainty, nan=1.0), 0, 1)
+        uncertainty, _ = read_unit_map(paths.uncertainty, case_id)
         self.errors.add(segmentation, regions, uncertainty, label)
         features = read_summary(paths.summary, case_id).dice_features
         if features and looked_at.all():

@@ -19,7 +19,7 @@ from metassl.files.errors import MetaSSLError, ProjectError
 from metassl.imaging.hashes import image_hashes
 from metassl.imaging.images import IGNORE, read_image
 from metassl.inference.model import TrainedModel
-from metassl.inference.predictor import CasePrediction, predict_finite, summarise, write_prediction
+from metassl.inference.predictor import CasePrediction, Pass, predict_finite, summarise, write_prediction
 from metassl.inference.smaller_windows import Told, with_smaller_windows
 from metassl.intake.discovery import find_cases
 from metassl.intake.usable import images_of
@@ -58,13 +58,17 @@ def predict_into(
     told: Told = lambda case, how: None,
     prepare: Prepare = prepare_image,
     known: np.ndarray | None = None,
+    made: Pass | None = None,
 ) -> Summary:
-    """Predict one case, write its files, return its summary. told(case, how): see `Told`; known: `known_voxels`."""
+    """Predict one case, write its files, return its summary.
+
+    told(case, how): see `Told`; known: `known_voxels`; made: the model's pass over the image, if there was one.
+    """
     hashes = image_hashes(images, case_id)
 
     def work(plan: Plan, device: torch.device) -> CasePrediction:
         sized = replace(model, plan=plan, device=device)
-        return predict_finite(sized, prepare(images, plan, case_id), case_id, known)
+        return predict_finite(sized, prepare(images, plan, case_id), case_id, known, made)
 
     prediction = with_smaller_windows(model.networks, model.plan, model.device, case_id, work, told)
     summary = summarise(prediction, case_id, round_number, model.known(labels), measured, model.step)

@@ -14,6 +14,7 @@ from metassl.files.errors import ErrorCode, LabelError, MetaSSLError
 from metassl.files.json_files import write_json
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage
+from metassl.imaging.unit_maps import write_unit_map
 from metassl.imaging.writer import write_array
 from metassl.inference.case_statistics import CaseStatistics, DiceFeatures, expected_dice
 from metassl.inference.features import BottleneckMean
@@ -25,6 +26,21 @@ from metassl.project.masks import READING_BAND_VOXELS, dilate
 from metassl.project.records import ErrorRates, Summary
 from metassl.project.rounds import PredictionPaths
 from metassl.project.structures import LabelDefinition
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Both networks' softmaxes (2, K, z, y, x) on the plan's grid, and what was seen of the bottleneck meanwhile."""
+
+    pair: np.ndarray
+    features: list[float] | None = None
+
+    @staticmethod
+    def over(model: TrainedModel, image: np.ndarray) -> Pass:
+        """One pass over an image (C, z, y, x) on the plan's grid."""
+        with BottleneckMean(model.networks[0]) as features:
+            pair = predict_pair(model.networks, image, model.plan, model.device)
+        return Pass(pair, features.vector())
 
 
 @dataclass
@@ -50,13 +66,13 @@ def predict_image(model: TrainedModel, image: CaseImage, case: str) -> CasePredi
 
 
 def predict_finite(
-    model: TrainedModel, prepared: Prepared, case: str, known: np.ndarray | None = None
+    model: TrainedModel, prepared: Prepared, case: str, known: np.ndarray | None = None, made: Pass | None = None
 ) -> CasePrediction:
-    """known: see `predict_prepared`. MetaSSLError when it is on another grid, or the weights lead to no numbers."""
+    """known, made: see `predict_prepared`. MetaSSLError when `known` is on another grid, or a number is not finite."""
     shape = prepared.transform.geometry.shape_zyx
     if known is not None and known.shape != shape:
         raise LabelError(f"case {case}: its annotation of {known.shape} voxels is not on the image's grid of {shape}")
-    prediction = predict_prepared(model, prepared, known=known)
+    prediction = predict_prepared(model, prepared, made, known)
     if not np.isfinite(prediction.uncertainty).all():
         message = f"case {case}: the model gives numbers that are not finite; train a new round"
         raise MetaSSLError(message, ErrorCode.NOT_FINITE)
@@ -64,17 +80,16 @@ def predict_finite(
 
 
 def predict_prepared(
-    model: TrainedModel, prepared: Prepared, pair: np.ndarray | None = None, known: np.ndarray | None = None
+    model: TrainedModel, prepared: Prepared, made: Pass | None = None, known: np.ndarray | None = None
 ) -> CasePrediction:
-    """pair: the softmaxes (2, K, z, y, x) on the plan's grid where they are known already.
+    """made: the pass over the image, where it has been made already.
 
     known: annotation values uint8 (z, y, x) on the image's grid, IGNORE where nobody knows: the truth, in which the
     networks are sure and agree, whatever they say.
     """
-    with BottleneckMean(model.networks[0]) as features:
-        if pair is None:
-            pair = predict_pair(model.networks, prepared.array, model.plan, model.device)
-    statistics, dice = CaseStatistics(model.values, features.vector()), DiceFeatures(model.values)
+    made = made or Pass.over(model, prepared.array)
+    pair = made.pair
+    statistics, dice = CaseStatistics(model.values, made.features), DiceFeatures(model.values)
     volumes = list(pair)
     if model.error_model is not None:
         volumes.append(model.error_model.probability(pair, prepared.array)[None])
@@ -161,9 +176,9 @@ def write_prediction(paths: PredictionPaths, prediction: CasePrediction, summary
     remove_file(paths.summary)
     write_array(paths.segmentation, prediction.segmentation, prediction.geometry)
     write_array(paths.regions, prediction.regions, prediction.geometry)
-    write_array(paths.uncertainty, prediction.uncertainty, prediction.geometry)
+    write_unit_map(paths.uncertainty, prediction.uncertainty, prediction.geometry)
     if prediction.error_probability is not None:
-        write_array(paths.error_probability, prediction.error_probability, prediction.geometry)
+        write_unit_map(paths.error_probability, prediction.error_probability, prediction.geometry)
     else:
         remove_file(paths.error_probability)
     write_json(paths.summary, summary.to_json())

@@ -55,7 +55,11 @@ def predict_pair(
     device: torch.device,
     overlap: float = 0.5,
 ) -> np.ndarray:
-    """Softmax of N networks, usually two, for an image (C, z, y, x) on the plan's grid: float16 (N, K, z, y, x)."""
+    """Softmax of N networks, usually two, for an image (C, z, y, x) on the plan's grid: float16 (N, K, z, y, x).
+
+    A window in which every channel has one value throughout, such as air in a CT, which is clipped to the least value
+    that counts, is background without a look.
+    """
     shape = image.shape[1:]
     patch = window_size(shape, plan)
     missing = [max(p - n, 0) for p, n in zip(patch, shape, strict=True)]
@@ -75,9 +79,18 @@ def predict_pair(
     for row, z in enumerate(rows):
         places = list(itertools.product(ys, xs))
         for first in range(0, len(places), group):
-            chosen = places[first : first + group]
-            windows = np.stack([image[:, z : z + patch[0], y : y + patch[1], x : x + patch[2]] for y, x in chosen])
-            inputs = torch.from_numpy(windows.astype(np.float32)).to(device)
+            chosen, windows = [], []
+            for y, x in places[first : first + group]:
+                window = image[:, z : z + patch[0], y : y + patch[1], x : x + patch[2]]
+                weight[:, y : y + patch[1], x : x + patch[2]] += importance
+                if _is_empty(window):
+                    total[:, 0, :, y : y + patch[1], x : x + patch[2]] += importance
+                else:
+                    chosen.append((y, x))
+                    windows.append(window)
+            if not windows:
+                continue
+            inputs = torch.from_numpy(np.stack(windows).astype(np.float32)).to(device)
             for number, network in enumerate(networks):
                 with autocast(device, plan.precision):
                     logits = network(inputs)
@@ -85,14 +98,17 @@ def predict_pair(
                 for index, (y, x) in enumerate(chosen):
                     part = total[number, :, :, y : y + patch[1], x : x + patch[2]]
                     part.addcmul_(softmax[index], importance)
-            for y, x in chosen:
-                weight[:, y : y + patch[1], x : x + patch[2]] += importance
         done = (rows[row + 1] if row + 1 < len(rows) else depth) - z
         result[:, :, z : z + done] = total[:, :, :done].div_(weight[:done]).half().cpu().numpy()
         total = torch.cat([total[:, :, done:], torch.zeros_like(total[:, :, :done])], dim=2)
         weight = torch.cat([weight[done:], torch.zeros_like(weight[:done])])
     inside = tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
     return result[(slice(None), slice(None), *inside)]
+
+
+def _is_empty(window: np.ndarray) -> bool:
+    flat = window.reshape(len(window), -1)
+    return bool((flat == flat[:, :1]).all())
 
 
 def _has_room(device: torch.device, needed: int) -> bool:

@@ -28,6 +28,10 @@ ENGINE_ROOT = Path(__file__).resolve().parents[2]
 _WINDOWS_JOB_FORBIDS = 5
 
 
+STOP, GIVE_WAY = "stop\n", "give way\n"
+"""What the file says that asks a worker to end: to go on later, or for good, as another training waits."""
+
+
 class Launcher(Protocol):
     """How a job is started and stopped: on this machine, or some day on a cluster."""
 
@@ -88,7 +92,7 @@ class LocalLauncher:
 
     def stop(self, round: Round) -> None:
         """Ask the worker of `round` to end its step, save a checkpoint and pause."""
-        write_text(round.stop_path, "stop\n")
+        write_text(round.stop_path, STOP)
 
     def stop_now(self, round: Round) -> bool:
         """Kill the worker of `round`; returns whether there was one.

@@ -7,7 +7,7 @@ from typing import Any
 
 from metassl.files.errors import MetaSSLError
 from metassl.project.project import Project
-from metassl.project.rounds import Round
+from metassl.project.rounds import Round, read_record
 
 from .liveness import job_status
 
@@ -48,7 +48,7 @@ def summarise_round(found: Round) -> RoundSummary:
     """One round, by its record and its status."""
     summary = RoundSummary(found.number)
     try:
-        record = found.record
+        record = read_record(found.record_path, found.number)  # not kept: of many cases it is large
         status = job_status(found)
         dice = (status.validation or {}).get("dice") or {}
         summary.created = str(record.get("created", ""))

@@ -11,9 +11,9 @@ from typing import Any
 from metassl import __version__
 from metassl.choices.defaults import DEFAULTS
 from metassl.choices.frameworks import check_choice
-from metassl.files.atomic import remove_leftovers
+from metassl.files.atomic import remove_leftovers, write_text
 from metassl.files.errors import ErrorCode, ProjectError
-from metassl.jobs.launcher import get_launcher
+from metassl.jobs.launcher import GIVE_WAY, get_launcher
 from metassl.jobs.liveness import job_status
 from metassl.jobs.lock import TrainingLock
 from metassl.jobs.record import JobRecord
@@ -23,6 +23,8 @@ from metassl.project.rounds import Round
 
 LARGEST_SEED = 2**31
 LEAVING_SECONDS = 30.0
+GIVING_WAY_SECONDS = 300.0
+"""How long a job that predicts may take for the case at hand, before the next training begins."""
 RESUMABLE = ("created", "paused", "interrupted")
 
 
@@ -93,7 +95,11 @@ def launch_round(
     Raises BusyError when the project is being trained.
     """
     lock = TrainingLock(project.path)
-    lock.acquire("training", wait_s=patience_s if _holder_leaves(project, lock) else 0.0)
+    if patience_s and ask_to_give_way(project):
+        wait_s = GIVING_WAY_SECONDS
+    else:
+        wait_s = patience_s if _holder_leaves(project, lock) else 0.0
+    lock.acquire("training", wait_s=wait_s)
     try:
         found = choose()
         former = JobRecord.read(found.job_path)
@@ -106,6 +112,26 @@ def launch_round(
         lock.release()
         raise
     return found
+
+
+def can_give_way(project: Project) -> bool:
+    """Whether the job at work is predicting what is left, has ranked what it has, and some labels are new to it."""
+    holder, latest = TrainingLock(project.path).busy(), project.latest_round()
+    if holder is None or latest is None or holder.purpose != latest.title or not latest.ranking_path.exists():
+        return False
+    status, known = job_status(latest), latest.record.get("labels") or {}
+    if (status.state, status.stage) != ("running", "predicting"):
+        return False
+    return not all(case.is_known_to(known) for case in project.labelled_cases())
+
+
+def ask_to_give_way(project: Project) -> bool:
+    """Ask such a job to end after the case at hand, as a finished one; whether there is one."""
+    latest = project.latest_round()
+    if latest is None or not can_give_way(project):
+        return False
+    write_text(latest.stop_path, GIVE_WAY)
+    return True
 
 
 def is_leaving(project: Project) -> bool:

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from metassl.files.atomic import flush_folder, make_folder, writing
+from metassl.files.atomic import flush_folder, make_folder, write_text, writing
 from metassl.files.errors import ProjectError
 from metassl.files.json_files import read_json, write_json
 from metassl.files.json_kinds import by_name, having, list_of, number, text, texts, whole
@@ -64,6 +64,7 @@ class Round:
         self.events_path = self.path / "events.jsonl"
         self.log_path = self.path / "log.txt"
         self.stop_path = self.path / "stop"
+        self.wanted_path = self.path / "wanted"
         self.job_path = self.path / "job.json"
         self.plan_path = self.path / "plan.json"
         self.ranking_path = self.path / "ranking.json"
@@ -100,6 +101,17 @@ class Round:
         if self.record_path.exists():
             raise ProjectError(f"{self.record_path} is already written and is never changed")
         write_json(self.record_path, {"number": self.number, "created": now(), **record})
+
+    def want(self, case_id: str) -> None:
+        """Ask the job of this round to predict a case before the others, as somebody waits for it."""
+        write_text(self.wanted_path, f"{case_id}\n", durable=False)
+
+    def wanted(self) -> str:
+        """The case that was asked for last; "" for none."""
+        try:
+            return self.wanted_path.read_text(encoding="utf-8").strip()
+        except (OSError, ValueError):
+            return ""
 
     def prediction(self, case_id: str) -> PredictionPaths:
         """Where this round's prediction of a case lies, or will lie."""

@@ -11,26 +11,35 @@ from metassl.files.errors import ProjectError
 from metassl.files.json_files import write_json
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.error_model import ErrorModel
+from metassl.inference.features import BottleneckMean
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import TrainedModel
+from metassl.inference.predictor import Pass
 from metassl.inference.smaller_windows import predict_case
 from metassl.project.records import ErrorRates
 from metassl.training.inputs import Inputs
 from metassl.training.job import Job
+from metassl.training.passes import Passes
 from metassl.training.train import Trained
 
 CALIBRATION_CASES = 16
 CALIBRATION_CASES_WHEN_STOPPED = 4
+CALIBRATION_VOXELS, LEAST_CASES = 40_000_000, 3
+"""Large images say more each, and nobody waits for sixteen of them."""
 
 
-def calibrate(job: Job, trained: Trained, inputs: Inputs) -> TrainedModel:
-    """Thresholds from one pass over unlabelled cases, kept with the model: from fewer where a stop is asked for."""
+def calibrate(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> TrainedModel:
+    """Thresholds from one pass over unlabelled cases, kept with the model: from fewer where a stop is asked for.
+
+    The passes are kept in `passes`.
+    """
     job.emit("stage", stage="calibrating", total=None)
     networks, plan, step = trained
-    cases = CALIBRATION_CASES_WHEN_STOPPED if job.stop_requested else CALIBRATION_CASES
     pool = inputs.unlabelled or inputs.labelled
+    enough = max(CALIBRATION_VOXELS // pool[0].image[0].size, LEAST_CASES)
+    cases = min(enough, CALIBRATION_CASES_WHEN_STOPPED if job.stop_requested else CALIBRATION_CASES)
     chosen = pool[:: max(1, len(pool) // cases)][:cases]
-    thresholds = calibrate_thresholds(_softmaxes(job, trained, chosen), plan, job.definition)
+    thresholds = calibrate_thresholds(_softmaxes(job, trained, chosen, passes), plan, job.definition)
     framework, values = job.config["framework"], job.project.values
     model = TrainedModel(
         networks, plan, thresholds, values, framework, step, job.device, learnt_before(job, step), job.definition
@@ -67,10 +76,13 @@ def learnt_before(job: Job, step: int) -> ErrorModel | None:
     return former.error_model if former.step == step else None
 
 
-def _softmaxes(job: Job, trained: Trained, cases: list[PreparedCase]) -> Iterator[np.ndarray]:
+def _softmaxes(job: Job, trained: Trained, cases: list[PreparedCase], passes: Passes) -> Iterator[np.ndarray]:
     """Of one case after the other; who asks for a stop waits for a few only."""
     for done, case in enumerate(cases):
         if done >= CALIBRATION_CASES_WHEN_STOPPED and job.stop_requested:
             return
-        yield predict_case(trained.networks, case, trained.plan, job.device, job.tell_of_memory)
+        with BottleneckMean(trained.networks[0]) as features:
+            pair = predict_case(trained.networks, case, trained.plan, job.device, job.tell_of_memory)
+        passes.keep(case.id, Pass(pair, features.vector()))
+        yield pair
         job.progress("calibrating", done + 1, len(cases))

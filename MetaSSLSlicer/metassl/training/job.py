@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 
 from metassl.inference.region_map import SYMMETRIC
+from metassl.jobs.launcher import GIVE_WAY
 from metassl.jobs.start import engine_versions
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.networks.device import choose_device, device_name, gpu_problem, keep_to_gpu_memory, usable_cores
@@ -43,7 +44,15 @@ class Job:
 
     @property
     def stop_requested(self) -> bool:
-        return self.terminated or self.round.stop_path.exists()
+        return self.terminated or (self.round.stop_path.exists() and not self.gives_way)
+
+    @property
+    def gives_way(self) -> bool:
+        """Another training waits: what is not predicted yet is left to it."""
+        try:
+            return self.round.stop_path.read_text(encoding="utf-8") == GIVE_WAY
+        except (OSError, ValueError):
+            return False
 
     def stop_if_requested(self) -> None:
         """Raises Stopped."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal
 import sys
 import traceback
+from functools import partial
 from pathlib import Path
 
 from metassl.choices.strategies import DEFAULT_STRATEGY
@@ -21,6 +22,7 @@ from metassl.project.project import Project
 from metassl.selection.rank import rank
 from metassl.training.calibrate import calibrate, measure
 from metassl.training.job import Job, Stopped
+from metassl.training.passes import Passes
 from metassl.training.predict import predict
 from metassl.training.prepare import choose_plan, prepare
 from metassl.training.train import train
@@ -32,17 +34,19 @@ def run_training(job: Job) -> None:
     plan, parent = choose_plan(job)
     inputs = prepare(job, plan)
     trained = train(job, plan, inputs, parent)
-    model = calibrate(job, trained, inputs)
+    passes = Passes()
+    model = calibrate(job, trained, inputs, passes)
     measured = measure(job, model)
-    write_labelled_cases(job.project, job.round, model, inputs.labelled)
-    predict(job, model, measured)
+    predict(job, model, measured, passes, partial(rank_cases, job))
+    if not job.gives_way:
+        write_labelled_cases(job.project, job.round, model, inputs.labelled)
+    job.emit("stage", stage="ranking", total=None)
     rank_cases(job)
     job.emit("finished", seconds=round(job.clock() - job.started, 1))
 
 
 def rank_cases(job: Job) -> None:
-    """Which case to look at next, by the project's strategy."""
-    job.emit("stage", stage="ranking", total=None)
+    """Which case to look at next, of those that are predicted so far, by the project's strategy."""
     ranking = rank(job.project, job.round, job.project.settings.get("strategy", DEFAULT_STRATEGY))
     job.emit("ranked", count=len(ranking.cases))
 

@@ -12,6 +12,7 @@ import numpy as np
 from metassl.files import ImageError, LabelError, MetaSSLError
 from metassl.imaging import Geometry, read_labels, read_volume
 from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
+from metassl.imaging.unit_maps import read_unit_map
 from metassl.project import Case, LabelDefinition, PredictionPaths, Project, Round
 from metassl.project.records import Rates, Summary
 from metassl.project.round_files import read_summary
@@ -227,8 +228,7 @@ def heatMapPath(data: CaseData, kind: str) -> Path:
 def readHeatMap(data: CaseData, kind: str) -> np.ndarray:
     """float32 (z, y, x), 0..1. MetaSSLError when it is damaged or not on the image's grid. May run in a thread."""
     path = heatMapPath(data, kind)
-    (array, *_), own = read_volume(path, data.caseId)
-    return onGrid((array, own), data.geometry, path, data.caseId)
+    return onGrid(read_unit_map(path, data.caseId), data.geometry, path, data.caseId)
 
 
 def mostTellingMap(data: CaseData) -> HeatMap | None:

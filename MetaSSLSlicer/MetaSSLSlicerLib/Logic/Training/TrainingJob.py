@@ -13,7 +13,14 @@ from pathlib import Path
 
 from metassl.files import MetaSSLError, code_of
 from metassl.jobs import Event, EventReader, JobStatus, get_launcher, job_status
-from metassl.jobs.start import LEAVING_SECONDS, is_leaving, start_training
+from metassl.jobs.start import (
+    GIVING_WAY_SECONDS,
+    LEAVING_SECONDS,
+    ask_to_give_way,
+    can_give_way,
+    is_leaving,
+    start_training,
+)
 from metassl.project import Project, Round
 
 from ...Signal import Signal
@@ -78,6 +85,19 @@ class TrainingJob:
         return self.status.state != "failed" or self.round.last_checkpoint_path.exists()
 
     @property
+    def canGiveWay(self) -> bool:
+        """True while the job only predicts what is left: a new round may begin, and ends it."""
+        if self.isStarting or self.status is None or self.status.ranked is None:
+            return False
+        return (self.status.state, self.status.stage) == ("running", "predicting")
+
+    def want(self, caseId: str) -> None:
+        """Somebody waits for this case: the job predicts it before the others."""
+        found = self.round
+        if self.isRunning and found is not None:
+            self.session.tasks.run(lambda: found.want(caseId), failed=lambda _error: None)
+
+    @property
     def curve(self) -> list[tuple[int, float]]:
         """(step, loss) of this round."""
         return self._loss.points
@@ -109,7 +129,7 @@ class TrainingJob:
 
     def start(self, options: TrainingOptions) -> None:
         """Start a training, or let the last round go on when it can. Raises MetaSSLError."""
-        if self.session.project is None or self.isRunning:
+        if self.session.project is None or (self.isRunning and not (options.newRound and self.canGiveWay)):
             return
         self.problem, self.isStopping = None, False
         goesOn = self.canGoOn and not options.newRound
@@ -200,9 +220,11 @@ class TrainingJob:
         events = self._history.read_new(TICK_BYTES)
         self._draw(events)
         ids = [event.case for event in events if event.event == "predicted" and event.case]
+        isRanked = any(event.event == "ranked" for event in events)
         if ids:
             self.predicted.emit(ids)
-            self.session.casesChanged.emit(ids)
+        if ids or isRanked:
+            self.session.casesChanged.emit(None if isRanked else ids)
         self._become(self.status, status)
 
     def _look(self) -> None:
@@ -288,10 +310,15 @@ class StartingUp:
     def __init__(self, project: Project, asked: dict) -> None:
         self._project, self._asked = project, asked
         self._deadline = time.monotonic() + LEAVING_SECONDS
+        self._isAsked = False
 
     def goOn(self) -> bool:
         """Whether it is started now; False while a former job is about to end. MetaSSLError when it cannot be."""
-        if is_leaving(self._project) and time.monotonic() < self._deadline:
+        if not self._isAsked and ask_to_give_way(self._project):
+            self._deadline = time.monotonic() + GIVING_WAY_SECONDS
+        self._isAsked = True
+        leaves = is_leaving(self._project) or can_give_way(self._project)
+        if leaves and time.monotonic() < self._deadline:
             time.sleep(_NAP_SECONDS)
             return False
         start_training(self._project, patience_s=0.0, **self._asked)

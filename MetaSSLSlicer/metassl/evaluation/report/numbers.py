@@ -13,7 +13,8 @@ from typing import Any
 
 from metassl.choices.strategies import STRATEGY_CATALOG
 from metassl.files.errors import MetaSSLError
-from metassl.imaging.images import read_labels, read_volume
+from metassl.imaging.images import read_labels
+from metassl.imaging.unit_maps import read_unit_map
 from metassl.jobs.events import Event, read_events
 from metassl.jobs.liveness import job_status
 from metassl.jobs.status import JobStatus
@@ -304,7 +305,7 @@ def _places(project: Project, found: Round, case_id: str, rates: Mapping[str, fl
         segmentation, geometry = read_labels(paths.segmentation, case_id)
         regions, _ = read_labels(paths.regions, case_id)
         learnt = paths.error_probability.exists()
-        (heat, *_), _ = read_volume(paths.error_probability if learnt else paths.uncertainty, case_id)
+        heat, _ = read_unit_map(paths.error_probability if learnt else paths.uncertainty, case_id)
         own_rates = read_summary(paths.summary, case_id).error_rates
     except MetaSSLError:
         return []

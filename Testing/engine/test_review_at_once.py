@@ -1,0 +1,107 @@
+"""Whoever reviews need not wait for the last case, and no image is looked at twice."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from in_process import trainings_in_this_process
+from metassl.inference import predictor
+from metassl.jobs.events import read_events
+from metassl.jobs.liveness import job_status
+from metassl.jobs.lock import TrainingLock
+from metassl.jobs.start import ask_to_give_way, start_training
+from metassl.project.round_files import read_ranking
+from metassl.project.rounds import Round
+from metassl.training import calibrate as calibrating
+from metassl.training import predict as predicting
+from metassl.training import worker
+
+
+def test_there_is_a_ranking_when_the_first_case_is_predicted_and_it_grows(tiny_project, monkeypatch):
+    seen, rank = [], worker.rank
+
+    def looked(project, found, strategy):
+        ranking = rank(project, found, strategy)
+        seen.append([entry.case for entry in ranking.cases])
+        return ranking
+
+    monkeypatch.setattr(worker, "rank", looked)
+    monkeypatch.setattr(calibrating, "CALIBRATION_CASES", 1)
+    with trainings_in_this_process(monkeypatch):
+        found = start_training(tiny_project, iterations=2, device="cpu")
+    assert [len(cases) for cases in seen] == [1, 2, 3]
+    assert sorted(entry.case for entry in read_ranking(found).cases) == ["case_3", "case_4", "case_5"]
+    events = [event.event for event in read_events(found.events_path) if event.event in ("predicted", "ranked")]
+    assert events[:2] == ["predicted", "ranked"]
+
+
+def test_an_image_that_calibration_has_looked_at_is_not_looked_at_again(tiny_project, monkeypatch):
+    def looked(*given):
+        raise AssertionError("it was looked at again")
+
+    monkeypatch.setattr(predictor, "predict_pair", looked)
+    with trainings_in_this_process(monkeypatch):
+        found = start_training(tiny_project, iterations=2, device="cpu")
+    assert len(found.predicted_cases()) == 3
+
+
+@pytest.mark.parametrize(("voxels", "cases"), [(10, 3), (10**9, 5)])
+def test_large_images_calibrate_in_few(voxels, cases, monkeypatch):
+    taken = []
+    monkeypatch.setattr(calibrating, "CALIBRATION_VOXELS", voxels)
+    monkeypatch.setattr(calibrating, "_softmaxes", lambda job, trained, chosen, kept: taken.extend(chosen))
+    monkeypatch.setattr(calibrating, "calibrate_thresholds", lambda *given: (_ for _ in ()).throw(InterruptedError))
+
+    class Image:
+        image = torch.zeros(1, 4, 4, 4).numpy()
+
+    class Inputs:
+        unlabelled = [Image] * 5
+
+    class Job:
+        stop_requested, definition = False, "symmetric"
+
+        @staticmethod
+        def emit(*given, **named):
+            pass
+
+    with pytest.raises(InterruptedError):
+        calibrating.calibrate(Job, (None, None, 0), Inputs, None)
+    assert len(taken) == cases
+
+
+def test_a_case_that_somebody_opens_is_predicted_before_the_others(tiny_project, monkeypatch):
+    predicted, predict = [], predicting.predict_into
+
+    def opened_meanwhile(model, case_id, *others):
+        predicted.append(case_id)
+        tiny_project.round(1).want("case_5")
+        return predict(model, case_id, *others)
+
+    monkeypatch.setattr(predicting, "predict_into", opened_meanwhile)
+    with trainings_in_this_process(monkeypatch):
+        found = start_training(tiny_project, iterations=2, device="cpu")
+    assert predicted == ["case_3", "case_5", "case_4"]
+    assert Round(found.path).wanted() == "case_5"
+
+
+def test_predicting_gives_way_to_the_next_training_where_there_are_new_labels(tiny_project, monkeypatch):
+    monkeypatch.setattr(calibrating, "CALIBRATION_CASES", 1)
+    asked, predict = [], predicting.predict_into
+
+    def another_waits(model, case_id, *others):
+        if case_id == "case_4" and not asked:
+            TrainingLock(tiny_project.path).acquire("round 0001")  # as the worker's process does
+            asked.append(ask_to_give_way(tiny_project))
+            tiny_project.add_label("case_3", tiny_project.read_label("case_0"))
+            asked.append(ask_to_give_way(tiny_project))
+        return predict(model, case_id, *others)
+
+    monkeypatch.setattr(predicting, "predict_into", another_waits)
+    with trainings_in_this_process(monkeypatch):
+        first = start_training(tiny_project, iterations=2, device="cpu")
+        assert asked == [False, True], "not where there is nothing new to learn from"
+        assert job_status(first).state == "finished" and first.predicted_cases() == ["case_3", "case_4"]
+        assert [entry.case for entry in read_ranking(first).cases] == ["case_4"]
+        second = start_training(tiny_project, iterations=2, device="cpu")
+    assert second.number == 2 and second.predicted_cases() == ["case_4", "case_5"]
