@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 from metassl.cli import main
-from metassl.exports.nifti import export_project
+from metassl.exports import export_project
 from metassl.files import ProjectError, write_json
 from metassl.imaging import Geometry, read_labels, write_array
 from metassl.project import Case, LabelDefinition, PredictionPaths, Project
