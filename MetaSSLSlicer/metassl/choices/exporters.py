@@ -21,6 +21,12 @@ _OURS = (
         "metassl.exports.nifti:write",
         summary="labels/CASE.nii.gz, predictions/CASE.nii.gz, summary.csv, structures.csv",
     ),
+    ExporterDescription(
+        "seg-nrrd",
+        "segmentations of Slicer",
+        "metassl.exports.seg_nrrd:write",
+        summary="labels/CASE.seg.nrrd, predictions/CASE.seg.nrrd, with names, colours and terminology",
+    ),
 )
 EXPORTER_CATALOG: tuple[ExporterDescription, ...] = (*_OURS, *entry_points_of("metassl.exporters"))
 EXPORTERS = {each.name: each for each in EXPORTER_CATALOG}

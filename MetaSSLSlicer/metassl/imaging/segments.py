@@ -15,7 +15,7 @@ IGNORE = 255
 """The value of voxels that nobody annotated; they count nowhere."""
 
 _FIELD = re.compile(r"Segment(\d+)_(\w+)")
-_TERMINOLOGY = "TerminologyEntry:"
+TERMINOLOGY = "TerminologyEntry:"
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def slicer_segmentation(layers: Sequence[np.ndarray], geometry: Geometry, header
                 f"its header is damaged: it has {len(layers)} layers, and segment {number} lies in {layer}"
             )
         tags = told.get("Tags", "")
-        entry = tags.split(_TERMINOLOGY, 1)[1].split("|", 1)[0] if _TERMINOLOGY in tags else ""
+        entry = tags.split(TERMINOLOGY, 1)[1].split("|", 1)[0] if TERMINOLOGY in tags else ""
         name = "ignore" if told.get("ID") == "NotAnnotated" else told.get("Name", "") or told.get("ID", "")
         places.append((layer, value))
         segments.append(Segment(number + 1, name.strip(), terminology_code(entry), value, told.get("ID", "")))
