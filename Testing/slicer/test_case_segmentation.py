@@ -9,10 +9,10 @@ import slicer
 import vtk
 from metassl.files import LabelError
 from metassl.imaging import Geometry
+from metassl.imaging.segmentation_file import segment_id
 from metassl.project import LabelDefinition
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Case.CaseSegmentation import addSegmentation, ijkToRasMatrix, setArray, takeSnapshot
-from metassl.imaging.segmentation_file import segment_id
 from vtk.util.numpy_support import vtk_to_numpy
 
 BINARY = "Binary labelmap"

@@ -22,6 +22,13 @@ _OURS = (
         summary="labels/CASE.nii.gz, predictions/CASE.nii.gz, summary.csv, structures.csv",
     ),
     ExporterDescription(
+        "nnunet",
+        "a data set of nnU-Net v2",
+        "metassl.exports.nnunet:write",
+        takes=("labels",),
+        summary="DatasetNNN_NAME with imagesTr, labelsTr, imagesTs, dataset.json",
+    ),
+    ExporterDescription(
         "seg-nrrd",
         "segmentations of Slicer",
         "metassl.exports.seg_nrrd:write",

@@ -29,14 +29,14 @@ class Export:
     folder: an empty folder to write into; it takes the place of the one that the user named when the function returns.
     labelled, predicted: the cases to write, by id; a prediction is that of the round which is reviewed. result: what
     the function adds to: the ids of the cases that it wrote, and `notes`, sentences on what is not as in the project.
+    `result.folder` is the folder that the user named.
 
     A format with one file for each label and prediction is a call of `write_each`; others go over `cases` and put what
     they do for one into `attempt`.
     """
 
-    def __init__(self, project: Project, folder: Path, what: Sequence[str], report: Report) -> None:
-        self.project, self.folder = project, folder
-        self.result = Exported(folder)
+    def __init__(self, project: Project, folder: Path, what: Sequence[str], report: Report, result: Exported) -> None:
+        self.project, self.folder, self.result = project, folder, result
         self.all_cases = project.cases
         labelled = (case for case in self.all_cases.values() if case.is_labelled and "labels" in what)
         self.labelled: dict[str, Case] = {case.id: case for case in labelled}
@@ -107,17 +107,16 @@ def export_project(
     if unknown := sorted(set(what) - set(chosen.takes)):
         takes = " and ".join(chosen.takes) or "the model, and neither labels nor predictions"
         raise ProjectError(f"cannot export {', '.join(unknown)}: {format} takes {takes}")
-    with _whole(_absolute(folder)) as (begin, target):
-        export = Export(project, target, what, report)
+    result = Exported(_absolute(folder))
+    with _whole(result.folder) as (begin, target):
+        export = Export(project, target, what, report, result)
         if chosen.takes and not (export.labelled or export.predicted):
             raise ProjectError(f"project {project.path} has no {' and no '.join(what)} to export yet")
         begin()
         write: Callable[[Export], None] = load(chosen.path)
         write(export)
-        result = export.result
         if result.failed and not (result.labels or result.predictions):
             raise ProjectError(f"nothing could be exported: {'; '.join(list(result.failed.values())[:3])}")
-    result.folder = _absolute(folder)
     return result
 
 
