@@ -19,7 +19,7 @@ _OURS = (
         "nifti",
         "NIfTI files and tables",
         "metassl.exports.nifti:write",
-        summary="labels/CASE.nii.gz, predictions/CASE.nii.gz, summary.csv, structures.csv",
+        summary="labels/CASE.nii.gz, predictions/CASE.nii.gz, tables, and labels.txt for ITK-SNAP",
     ),
     ExporterDescription(
         "nnunet",

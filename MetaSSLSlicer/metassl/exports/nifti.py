@@ -7,20 +7,23 @@ from typing import Any
 
 import numpy as np
 
+from metassl.files.atomic import write_text
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import IGNORE
+from metassl.imaging.label_tables import label_description
 from metassl.imaging.writer import write_array
 from metassl.project.cases import Case
 from metassl.project.project import Project
 from metassl.project.regions import FLAGGED
 from metassl.project.round_files import read_summary
+from metassl.project.structures import segments_of
 
 from .export import Export
 from .tables import write_table
 
 
 def write(export: Export) -> None:
-    """labels/CASE.nii.gz, predictions/CASE.nii.gz, summary.csv and structures.csv."""
+    """labels/CASE.nii.gz, predictions/CASE.nii.gz, summary.csv, structures.csv and labels.txt (for ITK-SNAP)."""
     project = export.project
     rows = {case.id: _row(project, case) for case in export.chosen}
 
@@ -43,6 +46,7 @@ def write(export: Export) -> None:
         rows[case]["problem"] = problem
     write_table(export.folder / "summary.csv", list(rows.values()))
     write_table(export.folder / "structures.csv", _structures(project))
+    write_text(export.folder / "labels.txt", label_description(segments_of(project.labels, "not annotated")))
 
 
 def _row(project: Project, case: Case) -> dict[str, Any]:

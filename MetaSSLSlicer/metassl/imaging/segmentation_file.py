@@ -1,4 +1,4 @@
-"""Writing a segmentation as Slicer does (.seg.nrrd): names, ids, colours and terminology lie in the header."""
+"""Segmentations as Slicer writes them (.seg.nrrd): names, ids, colours and terminology lie in the header."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import SimpleITK as sitk
 from metassl.files.atomic import atomic_write
 
 from .geometry import Geometry
-from .segments import IGNORE, TERMINOLOGY
+from .segments import IGNORE, TERMINOLOGY, segment_fields, terminology_entry
 from .writer import write_image
 
 SUFFIX = ".seg.nrrd"
@@ -23,6 +23,16 @@ Look = tuple[int, str, tuple[float, float, float], str]
 def segment_id(value: int) -> str:
     """The id of the segment that holds the voxels of `value`."""
     return "NotAnnotated" if value == IGNORE else f"Label_{value}"
+
+
+def looks_of(header: Mapping[str, str]) -> list[Look]:
+    """The segments that a header describes. Raises ValueError where a value or a colour is none."""
+    looks: list[Look] = []
+    for told in segment_fields(header):
+        red, green, blue = (min(max(float(part), 0.0), 1.0) for part in told.get("Color", "0.5 0.5 0.5").split())
+        value = IGNORE if told.get("ID") == segment_id(IGNORE) else int(told.get("LabelValue", "0"))
+        looks.append((value, told.get("Name", "").strip(), (red, green, blue), terminology_entry(told)))
+    return looks
 
 
 def write_segmentation(
