@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import secrets
 import shutil
@@ -75,10 +76,18 @@ class Export:
                 with self.attempt(case.id):
                     write(make_folder(self.folder / "labels") / case.id, case, *self.label(case.id))
                     self.result.labels.append(case.id)
+                    if missing := self.unknown_in(case):
+                        note = f"its label says nothing of {missing}, which its background may hold"
+                        self.result.notes.append(f"case {case.id}: {note}")
             if case.id in self.predicted:
                 with self.attempt(case.id):
                     write(make_folder(self.folder / "predictions") / case.id, case, *self.prediction(case.id))
                     self.result.predictions.append(case.id)
+
+    def unknown_in(self, case: Case) -> str:
+        """The names of the structures that its label says nothing of, "" for none."""
+        missing = case.missing(self.project.values)
+        return ", ".join(label.name for label in self.project.labels if label.value in missing)
 
     def label(self, case: str) -> tuple[np.ndarray, Geometry]:
         """The accepted annotation: uint8 (z, y, x), 255 where not annotated. Raises LabelError."""
@@ -108,6 +117,10 @@ def export_project(
         takes = " and ".join(chosen.takes) or "the model, and neither labels nor predictions"
         raise ProjectError(f"cannot export {', '.join(unknown)}: {format} takes {takes}")
     result = Exported(_absolute(folder))
+    result.notes += [
+        f"{path} is what an export that was stopped left behind, unless one is at work: remove it"
+        for path in result.folder.parent.glob(f"{TEMPORARY}*-{glob.escape(result.folder.name)}")
+    ]
     with _whole(result.folder) as (begin, target):
         export = Export(project, target, what, report, result)
         if chosen.takes and not (export.labelled or export.predicted):

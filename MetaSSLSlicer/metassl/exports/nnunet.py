@@ -51,7 +51,7 @@ def write(export: Export) -> None:
             data_set.add(case)
     data_set.describe()
     others = sum(row["images"] == "imagesTs" for row in data_set.rows)
-    export.result.made = f"{name} with {count(others, 'image')} in imagesTs"
+    export.result.made = f"{name} with {count(others, 'image')} in imagesTs" if others else name
 
 
 class _DataSet:
@@ -137,11 +137,10 @@ class _DataSet:
         for place, label in enumerate(self.project.labels, start=1):
             table[label.value] = place
         table[IGNORE] = self.ignore
-        if missing := case.missing(self.project.values):
-            names = ", ".join(label.name for label in self.project.labels if label.value in missing)
+        if missing := self.export.unknown_in(case):
             table[0] = self.ignore
-            note = f"it says nothing of {names}, which its background may hold: written as voxels to ignore"
-            self.export.result.notes.append(f"case {case.id}: the label: {note}")
+            note = f"its label says nothing of {missing}, which its background may hold: nnU-Net is to ignore that"
+            self.export.result.notes.append(f"case {case.id}: {note}")
         found: np.ndarray = table[array]
         self._ignores = self._ignores or bool((found == self.ignore).any())
         return found
