@@ -63,6 +63,7 @@ class CasesWidget(Section):
         onClick(
             (ui.nextButton, self.openNext),
             (ui.openButton, self.openSelected),
+            (ui.doneButton, self.setSelectedDone),
             (ui.asideButton, self.setSelectedAside),
         )
         ui.searchBox.connect("textChanged(QString)", lambda _text: self._filter())
@@ -124,11 +125,25 @@ class CasesWidget(Section):
         text = _("{case} is back.") if undo else _("{case} is set aside.")
         self._session.tasks.run(
             lambda: project.set_aside([caseId], undo=undo),
-            lambda _changed: self._onSetAside(project, caseId, text.format(case=caseId)),
+            lambda _changed: self._onChanged(project, caseId, text.format(case=caseId)),
             self._session.fail,
         )
 
-    def _onSetAside(self, project: Project, caseId: str, text: str) -> None:
+    def setSelectedDone(self) -> None:
+        """Say that nothing more is to be annotated in the selected case, or take that back."""
+        project, caseId = self._session.project, self.view.selected
+        if project is None or not caseId:
+            return
+        undo = self.model.cells[caseId].row.isDone
+        said = _("{case} will be predicted and asked about again.") if undo else _("{case} is done.")
+
+        def told(changed: list[str]) -> None:
+            text = said if changed else _("All of {case} is annotated.")
+            self._onChanged(project, caseId, text.format(case=caseId))
+
+        self._session.tasks.run(lambda: project.set_done([caseId], undo=undo), told, self._session.fail)
+
+    def _onChanged(self, project: Project, caseId: str, text: str) -> None:
         if project is self._session.project:
             self._session.say("info", text)
             self._session.casesChanged.emit([caseId])

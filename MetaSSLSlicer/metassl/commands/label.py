@@ -10,6 +10,9 @@ the project's history.
 --from DIR takes the label files of many cases at once, each by its name;
 a case that has a label keeps it unless --replace is given.
 
+A case of which only a part is annotated is trained on with that part, and is
+predicted and asked about again, until --done says that the rest stays without.
+
   metassl label liver case_07 case_07_liver.nii.gz
   metassl label liver case_07 mask.nii.gz --values 255=Liver
   metassl label liver --from ~/labels
@@ -36,6 +39,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("case", nargs="?", metavar="CASE", help="the case, as `metassl status --cases` names it")
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="NIfTI, NRRD, MHA, .seg.nrrd or DICOM SEG")
     parser.add_argument("--from", dest="source", type=Path, metavar="DIR", help="label files of many cases")
+    done = parser.add_mutually_exclusive_group()
+    done.add_argument("--done", action="store_true", help="nothing more is to be annotated in the case")
+    done.add_argument("--not-done", action="store_true", help="take that back")
     parser.add_argument("--replace", action="store_true", help="with --from: also where there is a label")
     add_values_option(parser)
     parser.add_argument(
@@ -50,6 +56,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     project = Project.open(arguments.project)
     if arguments.source is not None and arguments.case is None:
         return _many(project, arguments, console)
+    says_done = arguments.done or arguments.not_done
+    if arguments.case and arguments.file is None and arguments.source is None and says_done:
+        changed = project.set_done([arguments.case], undo=arguments.not_done)
+        return _tell(project, arguments, console, changed=bool(changed))
     if arguments.file is None or arguments.source is not None:
         raise ProjectError("name a case and its file, or --from and a folder of label files")
     before = project.case(arguments.case)
@@ -63,19 +73,27 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         names=names_of(arguments),
         tell=console.warn,
     )
-    after = project.case(before.id)
-    if before.label_version == version:
-        console.say(f"{after.id}: the same label as before")
-    else:
-        console.say(f"{after.id}: {after.state}, version {version[:16]}")
+    if says_done:
+        project.set_done([before.id], undo=arguments.not_done)
+    return _tell(project, arguments, console, changed=before.label_version != version)
+
+
+def _tell(project: Project, arguments: argparse.Namespace, console: Console, changed: bool) -> int:
+    case = project.case(arguments.case)
+    version = case.label_version or ""
+    what = f"{case.state}, version {version[:16]}" if changed else "the same label as before"
+    if case.is_partial:
+        what += "; a part is annotated, and it will be predicted and asked about again (--done: not any more)"
+    console.say(f"{case.id}: {what}")
     console.say(f"next: {next_steps(project, arguments.project)[0].command}")
     console.result(
         {
-            "case": after.id,
-            "state": after.state,
-            "split": after.split,
+            "case": case.id,
+            "state": case.state,
+            "split": case.split,
             "version": version,
-            "changed": before.label_version != version,
+            "partial": case.is_partial,
+            "changed": changed,
         }
     )
     return 0

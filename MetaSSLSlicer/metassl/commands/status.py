@@ -85,7 +85,10 @@ def show(
     _show_cases(cases, console)
     if each_case:
         notes = {} if found is None else read_notes(found)[0]
-        rows = [(c.id, c.split, _STATE_WORDS[c.state], notes.get(c.id, "")) for c in cases]
+        rows = [
+            (c.id, c.split, _STATE_WORDS[c.state] + (", partly" if c.is_partial else ""), notes.get(c.id, ""))
+            for c in cases
+        ]
         console.table([("case", "group", "state", ""), *rows], indent=14)
     if found is not None and status is not None:
         _show_round(found, status, console)
@@ -116,6 +119,8 @@ def _show_cases(cases: list, console: Console) -> None:
         # Validation and test cases that nobody touches are as they should be.
         told = [s for s in _STATE_WORDS if states[s] and (split == "pool" or s != "unlabelled")]
         parts = ", ".join(f"{states[state]} {_STATE_WORDS[state]}" for state in told)
+        partly = sum(case.is_partial for case in cases if case.split == split)
+        parts += f"; {partly} of them partly" if partly and split == "pool" else ""
         console.say(f"  {title:<11} {states.total()}{f': {parts}' if parts else ''}")
 
 

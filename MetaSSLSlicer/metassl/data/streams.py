@@ -13,6 +13,8 @@ import torch
 
 from metassl.data.augment import Augmentation, random_view
 from metassl.data.plan import Plan
+from metassl.files.errors import MetaSSLError
+from metassl.method.regions import IGNORE_LABEL
 from metassl.method.supervised import merge_missing
 
 FOREGROUND_SHARE = 0.5  # of the labelled patches are centred on an annotated structure
@@ -26,11 +28,15 @@ class PreparedCase:
     """A case on the plan's grid: image (C, z, y, x) and label (z, y, x) class numbers with IGNORE, or None.
 
     Either is an array, or a function that gives it: called whenever it is looked at, as thousands cannot all be open.
-    `missing`: the classes that the label says nothing about; its background may be any of them.
+    `missing`: the classes that the label says nothing about; its background may be any of them. `is_partial`: a part of
+    the image alone is annotated.
     """
 
-    def __init__(self, id: str, image: Array, label: Array | None = None, missing: Sequence[int] = ()):
+    def __init__(
+        self, id: str, image: Array, label: Array | None = None, missing: Sequence[int] = (), is_partial: bool = False
+    ):
         self.id, self._image, self._label, self.missing = id, image, label, tuple(missing)
+        self.is_partial = is_partial
 
     @property
     def image(self) -> np.ndarray:
@@ -72,7 +78,11 @@ class Batch:
 
 
 class PatchSampler:
-    """Draws the batch of any step; without unlabelled cases the labelled ones serve as both."""
+    """Draws the batch of any step; without unlabelled cases the labelled ones serve as both.
+
+    A partly annotated case is drawn as often as its annotated share of the image says, and every patch of it is centred
+    on an annotated voxel.
+    """
 
     def __init__(
         self,
@@ -88,6 +98,12 @@ class PatchSampler:
         self.labelled = labelled
         self.unlabelled = unlabelled or [case.without_label() for case in labelled]
         self._centres = [self._foreground_centres(case) for case in labelled]
+        annotated = [self._annotated(case) for case in labelled]
+        self._elsewhere = [voxels for voxels, _share in annotated]
+        shares = np.array([share for _voxels, share in annotated])
+        if not shares.any():
+            raise MetaSSLError("nothing that is annotated is left on the grid of the plan: annotate thicker parts")
+        self._until = None if (shares == 1).all() else np.cumsum(shares / shares.sum())
 
     def batch(self, step: int) -> Batch:
         rng = np.random.default_rng([self.seed, step])
@@ -124,10 +140,28 @@ class PatchSampler:
                 centres.append(np.stack(np.unravel_index(chosen, label.shape), axis=1))
         return centres
 
+    def _annotated(self, case: PreparedCase) -> tuple[np.ndarray | None, float]:
+        """Of a partly annotated case: annotated voxels (n, 3), as centres, and their share of it. Else None, 1."""
+        label = case.label if case.is_partial else None
+        if label is None:
+            return None, 1.0
+        voxels = np.flatnonzero(label != IGNORE_LABEL)
+        if not len(voxels):
+            return None, 0.0  # too thin for the plan's grid: there is nothing to learn from
+        rng = np.random.default_rng(self.seed)
+        chosen = rng.choice(voxels, min(len(voxels), REMEMBERED_VOXELS), replace=False)
+        return np.stack(np.unravel_index(chosen, label.shape), axis=1), len(voxels) / label.size
+
+    def _drawn(self, rng: np.random.Generator) -> int:
+        """Which labelled case."""
+        if self._until is None:
+            return int(rng.integers(len(self.labelled)))
+        return min(int(np.searchsorted(self._until, rng.random(), side="right")), len(self.labelled) - 1)
+
     def _labelled_view(self, rng: np.random.Generator) -> tuple[PreparedCase, torch.Tensor, torch.Tensor]:
-        index = int(rng.integers(len(self.labelled)))
-        case, centres = self.labelled[index], self._centres[index]
-        focus = None
+        index = self._drawn(rng)
+        case, centres, elsewhere = self.labelled[index], self._centres[index], self._elsewhere[index]
+        focus = None if elsewhere is None else elsewhere[int(rng.integers(len(elsewhere)))]
         if centres and rng.random() < FOREGROUND_SHARE:
             voxels = centres[int(rng.integers(len(centres)))]
             focus = voxels[int(rng.integers(len(voxels)))]

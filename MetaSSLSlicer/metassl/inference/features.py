@@ -18,6 +18,7 @@ from metassl.data.plan import Plan
 from metassl.data.streams import PreparedCase
 from metassl.files.errors import MetaSSLError
 from metassl.files.json_files import write_json
+from metassl.imaging.images import IGNORE
 from metassl.inference.model import TrainedModel
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows
@@ -80,7 +81,7 @@ def image_features(network: nn.Module, image: np.ndarray, plan: Plan, device: to
 
 
 def write_labelled_cases(project: Project, found: Round, model: TrainedModel, cases: Iterable[PreparedCase]) -> None:
-    """Features and the annotated volume of every structure, in ml, of the cases that the round learnt from."""
+    """Features of the cases that the round learnt from, and the volume of every structure in ml where it is known."""
     if found.labelled_path.exists():
         return
 
@@ -98,5 +99,7 @@ def _volumes(project: Project, found: Round, case_id: str) -> dict[str, float]:
     except MetaSSLError:
         return {}  # its file went away meanwhile
     voxels = np.bincount(label.ravel(), minlength=256)
+    if voxels[IGNORE]:
+        return {}  # the annotated part is not the volume
     told = (found.record.get("coverage") or {}).get(case_id, project.values)
     return {each.name: float(voxels[each.value] * geometry.voxel_ml) for each in project.labels if each.value in told}

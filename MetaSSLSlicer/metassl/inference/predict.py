@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import torch
 
 from metassl.data.intensity import believable
@@ -16,7 +17,7 @@ from metassl.data.unlike import Description, Usual
 from metassl.files.atomic import make_folder
 from metassl.files.errors import MetaSSLError, ProjectError
 from metassl.imaging.hashes import image_hashes
-from metassl.imaging.images import read_image
+from metassl.imaging.images import IGNORE, read_image
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import CasePrediction, predict_finite, summarise, write_prediction
 from metassl.inference.smaller_windows import Told, with_smaller_windows
@@ -56,18 +57,32 @@ def predict_into(
     measured: ErrorRates | None,
     told: Told = lambda case, how: None,
     prepare: Prepare = prepare_image,
+    known: np.ndarray | None = None,
 ) -> Summary:
-    """Predict one case, write its files, return its summary. told(case, how): see `Told`."""
+    """Predict one case, write its files, return its summary. told(case, how): see `Told`; known: `known_voxels`."""
     hashes = image_hashes(images, case_id)
 
     def work(plan: Plan, device: torch.device) -> CasePrediction:
-        return predict_finite(replace(model, plan=plan, device=device), prepare(images, plan, case_id), case_id)
+        sized = replace(model, plan=plan, device=device)
+        return predict_finite(sized, prepare(images, plan, case_id), case_id, known)
 
     prediction = with_smaller_windows(model.networks, model.plan, model.device, case_id, work, told)
     summary = summarise(prediction, case_id, round_number, model.known(labels), measured, model.step)
     summary = replace(summary, image_hashes=hashes)
     write_prediction(paths, prediction, summary)
     return summary
+
+
+def known_voxels(project: Project, case_id: str) -> np.ndarray | None:
+    """The annotation, uint8 (z, y, x), of a partly annotated case, which its prediction keeps; None of any other.
+
+    Where structures were added since, its background may be one of them: nobody knows it.
+    """
+    case = project.case(case_id)
+    if not case.is_partial:
+        return None
+    array, _grid = project.read_label(case_id)
+    return np.where(array == 0, np.uint8(IGNORE), array) if case.missing(project.values) else array
 
 
 def predict_project(
@@ -90,7 +105,8 @@ def predict_project(
     def one(case_id: str) -> PredictionPaths:
         paths = found.prediction(case_id)
         images = project.image_paths(case_id)
-        predict_into(model, case_id, images, paths, project.labels, found.number, measured)
+        known = known_voxels(project, case_id)
+        predict_into(model, case_id, images, paths, project.labels, found.number, measured, known=known)
         return paths
 
     done = _each(chosen, one, report, failed)

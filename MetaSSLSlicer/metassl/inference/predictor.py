@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from metassl.data.preprocess import Prepared, to_grid
 from metassl.evaluation.dice_model import predict_dice
 from metassl.files.atomic import make_folder, remove_file
-from metassl.files.errors import ErrorCode, MetaSSLError
+from metassl.files.errors import ErrorCode, LabelError, MetaSSLError
 from metassl.files.json_files import write_json
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage
@@ -48,17 +49,28 @@ def predict_image(model: TrainedModel, image: CaseImage, case: str) -> CasePredi
     return predict_finite(model, to_grid(image, model.plan, case), case)
 
 
-def predict_finite(model: TrainedModel, prepared: Prepared, case: str) -> CasePrediction:
-    """Raises MetaSSLError when the weights lead to no numbers."""
-    prediction = predict_prepared(model, prepared)
+def predict_finite(
+    model: TrainedModel, prepared: Prepared, case: str, known: np.ndarray | None = None
+) -> CasePrediction:
+    """known: see `predict_prepared`. MetaSSLError when it is on another grid, or the weights lead to no numbers."""
+    shape = prepared.transform.geometry.shape_zyx
+    if known is not None and known.shape != shape:
+        raise LabelError(f"case {case}: its annotation of {known.shape} voxels is not on the image's grid of {shape}")
+    prediction = predict_prepared(model, prepared, known=known)
     if not np.isfinite(prediction.uncertainty).all():
         message = f"case {case}: the model gives numbers that are not finite; train a new round"
         raise MetaSSLError(message, ErrorCode.NOT_FINITE)
     return prediction
 
 
-def predict_prepared(model: TrainedModel, prepared: Prepared, pair: np.ndarray | None = None) -> CasePrediction:
-    """pair: the softmaxes (2, K, z, y, x) on the plan's grid where they are known already."""
+def predict_prepared(
+    model: TrainedModel, prepared: Prepared, pair: np.ndarray | None = None, known: np.ndarray | None = None
+) -> CasePrediction:
+    """pair: the softmaxes (2, K, z, y, x) on the plan's grid where they are known already.
+
+    known: annotation values uint8 (z, y, x) on the image's grid, IGNORE where nobody knows: the truth, in which the
+    networks are sure and agree, whatever they say.
+    """
     with BottleneckMean(model.networks[0]) as features:
         if pair is None:
             pair = predict_pair(model.networks, prepared.array, model.plan, model.device)
@@ -73,6 +85,8 @@ def predict_prepared(model: TrainedModel, prepared: Prepared, pair: np.ndarray |
     values = np.asarray(model.values, np.uint8)
     probability = np.zeros(shape, np.float32) if len(volumes) > 2 else None
     for rows, (part_1, part_2, *errors) in prepared.transform.restore_slabs(*volumes):
+        if known is not None:
+            part_1, part_2, *errors = _with_truth(known[rows], model.values, part_1, part_2, *errors)
         maps = region_map(part_1, part_2, model.thresholds, model.definition)
         statistics.add(part_1, part_2, maps)
         dice.add(part_1, part_2)
@@ -83,6 +97,16 @@ def predict_prepared(model: TrainedModel, prepared: Prepared, pair: np.ndarray |
         if probability is not None:
             probability[rows] = errors[0][0].numpy()
     return CasePrediction(segmentation, regions, uncertainty, mutual, geometry, statistics, dice, probability)
+
+
+def _with_truth(known: np.ndarray, values: list[int], *parts: torch.Tensor) -> list[torch.Tensor]:
+    """Softmaxes (K, z, y, x), then P(error) (1, z, y, x) where there is one, with the truth where it is known."""
+    table = np.full(256, len(values), np.int64)  # of values that the model does not know, such as IGNORE
+    table[values] = np.arange(len(values))
+    classes = torch.from_numpy(table[known])
+    is_known = classes < len(values)
+    truth = torch.nn.functional.one_hot(classes, len(values) + 1)[..., :-1].movedim(-1, 0)
+    return [torch.where(is_known, truth.to(part) if len(part) == len(values) else 0, part) for part in parts]
 
 
 def summarise(

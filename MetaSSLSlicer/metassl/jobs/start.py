@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -174,6 +174,7 @@ def _new_round(
                 for case in (*labelled, *project.validation_cases())
                 if case.missing(project.values)
             },
+            partial=[case.id for case in labelled if case.has_gaps],
             launcher=launcher,
             versions=None if python is None else python.versions,
         )
@@ -190,13 +191,14 @@ def round_record(
     validation: dict[str, str],
     unlabelled: list[str],
     coverage: Mapping[str, list[int]] | None = None,
+    partial: Sequence[str] = (),
     launcher: str = "local",
     versions: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """What round.json holds. labels, validation: {case id: label version}. versions: None for those of this Python.
 
     coverage: the values of the structures that the annotation of a case speaks about, for those that do not speak about
-    all.
+    all. partial: the labelled cases with voxels that are not annotated.
     """
     return {
         "config": config,
@@ -206,6 +208,7 @@ def round_record(
         "validation": validation,
         "unlabelled": unlabelled,
         **({"coverage": dict(coverage)} if coverage else {}),
+        **({"partial": list(partial)} if partial else {}),
         "versions": engine_versions() if versions is None else {"metassl": __version__, **versions},
     }
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from metassl.files.errors import ProjectError
+from metassl.imaging.images import IGNORE
 
 from ..files.atomic import is_unicode
 from .structures import LabelDefinition
@@ -53,7 +54,8 @@ class Case:
     when they were annotated, one per channel file, [] where that is not known; `former_split`: what a case that was
     set aside comes back to; `label_voxels`: voxels of its annotation by value, {} where that is not known; `coverage`:
     the values of the structures that its annotation speaks about, None for all that the project has; `annotator` and
-    `annotated`: who made the accepted annotation, and when (ISO 8601 in UTC), "" where that is not known.
+    `annotated`: who made the accepted annotation, and when (ISO 8601 in UTC), "" where that is not known; `done`:
+    somebody said that nothing more is to be annotated in it, though parts of it are not.
     """
 
     id: str
@@ -70,6 +72,7 @@ class Case:
     coverage: list[int] | None = None
     annotator: str = ""
     annotated: str = ""
+    done: bool = False
 
     def __post_init__(self) -> None:
         check_case_id(self.id)
@@ -104,8 +107,29 @@ class Case:
         told = self.coverage
         if told is not None and not (isinstance(told, list) and all(type(v) is int and 1 <= v <= 254 for v in told)):
             raise ProjectError(f"case {self.id} has a damaged coverage {told!r}")
+        if type(self.done) is not bool:
+            raise ProjectError(f"case {self.id} is done: {self.done!r}?")
         if not all(isinstance(text, str) for text in (self.updated, self.annotated, self.annotator)):
             raise ProjectError(f"case {self.id} has a damaged time or annotator")
+
+    @property
+    def is_partial(self) -> bool:
+        """True when a part of the image has an annotation, and nobody has said that the rest stays without one."""
+        return self.is_labelled and not self.done and self.has_gaps
+
+    @property
+    def has_gaps(self) -> bool:
+        """True when its annotation leaves voxels out; False where that is not known."""
+        return self.label_voxels.get(str(IGNORE), 0) > 0
+
+    def is_known_to(self, labels: Mapping[str, str]) -> bool:
+        """True when its annotation is among the `labels` {case id: version} that a round learnt from."""
+        return self.label_version is not None and labels.get(self.id) == self.label_version
+
+    @property
+    def is_done(self) -> bool:
+        """True when the case has an annotation, and nothing more is to be annotated."""
+        return self.is_labelled and not self.is_partial
 
     @property
     def is_labelled(self) -> bool:
@@ -123,6 +147,7 @@ class Case:
             coverage=sorted(shown.union(told)),
             annotated=time,
             updated=time,
+            done=False,
         )
 
     def missing(self, values: Iterable[int]) -> list[int]:
@@ -131,11 +156,21 @@ class Case:
 
     def set_aside(self) -> Case:
         """The case as it takes part in nothing."""
-        return replace(self, split=ASIDE, former_split=self.split, updated=now())
+        return self if self.split == ASIDE else replace(self, split=ASIDE, former_split=self.split)
 
     def brought_back(self) -> Case:
         """The case as it was before it was set aside."""
-        return replace(self, split=self.former_split or "pool", former_split="", updated=now())
+        return self if self.split != ASIDE else replace(self, split=self.former_split or "pool", former_split="")
+
+    def as_done(self) -> Case:
+        """The case with nothing more to annotate. ProjectError when nothing is annotated."""
+        if not self.is_labelled:
+            raise ProjectError(f"case {self.id} has no annotation yet: annotate some of it first")
+        return replace(self, done=True) if self.is_partial else self
+
+    def not_done(self) -> Case:
+        """The case as it was before somebody said that it is done."""
+        return replace(self, done=False)
 
     def to_json(self) -> dict[str, Any]:
         """The case as JSON writes it."""

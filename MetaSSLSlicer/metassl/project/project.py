@@ -31,7 +31,7 @@ from .annotations import (
     version_of,
     voxels_of,
 )
-from .cases import ASIDE, LABELLED_STATES, Case, check_case_id, key_of, known_case, now
+from .cases import LABELLED_STATES, Case, check_case_id, key_of, known_case, now
 from .documents import CaseList, checked_settings, read_cases, read_project, write_cases
 from .links import refuse_links_out
 from .making import making_project
@@ -162,54 +162,59 @@ class Project:
             cases[case_id] = changed
         return changed
 
-    def set_aside(self, case_ids: Iterable[str], undo: bool = False) -> list[str]:
-        """Take cases out of training, prediction and ranking, or bring them back. Nothing is deleted. Those changed."""
+    def change_cases(self, case_ids: Iterable[str], change: Callable[[Case], Case]) -> list[str]:
+        """Put what `change` makes of each case in its place; the ids of those that it changed."""
         changed = []
         with self._changing_cases() as cases:
             for case_id in dict.fromkeys(case_ids):
                 case = known_case(cases, case_id, self.path)
-                if (case.split == ASIDE) == undo:
-                    cases[case_id] = case.brought_back() if undo else case.set_aside()
+                new = change(case)
+                if new != case:
+                    cases[case_id] = replace(new, updated=now())
                     changed.append(case_id)
         return changed
 
+    def set_aside(self, case_ids: Iterable[str], undo: bool = False) -> list[str]:
+        """Take cases out of training, prediction and ranking, or bring them back. Nothing is deleted. Those changed."""
+        return self.change_cases(case_ids, Case.brought_back if undo else Case.set_aside)
+
+    def set_done(self, case_ids: Iterable[str], undo: bool = False) -> list[str]:
+        """Say that nothing more is to be annotated in partly annotated cases, or take that back. Those changed.
+
+        ProjectError for a case without an annotation.
+        """
+        return self.change_cases(case_ids, Case.not_done if undo else Case.as_done)
+
     def mark_in_progress(self, case_id: str) -> None:
         """Set the state "in_progress", unless the case has been labelled, maybe a moment ago."""
-        with self._changing_cases() as cases:
-            case = known_case(cases, case_id, self.path)
-            if case.state not in (*LABELLED_STATES, "in_progress"):
-                cases[case_id] = replace(case, state="in_progress", updated=now())
+        self.change_cases(
+            [case_id], lambda case: case if case.state in LABELLED_STATES else replace(case, state="in_progress")
+        )
 
     def leave_progress(self, case_id: str, is_predicted: bool) -> None:
         """Take the state "in_progress" back: what was begun on the case was thrown away."""
-        with self._changing_cases() as cases:
-            case = known_case(cases, case_id, self.path)
-            if case.state == "in_progress":
-                state = "predicted" if is_predicted else "unlabelled"
-                cases[case_id] = replace(case, state=state, updated=now())
+        state = "predicted" if is_predicted else "unlabelled"
+        self.change_cases([case_id], lambda case: replace(case, state=state) if case.state == "in_progress" else case)
 
     def mark_predicted(self, case_ids: Iterable[str]) -> list[str]:
-        """Set the state "predicted" where nobody has begun to annotate; returns those ids.
+        """Set the state "predicted" where nobody has begun to annotate; returns the ids of those that had another.
 
         A case that was labelled or opened in the meantime keeps its state.
         """
-        marked = []
-        with self._changing_cases() as cases:
-            for case_id in case_ids:
-                case = known_case(cases, case_id, self.path)
-                if case.state in _WAITING:
-                    cases[case_id] = replace(case, state="predicted", updated=now())
-                    marked.append(case_id)
-        return marked
+        return self.change_cases(
+            case_ids, lambda case: replace(case, state="predicted") if case.state in _WAITING else case
+        )
 
     def labelled_cases(self) -> list[Case]:
-        """The cases to train on with their annotation."""
+        """The cases to train on with their annotation, those among them of which a part is annotated."""
         return [case for case in self.cases.values() if case.split == "pool" and case.is_labelled]
 
     def unlabelled_cases(self) -> list[Case]:
-        """The cases to train on without annotation, which are also those to predict."""
-        pool = [case for case in self.cases.values() if case.split == "pool"]
-        return [case for case in pool if not case.is_labelled]
+        """The cases to train on as images, which are also those to predict: all but those that are done.
+
+        Of some a part may be annotated: they are among the labelled ones, too.
+        """
+        return [case for case in self.cases.values() if case.split == "pool" and not case.is_done]
 
     def validation_cases(self) -> list[Case]:
         """The annotated cases that are measured and never trained on."""

@@ -1,4 +1,4 @@
-"""Choosing a round: whose predictions are reviewed, and whose model the next training starts from."""
+"""Choosing a round: whose predictions are reviewed, and whose model the next training starts from; and what waits."""
 
 from __future__ import annotations
 
@@ -39,3 +39,9 @@ def model_round(project: Project) -> Round:
     if found is not None:
         return found
     raise ProjectError(f"project {project.path} has no trained model yet: run `metassl train {project.path}`")
+
+
+def waiting_cases(project: Project, found: Round) -> list[str]:
+    """The ids of the cases that are not done yet, and of which the round knows what is annotated."""
+    known = found.record.get("labels") or {}
+    return [case.id for case in project.unlabelled_cases() if not case.is_partial or case.is_known_to(known)]

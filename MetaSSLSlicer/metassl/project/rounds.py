@@ -158,6 +158,7 @@ _KINDS = {
     **dict.fromkeys(("labels", "validation", "versions"), by_name(text)),
     "unlabelled": texts,
     "coverage": by_name(list_of(whole)),
+    "partial": texts,
     "parent": whole,
     **dict.fromkeys(("created", "launcher"), text),
 }

@@ -9,6 +9,7 @@ from metassl.files.errors import MetaSSLError
 from metassl.files.json_files import write_json
 from metassl.project.project import Project
 from metassl.project.records import RankedCase, Ranking
+from metassl.project.round_choice import waiting_cases
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import Round
 
@@ -25,12 +26,12 @@ def rank(project: Project, round: Round, strategy: str = DEFAULT_STRATEGY) -> Ra
 
 
 def ranking_by(project: Project, round: Round, strategy: str = DEFAULT_STRATEGY) -> Ranking:
-    """Rank the round's predicted cases of the pool that nobody has labelled yet; writes nothing.
+    """Rank the round's predicted cases of the pool that are not done yet, see `waiting_cases`; writes nothing.
 
     A case whose summary cannot be read is skipped and named. Raises MetaSSLError for an unknown strategy.
     """
     chosen = get_strategy(strategy)
-    waiting = {case.id for case in project.unlabelled_cases()}
+    waiting = {*waiting_cases(project, round)}
     candidates, skipped = [], {}
     for case_id in round.predicted_cases():
         if case_id not in waiting:

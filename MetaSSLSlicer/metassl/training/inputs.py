@@ -54,8 +54,9 @@ class InputReader:
         if parent is not None and parent.suits(device_type):
             plan = replace(parent, precision=choose_precision(device_type))
         else:
-            labelled = list(self.round.record["labels"].items())
-            others = [(case_id, None) for case_id in self.round.record["unlabelled"]]
+            labels = self.round.record["labels"]
+            labelled = list(labels.items())
+            others = [(case_id, None) for case_id in self.round.record["unlabelled"] if case_id not in labels]
             step = max(1, len(others) // FINGERPRINT_CASES)
             chosen = labelled[:FINGERPRINT_CASES] + others[::step]
             readable = islice(self._readable(chosen), 2 * FINGERPRINT_CASES)
@@ -109,7 +110,7 @@ class InputReader:
 
     def _look_at(self, inputs: Inputs, plan: Plan) -> tuple[dict[str, str], Usual | None]:
         """Case → what is odd about its image, which is told too; and what most are like."""
-        cases = [case.id for case in (*inputs.labelled, *inputs.validation, *inputs.unlabelled)]
+        cases = dict.fromkeys(case.id for case in (*inputs.labelled, *inputs.validation, *inputs.unlabelled))
         descriptions, notes = {}, {}
         for case_id in cases:
             try:
@@ -190,7 +191,7 @@ class InputReader:
 
         label_key = content_key(paths, plan=plan.preprocessing(), label=version, values=self.values)
         label = self.cache.on_demand(label_key, make_label, "label")
-        return PreparedCase(case_id, image, label, missing)
+        return PreparedCase(case_id, image, label, missing, case_id in (self.round.record.get("partial") or ()))
 
     def _classes(self, array: np.ndarray) -> np.ndarray:
         """Annotation values as class numbers; IGNORE stays."""

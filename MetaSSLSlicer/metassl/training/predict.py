@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 
 from metassl.files.errors import MetaSSLError, ProjectError
 from metassl.inference.model import TrainedModel
-from metassl.inference.predict import predict_into, predicted_by
+from metassl.inference.predict import known_voxels, predict_into, predicted_by
 from metassl.project.cases import Case
 from metassl.project.project import Project
 from metassl.project.records import ErrorRates
@@ -52,6 +52,7 @@ def _predict_case(
             measured,
             job.tell_of_memory,
             job.reader.images.get,
+            known_voxels(job.project, case.id),
         )
     except MetaSSLError as error:
         job.reader.report_failure(case.id, error)

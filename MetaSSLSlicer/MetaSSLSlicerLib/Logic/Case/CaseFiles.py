@@ -12,7 +12,7 @@ import numpy as np
 from metassl.files import ImageError, LabelError, MetaSSLError
 from metassl.imaging import Geometry, read_labels, read_volume
 from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
-from metassl.project import LabelDefinition, PredictionPaths, Project, Round
+from metassl.project import Case, LabelDefinition, PredictionPaths, Project, Round
 from metassl.project.records import Rates, Summary
 from metassl.project.round_files import read_summary
 
@@ -100,7 +100,7 @@ def readCase(project: Project, caseId: str, ours: Container[str] = ()) -> CaseDa
         channels, geometry = _channels(project, caseId, paths, [image.result() for image in images])
     data = CaseData(caseId, case.state, geometry, channels, imageHashes=hashes.result())
     data.labelVersion = data.begunOn = case.label_version
-    if label is not None:
+    if label is not None and not _isInPrediction(case, found):
         data.label = _tried(data, lambda: onGrid(label.result(), geometry, project.accepted_label(caseId), caseId))
         try:
             refuse_replaced(caseId, paths, data.imageHashes, case.image_hashes)
@@ -116,6 +116,11 @@ def readCase(project: Project, caseId: str, ours: Container[str] = ()) -> CaseDa
             _warnOfOtherImage(data, paths)
     _readAutosaves(project, data, autosaves, ours)
     return data
+
+
+def _isInPrediction(case: Case, found: tuple[Round, PredictionPaths] | None) -> bool:
+    """True when a part of the case was annotated, and the prediction, which was made later, holds that part."""
+    return found is not None and case.is_partial and case.is_known_to(found[0].record.get("labels") or {})
 
 
 def readPrediction(project: Project, data: CaseData) -> Prediction | None:

@@ -37,7 +37,8 @@ class CaseRow:
     `uncertainty`: the shares 0..1 of US, DC and DS in and round the predicted structures. `gain`: how much the ranking
     expects to learn from it, `place` where that puts it, from 1, and `reason` why, in a line. `dice`: of the
     prediction with the label that came of it. `autosaved`: there are edits that were never saved. `failed`: why the
-    last round had to leave it out.
+    last round had to leave it out. `isPartial`: a part of it is annotated, and nobody has said that it is done;
+    `isLearnt`: the round that predicted such a case has learnt from that part.
     """
 
     id: str
@@ -52,10 +53,18 @@ class CaseRow:
     autosaved: bool = False
     failed: str = ""
     round: int | None = None
+    isPartial: bool = False
+    isLearnt: bool = True
 
     @property
-    def isLabelled(self) -> bool:
-        return self.state in LABELLED_STATES
+    def isDone(self) -> bool:
+        """Nothing is to be annotated in it any more."""
+        return self.state in LABELLED_STATES and not self.isPartial
+
+    @property
+    def isWaiting(self) -> bool:
+        """It is to be looked at now; one of which a part is annotated not before it is predicted again."""
+        return not self.isDone and (not self.isPartial or self.isLearnt)
 
     @property
     def totalUncertainty(self) -> float | None:
@@ -69,12 +78,15 @@ def readRows(project: Project, caseIds: Iterable[str] | None = None) -> list[Cas
         cases = {caseId: cases[caseId] for caseId in caseIds if caseId in cases}
     rounds = _inOrderOfReview(project)
     uncertainties = _uncertainties(rounds, cases)
+    learnt = _Learnt(rounds)
     gains = _gains(rounds)
     latest = project.latest_round()
     failures, notes = _failures(latest, uncertainties), _notes(latest)
     unsaved = {*autosaves(project), *rescuedAutosaves(project).values()}
     rows = [
-        _row(case, uncertainties.get(case.id), gains.get(case.id), case.id in unsaved, failures.get(case.id, ""))
+        _row(
+            case, uncertainties.get(case.id), gains.get(case.id), case.id in unsaved, failures.get(case.id, ""), learnt
+        )
         for case in cases.values()
     ]
     return [replace(row, reason=_joined(row.reason, notes[row.id])) if row.id in notes else row for row in rows]
@@ -92,25 +104,45 @@ def collectorAtRest() -> Iterator[None]:
             gc.enable()
 
 
+class _Learnt:
+    """Which labels each round has learnt from; read when it is asked for, as only partly annotated cases need it."""
+
+    def __init__(self, rounds: list[Round]) -> None:
+        self._rounds = {found.number: found for found in rounds}
+
+    def hasLearnt(self, number: int | None, case: Case) -> bool:
+        try:
+            return number is not None and case.is_known_to(self._rounds[number].record.get("labels") or {})
+        except MetaSSLError:
+            return False
+
+
 def _row(
-    case: Case, found: tuple | None, ranked: tuple[int, RankedCase] | None, autosave: bool, failed: str
+    case: Case,
+    found: tuple | None,
+    ranked: tuple[int, RankedCase] | None,
+    autosave: bool,
+    failed: str,
+    learnt: _Learnt,
 ) -> CaseRow:
     number, uncertainty = found or (None, None)
-    place, entry = (None, None) if ranked is None or case.is_labelled or case.split == ASIDE else ranked
-    return CaseRow(
+    row = CaseRow(
         id=case.id,
         split=case.split,
         state=case.state,
         uncertainty=uncertainty,
-        gain=None if entry is None else entry.score,
-        reason="" if entry is None else entry.reason,
-        place=place,
         dice=case.dice,
         seconds=float(case.seconds_spent),
         autosaved=autosave,
         failed=failed,
         round=number,
+        isPartial=case.is_partial,
+        isLearnt=not case.is_partial or learnt.hasLearnt(number, case),
     )
+    if ranked is None or not row.isWaiting or case.split == ASIDE:
+        return row
+    place, entry = ranked
+    return replace(row, gain=entry.score, reason=entry.reason, place=place)
 
 
 def _inOrderOfReview(project: Project) -> list[Round]:

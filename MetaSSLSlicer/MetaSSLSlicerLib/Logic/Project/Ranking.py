@@ -105,7 +105,7 @@ def recommend(rows: Iterable[CaseRow], exclude: Collection[str] = ()) -> tuple[s
     The first of the ranking; cases that are predicted but not ranked yet by their uncertainty; then those without a
     prediction, in the order of their names. A prediction that was rejected comes last.
     """
-    open_ = [row for row in rows if row.split == "pool" and not row.isLabelled and row.id not in exclude]
+    open_ = [row for row in rows if row.split == "pool" and row.isWaiting and row.id not in exclude]
     usable = [row for row in open_ if not row.failed] or open_
     fresh = [row for row in usable if row.state != "rejected"]
     for candidates in (fresh, usable):

@@ -82,7 +82,10 @@ class ReviewActions:
 
         def rejected() -> None:
             waitForWrites()  # what was decided last is what counts
-            case.project.update_case(case.id, former=case.data.labelVersion, state="rejected")
+            if case.project.case(case.id).is_partial:
+                case.project.set_done([case.id])  # what is annotated of it stays
+            else:
+                case.project.update_case(case.id, former=case.data.labelVersion, state="rejected")
 
         def store() -> None:
             case.stopEditing()

@@ -58,6 +58,7 @@ class CaseCells:
             "rejected": _("rejected"),
         }
         self._unsaved, self._failed = _("unsaved"), _("failed")
+        self._partly, self._again = _("partly done"), _("to review again")
         self._splits = {"validation": _("validation"), "test": _("test"), ASIDE: _("set aside")}
         self._stateLine = _("State: {state}")
         self._unsavedLine = _("It holds work that is not saved as a label; it comes back when you open the case.")
@@ -90,8 +91,10 @@ class CaseCells:
             return self._unsaved
         if row.split in self._splits:
             return self._splits[row.split]
-        if row.failed and not row.isLabelled:
+        if row.failed and not row.isDone:
             return self._failed
+        if row.isPartial:
+            return self._again if row.isWaiting else self._partly
         return self._words.get(row.state, row.state)
 
     def _hint(self, row: CaseRow, word: str) -> str:
@@ -127,9 +130,9 @@ def _groups(row: CaseRow) -> frozenset[str]:
         return _shared((ASIDE,))
     inPool = row.split == "pool"
     belongs = (
-        ("todo", inPool and not row.isLabelled),
-        ("review", inPool and row.state == "predicted"),
-        ("done", inPool and row.isLabelled),
+        ("todo", inPool and not row.isDone),
+        ("review", inPool and (row.state == "predicted" or (row.isPartial and row.isWaiting))),
+        ("done", inPool and row.isDone),
         ("unfinished", row.autosaved or row.state == "in_progress"),
         ("failed", bool(row.failed)),
         ("held", not inPool),

@@ -9,6 +9,7 @@ from metassl.files import MetaSSLError
 from metassl.jobs import JobStatus, job_status
 from metassl.project import Project, Round
 from metassl.project.records import RankedCase
+from metassl.project.round_choice import waiting_cases
 from metassl.project.round_files import read_ranking
 from metassl.project.words import count as counted
 
@@ -51,11 +52,11 @@ def next_steps(
 
 
 def next_case(project: Project, found: Round) -> RankedCase | None:
-    """The first of the ranking whose case still has no label, or None. Of the chosen round, if it has one."""
-    waiting = {case.id for case in project.unlabelled_cases()}
+    """The first of the ranking whose case is not done yet, or None. Of the chosen round, if it has one."""
     for ranked in (project.shown_round(), found):
         try:
             if ranked is not None:
+                waiting = {*waiting_cases(project, ranked)}
                 return next((entry for entry in read_ranking(ranked).cases if entry.case in waiting), None)
         except MetaSSLError:
             continue  # it was stopped before it ranked

@@ -266,7 +266,7 @@ def _row(place: int, entry: RankedCase, strategy: str, case: Case | None, summar
         place=place,
         id=entry.case,
         state=case.state if case is not None and case.state not in _UNCHANGED else "",
-        is_waiting=case is not None and not case.is_labelled,
+        is_waiting=case is not None and not case.is_done,
         reason=entry.reason,
         score=entry.score,
         uncertainty=summary.mean_uncertainty,
