@@ -70,7 +70,8 @@ class ImporterDescription:
 class ExporterDescription:
     """name: as `--format` takes it. title: what the format is called. path: of its function, which is called with a
     `metassl.exports.Export` and writes into its folder. takes: which of "labels" and "predictions"; neither where it is
-    about the model. summary: what is written, in one line.
+    about the model. summary: what is written, in one line. engine: it needs packages of the engine, such as torch, so
+    that Slicer leaves it to the Python that trains.
     """
 
     name: str
@@ -78,6 +79,7 @@ class ExporterDescription:
     path: str
     takes: tuple[str, ...] = ("labels", "predictions")
     summary: str = ""
+    engine: bool = False
 
 
 @dataclass(frozen=True)

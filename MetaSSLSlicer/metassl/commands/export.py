@@ -38,12 +38,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.project import Project
 
     project = Project.open(arguments.project)
+    what = (arguments.only,) if arguments.only else EXPORTERS[arguments.format].takes
     bar = ProgressBar(sys.stderr)
     try:
         result = export_project(
             project,
             arguments.out,
-            (arguments.only,) if arguments.only else None,
+            what,
             lambda done, total, case: bar.show("exporting", done, total, None, case),
             format=arguments.format,
         )
@@ -52,15 +53,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.warn_all(result.notes)
     for reason in result.failed.values():
         console.warn(f"left out: {reason}")
-    console.say(f"{_written(result, EXPORTERS[arguments.format].takes)}, in {result.folder}")
+    console.say(f"{_written(result, what)}, in {result.folder}")
     console.result(result.to_json())
     return 1 if result.failed else 0
 
 
-def _written(result: Exported, takes: tuple[str, ...]) -> str:
+def _written(result: Exported, what: tuple[str, ...]) -> str:
     parts = [result.made] if result.made else []
-    if "labels" in takes:
+    if "labels" in what:
         parts.append(count(len(result.labels), "label"))
-    if "predictions" in takes:
+    if "predictions" in what:
         parts.append(count(len(result.predictions), "prediction"))
     return " and ".join(parts)
