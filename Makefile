@@ -1,6 +1,7 @@
 # make demo            from nothing to a report with pictures (makes .venv itself)
 # make demo DATA=DIR   the same on a Decathlon-style folder of real images
-# make test            style (ruff, codespell), types (mypy) and pytest
+# make test            style (ruff, codespell), types (mypy) and pytest, in as many processes as there are cores
+#                      (WORKERS=1: in one)
 # make docs            the site, in build/site; a warning, such as a link that leads nowhere, ends it
 # make wheel           build/wheels: built, checked, installed where nothing else is, and run
 # make faults          crashes, full disks, people at work side by side ... again and again: is anything lost?
@@ -19,6 +20,7 @@ DATA ?=
 MINUTES ?=
 FAULTS ?=
 SLICER ?=
+WORKERS ?= auto
 JOURNEYS ?=
 
 BIN := $(VENV)/bin
@@ -42,7 +44,7 @@ types: $(STAMP)
 	$(BIN)/python -m mypy
 
 test: style types
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 docs: build/.docs
 	rm -rf build/site

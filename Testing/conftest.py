@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from metassl.intake import new_project
 from metassl.project import LabelDefinition, Project
 
 SHAPE_ZYX = (10, 14, 12)
+BOXES = "Task99_Boxes"
 OBLIQUE = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
 
 
@@ -44,18 +47,31 @@ def make_grid() -> Callable:
     return grid_of
 
 
-@pytest.fixture
-def decathlon(tmp_path: Path) -> Path:
-    """A Decathlon folder of six cases, case_0 to case_5, with two structures and labels."""
-    folder = tmp_path / "Task99_Boxes"
-    (folder / "imagesTr").mkdir(parents=True)
-    (folder / "labelsTr").mkdir()
+@pytest.fixture(scope="session", autouse=True)
+def without_waiting_for_the_disk() -> Iterator[None]:
+    """Files go to the system alone: no test pulls the plug. One that wants to know about fsync puts its own there."""
+
+    def fsync(descriptor: int) -> None:
+        os.fstat(descriptor)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        yield
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of what `decathlon` and `tiny_project` copy."""
+    folder = tmp_path_factory.mktemp("made_once")
+    boxes = folder / BOXES
+    (boxes / "imagesTr").mkdir(parents=True)
+    (boxes / "labelsTr").mkdir()
     training = []
     for number in range(6):
         name = f"case_{number}.nii.gz"
         image, labels = synthetic_case(number)
-        write_array(folder / "imagesTr" / name, image, grid_of())
-        write_array(folder / "labelsTr" / name, labels, grid_of())
+        write_array(boxes / "imagesTr" / name, image, grid_of())
+        write_array(boxes / "labelsTr" / name, labels, grid_of())
         training.append({"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"})
     description = {
         "name": "Boxes",
@@ -63,16 +79,32 @@ def decathlon(tmp_path: Path) -> Path:
         "labels": {"0": "background", "1": "Front", "2": "Back"},
         "training": training,
     }
-    (folder / "dataset.json").write_text(json.dumps(description))
+    (boxes / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
+    _project, warnings = new_project(folder / "project", boxes, labelled=2, validation=1)
+    assert warnings == []
     return folder
 
 
 @pytest.fixture
-def tiny_project(tmp_path: Path, decathlon: Path) -> Project:
+def decathlon(tmp_path: Path, made_once: Path) -> Path:
+    """A Decathlon folder of six cases, case_0 to case_5, with two structures and labels."""
+    return Path(shutil.copytree(made_once / BOXES, tmp_path / BOXES))
+
+
+@pytest.fixture
+def tiny_project(tmp_path: Path, decathlon: Path, made_once: Path) -> Project:
     """A project of the six cases: two labelled, one for validation, three unlabelled."""
-    project, warnings = new_project(tmp_path / "project", decathlon, labelled=2, validation=1)
-    assert warnings == []
-    return project
+    made = tmp_path / "project"
+    shutil.copytree(made_once / "project", made, ignore=shutil.ignore_patterns(".lock"))
+    cases = made / "cases.json"
+    text = cases.read_text(encoding="utf-8")
+    cases.write_text(text.replace(_quoted(made_once), _quoted(tmp_path)), encoding="utf-8")
+    return Project.open(made)
+
+
+def _quoted(folder: Path) -> str:
+    """As it stands in JSON."""
+    return json.dumps(str(folder), ensure_ascii=False)[1:-1]
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import SimpleITK as sitk
-import slicer
 import slicer.util
 import vtk
 from metassl.project import LabelDefinition

@@ -29,7 +29,7 @@ ARMS = ("later", "from_the_start")
 
 def begun(folder: Path, data: Path, structures: list[LabelDefinition], unlabelled: int) -> tuple[Project, list[str]]:
     """The project with its images, and the cases to label."""
-    split = json.loads((data / "splits.json").read_text())
+    split = json.loads((data / "splits.json").read_text(encoding="utf-8"))
     order, measured = split["train_order"][: LABELLED + unlabelled], split["test"][:MEASURED]
     if (folder / "project.json").exists():
         return Project.open(folder), order[:LABELLED]
@@ -74,7 +74,7 @@ def figures(work: Path) -> dict:
     for arm in ARMS:
         measured = work / arm / "rounds" / "0002" / "evaluation.json"
         if measured.exists():
-            result = json.loads(measured.read_text())
+            result = json.loads(measured.read_text(encoding="utf-8"))
             found[arm] = {"cases": result["n_cases"], "mean": result["dice"]["mean"], **result["dice"]["per_class"]}
     if len(found) == len(ARMS):
         found["difference"] = found["later"]["mean"] - found["from_the_start"]["mean"]
@@ -99,7 +99,7 @@ def main() -> None:
     chosen = {"framework": arguments.framework, "steps": arguments.steps, "unlabelled": arguments.unlabelled}
     found = {**chosen, **figures(arguments.work)}
     text = json.dumps(found, indent=1)
-    (arguments.work / "structure_later.json").write_text(text + "\n")
+    (arguments.work / "structure_later.json").write_text(text + "\n", encoding="utf-8")
     print(text)
 
 

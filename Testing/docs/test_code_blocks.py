@@ -6,18 +6,21 @@ that cannot run carries a line `<!-- not run: the reason -->` before it; its com
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import trainings_in_this_process
 from metassl import cli
 from metassl.imaging import Geometry, write_array
 
@@ -30,11 +33,7 @@ DATA_SETS = {"Task04_Hippocampus": "hippocampus", "Task27_ACDC": "patient"}
 GRID = Geometry((12, 14, 10), (1.0, 1.25, 2.5), (-12.5, 7.0, 31.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
 FEW = {"train": ("--iterations", "2"), "sample": ("--cases", "8")}
 """What a command gets that would take minutes otherwise, unless its block says how long."""
-
-METASSL = """#!/bin/sh
-case "$1" in {cases} esac
-exec {python} -m metassl "$@"
-"""
+PYTHON_PATH = (ROOT / "MetaSSLSlicer", ROOT / "research")
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,10 @@ def blocks_of(page: Path) -> list[Block]:
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
 
+def runnable(page: Path) -> list[Block]:
+    return [block for block in blocks_of(page) if block.language in RUN and not block.reason]
+
+
 def write_data_set(folder: Path, stem: str, cases: int = 18) -> None:
     """A Decathlon folder of tiny images with two structures."""
     training = []
@@ -90,58 +93,68 @@ def write_data_set(folder: Path, stem: str, cases: int = 18) -> None:
         training.append({"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"})
     names = {"0": "background", "1": "Anterior", "2": "Posterior"}
     document = {"name": folder.name, "modality": {"0": "MRI"}, "labels": names, "training": training}
-    (folder / "dataset.json").write_text(json.dumps(document))
+    (folder / "dataset.json").write_text(json.dumps(document), encoding="utf-8")
 
 
-def run_page(page: Path, folder: Path) -> None:
+def run_page(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the blocks of a page in `folder`; AssertionError names the first that fails, with what it said."""
-    blocks = [block for block in blocks_of(page) if block.language in RUN and not block.reason]
+    blocks = runnable(page)
     for name, stem in DATA_SETS.items():
         if any(name in block.code for block in blocks):
             write_data_set(folder / name, stem)
-    environment = {**os.environ, "PATH": os.pathsep.join([str(_bin(folder)), os.environ["PATH"]])}
-    environment |= {"PYTHONPATH": os.pathsep.join(_paths()), "OMP_NUM_THREADS": "1"}
-    for block in blocks:
-        command = ["bash", "-euo", "pipefail", "-c", block.code]
-        if block.language == "python":
-            command = [sys.executable, "-c", block.code]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=600)
-        assert done.returncode == 0, f"{block} ended with {done.returncode}:\n{block.code}\n{done.stdout}{done.stderr}"
+    monkeypatch.chdir(folder)
+    with trainings_in_this_process(monkeypatch):
+        for block in blocks:
+            run_python(block) if block.language == "python" else run_commands(block)
 
 
-def _bin(folder: Path) -> Path:
-    """A folder with a `metassl` that trains in moments."""
-    place = folder.with_name(f"{folder.name}-bin")
-    place.mkdir()
-    cases = " ".join(
-        f'{name}) case " $* " in *" {option} "*|*" --minutes "*) ;; *) set -- "$@" {option} {value};; esac;;'
-        for name, (option, value) in FEW.items()
-    )
-    script = place / "metassl"
-    script.write_text(METASSL.format(cases=cases, python=shlex.quote(sys.executable)))
-    script.chmod(0o755)
-    return place
+def run_python(block: Block) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, PYTHON_PATH)), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", block.code], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, f"{block} ended with {done.returncode}:\n{block.code}\n{done.stdout}{done.stderr}"
 
 
-def _paths() -> list[str]:
-    return [str(ROOT / "MetaSSLSlicer"), str(ROOT / "research"), *filter(None, [os.environ.get("PYTHONPATH")])]
+def run_commands(block: Block) -> None:
+    """In this process: torch is loaded once, not by each command anew."""
+    for words in block.commands:
+        option, value = FEW.get(words[1], ("", ""))
+        if option and not {option, "--minutes"} & set(words):
+            words = [*words, option, value]
+        said = io.StringIO()
+        with redirect_stdout(said), redirect_stderr(said):
+            try:
+                code = cli.main(words[1:])
+            except SystemExit as error:
+                code = error.code
+        assert code == 0, f"{block} ended with {code}:\n{shlex.join(words)}\n{said.getvalue()}"
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-@pytest.mark.parametrize(
-    "page",
-    [page for page in PAGES if any(b.language in RUN and not b.reason for b in blocks_of(page))],
-    ids=lambda page: page.name,
-)
-def test_the_code_blocks_of_a_page_run(page, tmp_path):
-    (tmp_path / "work").mkdir()
-    run_page(page, tmp_path / "work")
+def pages_to_run() -> Iterator[Path]:
+    """Those with blocks to run that an earlier one does not have, too."""
+    known = []
+    for page in PAGES:
+        blocks = runnable(page)
+        code = [words for block in blocks for words in (block.commands if block.language == "sh" else [block.code])]
+        if blocks and code not in known:
+            known.append(code)
+            yield page
+
+
+@pytest.mark.parametrize("page", list(pages_to_run()), ids=lambda page: page.name)
+def test_the_code_blocks_of_a_page_run(page, tmp_path, monkeypatch):
+    run_page(page, tmp_path, monkeypatch)
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=str)
 def test_every_block_says_its_language_and_what_is_not_run_says_why(block):
     assert block.language in (*RUN, *SHOWN), f"{block}: say `sh`, `python` or `text` after the three backticks"
     assert block.reason == "" or (block.language in RUN and len(block.reason) > 10)
+
+
+@pytest.mark.parametrize("block", [b for b in BLOCKS if b.language == "sh" and not b.reason], ids=str)
+def test_a_block_that_is_run_has_commands_of_ours_that_every_shell_takes_alike(block):
+    for words in block.commands:
+        assert words[0] == "metassl" and not re.search(r"[|<>$*?;`!&]", " ".join(words)), block
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.reason and block.language == "sh"], ids=str)
@@ -164,19 +177,17 @@ WRONG = {
 }
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
 @pytest.mark.parametrize("what", WRONG)
-def test_a_block_that_is_wrong_is_named(what, tmp_path):
+def test_a_block_that_is_wrong_is_named(what, tmp_path, monkeypatch):
     page = tmp_path / "page.md"
-    page.write_text(f"# Wrong\n\n{WRONG[what]}")
-    (tmp_path / "work").mkdir()
+    page.write_text(f"# Wrong\n\n{WRONG[what]}", encoding="utf-8")
     with pytest.raises(AssertionError, match=r"page\.md:3 ended with"):
-        run_page(page, tmp_path / "work")
+        run_page(page, tmp_path, monkeypatch)
 
 
 def test_a_marked_block_whose_command_is_wrong_is_named(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("<!-- not run: it takes hours -->\n```sh\nmetassl benchmark --dta images\n```\n")
+    page.write_text("<!-- not run: it takes hours -->\n```sh\nmetassl benchmark --dta images\n```\n", encoding="utf-8")
     (block,) = blocks_of(page)
     assert block.reason == "it takes hours"
     with pytest.raises(SystemExit):

@@ -64,7 +64,7 @@ def test_a_wrong_link_is_found(link, tmp_path):
     text = f"[one](docs/tutorial.md), `[code](nowhere)`, [two]({link})"
     assert links_of(text) == ["docs/tutorial.md", link]
     made = tmp_path / "page.md"
-    made.write_text(text.replace("docs/", f"{page.parent}/docs/"))
+    made.write_text(text.replace("docs/", f"{page.parent}/docs/"), encoding="utf-8")
     assert [each.replace(f"{page.parent}/", "") for each in broken(made)] == [link]
 
 

@@ -20,11 +20,11 @@ def more(tmp_path, decathlon):
         for n in (6, 7):
             shutil.copy(decathlon / part / f"case_{n - 6}.nii.gz", decathlon / part / f"case_{n}.nii.gz")
     path = decathlon / "dataset.json"
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     content["training"] += [
         {"image": f"./imagesTr/case_{n}.nii.gz", "label": f"./labelsTr/case_{n}.nii.gz"} for n in (6, 7)
     ]
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content), encoding="utf-8")
     return decathlon
 
 
@@ -56,31 +56,31 @@ def test_an_id_that_another_image_has_is_refused(tiny_project, tmp_path, make_ca
 
 def test_structures_are_matched_by_name_and_a_contradiction_is_refused(tiny_project, more):
     path = more / "dataset.json"
-    content = json.loads(path.read_text())
+    content = json.loads(path.read_text(encoding="utf-8"))
     content["labels"] = {"background": 0, "back": 1, "FRONT": 2}
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content), encoding="utf-8")
     add_cases(tiny_project, more)
     exchanged = tiny_project.read_label("case_6")[0]
     original = tiny_project.read_label("case_0")[0]
     assert ((exchanged == 1) == (original == 2)).all() and ((exchanged == 2) == (original == 1)).all()
     content["labels"] = {"background": 0, "Front": 1, "Liver": 2, "Spleen": 3}
-    path.write_text(json.dumps(content))
+    path.write_text(json.dumps(content), encoding="utf-8")
     with pytest.raises(LabelError, match="structures 1=Front, 2=Liver, 3=Spleen, and the project 1=Front, 2=Back"):
         add_cases(tiny_project, more)
 
 
 def test_a_folder_of_other_structures_gives_its_cases_where_nobody_wants_its_labels(tiny_project, more):
-    content = json.loads((more / "dataset.json").read_text())
+    content = json.loads((more / "dataset.json").read_text(encoding="utf-8"))
     content["labels"] = {"background": 0, "Front": 1, "Liver": 2, "Spleen": 3}
-    (more / "dataset.json").write_text(json.dumps(content))
+    (more / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
     added = add_cases(tiny_project, more, labelled=0)
     assert added.cases and added.labelled == []
 
 
 def test_what_is_taken_under_another_name_is_told(tiny_project, more):
-    content = json.loads((more / "dataset.json").read_text())
+    content = json.loads((more / "dataset.json").read_text(encoding="utf-8"))
     content["labels"] = {"background": 0, "Vorn": 1, "Back": 2}
-    (more / "dataset.json").write_text(json.dumps(content))
+    (more / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
     assert "1=Vorn in the label files is Front here, by its number" in add_cases(tiny_project, more).warnings
 
 

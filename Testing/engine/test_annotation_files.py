@@ -352,7 +352,7 @@ def test_the_label_table_of_a_nifti_file_is_believed(tmp_path):
 
 def dataset(folder: Path, labels: dict) -> Path:
     (folder / "labelsTr").mkdir(parents=True)
-    (folder / "dataset.json").write_text(json.dumps({"labels": labels, "channel_names": {"0": "CT"}}))
+    (folder / "dataset.json").write_text(json.dumps({"labels": labels, "channel_names": {"0": "CT"}}), encoding="utf-8")
     return folder / "labelsTr" / "a.nii.gz"
 
 

@@ -27,7 +27,7 @@ def data(decathlon: Path) -> Path:
     """Three cases to train on, one to validate, two to test."""
     names = [f"case_{number}" for number in range(6)]
     split = {"train_order": names[:3], "val": names[3:4], "test": names[4:]}
-    (decathlon / "splits.json").write_text(json.dumps(split))
+    (decathlon / "splits.json").write_text(json.dumps(split), encoding="utf-8")
     return decathlon
 
 

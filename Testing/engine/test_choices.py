@@ -27,18 +27,20 @@ from metassl.choices.descriptions import (
     ExporterDescription, FrameworkDescription, ImporterDescription, LauncherDescription, StrategyDescription
 )
 
-FRAMEWORK = FrameworkDescription("mine", "Mine", "for a test", "none", "nobody, 2026", "somebodys.code:Mine")
+FRAMEWORK = FrameworkDescription("mine", "Mine", "for a test", "none", "nobody, 2026", "somebodys.mine:Mine")
 STRATEGY = StrategyDescription("by_name", "in the order of their names", path="somebodys.code:ByName")
 EXPORTER = ExporterDescription("list", "A list", "somebodys.code:export_list")
 IMPORTER = ImporterDescription("twin", "Twins", "a.twin", "somebodys.code:find_twins")
 LAUNCHER = LauncherDescription("upstairs", "the machine upstairs", "somebodys.code:Upstairs")
 """
-CODE = """
+MINE = """
 from metassl.frameworks.supervised import Supervised
-from metassl.selection.base import Scored
 
 class Mine(Supervised):
     name = "mine"
+"""
+CODE = """
+from metassl.selection.base import Scored
 
 class Upstairs:
     name = "upstairs"
@@ -83,13 +85,14 @@ broken = somebodys.nowhere
 def plugged(tmp_path) -> dict[str, str]:
     """The environment of a Python where somebody's package is installed beside ours."""
     (tmp_path / "somebodys").mkdir()
-    (tmp_path / "somebodys" / "__init__.py").write_text(PACKAGE)
-    (tmp_path / "somebodys" / "code.py").write_text(CODE)
+    (tmp_path / "somebodys" / "__init__.py").write_text(PACKAGE, encoding="utf-8")
+    (tmp_path / "somebodys" / "mine.py").write_text(MINE, encoding="utf-8")
+    (tmp_path / "somebodys" / "code.py").write_text(CODE, encoding="utf-8")
     (tmp_path / "somebodys-1.0.dist-info").mkdir()
     (tmp_path / "somebodys-1.0.dist-info" / "METADATA").write_text(
-        "Metadata-Version: 2.1\nName: somebodys\nVersion: 1.0\n"
+        "Metadata-Version: 2.1\nName: somebodys\nVersion: 1.0\n", encoding="utf-8"
     )
-    (tmp_path / "somebodys-1.0.dist-info" / "entry_points.txt").write_text(ENTRY_POINTS)
+    (tmp_path / "somebodys-1.0.dist-info" / "entry_points.txt").write_text(ENTRY_POINTS, encoding="utf-8")
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ENGINE), str(tmp_path)])}
 
 
@@ -109,7 +112,7 @@ def test_a_framework_and_a_strategy_live_in_somebody_elses_package(plugged):
         "print(FRAMEWORKS['mine'].__module__, type(get_strategy('by_name')).__module__)"
     )
     done = subprocess.run([sys.executable, "-c", code], env=plugged, capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["somebodys.code", "somebodys.code"]
+    assert done.stdout.split() == ["somebodys.mine", "somebodys.code"]
     code = (
         "from MetaSSLSlicerLib.Logic.Project.Ranking import STRATEGIES\n"
         "from MetaSSLSlicerLib.Logic.Training.TrainingOptions import frameworkTexts\n"
@@ -129,9 +132,9 @@ def test_an_exporter_an_importer_and_a_launcher_live_there_too(plugged, tiny_pro
         return subprocess.run(command, env=plugged, capture_output=True, text=True, check=True).stdout
 
     metassl("export", tiny_project.path, tmp_path / "out", "--format", "list")
-    assert (tmp_path / "out" / "list.txt").read_text().split() == ["case_0", "case_1", "case_2"]
+    assert (tmp_path / "out" / "list.txt").read_text(encoding="utf-8").split() == ["case_0", "case_1", "case_2"]
     (tmp_path / "twins").mkdir()
-    (tmp_path / "twins" / "a.twin").write_text("")
+    (tmp_path / "twins" / "a.twin").write_text("", encoding="utf-8")
     assert "twins: Twins" in metassl("scan", tmp_path / "twins")
     code = "from metassl.jobs import get_launcher; print(get_launcher('upstairs').name, get_launcher().name)"
     done = subprocess.run([sys.executable, "-c", code], env=plugged, capture_output=True, text=True, check=True)

@@ -48,7 +48,7 @@ def start_worker(tmp_path, tiny_project, monkeypatch):
     started = []
 
     def start(end: str):
-        (tmp_path / "small_worker.py").write_text(f"END = {end!r}\n{WORKER}")
+        (tmp_path / "small_worker.py").write_text(f"END = {end!r}\n{WORKER}", encoding="utf-8")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
         found = tiny_project.new_round({"config": {}, "labels": {}, "launcher": "local"})
         launcher = LocalLauncher("small_worker")
@@ -198,7 +198,7 @@ def test_a_fault_of_ours_leaves_its_details_in_a_file(tiny_project, tmp_path, ca
     (log,) = tmp_path.glob("metassl-error-*.log")
     assert code == 70
     assert only_line(err).endswith(f"ZeroDivisionError: of our own making; details in {log}")
-    assert "second line" in log.read_text()
+    assert "second line" in log.read_text(encoding="utf-8")
 
 
 def test_a_full_disk_is_a_users_error(tiny_project, capsys, monkeypatch):
@@ -243,7 +243,7 @@ def test_new_as_json_is_one_object(decathlon, tmp_path, capsys):
 
 
 def test_new_takes_the_labelled_cases_from_a_file(decathlon, tmp_path, capsys):
-    (tmp_path / "names.txt").write_text("# the best ones\ncase_4\n\ncase_2\n")
+    (tmp_path / "names.txt").write_text("# the best ones\ncase_4\n\ncase_2\n", encoding="utf-8")
     chosen = ["--labelled-cases", tmp_path / "names.txt"]
     result = run_json(capsys, "new", tmp_path / "P", "--from", decathlon, *chosen)
     assert result["labelled"] == ["case_2", "case_4"]
@@ -325,7 +325,7 @@ def finished_round(project: Project):
         {"case": name, "score": 1.0, "parts": {}, "reason": f"uncertainty in {name}"} for name in ("case_3", "case_5")
     ]
     ranking = {"schema_version": 1, "strategy": "discrepancy", "cases": entries}
-    found.ranking_path.write_text(json.dumps(ranking))
+    found.ranking_path.write_text(json.dumps(ranking), encoding="utf-8")
     return found
 
 
@@ -354,8 +354,8 @@ def test_a_job_that_was_killed_can_go_on(tiny_project, capsys):
     JobRecord("local", 2**22 + 1, "long ago", JobRecord.of(os.getpid()).host).write(found.job_path)
     writer = JobWriter(found, every_s=0.0)
     writer.write("started", device="cpu")
-    document = json.loads(found.job_path.read_text())
-    found.job_path.write_text(json.dumps({**document, "launched": "2020-01-01T00:00:00+00:00"}))
+    document = json.loads(found.job_path.read_text(encoding="utf-8"))
+    found.job_path.write_text(json.dumps({**document, "launched": "2020-01-01T00:00:00+00:00"}), encoding="utf-8")
     result = run_json(capsys, "status", tiny_project.path)
     assert result["round"]["state"] == "interrupted"
     assert result["next"][0] == {

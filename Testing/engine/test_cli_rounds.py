@@ -66,7 +66,7 @@ def test_a_round_whose_process_died_is_interrupted(tiny_project):
 def test_a_damaged_record_is_told_and_the_other_rounds_are_listed(tiny_project):
     finish(tiny_project)
     damaged = finish(tiny_project)
-    damaged.record_path.write_text("{")
+    damaged.record_path.write_text("{", encoding="utf-8")
     first, second = round_summaries(tiny_project)
     assert first.state == "finished"
     assert second.state == "failed" and "damaged" in second.message
@@ -93,7 +93,7 @@ def long_events(path, count: int) -> None:
     for step in range(count // 2):
         add("predicted", 5000 + 600 * step / (count // 2), case=f"case_{step}", uncertainty={"US": 0.1})
     add("finished", 5600, seconds=600)
-    path.write_text("\n".join(lines) + '\n{"seq": 9, "event": "started"')
+    path.write_text("\n".join(lines) + '\n{"seq": 9, "event": "started"', encoding="utf-8")
 
 
 def test_a_long_file_of_events_of_a_version_without_status_is_read_quickly_and_rightly(tiny_project):
@@ -110,9 +110,9 @@ def test_a_round_is_summed_up_by_its_status_in_moments_however_long_its_history(
     found = tiny_project.new_round({"config": {}, "labels": {}})
     long_events(found.events_path, 20_000)
     status_of_events(found.events_path).write(found.status_path)
-    begin = time.perf_counter()
+    begin = time.thread_time()
     summary = summarise_round(found)
-    assert time.perf_counter() - begin < 0.1
+    assert time.thread_time() - begin < 0.1
     assert (summary.state, summary.device, summary.dice) == ("finished", "A GPU", 0.75)
     assert summary.seconds == pytest.approx(1200, abs=1)
 
@@ -120,8 +120,8 @@ def test_a_round_is_summed_up_by_its_status_in_moments_however_long_its_history(
 def test_the_quick_way_to_a_status_comes_to_what_a_full_reading_does(tmp_path):
     path = tmp_path / "events.jsonl"
     long_events(path, 3000)
-    text = path.read_text().replace("\n", "\n\n", 50)
-    path.write_text(text + '\nno json "event": "finished"\n\n')
+    text = path.read_text(encoding="utf-8").replace("\n", "\n\n", 50)
+    path.write_text(text + '\nno json "event": "finished"\n\n', encoding="utf-8")
     quick, whole = status_of_events(path), StatusFold().update(read_events(path))
     assert replace(quick, elapsed_s=0.0) == replace(whole, elapsed_s=0.0)
     assert quick.elapsed_s == pytest.approx(whole.elapsed_s) and quick.predicted == 1500

@@ -20,25 +20,20 @@ def sample(*words: object, code: str = "") -> subprocess.CompletedProcess:
     return subprocess.run(command, env=environment, capture_output=True, text=True)
 
 
-def test_it_writes_a_data_set_that_becomes_a_project(tmp_path):
+def test_it_writes_a_data_set_that_becomes_a_project_without_torch_and_says_what_to_do_next(tmp_path):
     folder = tmp_path / "images"
-    done = sample(folder, "--cases", 6, "--json")
+    code = "import sys; sys.modules.update(torch=None, monai=None); from metassl.cli import main; sys.exit(main())"
+    done = sample(folder, "--cases", 6, code=code)
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"folder": str(folder), "cases": 6}
+    assert f"metassl new PROJECT --from {folder}" in done.stdout
     assert [label.name for label in find_cases(folder).labels] == ["Head", "Body"]
     project, warnings = new_project(tmp_path / "project", folder, labelled=3, validation=1)
     assert warnings == [] and len(project.cases) == 6 and len(project.labelled_cases()) == 3
 
 
-def test_it_needs_no_torch(tmp_path):
-    code = "import sys; sys.modules.update(torch=None, monai=None); from metassl.cli import main; sys.exit(main())"
-    done = sample(tmp_path / "images", "--cases", 6, code=code)
-    assert done.returncode == 0, done.stderr
-
-
-def test_it_says_what_to_do_next(tmp_path):
-    done = sample(tmp_path / "images", "--cases", 6)
-    assert "metassl new PROJECT --from" in done.stdout
+def test_a_program_is_told_in_json(tmp_path, capsys):
+    assert cli.main(["sample", str(tmp_path / "images"), "--cases", "6", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"folder": str(tmp_path / "images"), "cases": 6}
 
 
 @pytest.mark.parametrize("cases", [1, 5])
@@ -49,8 +44,8 @@ def test_too_few_cases_are_refused_in_one_line(tmp_path, cases):
 
 
 def test_a_folder_that_holds_something_is_left_as_it_is(tmp_path):
-    (tmp_path / "dataset.json").write_text("mine")
+    (tmp_path / "dataset.json").write_text("mine", encoding="utf-8")
     done = sample(tmp_path)
     assert done.returncode == 2 and "is not empty" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["dataset.json"]
-    assert (tmp_path / "dataset.json").read_text() == "mine"
+    assert (tmp_path / "dataset.json").read_text(encoding="utf-8") == "mine"

@@ -68,7 +68,7 @@ def test_the_whole_loop_from_a_folder_of_images_to_the_second_round(call, decath
     assert (own["group"], list(own["cases"])) == ("validation", ["case_2"])
 
     chosen = tmp_path / "chosen.txt"
-    chosen.write_text("case_4\n")
+    chosen.write_text("case_4\n", encoding="utf-8")
     assert list(call("evaluate", path, "--truth", truth, "--cases", chosen)["cases"]) == ["case_4"]
     kept = path / "rounds" / "0001" / "evaluation.json"
     before = kept.read_bytes()

@@ -117,7 +117,7 @@ def other_array(path):
         ("label.npy", os.remove),
         ("entry.json", os.remove),
         ("entry.json", truncate),
-        ("entry.json", lambda path: path.write_text("[1, 2]")),
+        ("entry.json", lambda path: path.write_text("[1, 2]", encoding="utf-8")),
     ],
 )
 def test_a_damaged_entry_is_made_again(folder, name, damage):
@@ -171,6 +171,7 @@ def test_threads_may_share_a_cache(folder):
             array = cache.get(f"k{value}", lambda v=value: megabytes(1, v))["image"]
             if array[0] != value or array[-1] != value:
                 wrong.append(value)
+            del array  # else it is in use, and is kept, while the next is made
 
     threads = [threading.Thread(target=use, args=(seed,)) for seed in range(4)]
     for thread in threads:
@@ -210,7 +211,7 @@ def test_old_entries_give_way_on_a_full_disk(folder, monkeypatch):
 
 
 def test_a_folder_that_cannot_be_made_is_a_project_error(tmp_path):
-    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
     with pytest.raises(ProjectError, match="cannot write"):
         PreprocessCache(tmp_path / "file" / "cache", MB)
 
@@ -338,8 +339,8 @@ def test_an_index_that_names_other_arrays_is_made_anew(folder, name):
     make = Maker()
     PreprocessCache(folder, MB).get("key", make)
     index = folder / "key" / "entry.json"
-    arrays = json.loads(index.read_text())["arrays"]
-    index.write_text(json.dumps({"arrays": {name: arrays["image"]} if name else {}}))
+    arrays = json.loads(index.read_text(encoding="utf-8"))["arrays"]
+    index.write_text(json.dumps({"arrays": {name: arrays["image"]} if name else {}}), encoding="utf-8")
     if name:
         shutil.copyfile(folder / "key" / "image.npy", folder / "key" / f"{name}.npy")
     wanted = () if "/" in name else ("image",)  # a name that leads out is never followed

@@ -24,7 +24,7 @@ def real_set(name: str) -> Path:
 
 def read_cases(name: str) -> list[tuple]:
     folder = real_set(name)
-    order = json.loads((folder / "splits.json").read_text())["train_order"]
+    order = json.loads((folder / "splits.json").read_text(encoding="utf-8"))["train_order"]
     spread = order[:: max(1, len(order) // CASES)][:CASES]
     return [
         (

@@ -47,7 +47,7 @@ def save_series(folder: Path, series: int = 1, prefix: str = "IM", modality: str
 def describe(folder: Path, **changes) -> Path:
     content = {"labels": {"background": 0, "Liver": 1}, "channel_names": {"0": "CT"}, **changes}
     folder.mkdir(exist_ok=True)
-    (folder / "dataset.json").write_text(json.dumps(content))
+    (folder / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
     return folder
 
 
@@ -61,7 +61,7 @@ def test_a_decathlon_folder_gives_cases_labels_and_channels(decathlon):
 
 def test_the_split_beside_a_decathlon_folder_is_read(decathlon):
     split = {"train_order": ["case_4", "case_0"], "val": ["case_1"], "test": ["case_2"]}
-    (decathlon / "splits.json").write_text(json.dumps({"note": "by patient", **split}))
+    (decathlon / "splits.json").write_text(json.dumps({"note": "by patient", **split}), encoding="utf-8")
     assert find_cases(decathlon).split == split
 
 
@@ -70,14 +70,14 @@ def test_the_split_beside_a_decathlon_folder_is_read(decathlon):
     [{"train_order": ["case_1"], "test": ["case_1"]}, {"val": ["case_1", "case_1"]}],
 )
 def test_a_split_that_names_a_case_twice_is_refused(decathlon, split):
-    (decathlon / "splits.json").write_text(json.dumps(split))
+    (decathlon / "splits.json").write_text(json.dumps(split), encoding="utf-8")
     with pytest.raises(ProjectError, match="names the case case_1 twice"):
         find_cases(decathlon)
 
 
 @pytest.mark.parametrize("split", [{"val": "case_1"}, {"val": [1]}])
 def test_a_split_that_is_no_list_of_names_is_refused(decathlon, split):
-    (decathlon / "splits.json").write_text(json.dumps(split))
+    (decathlon / "splits.json").write_text(json.dumps(split), encoding="utf-8")
     with pytest.raises(ProjectError, match="not a list of case ids"):
         find_cases(decathlon)
 
@@ -126,7 +126,7 @@ def test_a_description_that_cannot_be_used_is_named(tmp_path, changes):
 
 
 def test_a_torn_description_is_named(tmp_path):
-    (tmp_path / "dataset.json").write_text('{"labels": ')
+    (tmp_path / "dataset.json").write_text('{"labels": ', encoding="utf-8")
     with pytest.raises(ProjectError, match="description of the data set is damaged"):
         find_cases(tmp_path)
 
@@ -136,7 +136,7 @@ def test_image_files_of_any_kind_are_cases_named_after_them(tmp_path):
         save(tmp_path / name)
     (tmp_path / "E.nii.gz").rename(tmp_path / "E.NII.GZ")
     for other in ("notes.txt", "._a.nii.gz"):
-        (tmp_path / other).write_text("")
+        (tmp_path / other).write_text("", encoding="utf-8")
     save(tmp_path / "a.seg.nrrd")
     found = find_cases(tmp_path)
     assert [case.id for case in found.cases] == ["E", "a", "b", "c 2", "d _1_"]
@@ -171,7 +171,7 @@ def test_dicom_series_are_cases_named_after_their_folder_and_never_the_patient(t
     save_series(tmp_path / "p3", 3, "A")
     save_series(tmp_path / "p3", 4, "B")
     save_series(tmp_path / "p4", 5, modality="SR")
-    (tmp_path / "p2" / "DICOMDIR.txt").write_text("not a slice")
+    (tmp_path / "p2" / "DICOMDIR.txt").write_text("not a slice", encoding="utf-8")
     found = find_cases(tmp_path)
     assert [case.id for case in found.cases] == ["p1_flair", "p2", "p3_1", "p3_2"]
     text = repr(found)
@@ -213,7 +213,7 @@ def test_a_folder_that_is_itself_a_series_is_one_case(tmp_path):
 def test_a_missing_folder_a_file_and_an_empty_folder_are_explained(tmp_path):
     with pytest.raises(ProjectError, match="there is no folder"):
         find_cases(tmp_path / "nowhere")
-    (tmp_path / "file").write_text("x")
+    (tmp_path / "file").write_text("x", encoding="utf-8")
     with pytest.raises(ProjectError, match="is a file"):
         find_cases(tmp_path / "file")
     (tmp_path / "empty").mkdir()

@@ -14,7 +14,7 @@ from metassl.jobs.process import host_name
 
 def put_library(folder: Path, name: str, code: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library `name` that child processes find before the real one."""
-    (folder / f"{name}.py").write_text(code)
+    (folder / f"{name}.py").write_text(code, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
 

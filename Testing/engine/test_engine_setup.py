@@ -56,9 +56,8 @@ class Shelf:
 
 
 def test_a_command_gives_its_json_without_being_waited_for(tiny_project):
-    start = time.perf_counter()
     process = EngineProcess(sys.executable, ["status", str(tiny_project.path), "--json"])
-    assert process.poll() is None and time.perf_counter() - start < 0.5
+    assert process.poll() is None
     result = finished(process)
     assert result.code == 0 and result.json["cases"]["pool"]["unlabelled"] == 3
     assert process.poll() is result
@@ -79,7 +78,7 @@ def test_a_python_that_is_not_there_is_an_error_that_says_what_to_do(tmp_path):
 def test_another_python_gets_the_users_variables_and_no_foreign_path(tmp_path):
     fake = tmp_path / "python"
     script = """printf '{"path": "%s", "home": "%s", "mine": "%s"}' "$PYTHONPATH" "$PYTHONHOME" "$MINE"\n"""
-    fake.write_text(f"#!/bin/sh\n{script}")
+    fake.write_text(f"#!/bin/sh\n{script}", encoding="utf-8")
     fake.chmod(0o755)
     environment = {"PYTHONPATH": "/surprise", "PYTHONHOME": "/slicer", "MINE": "yes", "PATH": os.environ["PATH"]}
     python = EnginePython(str(fake), lambda: environment)
@@ -268,13 +267,13 @@ def test_whether_slicer_installs_something_is_asked_where_slicer_tells(monkeypat
 def test_a_package_of_which_only_half_is_there_is_missing(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     (tmp_path / "halved").mkdir()
-    (tmp_path / "halved" / "__init__.py").write_text("")
+    (tmp_path / "halved" / "__init__.py").write_text("", encoding="utf-8")
     assert SlicerPackages().version("halved") is None
     info = tmp_path / "halved-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: halved\nVersion: 1.0\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: halved\nVersion: 1.0\n", encoding="utf-8")
     assert SlicerPackages().version("halved") is None, "its list of files is not written yet"
-    (info / "RECORD").write_text("halved/__init__.py,,\n")
+    (info / "RECORD").write_text("halved/__init__.py,,\n", encoding="utf-8")
     assert SlicerPackages().version("halved") == "1.0"
     assert SlicerPackages().version("numpy")[0].isdigit() and SlicerPackages().version("surely_not_there") is None
 

@@ -67,7 +67,7 @@ def test_a_full_disk_has_its_code(tmp_path, monkeypatch):
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read_has_its_code(tmp_path):
-    (tmp_path / "a.nrrd").write_text("secret")
+    (tmp_path / "a.nrrd").write_text("secret", encoding="utf-8")
     (tmp_path / "a.nrrd").chmod(0)
     with pytest.raises(ImageError) as caught:
         read_image([tmp_path / "a.nrrd"], "a")
@@ -99,7 +99,9 @@ def test_the_command_line_gives_the_code_to_those_who_asked_for_json(tmp_path, c
 
 
 def test_a_python_that_lacks_a_package_says_so_by_its_code(tmp_path):
-    (tmp_path / "numpy.py").write_text("raise ModuleNotFoundError(\"No module named 'numpy'\", name='numpy')\n")
+    (tmp_path / "numpy.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'numpy'\", name='numpy')\n", encoding="utf-8"
+    )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOMS[0])])}
     argv = [sys.executable, "-m", "metassl", "train", str(tmp_path), "--json"]
     done = subprocess.run(argv, capture_output=True, text=True, env=environment)

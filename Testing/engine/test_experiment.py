@@ -30,7 +30,7 @@ def data(decathlon) -> Path:
     """Three cases to train on, one to validate and two to test."""
     names = [f"case_{number}" for number in range(6)]
     split = {"train_order": [names[2], names[0], names[1]], "val": names[3:4], "test": names[4:]}
-    (decathlon / "splits.json").write_text(json.dumps(split))
+    (decathlon / "splits.json").write_text(json.dumps(split), encoding="utf-8")
     return decathlon
 
 
@@ -69,7 +69,7 @@ def test_it_is_opened_again_and_refuses_other_data_and_other_folders(experiment,
     with pytest.raises(ProjectError, match="elsewhere is not"):
         Experiment.open(folder, moved)
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "notes.txt").write_text("not to be touched")
+    (tmp_path / "mine" / "notes.txt").write_text("not to be touched", encoding="utf-8")
     with pytest.raises(ProjectError, match="no experiment.json"):
         Experiment.open(tmp_path / "mine", moved)
 

@@ -226,7 +226,7 @@ def test_itk_snaps_description_says_names_and_colours(predicted, tmp_path):
 
 def test_a_summary_without_uncertainty_is_no_obstacle(predicted, tmp_path):
     path = predicted.round(1).prediction("case_3").summary
-    path.write_text(json.dumps({"schema_version": 1, "uncertainty": {"XX": 1}}))
+    path.write_text(json.dumps({"schema_version": 1, "uncertainty": {"XX": 1}}), encoding="utf-8")
     result = export_project(predicted, tmp_path / "out")
     assert result.failed == {}
     assert table(tmp_path / "out" / "summary.csv")[3]["uncertainty_US"] == ""
@@ -234,7 +234,7 @@ def test_a_summary_without_uncertainty_is_no_obstacle(predicted, tmp_path):
 
 def test_a_damaged_summary_is_named_and_the_rest_go_on(predicted, tmp_path):
     path = predicted.round(1).prediction("case_3").summary
-    path.write_text(json.dumps({"schema_version": 1, "uncertainty": {"US": "much"}}))
+    path.write_text(json.dumps({"schema_version": 1, "uncertainty": {"US": "much"}}), encoding="utf-8")
     result = export_project(predicted, tmp_path / "out")
     assert list(result.failed) == ["case_3"]
     assert str(path) in result.failed["case_3"] and "predict the case again" in result.failed["case_3"]

@@ -100,12 +100,12 @@ def test_cmake_itself_reads_the_same(tmp_path, extension):
     package.mkdir()
     files = {"SlicerConfig": SLICER_STAND_IN, "Use": USE_SLICER, "Nothing": "", "Pack": PACK}
     for name, text in files.items():
-        (package / f"{name}.cmake").write_text(text)
+        (package / f"{name}.cmake").write_text(text, encoding="utf-8")
     works = ["-DCMAKE_C_COMPILER_WORKS=1", "-DCMAKE_CXX_COMPILER_WORKS=1"]
     command = ["cmake", "-S", str(REPOSITORY), "-B", str(build), f"-DSlicer_DIR={package}", *works]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    found = dict(line.split("=", 1) for line in (build / "found.txt").read_text().splitlines())
+    found = dict(line.split("=", 1) for line in (build / "found.txt").read_text(encoding="utf-8").splitlines())
     assert (found.pop("NAME"), found.pop("UNITTEST")) == ("MetaSSL", "MetaSSLSlicer.py")
     assert found == {name: ";".join(values) for name, values in extension.items() if name.startswith("EXTENSION_")}
 
@@ -114,7 +114,8 @@ def test_cmake_itself_reads_the_same(tmp_path, extension):
 
 
 def test_the_extension_has_a_good_name():
-    name = re.search(r"^project\((\w+)\)$", (REPOSITORY / "CMakeLists.txt").read_text(), re.MULTILINE)[1]
+    text = (REPOSITORY / "CMakeLists.txt").read_text(encoding="utf-8")
+    name = re.search(r"^project\((\w+)\)$", text, re.MULTILINE)[1]
     assert name == "MetaSSL"
     assert not name.lower().startswith("slicer")
 

@@ -140,9 +140,9 @@ def test_a_missing_image_names_the_case(tmp_path):
 
 
 def test_a_file_that_is_no_image_names_the_case(tmp_path):
-    (tmp_path / "a.nrrd").write_text("hello")
+    (tmp_path / "a.nrrd").write_text("hello", encoding="utf-8")
     complaint(tmp_path / "a.nrrd")
-    (tmp_path / "b.nii.gz").write_text("hello" * 200)
+    (tmp_path / "b.nii.gz").write_text("hello" * 200, encoding="utf-8")
     complaint(tmp_path / "b.nii.gz")
     with pytest.raises(ImageError, match="case 7"):
         read_geometry(tmp_path / "a.nrrd", "case 7")

@@ -196,7 +196,7 @@ def test_the_rule_of_the_layers_sees_an_import_upward(tmp_path):
     frameworks = tmp_path / "metassl" / "frameworks"
     frameworks.mkdir(parents=True)
     (frameworks / "x.py").write_text(
-        "from metassl import __version__, data\ndef f():\n    from ..training import loop\n"
+        "from metassl import __version__, data\ndef f():\n    from ..training import loop\n", encoding="utf-8"
     )
     assert upward_imports("frameworks", tmp_path / "metassl") == ["frameworks/x.py:3 imports metassl.training.loop"]
 
@@ -215,7 +215,7 @@ def test_the_rule_of_the_layers_sees_an_import_upward(tmp_path):
 def test_the_rule_sees_every_way_to_import(tmp_path, line, name):
     path = tmp_path / "metassl" / "project" / "x.py"
     path.parent.mkdir(parents=True)
-    path.write_text(line)
+    path.write_text(line, encoding="utf-8")
     assert [found for _, found in imports_of(path, tmp_path)] == [name]
 
 

@@ -44,7 +44,7 @@ def test_a_new_writer_goes_on_counting(tmp_path):
 def test_a_torn_last_line_is_healed_by_the_next_writer(tmp_path):
     path = tmp_path / "e"
     EventWriter(path).write("a")
-    with open(path, "a") as stream:
+    with open(path, "a", encoding="utf-8") as stream:
         stream.write('{"seq": 2, "time": "2026", "event": "prog')
     EventWriter(path).write("b")
     assert [(event.seq, event.event) for event in read_events(path)] == [(1, "a"), (2, "b")]
@@ -100,7 +100,7 @@ def test_a_file_that_became_shorter_is_read_anew(tmp_path):
         writer.write("a")
     reader = EventReader(path)
     reader.read_new()
-    path.write_text('{"seq": 1, "event": "new"}\n')
+    path.write_text('{"seq": 1, "event": "new"}\n', encoding="utf-8")
     assert names(reader.read_new()) == ["new"]
 
 

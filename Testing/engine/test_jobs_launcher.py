@@ -57,7 +57,7 @@ def launcher(tmp_path, monkeypatch) -> LocalLauncher:
     """A launcher of a tiny real worker."""
     modules = tmp_path / "modules"
     modules.mkdir()
-    (modules / "tiny_worker.py").write_text(WORKER)
+    (modules / "tiny_worker.py").write_text(WORKER, encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(modules))
     return LocalLauncher("tiny_worker")
 
@@ -90,8 +90,8 @@ def test_a_launched_worker_is_recorded_detached_and_logged(launcher, a_round):
     assert (record.launcher, record.device, record.python) == ("local", "cpu", sys.executable)
     assert event.more["session"] == record.pid != os.getsid(0)
     assert event.more["stdin"] == "" and event.more["cwd"] == ENGINE
-    wait_for(lambda: "stderr" in a_round.log_path.read_text())
-    assert "a word on stdout" in a_round.log_path.read_text()
+    wait_for(lambda: "stderr" in a_round.log_path.read_text(encoding="utf-8"))
+    assert "a word on stdout" in a_round.log_path.read_text(encoding="utf-8")
     assert job_status(a_round).state == "running"
 
 
@@ -116,7 +116,7 @@ def test_code_that_lies_in_the_project_is_never_run(launcher, a_round):
     marker = a_round.project_path / "ran"
     for name in ("tiny_worker", "metassl", "json", "SimpleITK", "sitecustomize"):
         text = f"open({str(marker)!r}, 'w')\n"
-        (a_round.project_path / f"{name}.py").write_text(text)
+        (a_round.project_path / f"{name}.py").write_text(text, encoding="utf-8")
     launcher.launch(a_round)
     started(a_round)
     assert not marker.exists()
@@ -132,7 +132,7 @@ def test_a_stop_request_pauses_and_a_launch_takes_it_back(launcher, a_round):
     assert not a_round.stop_path.exists() and second.pid != first.pid
     assert job_status(a_round).state == "running"
     wait_for(lambda: len(read_events(a_round.events_path)) == 3)
-    assert second.alive() and a_round.log_path.read_text().count("stdout") >= 1
+    assert second.alive() and a_round.log_path.read_text(encoding="utf-8").count("stdout") >= 1
 
 
 def test_a_worker_is_killed_at_once_and_the_status_says_so(launcher, a_round):
@@ -196,7 +196,7 @@ def test_a_reused_pid_is_not_the_job(a_round):
 def test_a_damaged_job_record_is_named(tmp_path, change):
     path = tmp_path / "job.json"
     JobRecord.of(os.getpid()).write(path)
-    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    path.write_text(json.dumps({**json.loads(path.read_text(encoding="utf-8")), **change}), encoding="utf-8")
     with pytest.raises(ProjectError, match="job record is damaged"):
         JobRecord.read(path)
 

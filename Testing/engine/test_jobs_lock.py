@@ -198,11 +198,11 @@ def test_the_holder_may_take_the_lock_again_and_gives_it_up_once(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "7"}', '{"pid": 7, "host": 3}'])
 def test_a_damaged_lock_file_locks_nobody_out(tmp_path, text):
-    (tmp_path / "training.lock").write_text(text)
+    (tmp_path / "training.lock").write_text(text, encoding="utf-8")
     lock = TrainingLock(tmp_path)
     assert lock.busy() is None
     lock.acquire()
-    assert json.loads(lock.path.read_text())["pid"] == os.getpid()
+    assert json.loads(lock.path.read_text(encoding="utf-8"))["pid"] == os.getpid()
 
 
 def test_a_project_that_is_gone_cannot_be_locked(tmp_path):

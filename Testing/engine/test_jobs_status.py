@@ -188,13 +188,13 @@ def test_a_job_launched_again_is_running_before_its_first_event(a_round):
 def test_a_job_launched_again_that_died_before_its_first_event_has_failed(a_round, dead):
     JobWriter(a_round, every_s=0.0).write("paused", step=5)
     replace(dead, launched="9999-01-01").write(a_round.job_path)
-    a_round.log_path.write_text("first\nImportError: no torch\n\n")
+    a_round.log_path.write_text("first\nImportError: no torch\n\n", encoding="utf-8")
     status = job_status(a_round)
     assert status.state == "failed" and status.message == "ImportError: no torch"
 
 
 def test_a_job_that_was_killed_before_its_first_event_is_interrupted_and_not_told_an_older_story(a_round, dead):
-    a_round.log_path.write_text("ImportError: of the run before\n")
+    a_round.log_path.write_text("ImportError: of the run before\n", encoding="utf-8")
     record = replace(dead, launched="9999-01-01", log_start=a_round.log_path.stat().st_size)
     record.write(a_round.job_path)
     assert JobRecord.read(a_round.job_path) == record
@@ -223,11 +223,11 @@ def test_the_status_of_a_version_that_wrote_none_is_made_of_many_events_quickly(
         json.dumps(event("progress", n, n + 1, step=n, total=20_000, loss={"total": 1.0 / (n + 1)}).to_json())
         for n in range(20_000)
     ]
-    a_round.events_path.write_text("\n".join(lines) + "\n")
+    a_round.events_path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     write_json(a_round.record_path, {})
-    start = time.perf_counter()
+    start = time.thread_time()
     status = job_status(a_round)
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
     assert (status.step, status.seq, status.loss) == (19_999, 20_000, {"total": 1.0 / 20_000})
 
 
@@ -261,7 +261,7 @@ def test_the_status_file_says_what_all_events_come_to_also_of_a_job_that_was_res
         with JobWriter(a_round) as writer:
             tell(writer, rng, rng.randrange(10, 300))
         if rng.random() < 0.5:
-            with open(a_round.events_path, "a") as stream:
+            with open(a_round.events_path, "a", encoding="utf-8") as stream:
                 stream.write('{"seq": 1, "time": "2026", "event": "prog')
     said, history = last_status(a_round), StatusFold().update(read_events(a_round.events_path))
     assert a_round.status_path.exists() and said.seq == history.seq
@@ -347,18 +347,18 @@ def test_a_status_file_that_a_power_loss_tore_is_made_up_for_by_the_events(a_rou
 def test_a_status_file_of_a_newer_version_or_with_odd_entries_is_named(a_round):
     with JobWriter(a_round) as writer:
         writer.write("finished")
-    whole = json.loads(a_round.status_path.read_text())
+    whole = json.loads(a_round.status_path.read_text(encoding="utf-8"))
     for change, said in (({"schema_version": 2}, "newer MetaSSL"), ({"step": "7"}, "entry 'step'.*delete it")):
-        a_round.status_path.write_text(json.dumps({**whole, **change}))
+        a_round.status_path.write_text(json.dumps({**whole, **change}), encoding="utf-8")
         with pytest.raises(ProjectError, match=said):
             job_status(a_round)
-    a_round.status_path.write_text(json.dumps({**whole, "mood": "good", "stage": None}))
+    a_round.status_path.write_text(json.dumps({**whole, "mood": "good", "stage": None}), encoding="utf-8")
     assert job_status(a_round).state == "finished"
 
 
 def test_a_worker_that_was_killed_while_it_wrote_its_status_leaves_nothing_behind(a_round):
     half = a_round.path / ".tmp-0123456789ab-status.json"
-    half.write_text("{")
+    half.write_text("{", encoding="utf-8")
     with JobWriter(a_round) as writer:
         writer.write("started")
     assert not half.exists() and JobStatus.read(a_round.status_path).state == "running"
@@ -369,6 +369,6 @@ def test_a_status_is_small_and_read_in_moments(a_round):
         writer.write("started", device="cuda")
         for number in range(2000):
             writer.write("case_failed", case=f"case_{number}", reason=f"case_{number}: the file is truncated")
-    start = time.perf_counter()
+    start = time.thread_time()
     status = job_status(a_round)
-    assert len(status.failed_cases) == 2000 and time.perf_counter() - start < 0.05
+    assert len(status.failed_cases) == 2000 and time.thread_time() - start < 0.05

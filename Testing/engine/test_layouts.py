@@ -45,7 +45,7 @@ def test_images_that_a_decathlon_description_does_not_list_are_unlabelled_cases(
     label(tmp_path / "labelsTr/h_1.nii.gz")
     training = [{"image": "./imagesTr/h_1.nii.gz", "label": "./labelsTr/h_1.nii.gz"}]
     content = {"labels": {"0": "background", "1": "A"}, "modality": {"0": "MR"}, "training": training}
-    (tmp_path / "dataset.json").write_text(json.dumps(content))
+    (tmp_path / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
     found = find_cases(tmp_path)
     assert labels(found) == {"h_1": "h_1.nii.gz", "h_0": None, "h_2": None, "h_3": None}
     assert "3 images that dataset.json does not list" in found.notes[0]
@@ -57,7 +57,7 @@ def nnunet(folder: Path, **changes) -> Path:
         image(folder / f"imagesTr/k{n}_0001.nii.gz")
     label(folder / "labelsTr/k0.nii.gz")
     content = {"channel_names": {"0": "T1", "1": "T2"}, "labels": {"background": 0, "A": 1}, **changes}
-    (folder / "dataset.json").write_text(json.dumps(content))
+    (folder / "dataset.json").write_text(json.dumps(content), encoding="utf-8")
     return folder
 
 
@@ -87,14 +87,14 @@ def test_unions_of_labels_are_refused_in_words(tmp_path):
 
 
 def test_bids_sessions_are_cases_and_suffixes_are_channels(tmp_path):
-    (tmp_path / "dataset_description.json").write_text("{}")
+    (tmp_path / "dataset_description.json").write_text("{}", encoding="utf-8")
     for subject in ("01", "02"):
         base = f"sub-{subject}_ses-a"
         for suffix in ("T1w", "FLAIR"):
             image(tmp_path / f"sub-{subject}/ses-a/anat/{base}_{suffix}.nii.gz")
         image(tmp_path / f"sub-{subject}/ses-a/func/{base}_task-rest_bold.nii.gz")
         label(tmp_path / f"derivatives/manual/sub-{subject}/ses-a/anat/{base}_space-orig_dseg.nii.gz")
-    (tmp_path / "derivatives/manual/dseg.tsv").write_text("index\tname\n0\tbackground\n1\tLesion\n")
+    (tmp_path / "derivatives/manual/dseg.tsv").write_text("index\tname\n0\tbackground\n1\tLesion\n", encoding="utf-8")
     found = find_cases(tmp_path)
     assert found.layout == "BIDS" and found.channels == ["FLAIR", "T1w"]
     assert [case.id for case in found.cases] == ["sub-01_ses-a", "sub-02_ses-a"]
@@ -230,7 +230,9 @@ def test_the_store_of_monai_label_gives_its_final_labels_and_their_names(tmp_pat
         label(tmp_path / f"labels/original/c{n}.nii.gz")
     label(tmp_path / "labels/final/c0.nii.gz")
     info = {"info": {"params": {"label_names": {"liver": 1}}}}
-    (tmp_path / "datastore_v2.json").write_text(json.dumps({"objects": {"c0": {"labels": {"final": info}}}}))
+    (tmp_path / "datastore_v2.json").write_text(
+        json.dumps({"objects": {"c0": {"labels": {"final": info}}}}), encoding="utf-8"
+    )
     found = find_cases(tmp_path)
     assert found.layout == "MONAI Label" and labels(found) == {"c0": "c0.nii.gz", "c1": None}
     assert found.labels[0].name == "liver" and all("nobody submitted it" in reason for reason in told(found).values())
@@ -297,7 +299,7 @@ def test_a_table_names_channels_structures_and_splits(tmp_path):
         image(tmp_path / f"{name}.nrrd")
     label(tmp_path / "l.nrrd")
     table = tmp_path / "cases.csv"
-    table.write_text("case;image:T1;image:T2;label:Liver;split\nc0;z.nrrd;y.nrrd;l.nrrd;validation\n")
+    table.write_text("case;image:T1;image:T2;label:Liver;split\nc0;z.nrrd;y.nrrd;l.nrrd;validation\n", encoding="utf-8")
     found = find_cases(table)
     assert found.channels == ["T1", "T2"] and found.structure_names == ["Liver"]
     assert found.cases[0].split == "validation"
@@ -314,7 +316,7 @@ def test_a_table_names_channels_structures_and_splits(tmp_path):
     ],
 )
 def test_a_table_that_cannot_be_used_names_the_line(tmp_path, text, complaint):
-    (tmp_path / "cases.csv").write_text(text)
+    (tmp_path / "cases.csv").write_text(text, encoding="utf-8")
     with pytest.raises(ProjectError, match=complaint):
         find_cases(tmp_path / "cases.csv")
 

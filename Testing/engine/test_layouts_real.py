@@ -22,7 +22,7 @@ def source(name: str) -> Path:
 
 def copies(data: Path, to: Path) -> dict[str, Path]:
     """The first cases as a Decathlon folder, for nnU-Net, as images/ and labels/, and as a folder per patient."""
-    content = json.loads((data / "dataset.json").read_text())
+    content = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
     names = [Path(entry["label"]).name for entry in content["training"]][:CASES]
     places = {
         "decathlon": ("imagesTr/{}", "labelsTr/{}"),
@@ -39,14 +39,14 @@ def copies(data: Path, to: Path) -> dict[str, Path]:
                 shutil.copy(data / kind / name, target)
     structures = {value: int(key) for key, value in content["labels"].items()}
     listed = [{"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"} for name in names]
-    (to / "decathlon" / "dataset.json").write_text(json.dumps({**content, "training": listed}))
+    (to / "decathlon" / "dataset.json").write_text(json.dumps({**content, "training": listed}), encoding="utf-8")
     nnunet = {
         "channel_names": {"0": "image"},
         "labels": structures,
         "file_ending": ".nii.gz",
         "numTraining": len(names),
     }
-    (to / "nnunet" / "dataset.json").write_text(json.dumps(nnunet))
+    (to / "nnunet" / "dataset.json").write_text(json.dumps(nnunet), encoding="utf-8")
     return {layout: to / layout for layout in places}
 
 
@@ -58,7 +58,7 @@ def facts(project: Project) -> dict:
 @pytest.mark.parametrize("name", ["Task04_Hippocampus", "Task27_ACDC"])
 def test_four_layouts_give_the_same_project(name, tmp_path):
     data = source(name)
-    content = json.loads((data / "dataset.json").read_text())
+    content = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
     labels = [f"{key}={value}" for key, value in content["labels"].items() if int(key)]
     found = {}
     for layout, folder in copies(data, tmp_path / "data").items():

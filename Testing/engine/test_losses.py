@@ -22,7 +22,7 @@ from numpy.testing import assert_allclose
 
 BUNDLED = Path(__file__).parents[1] / "data" / "parity"
 FILES = sorted(Path(os.environ.get("METASSL_PARITY_VECTORS") or BUNDLED).glob("*__*.npz"))
-META = json.loads((BUNDLED / "meta.json").read_text())
+META = json.loads((BUNDLED / "meta.json").read_text(encoding="utf-8"))
 TOLERANCE = {"loss": 5e-6, "gradient": 2e-6, "thresholds": 1e-6}
 FLAT = {"patch_zyx": (1, 16, 16), "kernels": ((1, 3, 3),) * 3, "strides": ((1, 1, 1), (1, 2, 2), (1, 2, 2))}
 OFFICIAL = [name for name in FRAMEWORKS if describe_framework(name).script]

@@ -237,7 +237,7 @@ def test_cases_that_the_round_was_trained_on_are_not_evaluated(project, model, d
     known, new = project.labelled_cases()[0].id, project.unlabelled_cases()[0].id
     found = new_round(project, model, labels={known: "a" * 64})
     chosen = tmp_path / "chosen.txt"
-    chosen.write_text(f"{known}\n{new}\n")
+    chosen.write_text(f"{known}\n{new}\n", encoding="utf-8")
     words = ["evaluate", str(project.path), "--truth", str(decathlon / "labelsTr"), "--json", "--cases", str(chosen)]
     assert main(words) == 0
     printed = capsys.readouterr()
@@ -245,7 +245,7 @@ def test_cases_that_the_round_was_trained_on_are_not_evaluated(project, model, d
     assert list(result["cases"]) == [new] and result["trained_on"] == [known]
     assert f"was trained on 1 of these cases, left out here: {known}" in printed.err
     assert "Left out: 1 case that the model was trained on" in evaluated_page(project, found, result)
-    chosen.write_text(f"{known}\n")
+    chosen.write_text(f"{known}\n", encoding="utf-8")
     assert main(words) == 2
     assert "was trained on all of these cases" in capsys.readouterr().err
 

@@ -31,7 +31,7 @@ def shared_file(name: str) -> Path:
     return FOLDER / name if (FOLDER / name).exists() else BUNDLED / name
 
 
-META = json.loads(shared_file("meta.json").read_text())
+META = json.loads(shared_file("meta.json").read_text(encoding="utf-8"))
 STEP_FILES = sorted(FOLDER.glob("*__*.npz"))
 
 PRESET_OF = {

@@ -164,7 +164,7 @@ def test_a_command_to_type_is_quoted():
 def test_a_command_to_type_calls_the_program_as_it_was_called(tmp_path, monkeypatch):
     program = tmp_path / "bin" / "metassl"
     program.parent.mkdir()
-    program.write_text("#!/bin/sh\n")
+    program.write_text("#!/bin/sh\n", encoding="utf-8")
     program.chmod(0o755)
     monkeypatch.setattr(sys, "argv", [str(program)])
     assert command_line("status", "P") == f"{program} status P"

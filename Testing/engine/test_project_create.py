@@ -30,14 +30,14 @@ def test_the_first_cases_are_labelled_and_the_next_are_for_validation(tmp_path, 
 def test_the_labels_of_all_other_cases_stay_hidden(tiny_project):
     kept = {path.name.split(".")[0] for path in (tiny_project.path / "labels").rglob("*.nrrd")}
     assert kept == {"case_0", "case_1", "case_2"}
-    text = (tiny_project.path / "cases.json").read_text()
+    text = (tiny_project.path / "cases.json").read_text(encoding="utf-8")
     assert "labelsTr" not in text
 
 
 def test_the_split_decides_who_is_labelled_measured_and_kept_out(tmp_path, decathlon):
     split = {"train_order": ["case_4", "case_0", "case_3"], "val": ["case_2", "case_5"]}
     split["test"] = ["case_1", "case_9"]
-    (decathlon / "splits.json").write_text(json.dumps(split))
+    (decathlon / "splits.json").write_text(json.dumps(split), encoding="utf-8")
     project, warnings = new_project(tmp_path / "p", decathlon, labelled=2, validation=1)
     assert ids(project.labelled_cases()) == ["case_0", "case_4"]
     assert ids(project.validation_cases()) == ["case_2"]
@@ -77,7 +77,7 @@ def test_a_wish_that_cannot_be_met_leaves_no_project(tmp_path, decathlon, wish, 
 
 
 def test_a_test_case_cannot_be_labelled(tmp_path, decathlon):
-    (decathlon / "splits.json").write_text(json.dumps({"test": ["case_1"]}))
+    (decathlon / "splits.json").write_text(json.dumps({"test": ["case_1"]}), encoding="utf-8")
     with pytest.raises(ProjectError, match="case_1 is kept out of training"):
         new_project(tmp_path / "p", decathlon, labelled_cases=["case_1"])
 
@@ -130,7 +130,7 @@ def test_a_4d_decathlon_image_is_split_into_its_channels(tmp_path, make_case, ma
         "labels": {"0": "background", "1": "Tumour"},
         "training": [{"image": "./imagesTr/a.nii.gz", "label": "./labelsTr/a.nii.gz"}],
     }
-    (source / "dataset.json").write_text(json.dumps(description))
+    (source / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
     project, warnings = new_project(tmp_path / "p", source, labelled=0)
     assert warnings == []
     assert project.case("a").images == ["images/a_0000.nrrd", "images/a_0001.nrrd"]
@@ -170,7 +170,7 @@ def test_a_project_of_the_benchmark_data_follows_its_split(tmp_path):
     source = Path(__file__).parents[3] / "shared" / "data" / "Task04_Hippocampus"
     if not source.is_dir():
         pytest.skip("the real images of ../shared/data are not here")
-    split = json.loads((source / "splits.json").read_text())
+    split = json.loads((source / "splits.json").read_text(encoding="utf-8"))
     project, warnings = new_project(tmp_path / "p", source, labelled=3, validation=2)
     assert warnings == []
     assert set(ids(project.labelled_cases())) == set(split["train_order"][:3])

@@ -47,7 +47,7 @@ def test_the_temporary_file_keeps_the_full_suffix(tmp_path):
 
     def write(path: Path) -> None:
         seen.append(path)
-        path.write_text("x")
+        path.write_text("x", encoding="utf-8")
 
     atomic_write(tmp_path / "case.1.seg.nrrd", write)
     assert seen[0].parent == tmp_path
@@ -59,7 +59,7 @@ def test_a_writer_that_fails_leaves_the_old_file_and_nothing_else(tmp_path):
     write_json(path, {"n": 1})
 
     def fail(temporary: Path) -> None:
-        temporary.write_text("half of")
+        temporary.write_text("half of", encoding="utf-8")
         raise RuntimeError("power cut")
 
     with pytest.raises(RuntimeError):
@@ -94,14 +94,14 @@ def test_a_really_full_disk_is_named_for_arrays(small_disk, make_grid, suffix):
 
 
 def test_a_file_where_the_folder_should_be_is_an_error_that_names_it(tmp_path):
-    (tmp_path / "folder").write_text("I am a file")
+    (tmp_path / "folder").write_text("I am a file", encoding="utf-8")
     with pytest.raises(ProjectError, match="is not a folder"):
         write_text(tmp_path / "folder" / "a.txt", "x")
 
 
 def test_json_carries_the_schema_version(tmp_path):
     write_json(tmp_path / "a.json", {"n": 1})
-    assert json.loads((tmp_path / "a.json").read_text()) == {"schema_version": 1, "n": 1}
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"schema_version": 1, "n": 1}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_json_carries_the_schema_version(tmp_path):
 )
 def test_json_that_cannot_be_used_is_explained(tmp_path, text, complaint):
     path = tmp_path / "a.json"
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ProjectError, match=complaint) as caught:
         read_json(path, "the case list")
     assert str(caught.value).startswith("the case list") and str(path) in str(caught.value)

@@ -57,7 +57,7 @@ def test_a_new_project_opens_again_with_what_it_was_given(tmp_path, two_labels):
 
 
 def test_a_project_is_never_made_in_a_folder_that_holds_something(tmp_path, two_labels):
-    (tmp_path / "thesis.txt").write_text("x")
+    (tmp_path / "thesis.txt").write_text("x", encoding="utf-8")
     with pytest.raises(ProjectError, match="not empty"):
         Project.create(tmp_path, "p", two_labels, ["T1"])
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
@@ -90,22 +90,24 @@ def test_a_damaged_project_file_is_refused(tmp_path, content):
 
 def test_a_project_of_a_newer_schema_is_refused(tiny_project):
     path = tiny_project.path / "project.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "schema_version": 99}))
+    path.write_text(
+        json.dumps({**json.loads(path.read_text(encoding="utf-8")), "schema_version": 99}), encoding="utf-8"
+    )
     with pytest.raises(ProjectError, match="update MetaSSL"):
         Project.open(tiny_project.path)
 
 
 def test_a_case_list_that_points_outside_is_refused(tiny_project):
     path = tiny_project.path / "cases.json"
-    document = json.loads(path.read_text())
+    document = json.loads(path.read_text(encoding="utf-8"))
     document["cases"][0]["id"] = "../../evil"
-    path.write_text(json.dumps(document))
+    path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(ProjectError, match="cannot be used"):
         _ = Project.open(tiny_project.path).cases
 
 
 def test_a_project_where_a_file_lies_cannot_be_made(tmp_path, two_labels):
-    (tmp_path / "p").write_text("I am a file")
+    (tmp_path / "p").write_text("I am a file", encoding="utf-8")
     with pytest.raises(ProjectError, match="cannot write"):
         Project.create(tmp_path / "p", "p", two_labels, ["T1"])
 

@@ -134,9 +134,9 @@ def test_a_prediction_is_complete_when_its_summary_is_there(tmp_path):
     made = make_round(tmp_path)
     paths = made.prediction("case 1")
     paths.folder.mkdir()
-    paths.segmentation.write_text("")
+    paths.segmentation.write_text("", encoding="utf-8")
     assert not paths.complete and made.predicted_cases() == []
-    paths.summary.write_text("{}")
+    paths.summary.write_text("{}", encoding="utf-8")
     assert paths.complete and made.predicted_cases() == ["case 1"]
     with pytest.raises(ProjectError):
         made.prediction("../outside")

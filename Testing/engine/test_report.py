@@ -253,9 +253,9 @@ def test_colours_come_from_the_palettes_of_a_light_and_of_a_dark_page(project, f
 
 def test_text_from_the_project_is_never_markup(tmp_path):
     project = build_project(tmp_path / "project", name=HOSTILE)
-    document = (project.path / "project.json").read_text()
+    document = (project.path / "project.json").read_text(encoding="utf-8")
     hostile = document.replace('"Anterior"', '"<b onload=x>"')
-    (project.path / "project.json").write_text(hostile)
+    (project.path / "project.json").write_text(hostile, encoding="utf-8")
     project = Project.open(project.path)
     found = build_round(project)
     events = JobWriter(found, every_s=0.0)
@@ -335,7 +335,7 @@ def test_a_damaged_ranking_is_refused_naming_its_file(project, found):
 
 
 def test_a_report_that_cannot_be_written_is_a_project_error(project, found):
-    (project.path.parent / "out").write_text("a file where the folder should be")
+    (project.path.parent / "out").write_text("a file where the folder should be", encoding="utf-8")
     with pytest.raises(MetaSSLError, match="out"):
         written(project, found)
 

@@ -55,7 +55,7 @@ def test_any_curve_can_be_drawn_within_its_frame(points, log):
 
 def renderer(folder: Path, monkeypatch, body: str) -> None:
     """Put a program of its own in the place of the renderer."""
-    (folder / "stand_in_renderer.py").write_text(body)
+    (folder / "stand_in_renderer.py").write_text(body, encoding="utf-8")
     monkeypatch.setattr(MetaSSLPictures, "MODULE", "stand_in_renderer")
     monkeypatch.setenv("PYTHONPATH", str(folder))
 
@@ -85,7 +85,7 @@ def test_rendered_pictures_are_in_the_page_and_missing_ones_are_said(project, fo
 
 def test_without_the_slicer_core_the_report_says_so_and_goes_on(project, found, tmp_path, monkeypatch):
     for name in ("slicer", "vtk", "mrml"):
-        (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError({name!r})")
+        (tmp_path / f"{name}.py").write_text(f"raise ModuleNotFoundError({name!r})", encoding="utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     _, page = written(project, found, with_pictures=True)
     assert "pip install 'metassl[report]'" in page.text

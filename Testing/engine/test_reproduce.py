@@ -26,7 +26,7 @@ def data(decathlon: Path) -> Path:
     """Three cases to train on, one to validate, two to test."""
     names = [f"case_{number}" for number in range(6)]
     split = {"train_order": names[:3], "val": names[3:4], "test": names[4:]}
-    (decathlon / "splits.json").write_text(json.dumps(split))
+    (decathlon / "splits.json").write_text(json.dumps(split), encoding="utf-8")
     return decathlon
 
 
@@ -69,7 +69,7 @@ def test_every_run_leaves_a_line_and_none_is_done_twice(data, tmp_path, monkeypa
         assert known["last"]["learnt"] is None and known["threads"] == 1
     project = out.with_suffix("")
     for known in runs.values():
-        record = json.loads((project / "rounds" / f"{known['round']:04d}" / "round.json").read_text())
+        record = json.loads((project / "rounds" / f"{known['round']:04d}" / "round.json").read_text(encoding="utf-8"))
         assert record["validation"] == {} and "case_3" not in record["unlabelled"]
 
 
@@ -198,11 +198,11 @@ def test_the_tables_say_from_how_many_runs_and_what_is_the_same_training(runs):
 
 def test_a_page_gets_the_tables_at_its_marks_and_nowhere_else(runs, tmp_path):
     made = tmp_path / "page.md"
-    made.write_text(f"# Before\n\n{page.BEGIN}\nold\n{page.END}\nafter\n")
+    made.write_text(f"# Before\n\n{page.BEGIN}\nold\n{page.END}\nafter\n", encoding="utf-8")
     page.write_page(made, runs)
     page.write_page(made, runs)
     assert made.read_text(encoding="utf-8") == f"# Before\n\n{page.BEGIN}\n{page.tables(runs)}\n{page.END}\nafter\n"
-    made.write_text("no marks")
+    made.write_text("no marks", encoding="utf-8")
     with pytest.raises(MetaSSLError, match="no place for the tables"):
         page.write_page(made, runs)
 

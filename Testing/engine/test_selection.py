@@ -51,7 +51,7 @@ def test_the_ranking_is_written_with_score_parts_and_reason(tiny_project, predic
     project, made = predicted(old_summary(a, us=100), old_summary(b, dc=200, ds=100, us=100), old_summary(c, dc=60))
     ranking = rank(project, made)
     assert [entry.case for entry in ranking.cases] == [b, c, a]
-    written = json.loads(made.ranking_path.read_text())
+    written = json.loads(made.ranking_path.read_text(encoding="utf-8"))
     assert all(set(entry) == {"case", "score", "parts", "reason"} for entry in written["cases"])
     assert written["strategy"] == "combined" and written["skipped"] == {}
     assert written["cases"] == ranking.to_json()["cases"] and read_ranking(made) == ranking
@@ -116,7 +116,7 @@ def test_a_damaged_summary_is_skipped_and_named(tiny_project, predicted):
     lacking = old_summary(b)
     del lacking["band_voxels"]
     project, made = predicted(old_summary(a), lacking, old_summary(c))
-    made.prediction(c).summary.write_text('{"case": ')
+    made.prediction(c).summary.write_text('{"case": ', encoding="utf-8")
     ranking = rank(project, made)
     assert [entry.case for entry in ranking.cases] == [a]
     assert b in ranking.skipped[b] and c in ranking.skipped[c]
@@ -136,7 +136,7 @@ def test_a_number_that_is_not_finite_is_never_written(tiny_project, predicted):
     a, b, _ = waiting(tiny_project)
     project, made = predicted(old_summary(a, mean=math.nan), old_summary(b))
     assert list(rank(project, made, "entropy").skipped) == [a]
-    json.loads(made.ranking_path.read_text(), parse_constant=pytest.fail)
+    json.loads(made.ranking_path.read_text(encoding="utf-8"), parse_constant=pytest.fail)
 
 
 def test_the_context_of_a_round_comes_from_its_files(tiny_project):
@@ -150,7 +150,7 @@ def test_the_context_of_a_round_comes_from_its_files(tiny_project):
     new = Context.of(made)
     assert new.error_rates == {"US": 0.2} and np.array_equal(new.labelled[0].features, [1.0, 2.0])
     assert new.labelled[0].volumes == {"Front": 0.5}
-    (made.path / "labelled.json").write_text("{")
+    (made.path / "labelled.json").write_text("{", encoding="utf-8")
     assert [each.case for each in Context.of(made).labelled] == ["case_0", "case_1"]
 
 

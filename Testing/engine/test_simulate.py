@@ -1,4 +1,4 @@
-"""`metassl simulate` from end to end: real trainings, in processes of their own, on six tiny cases."""
+"""`metassl simulate` from end to end: real trainings on six tiny cases."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from in_process import trainings_in_this_process
 from metassl.choices.strategies import STRATEGY_NAMES
 from metassl.cli import main
 from metassl.imaging import read_labels
@@ -30,7 +31,7 @@ LONGEST_S = 120
 def data(decathlon: Path) -> Path:
     names = [f"case_{number}" for number in range(6)]
     split = {"train_order": names[:4], "val": [], "test": names[4:]}
-    (decathlon / "splits.json").write_text(json.dumps(split))
+    (decathlon / "splits.json").write_text(json.dumps(split), encoding="utf-8")
     return decathlon
 
 
@@ -49,12 +50,13 @@ def killed_after_the_first_point(command: list[str], out: Path) -> None:
     process.wait()
 
 
-def test_a_killed_simulation_goes_on_and_ends_with_table_and_plot(data, tmp_path, capsys):
+def test_a_killed_simulation_goes_on_and_ends_with_table_and_plot(data, tmp_path, capsys, monkeypatch):
     out = tmp_path / "run.json"
     killed_after_the_first_point(words(data, out, 1), out)
     first = json.loads(out.read_text("utf-8"))["seeds"][0]["first"]
 
-    assert main(words(data, out, 2)) == 0  # goes on with the round that was cut short, and adds another
+    with trainings_in_this_process(monkeypatch):
+        assert main(words(data, out, 2)) == 0  # goes on with the round that was cut short, and adds another
     content = json.loads(out.read_text("utf-8"))
     seed = content["seeds"][0]
     project = Project.open(tmp_path / "run")

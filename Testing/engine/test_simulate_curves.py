@@ -123,7 +123,7 @@ def test_results_of_another_simulation_are_refused_and_named(tmp_path):
         Results.open(path, settings(), {"train": ["a"], "test": ["c"]})
     grown = Results.open(path, settings(seeds=5, rounds=9, strategies=("entropy",)), cases)
     assert grown.content["settings"]["rounds"] == 9
-    path.write_text('{"schema_version": 1}')
+    path.write_text('{"schema_version": 1}', encoding="utf-8")
     with pytest.raises(MetaSSLError, match="no results of `metassl simulate`"):
         Results.open(path, settings(), cases)
 

@@ -214,13 +214,13 @@ FORBIDDEN, STAND_INS, MODULE_FOLDER, names = json.loads(sys.argv[1])
 sys.meta_path.insert(0, Finder())
 sys.path.insert(0, MODULE_FOLDER)
 failed = {}
-start = time.perf_counter()
+start = time.process_time()
 for name in names:
     try:
         importlib.import_module(name)
     except Exception as error:
         failed[name] = f"{type(error).__name__}: {error}"
-found = {"ms": 1000 * (time.perf_counter() - start), "failed": failed, "tried": Finder.tried}
+found = {"ms": 1000 * (time.process_time() - start), "failed": failed, "tried": Finder.tried}
 if "MetaSSLSlicer" in names and not failed:
     parent = types.SimpleNamespace()
     sys.modules["MetaSSLSlicer"].MetaSSLSlicer(parent)
@@ -267,7 +267,9 @@ def test_the_category_is_translated_by_slicer_itself():
 
 
 def test_a_forbidden_import_is_noticed_even_when_its_failure_is_caught(tmp_path, monkeypatch):
-    (tmp_path / "careless.py").write_text("try:\n    import torch.nn\nexcept ImportError:\n    pass\n")
+    (tmp_path / "careless.py").write_text(
+        "try:\n    import torch.nn\nexcept ImportError:\n    pass\n", encoding="utf-8"
+    )
     monkeypatch.setattr(sys.modules[__name__], "MODULE", tmp_path)
     assert import_in_a_fresh_python(["careless"])["tried"] == ["torch"]
 

@@ -64,7 +64,7 @@ def wait(found, seconds=120, until=lambda status: status.is_over):
         if until(status):
             return status
         time.sleep(0.05)
-    raise AssertionError(f"still {status} after {seconds} s: {found.log_path.read_text()}")
+    raise AssertionError(f"still {status} after {seconds} s: {found.log_path.read_text(encoding='utf-8')}")
 
 
 def trained(status) -> int:
@@ -83,7 +83,7 @@ def kill(found) -> None:
 def test_a_round_ends_with_maps_of_every_unlabelled_case_and_a_ranking(project):
     found = start_training(project, iterations=12, device="cpu", seed=1)
     status = wait(found)
-    assert status.state == "finished", found.log_path.read_text()
+    assert status.state == "finished", found.log_path.read_text(encoding="utf-8")
     assert found.predicted_cases() == ["ball2", "ball3", "ball4"]
     assert {case.state for case in project.unlabelled_cases()} == {"predicted"}
     assert found.ranking_path.exists()
@@ -100,7 +100,7 @@ def test_a_round_ends_with_maps_of_every_unlabelled_case_and_a_ranking(project):
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
 def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(project, tmp_path):
     found = start_training(project, iterations=16, device="cpu", seed=3)
-    assert wait(found).state == "finished", found.log_path.read_text()
+    assert wait(found).state == "finished", found.log_path.read_text(encoding="utf-8")
     whole = weights(found)
 
     second = start_training(project, iterations=16, device="cpu", seed=3, fresh=True, new_round=True)
@@ -110,7 +110,7 @@ def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(project, tmp_p
     assert wait(second).state == "interrupted"
     resumed = start_training(project)
     assert resumed.number == second.number
-    assert wait(resumed).state == "finished", resumed.log_path.read_text()
+    assert wait(resumed).state == "finished", resumed.log_path.read_text(encoding="utf-8")
     again = weights(resumed)
     assert whole.keys() == again.keys()
     different = [name for name in whole if not torch.equal(whole[name], again[name])]
@@ -141,7 +141,7 @@ def test_predictions_of_a_half_trained_model_are_made_again_by_the_finished_one(
     predict_project(project, ["ball2"], device="cpu")
     early = read_json(found.prediction("ball2").summary, "the summary")["step"]
     assert early < 30
-    assert wait(start_training(project)).state == "finished", found.log_path.read_text()
+    assert wait(start_training(project)).state == "finished", found.log_path.read_text(encoding="utf-8")
     assert read_json(found.prediction("ball2").summary, "the summary")["step"] == 30
 
 
@@ -155,9 +155,9 @@ def test_two_trainings_at_once_are_refused_with_the_holder(project):
 
 def test_the_next_round_starts_from_the_former_model_and_knows_its_labels(project, in_this_process):
     first = start_training(project, iterations=10, device="cpu")
-    assert wait(first).state == "finished", first.log_path.read_text()
+    assert wait(first).state == "finished", first.log_path.read_text(encoding="utf-8")
     second = start_training(project, iterations=5, device="cpu")
-    assert wait(second).state == "finished", second.log_path.read_text()
+    assert wait(second).state == "finished", second.log_path.read_text(encoding="utf-8")
     assert second.record["parent"] == first.number
     assert second.record["labels"].keys() == {"ball0", "ball1"}
     fresh = start_training(project, iterations=5, device="cpu", fresh=True)
@@ -165,20 +165,20 @@ def test_the_next_round_starts_from_the_former_model_and_knows_its_labels(projec
     assert fresh.record["parent"] is None
     fresh.model_path.write_bytes(b"of another version")
     last = start_training(project, iterations=5, device="cpu")
-    assert wait(last).state == "finished", last.log_path.read_text()
+    assert wait(last).state == "finished", last.log_path.read_text(encoding="utf-8")
     warnings = [event.message for event in read_events(last.events_path) if event.event == "warning"]
     assert any(word.startswith("starting afresh: ") and str(fresh.model_path) in word for word in warnings)
 
 
 def test_a_round_after_one_on_a_gpu_starts_afresh_on_a_cpu(project, in_this_process):
     first = start_training(project, iterations=5, device="cpu")
-    assert wait(first).state == "finished", first.log_path.read_text()
+    assert wait(first).state == "finished", first.log_path.read_text(encoding="utf-8")
     model = TrainedModel.load(first.model_path, torch.device("cpu"))
     assert model.plan.device == "cpu"
     plan = replace(model.plan, device="cuda", filters=tuple(2 * number for number in model.plan.filters))
     replace(model, plan=plan, networks=(build_network(plan), build_network(plan))).save(first.model_path)
     second = start_training(project, iterations=5, device="cpu")
-    assert wait(second).state == "finished", second.log_path.read_text()
+    assert wait(second).state == "finished", second.log_path.read_text(encoding="utf-8")
     warnings = [event.message for event in read_events(second.events_path) if event.event == "warning"]
     assert any("is of a size for another device: starting afresh" in word for word in warnings)
     assert TrainedModel.load(second.model_path, torch.device("cpu")).plan.device == "cpu"
@@ -188,7 +188,7 @@ def test_an_image_that_fails_stops_its_case_and_the_rest_go_on(project, in_this_
     broken = project.image_paths("ball3")[0]
     broken.write_bytes(broken.read_bytes()[:200])
     found = start_training(project, iterations=5, device="cpu")
-    assert wait(found).state == "finished", found.log_path.read_text()
+    assert wait(found).state == "finished", found.log_path.read_text(encoding="utf-8")
     failed = [e for e in read_events(found.events_path) if e.event == "case_failed"]
     assert {e.case for e in failed} == {"ball3"} and str(broken) in failed[0].file
     assert found.predicted_cases() == ["ball2", "ball4"]
@@ -220,7 +220,7 @@ def test_a_case_with_one_slice_is_trained_on_and_predicted_like_any_other(projec
     sitk.WriteImage(sitk.GetImageFromArray(noise), str(tmp_path / "slice.nii.gz"))
     project.add_cases([Case("slice", [str(tmp_path / "slice.nii.gz")])])
     found = start_training(project, iterations=8, device="cpu")
-    assert wait(found).state == "finished", found.log_path.read_text()
+    assert wait(found).state == "finished", found.log_path.read_text(encoding="utf-8")
     assert sitk.ReadImage(str(found.prediction("slice").regions)).GetSize() == (24, 24, 1)
 
 
@@ -233,7 +233,7 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_fails_in_the_users_words(pro
     assert status.state == "failed" and "File too large" in status.message and "checkpoints" in status.message
     assert not found.last_checkpoint_path.exists(), "no torn checkpoint is left"
     again = start_training(project, iterations=5, device="cpu")
-    assert wait(again).state == "finished", again.log_path.read_text()
+    assert wait(again).state == "finished", again.log_path.read_text(encoding="utf-8")
 
 
 LEAVES_SLOWLY = """
@@ -255,7 +255,7 @@ def test_a_job_that_has_said_its_last_word_is_waited_for_by_the_next(project):
         assert leaving.stdout.readline() == "held\n"
         found = start_training(project, iterations=3, device="cpu")
     status = wait(found)
-    assert (found.number, status.state) == (2, "finished"), found.log_path.read_text()
+    assert (found.number, status.state) == (2, "finished"), found.log_path.read_text(encoding="utf-8")
 
 
 def test_a_project_without_labels_says_what_to_do(tmp_path):
@@ -268,12 +268,12 @@ def test_a_project_without_labels_says_what_to_do(tmp_path):
 @pytest.mark.skipif(os.name == "nt", reason="the stand-in for PythonSlicer is a shell script")
 def test_a_python_that_only_starts_the_real_one_trains_as_well(project, tmp_path, monkeypatch):
     launcher = tmp_path / "PythonSlicer"
-    launcher.write_text(f'#!/bin/sh\n"{sys.executable}" "$@"\nexit $?\n')
+    launcher.write_text(f'#!/bin/sh\n"{sys.executable}" "$@"\nexit $?\n', encoding="utf-8")
     launcher.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(launcher))
     found = start_training(project, iterations=3, device="cpu")
     status = wait(found)
-    assert status.state == "finished", found.log_path.read_text()
+    assert status.state == "finished", found.log_path.read_text(encoding="utf-8")
     assert read_events(found.events_path)[0].pid != JobRecord.read(found.job_path).pid
 
 

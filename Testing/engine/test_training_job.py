@@ -36,7 +36,7 @@ from MetaSSLSlicerLib.Logic.Training.TrainingJob import Curve, TrainingJob
 from MetaSSLSlicerLib.Logic.Training.TrainingOptions import TrainingOptions
 from MetaSSLSlicerLib.Signal import Signal
 
-LONGEST_TICK_S = 0.05
+LONGEST_TICK_S, LONGEST_WAIT_S = 0.05, 1.0
 
 
 class BareSession:
@@ -77,16 +77,22 @@ def job(session) -> TrainingJob:
 
 
 def run(job: TrainingJob, until, seconds: float = 120.0) -> float:
-    """Tick and pump as the panel does until `until()`; the longest tick in seconds."""
+    """Tick and pump as the panel does until `until()`; the longest tick in seconds of computing."""
     longest, end = 0.0, time.monotonic() + seconds
     while not until():
         assert time.monotonic() < end, f"{job.status} {job.problem} {job.lastLog()}"
-        start = time.perf_counter()
-        job.tick()
-        longest = max(longest, time.perf_counter() - start)
+        longest = max(longest, seconds_of(job.tick))
         job.session.tasks.pump()
         time.sleep(0.02)
     return longest
+
+
+def seconds_of(work) -> float:
+    """What this thread computes for it, however busy the computer is; it does not wait, either."""
+    start, begin = time.perf_counter(), time.thread_time()
+    work()
+    assert time.perf_counter() - start < LONGEST_WAIT_S
+    return time.thread_time() - begin
 
 
 def look(job: TrainingJob) -> None:
@@ -111,7 +117,7 @@ def progress(number: int, step: int, total: int) -> str:
 
 def tell(found, text: str) -> None:
     """What the job has told since, as the worker writes it."""
-    with open(found.events_path, "a") as stream:
+    with open(found.events_path, "a", encoding="utf-8") as stream:
         stream.write(text)
     status_of_events(found.events_path).write(found.status_path)
 
@@ -213,14 +219,14 @@ def test_a_training_goes_on_when_the_slicer_that_started_it_is_killed_and_no_oth
     assert job_status(found).state == "running"
     end = time.monotonic() + 120
     while not (status := job_status(found)).is_over:
-        assert time.monotonic() < end, found.log_path.read_text()
+        assert time.monotonic() < end, found.log_path.read_text(encoding="utf-8")
         time.sleep(0.1)
     assert status.state == "finished" and status.predicted == 3
 
 
 def process_parent(pid: int) -> int | None:
     try:
-        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
     except OSError:
         return None
 
@@ -230,7 +236,7 @@ def test_another_python_trains_with_the_users_variables_and_none_of_slicers(tiny
     told = tmp_path / "told"
     other = tmp_path / "python"
     other.write_text(f'#!/bin/sh\n{{ echo "$PYTHONHOME|$LD_LIBRARY_PATH|$MINE|$PYTHONPATH|$*"; }} > {told}.new\n'
-                     f"mv {told}.new {told}\n")  # fmt: skip
+                     f"mv {told}.new {told}\n", encoding="utf-8")  # fmt: skip
     other.chmod(0o755)
     before = {"MINE": "yes", "PATH": os.environ["PATH"], "PYTHONHOME": "/users", "PYTHONPATH": "/surprise"}
     python = EnginePython(str(other), lambda: before)
@@ -241,8 +247,8 @@ def test_another_python_trains_with_the_users_variables_and_none_of_slicers(tiny
         patch.setenv("PYTHONHOME", "/slicer")
         patch.setenv("LD_LIBRARY_PATH", "/slicer/lib")
         job.start(TrainingOptions(iterations=8, device="cpu"))
-        run(job, until=lambda: told.exists())
-    home, libraries, mine, path, arguments = told.read_text().strip().split("|")
+        run(job, until=lambda: told.exists() and not job.isStarting)
+    home, libraries, mine, path, arguments = told.read_text(encoding="utf-8").strip().split("|")
     assert (home, libraries, mine, path) == ("", "", "yes", str(ENGINE_FOLDER))
     assert arguments == f"-m metassl.training.worker {tiny_project.path} 1"
     found = tiny_project.latest_round()
@@ -276,10 +282,10 @@ def test_a_round_of_a_version_that_wrote_no_status_is_followed_all_the_same(tiny
     found.status_path.unlink()
     session.open(tiny_project)
     assert (job.status.state, job.status.step) == ("running", 7) and job.curve
-    with open(found.events_path, "a") as stream:
+    with open(found.events_path, "a", encoding="utf-8") as stream:
         stream.write(progress(3, 8, 9))
     run(job, until=lambda: job.status.step == 8, seconds=20)
-    with open(found.events_path, "a") as stream:
+    with open(found.events_path, "a", encoding="utf-8") as stream:
         stream.write(line(4, "finished"))
     run(job, until=lambda: job.status.state == "finished", seconds=20)
 
@@ -288,26 +294,22 @@ def test_a_job_of_100000_events_is_attached_to_and_followed_in_short_ticks(tiny_
     story = line(1, "started", device="cuda", device_name="A GPU")
     story += "".join(progress(n, n, 200_000) for n in range(2, 100_001))
     found = written_round(tiny_project, story)
-    start = time.perf_counter()
     session.project = tiny_project
-    session.projectChanged.emit()
-    assert time.perf_counter() - start < LONGEST_TICK_S
-    start = time.perf_counter()
+    assert seconds_of(session.projectChanged.emit) < LONGEST_TICK_S
+    start = time.process_time()
     session.tasks.finish()
-    assert time.perf_counter() - start < 2.0, "the middle of the file is not read"
+    assert time.process_time() - start < 2.0, "the middle of the file is not read"
     assert (job.status.state, job.status.step, job.status.device_name) == ("running", 100_000, "A GPU")
     assert 2 < len(job.curve) <= 700 and job.curve[-1][0] == 100_000
     longest = 0.0
     for number in range(100_001, 101_001, 100):
         news = "".join(progress(n, n, 200_000) for n in range(number, number + 100))
-        with open(found.events_path, "a") as stream:
+        with open(found.events_path, "a", encoding="utf-8") as stream:
             stream.write(news)
         fold = StatusFold(last_status(found))
         fold.update(map(Event.parse, news.encode().splitlines()))
         fold.status.write(found.status_path)
-        start = time.perf_counter()
-        job.tick()
-        longest = max(longest, time.perf_counter() - start)
+        longest = max(longest, seconds_of(job.tick))
     print(f"longest tick {longest * 1000:.1f} ms, file {found.events_path.stat().st_size >> 20} MB")
     assert job.status.step == 101_000 and longest < LONGEST_TICK_S
 
@@ -318,9 +320,7 @@ def test_a_burst_of_events_is_taken_in_over_several_short_ticks(tiny_project, se
     tell(found, "".join(progress(n, n, 100_000) for n in range(3, 20_000)))
     longest, ticks = 0.0, 0
     while not job.curve or job.curve[-1][0] < 19_999:
-        start = time.perf_counter()
-        job.tick()
-        longest, ticks = max(longest, time.perf_counter() - start), ticks + 1
+        longest, ticks = max(longest, seconds_of(job.tick)), ticks + 1
     assert ticks > 10 and longest < LONGEST_TICK_S and job.status.step == 19_999
 
 
@@ -363,11 +363,11 @@ def test_another_project_has_another_job_and_none_has_none(tiny_project, session
 def test_a_job_record_that_is_being_replaced_does_not_end_the_following(tiny_project, session, job):
     found = written_round(tiny_project, line(1, "started") + progress(2, 7, 9))
     session.open(tiny_project)
-    whole = found.job_path.read_text()
-    found.job_path.write_text("{")
+    whole = found.job_path.read_text(encoding="utf-8")
+    found.job_path.write_text("{", encoding="utf-8")
     job.tick()
     assert session.errors == []
-    found.job_path.write_text(whole)
+    found.job_path.write_text(whole, encoding="utf-8")
     tell(found, progress(3, 8, 9))
     job.tick()
     assert job.status.step == 8
@@ -377,7 +377,7 @@ def test_the_last_lines_of_the_log_begin_with_a_whole_line(tiny_project, session
     found = written_round(tiny_project, line(1, "started"))
     session.open(tiny_project)
     assert job.lastLog() == "" and job.logPath is None
-    found.log_path.write_text("first\n" + "x" * 50 + "\nlast\n")
+    found.log_path.write_text("first\n" + "x" * 50 + "\nlast\n", encoding="utf-8")
     assert job.lastLog(20) == "last\n" and job.lastLog().startswith("first") and job.logPath == found.log_path
 
 

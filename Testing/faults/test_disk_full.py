@@ -30,9 +30,9 @@ def test_the_failing_disk_fails_at_the_step_that_was_asked_for(tmp_path):
             write(tmp_path / "file")
         return failing.count
 
-    assert steps_of(lambda path: path.write_text("x")) == 2
+    assert steps_of(lambda path: path.write_text("x", encoding="utf-8")) == 2
     assert steps_of(lambda path: write_json(path, {})) == 5  # open, write, open, flush, rename
     torn = FailingDisk(tmp_path, 2, errno.ENOSPC)
     with torn.failing(), pytest.raises(OSError, match="No space"):
-        Path(tmp_path / "file").write_text("a long text")
-    assert (tmp_path / "file").read_text() == "a lon"
+        Path(tmp_path / "file").write_text("a long text", encoding="utf-8")
+    assert (tmp_path / "file").read_text(encoding="utf-8") == "a lon"

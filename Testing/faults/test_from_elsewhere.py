@@ -143,7 +143,7 @@ def outside(tmp_path):
     """Whatever is not the project's: it must stay as it is."""
     folder = tmp_path / "outside"
     (folder / "empty").mkdir(parents=True)
-    (folder / "file").write_text("mine")
+    (folder / "file").write_text("mine", encoding="utf-8")
     write_array(folder / "image.nrrd", image(9), GRID)
     return folder
 
@@ -175,9 +175,9 @@ def use(path, target):
 
 def changed_case(project, **changes):
     file = project.path / "cases.json"
-    document = json.loads(file.read_text())
+    document = json.loads(file.read_text(encoding="utf-8"))
     document["cases"][0].update(changes)
-    file.write_text(json.dumps(document))
+    file.write_text(json.dumps(document), encoding="utf-8")
 
 
 def unchanged_around(tmp_path, project, outside):
@@ -205,11 +205,11 @@ def test_an_id_or_a_version_leads_nowhere(tmp_path, project, outside, field, tex
 
 def test_names_in_project_json_are_no_paths(tmp_path, project, outside):
     file = project.path / "project.json"
-    document = json.loads(file.read_text())
+    document = json.loads(file.read_text(encoding="utf-8"))
     document["name"], document["channels"] = "../outside/name", ["../outside/channel"]
     document["labels"][0]["name"] = "../outside/label"
     document["settings"] = {"strategy": "../outside/strategy"}
-    file.write_text(json.dumps(document))
+    file.write_text(json.dumps(document), encoding="utf-8")
     before = unchanged_around(tmp_path, project, outside)
     use(project.path, tmp_path / "export")
     assert unchanged_around(tmp_path, project, outside) == before
@@ -318,7 +318,7 @@ ROUNDS = (
 def test_a_record_of_a_round_that_is_of_the_wrong_kind_is_named_by_every_command(tmp_path, project, changes, capsys):
     record = project.latest_round().record_path
     project.latest_round().model_path.touch()
-    record.write_text(json.dumps({**json.loads(record.read_text()), **changes}))
+    record.write_text(json.dumps({**json.loads(record.read_text(encoding="utf-8")), **changes}), encoding="utf-8")
     page = ["--no-pictures", "--out", str(tmp_path / "page.html")]
     for words in (["status", str(project.path)], ["report", str(project.path), *page]):
         assert cli.main(words) == 2
@@ -337,7 +337,10 @@ def test_a_ranking_of_the_wrong_kind_is_named(tmp_path, project, capsys):
 
 def test_a_terminal_does_not_obey_what_a_project_says(project, capsys):
     file = project.path / "project.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "name": "\x1b[2J\x1b]0;mine\x07 Liver"}))
+    file.write_text(
+        json.dumps({**json.loads(file.read_text(encoding="utf-8")), "name": "\x1b[2J\x1b]0;mine\x07 Liver"}),
+        encoding="utf-8",
+    )
     assert cli.main(["status", str(project.path)]) == 0
     shown = capsys.readouterr().out
     assert "Liver" in shown and "\x1b" not in shown and "\x07" not in shown

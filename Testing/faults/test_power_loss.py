@@ -18,16 +18,16 @@ def test_after_a_power_loss_in_any_act_the_old_state_is_there_or_the_new(tmp_pat
 
 
 def in_place(path: Path) -> None:
-    path.write_text("new")
+    path.write_text("new", encoding="utf-8")
 
 
 def renamed_but_not_flushed(path: Path) -> None:
-    path.with_name("part").write_text("new")
+    path.with_name("part").write_text("new", encoding="utf-8")
     os.replace(path.with_name("part"), path)
 
 
 def removed_before_it_is_renamed(path: Path) -> None:
-    path.with_name("part").write_text("new")
+    path.with_name("part").write_text("new", encoding="utf-8")
     os.unlink(path)
     os.rename(path.with_name("part"), path)
 
@@ -36,14 +36,14 @@ def left_by(write, folder: Path, kept: str = "any") -> set[str]:
     """All that may be found in the file after a power loss while `write` replaces "old" by "new"; "" for no file."""
     disk, found = folder / "disk", set()
     disk.mkdir()
-    (disk / "file").write_text("old")
+    (disk / "file").write_text("old", encoding="utf-8")
     watched = WatchedDisk(disk)
     with watched.watching():
         write(disk / "file")
     for number, moment in enumerate(watched.moments * 20):
         target = folder / f"after{number}"
         leave(moment, watched.home, target, random.Random(number), kept)
-        found.add((target / "file").read_text() if (target / "file").exists() else "no file")
+        found.add((target / "file").read_text(encoding="utf-8") if (target / "file").exists() else "no file")
     return found
 
 

@@ -16,10 +16,10 @@ def test_every_act_says_that_the_project_cannot_be_written_to(tmp_path):
 
 
 def test_the_folder_is_really_read_only_and_can_be_written_to_afterwards(tmp_path):
-    (tmp_path / "a").write_text("a")
+    (tmp_path / "a").write_text("a", encoding="utf-8")
     with made_read_only(tmp_path):
         with pytest.raises(PermissionError):
-            (tmp_path / "a").write_text("b")
+            (tmp_path / "a").write_text("b", encoding="utf-8")
         with pytest.raises(PermissionError):
             (tmp_path / "b").mkdir()
-    (tmp_path / "a").write_text("c")
+    (tmp_path / "a").write_text("c", encoding="utf-8")

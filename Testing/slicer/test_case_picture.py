@@ -271,7 +271,7 @@ def job(folder: Path, title: str, case: PictureCase) -> dict:
 
 def run(folder: Path, pictures: list[dict]) -> tuple[int, list[dict], str]:
     listed = folder / "jobs.json"
-    listed.write_text(json.dumps({"pictures": pictures, "size": SIZE}))
+    listed.write_text(json.dumps({"pictures": pictures, "size": SIZE}), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "MetaSSLPictures", str(listed)],
         env={**os.environ, "PYTHONPATH": str(MODULE)},
@@ -305,7 +305,7 @@ def test_the_command_succeeds_quietly(tmp_path):
 
 
 def test_the_command_without_a_readable_list_says_so(tmp_path):
-    (tmp_path / "jobs.json").write_text("[")
+    (tmp_path / "jobs.json").write_text("[", encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-m", "MetaSSLPictures", str(tmp_path / "jobs.json")],
         env={**os.environ, "PYTHONPATH": str(MODULE)},

@@ -367,14 +367,14 @@ def test_a_large_case_is_added_and_copied_without_a_pause(app):
     large[:20] = 255
     timings = []
     for _ in range(3):
-        begin = time.perf_counter()
+        begin = time.process_time()
         node = addSegmentation(app, "large", grid, LABELS, large)
-        added = time.perf_counter()
+        added = time.process_time()
         snapshot = takeSnapshot(node, grid, LABELS)
-        taken = time.perf_counter()
+        taken = time.process_time()
         assert np.array_equal(snapshot.toArray(), large)
         timings.append((added - begin, taken - added))
         app.scene.RemoveNode(node)
     adding, taking = np.min(timings, axis=0)
     print(f"512x512x300: adding {1000 * adding:.0f} ms, snapshot {1000 * taking:.0f} ms")
-    assert adding < 0.5 and taking < 0.5  # generous: other programs may be busy
+    assert adding < 0.5 and taking < 0.5

@@ -332,12 +332,12 @@ def test_a_large_case_is_made_in_steps_that_are_bounded(services):
     for value, box in boxes.items():
         field = surfaceField(segmentation, value, box, geometry)
         assert field.array.size <= MOST_VOXELS
-        begin = time.perf_counter()
+        begin = time.process_time()
         model = SurfaceModel(services.scene, field, LabelDefinition(value, f"Part {value}"), f"part {value}")
-        steps.append(time.perf_counter() - begin)
+        steps.append(time.process_time() - begin)
         assert model.node.GetMesh().GetNumberOfCells() < 400_000
         voxels = np.count_nonzero(segmentation == value) * geometry.voxel_ml * 1000
         assert abs(volumeOf(model.node.GetMesh())) == pytest.approx(voxels, rel=0.02 if value < 4 else 0.4)
         model.remove()
     assert len(steps) == 4 and np.median(steps) < 0.25, steps  # 0.02 s where nothing else runs
-    print("seconds on the GUI thread for each surface:", [f"{step:.3f}" for step in steps])
+    print("seconds of computing for each surface:", [f"{step:.3f}" for step in steps])

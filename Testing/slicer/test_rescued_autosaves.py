@@ -156,7 +156,7 @@ def test_a_home_that_cannot_be_used_costs_nothing_else(session, tiny_project, mo
     monkeypatch.setattr("pathlib.Path.glob", refuse)
     assert rescuedAutosaves(tiny_project) == {}
     monkeypatch.undo()
-    (tmp_path / "file").write_text("not a folder")
+    (tmp_path / "file").write_text("not a folder", encoding="utf-8")
     monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path / "file")
     assert [row.id for row in readRows(tiny_project) if row.autosaved] == []
     drawn_on_a_full_disk(session, 2, 6)

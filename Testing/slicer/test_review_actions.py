@@ -201,7 +201,7 @@ def test_unsaved_corrections_are_thrown_away_only_when_the_user_says_so(review, 
 
 
 def test_a_project_that_cannot_be_written_is_reported_and_nothing_is_finished(review):
-    (review.project.path / "cases.json").write_text("{")
+    (review.project.path / "cases.json").write_text("{", encoding="utf-8")
     for decide in (review.actions.accept, review.actions.reject):
         decide()
         review.finish()

@@ -246,7 +246,7 @@ def test_the_preview_says_what_a_data_set_holds(decathlon):
     assert [label.name for label in preview.labels] == ["Front", "Back"]
     assert (preview.labelled, preview.measurable) == (6, 0)
     split = {"train_order": ["case_0", "case_1", "case_2"], "val": ["case_3"], "test": ["case_4", "case_5"]}
-    (decathlon / "splits.json").write_text(json.dumps(split))
+    (decathlon / "splits.json").write_text(json.dumps(split), encoding="utf-8")
     preview = FolderPreview.read(decathlon)
     assert (preview.labelled, preview.measurable) == (3, 1)
 

@@ -229,4 +229,7 @@ def test_a_killed_slicer_loses_nothing_that_was_drawn(session, tiny_project):
     assert case.isRestored
     array = case.currentArray()
     assert (array[2:5, 3:9, 2:7] == 2).all() and (array > 0).sum() == 3 * 6 * 5
-    assert json.loads((tiny_project.path / "project.json").read_text())["name"] == Project.open(tiny_project.path).name
+    assert (
+        json.loads((tiny_project.path / "project.json").read_text(encoding="utf-8"))["name"]
+        == Project.open(tiny_project.path).name
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from framework_parts import CPU, LATE, cohort, fresh_framework, gradients, regions_of, sampler
-from metassl.choices.frameworks import LOSSES, UNIFORM_IS_PLAIN, describe_framework
+from metassl.choices.frameworks import UNIFORM_IS_PLAIN, describe_framework
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks import build_framework
@@ -21,6 +21,11 @@ from metassl.inference.region_map import DC, DS, UC, US
 from metassl.inference.sliding_window import predict_pair
 from metassl.training.eta import Budget
 from metassl.training.loop import Stopped, Trainer
+
+TRAINED = ("metassl", "plain", "uniform", "official")
+"""What is official as published differs in two dimensions alone; see `test_no_two_losses_teach_the_same...`."""
+RESUMED = ("metassl", "plain", "official")
+"""The others have the state of one of these."""
 
 
 class FrameworkChecks:
@@ -75,7 +80,7 @@ class FrameworkChecks:
             pytest.skip(f"{self.name} has no loss {request.param}")
         return request.param
 
-    @pytest.mark.parametrize("loss", LOSSES, indirect=True)
+    @pytest.mark.parametrize("loss", TRAINED, indirect=True)
     def test_it_trains_and_its_pair_gives_a_map_and_the_next_round(self, loss, plan, tmp_path):
         before = fresh_framework(self.name, plan, loss).networks.state_dict()
         framework = self.trained(tmp_path, plan, loss, steps=20).framework
@@ -101,7 +106,7 @@ class FrameworkChecks:
         model.save(path)
         assert torch.equal(regions_of(TrainedModel.load(path, CPU), image), regions)
 
-    @pytest.mark.parametrize("loss", LOSSES, indirect=True)
+    @pytest.mark.parametrize("loss", RESUMED, indirect=True)
     def test_a_resumed_training_ends_with_the_same_bits(self, loss, plan, tmp_path):
         whole = self.trained(tmp_path / "whole", plan, loss, steps=8)
         self.trained(tmp_path / "parts", plan, loss, steps=8, stop_at=4)

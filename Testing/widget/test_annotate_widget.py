@@ -125,7 +125,7 @@ def test_a_saved_scene_brings_none_of_our_nodes_and_no_empty_line_in_the_data_tr
         path = tmp_path / "scene.mrml"
         slicer.mrmlScene.SetRootDirectory(str(tmp_path))
         slicer.mrmlScene.Commit(str(path))
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
         assert "case_3 prediction" not in text.split("<SubjectHierarchy")[0] and "MetaSSL regions" not in text
         panel.session.closeProject()
         slicer.mrmlScene.Clear(0)

@@ -47,14 +47,14 @@ def test_a_ui_file_is_loaded_and_its_text_is_drawn(harness, sample):
 
 
 def test_a_ui_file_with_an_unknown_name_is_refused(harness, tmp_path):
-    good = SAMPLE.read_text()
+    good = SAMPLE.read_text(encoding="utf-8")
     for change, complaint in (
         (("ctkSliderWidget", "ctkSlideWidget"), "no widget class 'ctkSlideWidget'"),
         (('"noneEnabled"', '"noneEnable"'), "has no property 'noneEnable'"),
         (("setMRMLScene(vtkMRMLScene*)", "setScene(vtkMRMLScene*)"), "has no slot"),
     ):
         path = tmp_path / "Bad.ui"
-        path.write_text(good.replace(*change))
+        path.write_text(good.replace(*change), encoding="utf-8")
         with pytest.raises(RuntimeError, match=complaint):
             slicer.util.loadUI(str(path))
 
@@ -181,7 +181,8 @@ def test_a_scripted_module_runs(harness, tmp_path):
         "    def onClosed(self, caller, event):\n"
         "        self.closed += 1\n"
         "    def cleanup(self):\n"
-        "        self.removeObservers()\n"
+        "        self.removeObservers()\n",
+        encoding="utf-8",
     )
     harness.registerModule(path)
     spec = importlib.util.spec_from_file_location("Tiny", path)

@@ -221,16 +221,14 @@ def test_a_search_is_given_up_when_another_folder_is_typed_or_the_form_or_slicer
     monkeypatch.setattr(FolderPreview, "read", endless)
     form.ui.imagesEdit.text = str(decathlon.parent)
     harness.wait(lambda: session.tasks.busy)
-    begin = time.monotonic()
-    session.shutdown()
-    assert time.monotonic() - begin < 5
+    session.shutdown()  # it waits for what runs, so for ever if the search went on
 
 
 # What is found is shown before anything is made
 
 
 def test_what_is_found_and_left_out_is_listed_with_reasons(harness, section, answers, decathlon):
-    (decathlon / "notes.txt").write_text("by hand")
+    (decathlon / "notes.txt").write_text("by hand", encoding="utf-8")
     (decathlon / "labelsTr" / "case_9.nii.gz").write_bytes(b"")
     section.ui.newButton.click()
     ui = section.newProject.ui
@@ -278,7 +276,8 @@ def test_dicom_series_are_described(harness, section, answers, tmp_path):
 def test_a_table_of_cases_and_a_single_image_are_chosen_as_files(harness, section, answers, decathlon, session):
     table = decathlon / "chosen.csv"
     table.write_text(
-        "case,image,label,split\nA,imagesTr/case_0.nii.gz,labelsTr/case_0.nii.gz,\nB,imagesTr/case_1.nii.gz,,\n"
+        "case,image,label,split\nA,imagesTr/case_0.nii.gz,labelsTr/case_0.nii.gz,\nB,imagesTr/case_1.nii.gz,,\n",
+        encoding="utf-8",
     )
     section.ui.newButton.click()
     ui = section.newProject.ui
@@ -297,13 +296,13 @@ def test_a_table_of_cases_and_a_single_image_are_chosen_as_files(harness, sectio
 
 
 def test_of_many_labels_as_many_are_measured_with_as_on_the_command_line(harness, section, answers, decathlon, session):
-    description = json.loads((decathlon / "dataset.json").read_text())
+    description = json.loads((decathlon / "dataset.json").read_text(encoding="utf-8"))
     for number in range(6, 12):
         for folder in ("imagesTr", "labelsTr"):
             copy2(decathlon / folder / f"case_{number - 6}.nii.gz", decathlon / folder / f"case_{number}.nii.gz")
         name = f"case_{number}.nii.gz"
         description["training"].append({"image": f"./imagesTr/{name}", "label": f"./labelsTr/{name}"})
-    (decathlon / "dataset.json").write_text(json.dumps(description))
+    (decathlon / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
     (decathlon / "imagesTr" / "case_2.nii.gz").write_bytes(b"torn")  # all others are taken nevertheless
     section.ui.newButton.click()
     chooseImages(section, harness, answers, decathlon)
@@ -465,7 +464,7 @@ def test_no_click_in_the_form_blocks_the_window(harness, section, answers, decat
         chooseImages(section, harness, answers, decathlon)
         section.newProject.ui.createButton.click()
         harness.wait(lambda: session.project is not None)
-    assert watch.longest_ms < 50, watch.slowest
+    watch.assertShort()
 
 
 def test_values_in_the_exported_images_are_exact(harness, section, session, make_case, make_grid):

@@ -48,7 +48,7 @@ def train(project, dice: float, prediction: np.ndarray, geometry, labels: int = 
     write_json(paths.summary, {"case": "case_3", "uncertainty": {"US": 0.1, "DC": 0.1, "DS": 0.1}, "voxels": voxels})
     begun = (datetime.now(UTC) - timedelta(seconds=242)).isoformat()
     started = {"seq": 1, "time": begun, "event": "started", "device": "cuda", "device_name": device}
-    found.events_path.write_text(json.dumps(started) + "\n")
+    found.events_path.write_text(json.dumps(started) + "\n", encoding="utf-8")
     events = JobWriter(found, every_s=0.0)
     events.write("validation", step=9, dice={"mean": dice, "per_class": {"Front": dice - 0.05, "Back": dice + 0.05}})
     events.write("finished", seconds=1.0)
@@ -249,7 +249,7 @@ def test_a_format_that_needs_the_engines_packages_is_written_by_the_engines_pyth
 
 
 def test_an_export_that_cannot_be_written_is_told(harness, session, section, trained, folder):
-    folder.write_text("a file, not a folder")
+    folder.write_text("a file, not a folder", encoding="utf-8")
     open_(harness, session, section, trained)
     section.ui.exportButton.click()
     harness.wait(lambda: session.messages)

@@ -112,7 +112,8 @@ def test_the_scan_lets_pass(code):
 def test_the_scan_knows_the_children_of_the_ui_file(tmp_path):
     (tmp_path / "Some.ui").write_text(
         '<ui><widget class="QWidget" name="Some"><layout class="QVBoxLayout" name="someLayout"/>'
-        '<widget class="QPushButton" name="train"/></widget></ui>'
+        '<widget class="QPushButton" name="train"/></widget></ui>',
+        encoding="utf-8",
     )
     code = (
         "self.widget, self.ui = loadUi('Some')\n"

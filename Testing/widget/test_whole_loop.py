@@ -19,8 +19,7 @@ from painting import paintSegment
 SHAPE_ZYX = (20, 28, 24)
 DIRECTION = (0.8, -0.6, 0.0, 0.6, 0.8, 0.0, 0.0, 0.0, 1.0)
 CASES, LABELLED = 8, 3
-MINUTES = 0.3
-LONGEST_MS = 50
+MINUTES = 0.2
 ALONE = "METASSL_ALONE" in os.environ
 
 
@@ -119,7 +118,7 @@ def test_the_whole_loop_from_loaded_scans_to_the_second_round(harness, openModul
         harness.wait(lambda: panel.session.case is not None)
         case = panel.session.case
         ranked = panel.session.project.latest_round()
-        assert f'"case": "{case.id}"' in ranked.ranking_path.read_text().split("\n  },")[0]
+        assert f'"case": "{case.id}"' in ranked.ranking_path.read_text(encoding="utf-8").split("\n  },")[0]
         assert case.hasPrediction and not case.isEditing
         review = panel.reviewWidget
         harness.wait(lambda: not panel.session.tasks.busy)
@@ -150,5 +149,5 @@ def test_the_whole_loop_from_loaded_scans_to_the_second_round(harness, openModul
         panel.trainWidget.ui.trainButton.click()
         harness.wait(lambda: panel.job.status.is_over, 120)
     print(f"\nlongest callback {watch.longest_ms:.0f} ms ({watch.slowest})")
-    assert watch.longest_ms < LONGEST_MS, watch.slowest
+    watch.assertShort()
     assert panel.banner.message is None or panel.banner.message.level == "info"

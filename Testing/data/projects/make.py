@@ -66,7 +66,7 @@ def make(folder: Path) -> Project:
             unlabelled=[case.id for case in project.unlabelled_cases()],
         )
     )
-    (found.path / "plan.json").write_text(json.dumps({"schema_version": 1, **PLAN.to_json()}))
+    (found.path / "plan.json").write_text(json.dumps({"schema_version": 1, **PLAN.to_json()}), encoding="utf-8")
     torch.set_num_threads(1)
     run_training(Job(project, found, JobWriter(found, every_s=0.0).write))
     # What a finished round can be without, and what would be large.

@@ -70,8 +70,8 @@ def write(reduced: dict[str, dict]) -> None:
         for name, facts in sorted(chosen.items()):
             lines = ",\n".join(f'    "{kind}": {json.dumps(value)}' for kind, value in facts.items())
             blocks.append(f'  "{name}": {{\n{lines}\n  }}')
-        (FOLDER / f"{namespace}.json").write_text("{\n" + ",\n".join(blocks) + "\n}\n")
+        (FOLDER / f"{namespace}.json").write_text("{\n" + ",\n".join(blocks) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    write(reduce(json.loads(Path(sys.argv[1]).read_text())))
+    write(reduce(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))

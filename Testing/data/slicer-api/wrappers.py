@@ -37,7 +37,7 @@ _BASES = frozenset(
 def blocks(folder: Path):
     """(class, the class it derives from or "", the text of its wrapper) of every wrapper."""
     for path in sorted(folder.glob("com_trolltech_qt_*/*.h")):
-        for block in re.split(r"\nclass (?=PythonQtWrapper_)", path.read_text())[1:]:
+        for block in re.split(r"\nclass (?=PythonQtWrapper_)", path.read_text(encoding="utf-8"))[1:]:
             name, base = re.match(r"PythonQtWrapper_(\w+) : public (\w+)", block).groups()
             yield name, base.removeprefix("PythonQtWrapper_"), re.split(r"\nclass |\n#endif", block)[0]
 
@@ -63,7 +63,7 @@ def wrapped(folder: Path) -> dict[str, tuple[str, set[str]]]:
             names.add(re.sub(rf"^(static_{name}_|py_(get|set|q)_)", "", method))
         found[name] = (base, {each for each in names if not _OPERATORS.match(each)})
     for path in sorted(folder.glob("com_trolltech_qt_*/*_init.cpp")):
-        for name, base in re.findall(r'registerCPPClass\("(\w+)", "(\w+)"', path.read_text()):
+        for name, base in re.findall(r'registerCPPClass\("(\w+)", "(\w+)"', path.read_text(encoding="utf-8")):
             if name in found:
                 found[name] = (base, found[name][1])
     return found
@@ -94,11 +94,11 @@ def reduce(found: dict[str, tuple[str, set[str]]]) -> dict[str, dict]:
 def write(name: str, contents: dict) -> None:
     """One line for each class."""
     lines = (f'  "{key}": {json.dumps(facts)}' for key, facts in contents.items())
-    (FOLDER / name).write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    (FOLDER / name).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     write("pythonqt.json", reduce(wrapped(folder)))
-    live = json.loads((FOLDER / "qt.json").read_text())
+    live = json.loads((FOLDER / "qt.json").read_text(encoding="utf-8"))
     write("returns.json", returned(folder, {*CLASSES, *(name.removeprefix("qt.") for name in live)}))

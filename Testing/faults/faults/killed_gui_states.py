@@ -25,7 +25,7 @@ class Notes:
         self.path = path
 
     def write(self, word: str, number: int) -> None:
-        with open(self.path, "a") as stream:
+        with open(self.path, "a", encoding="utf-8") as stream:
             stream.write(f"{word} {number}\n")
             stream.flush()
             fsync(stream.fileno())
@@ -43,5 +43,5 @@ class Notes:
         return next((word for word, _ in reversed(self._lines())), "")
 
     def _lines(self) -> list[list[str]]:
-        lines = self.path.read_text().split("\n")[:-1] if self.path.exists() else []
+        lines = self.path.read_text(encoding="utf-8").split("\n")[:-1] if self.path.exists() else []
         return [line.split() for line in lines]

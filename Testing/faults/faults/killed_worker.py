@@ -197,6 +197,6 @@ def wait(found: Round, until=lambda status: status.is_over, seconds: float = 180
     """The status of a round once `until` holds."""
     end = time.monotonic() + seconds
     while not until(status := job_status(found)):
-        assert time.monotonic() < end, f"still {status} after {seconds} s: {found.log_path.read_text()}"
+        assert time.monotonic() < end, f"still {status} after {seconds} s: {found.log_path.read_text(encoding='utf-8')}"
         time.sleep(0.05)
     return status

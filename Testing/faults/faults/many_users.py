@@ -112,7 +112,7 @@ class _CommandLine:
         if done.returncode == 0:  # what it saw as the former label is not told
             version = json.loads(done.stdout)["version"]
             said = {"case": case_id, "former": before, "version": version, "forced": True}
-        with open(self.notes, "a") as stream:
+        with open(self.notes, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(said) + "\n")
 
     def train(self) -> bool:
@@ -140,7 +140,7 @@ def _round_problems(project: Project, end: float, first: dict, notes: Path) -> l
 
 
 def _lines(notes: Path, key: str) -> list[dict]:
-    lines = notes.read_text().split("\n")[:-1] if notes.exists() else []
+    lines = notes.read_text(encoding="utf-8").split("\n")[:-1] if notes.exists() else []
     return [line for line in map(json.loads, lines) if key in line]
 
 

@@ -39,7 +39,7 @@ class User:
         self.forced = False
 
     def note(self, **fields) -> None:
-        with open(self.notes, "a") as stream:
+        with open(self.notes, "a", encoding="utf-8") as stream:
             stream.write(json.dumps(fields) + "\n")
 
     def hear(self, message: Message) -> None:

@@ -41,7 +41,7 @@ def write_images(folder: Path, count: int = 4) -> Path:
         training.append({"image": f"imagesTr/scan_{number}.nrrd", "label": f"labelsTr/scan_{number}.nrrd"})
     labels = {"0": "background", "1": "Front", "2": "Back"}
     document = {"name": "Noise", "modality": {"0": "MRI"}, "labels": labels, "training": training}
-    (folder / "dataset.json").write_text(json.dumps(document))
+    (folder / "dataset.json").write_text(json.dumps(document), encoding="utf-8")
     return folder
 
 

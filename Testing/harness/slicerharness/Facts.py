@@ -57,7 +57,7 @@ def allFacts() -> dict[str, dict]:
     """The facts as they are in the files."""
     facts: dict[str, dict] = {}
     for namespace in ("pythonqt", "qt", "ctk", "slicer"):
-        facts.update(json.loads((FOLDER / f"{namespace}.json").read_text()))
+        facts.update(json.loads((FOLDER / f"{namespace}.json").read_text(encoding="utf-8")))
     return facts
 
 
@@ -92,7 +92,7 @@ def factsOfClass(className: str) -> ClassFacts | None:
 
 @lru_cache(maxsize=1)
 def _returns() -> dict[str, dict[str, str]]:
-    return json.loads((FOLDER / "returns.json").read_text())
+    return json.loads((FOLDER / "returns.json").read_text(encoding="utf-8"))
 
 
 def returnedBy(facts: ClassFacts, method: str) -> ClassFacts | None:

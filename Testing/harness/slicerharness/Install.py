@@ -13,7 +13,6 @@ from functools import lru_cache
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")
 
-import slicer  # noqa: E402
 import slicer.util  # noqa: E402
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer  # noqa: E402
 from PySide6 import QtCore  # noqa: E402

@@ -63,13 +63,12 @@ def _hasProperty(cls: str, name: str) -> bool:
 def makeLoader(standIns: dict[str, type]) -> type:
     """The class that stands for qt.QUiLoader."""
 
-    class QUiLoader(QtUiTools.QUiLoader):
-        def __init__(self, parent=None):
-            super().__init__(parent)
-            for cls in standIns.values():
-                if issubclass(cls, QtWidgets.QWidget):
-                    self.registerCustomWidget(cls)
+    registrar = QtUiTools.QUiLoader()  # what one is told all know, those of later, too; to tell each takes long
+    for cls in standIns.values():
+        if issubclass(cls, QtWidgets.QWidget):
+            registrar.registerCustomWidget(cls)
 
+    class QUiLoader(QtUiTools.QUiLoader):
         def load(self, file, parent=None):
             path = Path(file.fileName())
             root = ElementTree.parse(path).getroot()

@@ -17,20 +17,21 @@ with some wrong annotations. --table makes table and plot from the results.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
-from metassl.commands.shared.console import Console, command_line
+from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_device_option, add_json_option, count
-from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 
 from .options import (
+    add_data_option,
     add_length_options,
     add_results_options,
     add_yes_option,
-    agree_to_split,
+    data_name,
+    open_experiment,
     results_file,
+    resumable,
     training_minutes,
     trainings_left,
 )
@@ -40,7 +41,7 @@ CHAPTER = "Compare what there is to choose, where every label is known:"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", help="a Decathlon folder with labels, and splits.json")
+    add_data_option(parser)
     parser.add_argument("--labelled", default="3,8", metavar="N,N", help="numbers of labelled cases (default: 3,8)")
     frameworks, losses = ", ".join(FRAMEWORKS), "plain,metassl"
     parser.add_argument(
@@ -81,14 +82,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
     from metassl_research.benchmark.results import Results
-    from metassl_research.benchmark.runs import Benchmark, tell
-    from metassl_research.experiment import Experiment
+    from metassl_research.benchmark.runs import Benchmark
+    from metassl_research.resumable import tell
 
-    if arguments.data is None:
-        raise ProjectError("say on which data: --data DIR, a Decathlon folder with labels")
     settings = _settings(arguments)
-    experiment = Experiment.open(arguments.work or arguments.out.with_suffix(""), arguments.data)
-    agree_to_split(experiment, arguments)
+    experiment = open_experiment(arguments)
     settings.check_enough(len(experiment.train_order))
     data = {
         "cases": {
@@ -100,14 +98,10 @@ def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str
         "labels": [label.name for label in experiment.labels],
     }
     results = Results.open(arguments.out, settings, data)
-    try:
-        benchmark = Benchmark(experiment, settings, results, tell)
+    benchmark = Benchmark(experiment, settings, results, tell)
+    with resumable("benchmark", arguments, console):
         console.say(trainings_left(len(benchmark.left()), settings.minutes))
         failed = benchmark.run()
-    except KeyboardInterrupt:
-        again = command_line("benchmark", "--data", arguments.data, "--out", arguments.out, "...")
-        console.say(f"stopped; the same command goes on: {again}")
-        raise
     for reason in failed.values():
         console.warn(reason)
     return failed
@@ -117,7 +111,7 @@ def _settings(arguments: argparse.Namespace):
     from metassl_research.benchmark.settings import Settings, chosen_counts, chosen_frameworks, chosen_losses
 
     return Settings(
-        data=arguments.data.name or str(arguments.data),
+        data=data_name(arguments),
         labelled=chosen_counts(arguments.labelled),
         frameworks=chosen_frameworks(arguments.frameworks),
         losses=chosen_losses(arguments.losses),

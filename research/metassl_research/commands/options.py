@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metassl.choices.defaults import DEFAULTS
+from metassl.commands.shared.console import Console, command_line
 from metassl.commands.shared.options import count, minutes
 from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
@@ -53,22 +56,50 @@ def add_results_options(parser: argparse.ArgumentParser, default: str) -> None:
     parser.add_argument("--table", action="store_true", help="only make table and plot from --out again")
 
 
-def add_yes_option(parser: argparse.ArgumentParser) -> None:
-    """--yes, for `agree_to_split`."""
-    parser.add_argument("--yes", action="store_true", help="go on where the data have no splits.json")
+def add_data_option(parser: argparse.ArgumentParser) -> None:
+    """--data, for `open_experiment`."""
+    parser.add_argument("--data", type=Path, metavar="DIR", help="a Decathlon folder with labels, and splits.json")
 
 
-def agree_to_split(experiment: Experiment, arguments: argparse.Namespace) -> None:
-    """ProjectError before hours of work on cases that were divided by chance, unless --yes or results are there."""
+def open_experiment(arguments: argparse.Namespace, validate: bool = True) -> Experiment:
+    """The experiment of --data, in --work or beside --out; validate: see there.
+
+    ProjectError before hours of work on cases that were divided by chance, unless --yes or results are there.
+    """
+    from metassl_research.experiment import Experiment
     from metassl_research.experiment_data import GIVEN_SPLIT
 
+    if arguments.data is None:
+        raise ProjectError("say on which data: --data DIR, a Decathlon folder with labels")
+    experiment = Experiment.open(arguments.work or arguments.out.with_suffix(""), arguments.data, validate)
     if experiment.known.split == GIVEN_SPLIT or arguments.yes or arguments.out.exists():
-        return
+        return experiment
     parts = len(experiment.train_order), len(experiment.validation), len(experiment.test)
     raise ProjectError(
         f"{arguments.data} has no splits.json: its cases would be divided by chance, {parts[0]} to train on, "
         f"{parts[1]} for validation and {parts[2]} for the test; write a splits.json, or agree with --yes"
     )
+
+
+def data_name(arguments: argparse.Namespace) -> str:
+    """What the results call --data; "" where none was given."""
+    return "" if arguments.data is None else arguments.data.name or str(arguments.data)
+
+
+@contextmanager
+def resumable(command: str, arguments: argparse.Namespace, console: Console) -> Iterator[None]:
+    """Ctrl-C says how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        again = command_line(command, "--data", arguments.data, "--out", arguments.out, "...")
+        console.say(f"stopped; the same command goes on: {again}")
+        raise
+
+
+def add_yes_option(parser: argparse.ArgumentParser) -> None:
+    """--yes, for `open_experiment`."""
+    parser.add_argument("--yes", action="store_true", help="go on where the data have no splits.json")
 
 
 def results_file(arguments: argparse.Namespace) -> Path:

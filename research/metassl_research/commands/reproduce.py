@@ -15,18 +15,18 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from metassl.commands.shared.console import Console, command_line
+from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_device_option, add_json_option, count
 from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 
-from .options import add_yes_option, agree_to_split
+from .options import add_data_option, add_yes_option, data_name, open_experiment, resumable
 
 SUMMARY = "what MetaSSL brings: losses side by side, other labelled cases with every seed"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", help="a Decathlon folder with labels, and splits.json")
+    add_data_option(parser)
     parser.add_argument("--iterations", default="1000", metavar="N,N", help="steps of a training (default: 1000)")
     parser.add_argument("--labelled", default="3,8", metavar="N,N", help="numbers of labelled cases (default: 3,8)")
     parser.add_argument("--frameworks", default="cps,mt", metavar="A,B", help="default: cps,mt")
@@ -64,17 +64,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
-    from metassl_research.benchmark.runs import tell
     from metassl_research.benchmark.settings import chosen_counts, chosen_frameworks, chosen_losses
-    from metassl_research.experiment import Experiment
     from metassl_research.reproduction.runs import Reproduction, Settings
+    from metassl_research.resumable import tell
 
-    if arguments.data is None:
-        raise ProjectError("say on which data: --data DIR, a Decathlon folder with labels")
     if not arguments.out.suffix:
         raise ProjectError(f"--out {arguments.out} has no ending: the folder of the work is named after it")
     settings = Settings(
-        data=arguments.data.name or str(arguments.data),
+        data=data_name(arguments),
         iterations=chosen_counts(arguments.iterations, "iterations"),
         labelled=chosen_counts(arguments.labelled),
         frameworks=chosen_frameworks(arguments.frameworks),
@@ -83,16 +80,10 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
         device=arguments.device,
     )
     settings.runs()
-    experiment = Experiment.open(arguments.work or arguments.out.with_suffix(""), arguments.data, validate=False)
-    agree_to_split(experiment, arguments)
-    reproduction = Reproduction(experiment, settings, arguments.out, tell)
+    reproduction = Reproduction(open_experiment(arguments, validate=False), settings, arguments.out, tell)
     console.say(f"{counted(len(reproduction.left()), 'training')} to go")
-    try:
+    with resumable("reproduce", arguments, console):
         failed = reproduction.run()
-    except KeyboardInterrupt:
-        again = command_line("reproduce", "--data", arguments.data, "--out", arguments.out, "...")
-        console.say(f"stopped; the same command goes on: {again}")
-        raise
     for reason in failed.values():
         console.warn(reason)
     return failed

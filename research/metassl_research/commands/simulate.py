@@ -17,22 +17,23 @@ seeds can be added later. --table makes table and plot again from the results.
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
 from metassl.choices.defaults import DEFAULTS
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
 from metassl.choices.strategies import STRATEGY_NAMES
-from metassl.commands.shared.console import Console, command_line
+from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_device_option, add_json_option, count
-from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 
 from .options import (
+    add_data_option,
     add_length_options,
     add_results_options,
     add_yes_option,
-    agree_to_split,
+    data_name,
+    open_experiment,
     results_file,
+    resumable,
     training_minutes,
     trainings_left,
 )
@@ -42,7 +43,7 @@ CHAPTER = "Compare what there is to choose, where every label is known:"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--data", type=Path, metavar="DIR", help="a Decathlon folder with labels, and splits.json")
+    add_data_option(parser)
     names = ", ".join(STRATEGY_NAMES)
     parser.add_argument("--strategies", default="all", metavar="A,B|all", help=f"of {names} (default: all)")
     parser.add_argument("--rounds", type=count, default=6, metavar="N", help="rounds of annotation (default: 6)")
@@ -79,37 +80,29 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _simulate(arguments: argparse.Namespace, console: Console) -> None:
-    from metassl_research.experiment import Experiment
     from metassl_research.simulation.annotator import Annotator
     from metassl_research.simulation.learner import ExperimentLearner
     from metassl_research.simulation.loop import Simulation
     from metassl_research.simulation.results import Results
 
-    if arguments.data is None:
-        raise ProjectError("say on which data: --data DIR, a Decathlon folder with labels")
     settings = _settings(arguments)
-    experiment = Experiment.open(arguments.work or arguments.out.with_suffix(""), arguments.data)
-    agree_to_split(experiment, arguments)
+    experiment = open_experiment(arguments)
     learner = ExperimentLearner(experiment, settings)
     settings.check_enough(len(learner.train_order))
     cases = {"train": learner.train_order, "test": learner.test}
     results = Results.open(arguments.out, settings, cases)
     annotator = Annotator(experiment.truth, learner.labels)
-    try:
+    with resumable("simulate", arguments, console):
         simulation = Simulation(learner, annotator, settings, results, console.say)
         console.say(trainings_left(simulation.left(), settings.minutes))
         simulation.run()
-    except KeyboardInterrupt:
-        again = command_line("simulate", "--data", arguments.data, "--out", arguments.out, "...")
-        console.say(f"stopped; the same command goes on: {again}")
-        raise
 
 
 def _settings(arguments: argparse.Namespace):
     from metassl_research.simulation.settings import Settings, chosen_strategies
 
     return Settings(
-        data=arguments.data.name or str(arguments.data),
+        data=data_name(arguments),
         strategies=chosen_strategies(arguments.strategies),
         rounds=arguments.rounds,
         per_round=arguments.per_round,

@@ -3,7 +3,7 @@
     {"time", "run": {"data", "iterations", "framework", "loss", "labelled", "seed", "cases", "round", "steps",
      "seconds", "device", "threads", "versions", "dice" {test case: mean over its structures}, "last"}}
 
-"cases": those it learnt from. "last": see `benchmark.measure.measured`. A line that a killed process left torn is not
+"cases": those it learnt from. "last": see `measure.measured`. A line that a killed process left torn is not
 read, and its training is done again.
 """
 
@@ -21,9 +21,8 @@ from metassl.files.atomic import make_folder, writing
 from metassl.files.errors import MetaSSLError
 from metassl.project.cases import now
 
-from metassl_research.benchmark.measure import measured
-from metassl_research.benchmark.runs import Report, one_after_the_other, outcome
 from metassl_research.experiment import Experiment
+from metassl_research.resumable import Report, Resumable
 
 APART = 8  # cases between the first labelled cases of two seeds
 
@@ -111,45 +110,29 @@ def add_run(path: Path, found: dict[str, Any]) -> None:
         os.fsync(stream.fileno())
 
 
-class Reproduction:
-    """report: see `one_after_the_other`."""
-
+class Reproduction(Resumable[Run]):
     def __init__(self, experiment: Experiment, settings: Settings, path: Path, report: Report) -> None:
-        self._experiment, self._settings, self._path, self._report = experiment, settings, path, report
+        super().__init__(experiment, report)
+        self._settings, self._path = settings, path
         other = [run for run, known in read_runs(path).items() if set(known["dice"]) != set(experiment.test)]
         if other:
             raise MetaSSLError(f"{path} was made with other test cases: {other[0].key}; give another --out")
         for count in settings.labelled:
             labelled_cases(experiment.train_order, count, 0)
+        make_folder(path.parent)
 
-    def left(self) -> list[Run]:
-        """The runs that are not in the file yet."""
-        known = read_runs(self._path)
-        return [run for run in self._settings.runs() if run not in known]
+    def planned(self) -> list[Run]:
+        return self._settings.runs()
 
-    def run(self) -> dict[str, str]:
-        """Do those. Returns {run: reason} of the ones that failed; the rest go on."""
-        make_folder(self._path.parent)
+    def kept(self) -> dict[Run, dict[str, Any]]:
+        return read_runs(self._path)
 
-        def do(run: Run) -> str:
-            found = self._one(run)
-            add_run(self._path, found)
-            return outcome(found)
+    def keep(self, run: Run, found: dict[str, Any]) -> None:
+        add_run(self._path, found)
 
-        return one_after_the_other(self.left(), len(self._settings.runs()), do, self._report)
-
-    def _one(self, run: Run) -> dict[str, Any]:
-        cases = labelled_cases(self._experiment.train_order, run.labelled, run.seed)
-        found = self._experiment.train(
-            run.key,
-            cases,
-            framework=run.framework,
-            loss=run.loss,
-            seed=run.seed,
-            iterations=run.iterations,
-            device=self._settings.device,
-        )
-        result = measured(self._experiment, found)
-        last = result["last"]
-        kept = {name: result[name] for name in ("round", "steps", "seconds", "device", "threads", "versions")}
+    def do(self, run: Run) -> dict[str, Any]:
+        cases = labelled_cases(self.experiment.train_order, run.labelled, run.seed)
+        found = self.trained(run, cases, iterations=run.iterations, device=self._settings.device)
+        last = found["last"]
+        kept = {name: found[name] for name in ("round", "steps", "seconds", "device", "threads", "versions")}
         return {**asdict(run), "cases": cases, **kept, "dice": last.pop("cases"), "last": last}
