@@ -154,16 +154,16 @@ def _whole(folder: Path) -> Iterator[tuple[Callable[[], Path], Path]]:
 
 
 def _refuse_used(folder: Path) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise ProjectError(f"{folder} is a file: choose a new or empty folder")
-    if any(folder.iterdir()):
-        raise ProjectError(f"{folder} is not empty: choose a new or empty folder, as an export overwrites nothing")
-    if os.path.ismount(folder) or folder == Path.cwd() or not os.access(folder.parent, os.W_OK):
-        raise ProjectError(
-            f"{folder} cannot be replaced by a new folder: choose one inside it, such as {folder / 'out'}"
-        )
+    with writing(folder):
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise ProjectError(f"{folder} is a file: choose a new or empty folder")
+        if any(folder.iterdir()):
+            raise ProjectError(f"{folder} is not empty: choose a new or empty folder, as an export overwrites nothing")
+        if os.path.ismount(folder) or folder == Path.cwd() or not os.access(folder.parent, os.W_OK):
+            inside = folder / "out"
+            raise ProjectError(f"{folder} cannot be replaced by a new folder: choose one inside it, such as {inside}")
 
 
 def _absolute(folder: Path) -> Path:
