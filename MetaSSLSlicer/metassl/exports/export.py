@@ -71,18 +71,22 @@ class Export:
     def write_each(self, write: Callable[[Path, Case, np.ndarray, Geometry], object]) -> None:
         """Call `write` for each label and each prediction, with labels/CASE or predictions/CASE in the folder, to which
         it adds the suffix, the case, the array (uint8, z y x; 255 where not annotated) and its grid."""
+        result = self.result
+        kinds = (
+            ("labels", self.labelled, self.label, result.labels),
+            ("predictions", self.predicted, self.prediction, result.predictions),
+        )
         for case in self.cases():
-            if case.id in self.labelled:
-                with self.attempt(case.id):
-                    write(make_folder(self.folder / "labels") / case.id, case, *self.label(case.id))
-                    self.result.labels.append(case.id)
-                    if missing := self.unknown_in(case):
-                        note = f"its label says nothing of {missing}, which its background may hold"
-                        self.result.notes.append(f"case {case.id}: {note}")
-            if case.id in self.predicted:
-                with self.attempt(case.id):
-                    write(make_folder(self.folder / "predictions") / case.id, case, *self.prediction(case.id))
-                    self.result.predictions.append(case.id)
+            for kind, chosen, read, written in kinds:
+                if case.id in chosen:
+                    with self.attempt(case.id):
+                        array, grid = read(case.id)
+                        write(make_folder(self.folder / kind) / case.id, case, array, grid)
+                        written.append(case.id)
+        for case in map(self.labelled.__getitem__, result.labels):
+            if unknown := self.unknown_in(case):
+                told = f"its label says nothing of {unknown}, which its background may hold"
+                result.notes.append(f"case {case.id}: {told}")
 
     def unknown_in(self, case: Case) -> str:
         """The names of the structures that its label says nothing of, "" for none."""
@@ -121,11 +125,12 @@ def export_project(
         f"{path} is what an export that was stopped left behind, unless one is at work: remove it"
         for path in result.folder.parent.glob(f"{TEMPORARY}*-{glob.escape(result.folder.name)}")
     ]
-    with _whole(result.folder) as (begin, target):
-        export = Export(project, target, what, report, result)
-        if chosen.takes and not (export.labelled or export.predicted):
-            raise ProjectError(f"project {project.path} has no {' and no '.join(what)} to export yet")
-        begin()
+    _refuse_used(result.folder)
+    temporary = result.folder.with_name(f"{TEMPORARY}{secrets.token_hex(6)}-{result.folder.name}")
+    export = Export(project, temporary, what, report, result)
+    if chosen.takes and not (export.labelled or export.predicted):
+        raise ProjectError(f"project {project.path} has no {' and no '.join(what)} to export yet")
+    with _made_whole(temporary, result.folder):
         write: Callable[[Export], None] = load(chosen.path)
         write(export)
         if result.failed and not (result.labels or result.predictions):
@@ -134,21 +139,20 @@ def export_project(
 
 
 @contextmanager
-def _whole(folder: Path) -> Iterator[tuple[Callable[[], Path], Path]]:
-    """A folder beside `folder`, made when the first is called, which takes its place after the block, or is removed."""
-    _refuse_used(folder)
-    target = folder.with_name(f"{TEMPORARY}{secrets.token_hex(6)}-{folder.name}")
+def _made_whole(temporary: Path, folder: Path) -> Iterator[None]:
+    """Inside the block there is the folder `temporary`; after it that takes the place of `folder`, or is removed."""
     try:
-        yield lambda: make_folder(target), target
+        make_folder(temporary)
+        yield
         _refuse_used(folder)
         with writing(folder):
             if folder.exists():
                 folder.rmdir()
-            retry_on_windows(lambda: os.rename(target, folder))
+            retry_on_windows(lambda: os.rename(temporary, folder))
     except BaseException as error:
-        shutil.rmtree(target, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         if isinstance(error, WriteError):
-            raise WriteError(str(error).replace(str(target), str(folder))) from error
+            raise WriteError(str(error).replace(str(temporary), str(folder))) from error
         raise
     flush_folder(folder.parent)
 
