@@ -6,6 +6,7 @@
 # make wheel           build/wheels: built, checked, installed where nothing else is, and run
 # make faults          crashes, full disks, people at work side by side ... again and again: is anything lost?
 #                      (FAULTS='--times 0.1 --only events' does less)
+# make export-test     what is exported, taken by the programs that it is for: nnU-Net, dcmqi ... (large; in build/.checkers)
 # make slicer-test SLICER=/path/to/Slicer
 #                      the module in a desktop Slicer, with a real mouse and real keys (Linux; xvfb and xdotool)
 #
@@ -26,7 +27,7 @@ JOURNEYS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo style types test docs wheel faults slicer-test clean
+.PHONY: help install demo style types test docs wheel faults export-test slicer-test clean
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
@@ -63,6 +64,9 @@ wheel: build/.release
 faults: $(STAMP)
 	cd Testing/faults && $(abspath $(BIN))/python -m faults $(FAULTS)
 
+export-test: build/.checkers
+	$</bin/python -m pytest Testing/exports
+
 slicer-test: $(STAMP)
 	@test -n "$(SLICER)" || { echo 'Which Slicer? make slicer-test SLICER=/path/to/Slicer'; exit 2; }
 	$(BIN)/python Testing/desktop --slicer "$(SLICER)" --python "$(abspath $(BIN))/python" \
@@ -76,6 +80,12 @@ build/.docs build/.release: build/.%: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $@
 	$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$*"], sep="\n")' > $@/requirements.txt
 	$@/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -r $@/requirements.txt
+	@touch $@
+
+# The programs that exports are for are large, and bring packages that nothing else needs.
+build/.checkers: pyproject.toml constraints.txt MetaSSLSlicer/Resources/requirements.txt
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[checkers]' -e research
 	@touch $@
 
 # The stamp is touched last, so an install that was cut short is done again.

@@ -53,6 +53,12 @@ CONTRIBUTING
 ```
 ```{toctree}
 :hidden:
+:caption: Go on elsewhere
+docs/go_on/nnunet
+docs/go_on/itk_snap
+```
+```{toctree}
+:hidden:
 :caption: Reference
 docs/api
 SECURITY

@@ -50,10 +50,9 @@ def find_twins(tree):
     twins = [name for name in tree.all() if name.endswith(".twin")]
     return Discovery([FoundCase(name[:-5], [tree.path(name)]) for name in twins]) if twins else None
 
-def export_list(project, out, what, report):
-    from metassl.choices.exporters import Exported
-    out.write_text(" ".join(project.cases))
-    return Exported(out, labels=list(project.cases))
+def export_list(export):
+    (export.folder / "list.txt").write_text(" ".join(export.labelled))
+    export.result.labels += export.labelled
 
 class ByName:
     needs = ()
@@ -132,8 +131,8 @@ def test_an_exporter_an_importer_and_a_launcher_live_there_too(plugged, tiny_pro
         command = [sys.executable, "-m", "metassl", *map(str, words)]
         return subprocess.run(command, env=plugged, capture_output=True, text=True, check=True).stdout
 
-    metassl("export", tiny_project.path, tmp_path / "list.txt", "--format", "list")
-    assert (tmp_path / "list.txt").read_text(encoding="utf-8").split() == list(tiny_project.cases)
+    metassl("export", tiny_project.path, tmp_path / "out", "--format", "list")
+    assert (tmp_path / "out" / "list.txt").read_text(encoding="utf-8").split() == ["case_0", "case_1", "case_2"]
     (tmp_path / "twins").mkdir()
     (tmp_path / "twins" / "a.twin").write_text("", encoding="utf-8")
     assert "twins: Twins" in metassl("scan", tmp_path / "twins")

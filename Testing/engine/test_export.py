@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from faults.disk_full_shim import FailingDisk
 from metassl.cli import main
-from metassl.exports.nifti import export_project
-from metassl.files import ProjectError, write_json
+from metassl.exports import export_project
+from metassl.files import ErrorCode, ProjectError, code_of, write_json
 from metassl.imaging import Geometry, read_labels, write_array
+from metassl.imaging.label_tables import read_label_description
 from metassl.project import Case, LabelDefinition, PredictionPaths, Project
 
 
@@ -125,6 +131,97 @@ def test_a_damaged_case_is_named_and_the_rest_go_on(predicted, tmp_path):
     assert seen[-1] == (5, 5, "case_4")
     rows = {row["case"]: row for row in table(tmp_path / "out" / "summary.csv")}
     assert "case_1" in rows["case_1"]["problem"]
+
+
+def test_where_no_case_can_be_read_there_is_no_folder(predicted, tmp_path):
+    for case in ("case_0", "case_1", "case_2"):
+        predicted.accepted_label(case).write_bytes(b"NRRD0004\nnonsense")
+    with pytest.raises(ProjectError, match="nothing could be exported: case case_0"):
+        export_project(predicted, tmp_path / "out", ("labels",))
+    assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".*"))
+
+
+def test_a_full_disk_ends_the_export_in_a_sentence_and_leaves_nothing(predicted, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    endless = FailingDisk(disk, 1000, errno.ENOSPC)
+    with endless.failing():
+        export_project(predicted, disk / "whole")
+    for step in (1, 8, 20, endless.count):
+        failing = FailingDisk(disk, step, errno.ENOSPC)
+        with failing.failing(), pytest.raises(ProjectError, match="the disk is full: cannot write") as told:
+            export_project(predicted, disk / "out")
+        assert code_of(told.value) is ErrorCode.DISK_FULL
+        assert f"cannot write {disk / 'out'}" in str(told.value)
+        assert [path.name for path in disk.iterdir()] == ["whole"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
+def test_a_killed_export_leaves_nothing_that_looks_whole_and_the_next_one_tells_of_the_rest(predicted, tmp_path):
+    code = (
+        "import os, sys; from metassl.exports import export_project; from metassl.project import Project\n"
+        "export_project(Project.open(sys.argv[1]), sys.argv[2], report=lambda *_: os.kill(os.getpid(), 9))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, predicted.path, tmp_path / "out"])
+    assert done.returncode == -9
+    assert not (tmp_path / "out").exists()
+    (left,) = tmp_path.glob(".tmp-*-out")
+    assert list(left.rglob("*.nii.gz")) != []
+    result = export_project(predicted, tmp_path / "out")
+    assert [str(left) in note and "remove it" in note for note in result.notes] == [True]
+    assert len(result.labels) == 3 and left.is_dir()
+
+
+def test_an_export_that_is_given_up_leaves_nothing(predicted, tmp_path):
+    def given_up(done, total, case):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        export_project(predicted, tmp_path / "out", report=given_up)
+    assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".*"))
+
+
+def test_an_empty_folder_is_filled_but_not_the_one_that_one_is_in(predicted, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    assert export_project(predicted, tmp_path / "link").folder == tmp_path / "out"
+    assert (tmp_path / "link" / "summary.csv").is_file()
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(ProjectError, match="choose one inside it, such as"):
+        export_project(predicted, ".")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ProjectError, match="is a file"):
+        export_project(predicted, tmp_path / "file")
+
+
+def test_what_somebody_put_there_meanwhile_stays(predicted, tmp_path):
+    def meddle(done, total, case):
+        (tmp_path / "out").mkdir(exist_ok=True)
+        (tmp_path / "out" / "mine").write_text("mine")
+
+    with pytest.raises(ProjectError, match="not empty"):
+        export_project(predicted, tmp_path / "out", report=meddle)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["mine"]
+
+
+def test_a_format_is_not_given_what_it_does_not_take(predicted, tmp_path):
+    with pytest.raises(ProjectError, match="cannot export predictions: nnunet takes labels"):
+        export_project(predicted, tmp_path / "out", ("predictions",), format="nnunet")
+
+
+def test_a_structure_that_a_label_says_nothing_of_is_told(predicted, tmp_path, make_case, make_grid):
+    predicted.add_label("case_0", (np.minimum(make_case(0)[1], 1), make_grid()), coverage=[1])
+    notes = export_project(predicted, tmp_path / "out").notes
+    assert notes == ["case case_0: its label says nothing of Back, which its background may hold"]
+
+
+def test_itk_snaps_description_says_names_and_colours(predicted, tmp_path):
+    export_project(predicted, tmp_path / "out")
+    looks = read_label_description(tmp_path / "out" / "labels.txt")
+    assert [(value, name) for value, name, _, _ in looks] == [(1, "Front"), (2, "Back"), (255, "not annotated")]
+    colors = ["#" + "".join(f"{round(255 * part):02X}" for part in color) for _, _, color, _ in looks[:2]]
+    assert colors == [label.color for label in predicted.labels]
 
 
 def test_a_summary_without_uncertainty_is_no_obstacle(predicted, tmp_path):

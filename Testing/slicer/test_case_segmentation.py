@@ -9,10 +9,10 @@ import slicer
 import vtk
 from metassl.files import LabelError
 from metassl.imaging import Geometry
+from metassl.imaging.segmentation_file import segment_id
 from metassl.project import LabelDefinition
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Case.CaseSegmentation import addSegmentation, ijkToRasMatrix, setArray, takeSnapshot
-from MetaSSLSlicerLib.Logic.Scene.Segments import segmentId
 from vtk.util.numpy_support import vtk_to_numpy
 
 BINARY = "Binary labelmap"
@@ -357,7 +357,7 @@ def test_an_array_of_another_shape_or_type_is_refused(app, array):
 
 
 def test_ids_are_fixed():
-    assert [segmentId(value) for value in (1, 254, 255)] == ["Label_1", "Label_254", "NotAnnotated"]
+    assert [segment_id(value) for value in (1, 254, 255)] == ["Label_1", "Label_254", "NotAnnotated"]
 
 
 def test_a_large_case_is_added_and_copied_without_a_pause(app):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
 import qt
+from metassl.choices.exporters import EXPORTERS
 from metassl.files import write_json
 from metassl.imaging import write_array
 from metassl.jobs import JobWriter
@@ -182,15 +184,68 @@ def test_export_writes_a_new_folder_and_offers_to_open_it(harness, session, sect
     for count in (1, 2):
         section.ui.exportButton.click()
         assert section.ui.progressLabel.visible
-        assert not section.ui.exportButton.enabled
-        harness.wait(lambda: not section.isExporting)
+        assert not section.ui.exportButton.enabled and not section.ui.formatCombo.enabled
+        harness.wait(lambda: not section.exportControl.export.isBusy)
         assert len(list(folder.iterdir())) == count, "a second export overwrites nothing"
+    assert not section.ui.progressLabel.visible
     written = next(folder.iterdir())
     assert (written / "predictions" / "case_3.nii.gz").is_file()
     assert len(list((written / "labels").iterdir())) == 3
     message = session.messages[-1]
     assert message.level == "info" and message.actionText == "Open the folder"
-    assert "Exported 3 labels and 1 predictions" in message.text
+    assert "Exported 3 labels and 1 prediction to " in message.text
+
+
+def test_the_format_and_what_to_export_are_chosen(harness, session, section, trained, folder):
+    folder.mkdir()
+    open_(harness, session, section, trained)
+    control, ui = section.exportControl, section.ui
+    assert [ui.contentCombo.itemText(n) for n in range(ui.contentCombo.count)] == [
+        "Labels and predictions",
+        "Labels",
+        "Predictions",
+    ]
+    control.choose("seg-nrrd")
+    assert "terminology" in ui.exportButton.toolTip
+    ui.contentCombo.setCurrentIndex(2)
+    ui.exportButton.click()
+    harness.wait(lambda: not control.export.isBusy)
+    assert [path.name for path in next(folder.iterdir()).rglob("*.seg.nrrd")] == ["case_3.seg.nrrd"]
+    control.choose("nnunet")
+    assert (ui.contentCombo.count, ui.contentCombo.currentText) == (1, "Labels")
+
+
+def test_what_was_left_out_of_an_export_is_told(harness, session, section, trained, folder):
+    folder.mkdir()
+    trained.accepted_label("case_1").write_bytes(b"NRRD0004\nnonsense")
+    open_(harness, session, section, trained)
+    section.ui.exportButton.click()
+    harness.wait(lambda: not section.exportControl.export.isBusy)
+    message = session.messages[-1]
+    assert message.level == "warning"
+    assert "Exported 2 labels and 1 prediction" in message.text and "Left out: case case_1: " in message.text
+
+
+def test_a_format_that_needs_the_engines_packages_is_written_by_the_engines_python(
+    harness, session, section, trained, folder, monkeypatch
+):
+    folder.mkdir()
+    open_(harness, session, section, trained)
+    here = replace(EXPORTERS["nifti"], engine=True)
+    monkeypatch.setitem(EXPORTERS, "nifti", here)
+    trained.accepted_label("case_1").write_bytes(b"NRRD0004\nnonsense")
+    section.ui.contentCombo.setCurrentIndex(1)
+    section.ui.exportButton.click()
+    assert section.ui.progressLabel.text == "Exporting ..."
+    harness.wait(lambda: not section.exportControl.export.isBusy, 60)
+    assert "Exported 2 labels to " in session.messages[-1].text
+    assert "Left out: case case_1: " in session.messages[-1].text
+    for case in ("case_0", "case_2"):
+        trained.accepted_label(case).write_bytes(b"NRRD0004\nnonsense")
+    section.ui.exportButton.click()
+    harness.wait(lambda: not section.exportControl.export.isBusy, 60)
+    assert session.messages[-1].level == "error"
+    assert "nothing could be exported" in session.messages[-1].text.casefold()
 
 
 def test_an_export_that_cannot_be_written_is_told(harness, session, section, trained, folder):
@@ -205,8 +260,8 @@ def test_an_export_that_cannot_be_written_is_told(harness, session, section, tra
 def test_choosing_no_folder_exports_nothing(harness, session, trained):
     section = RoundsWidget(session, chooseFolder=lambda title, start: "")
     open_(harness, session, section, trained)
-    section.exportAll()
-    assert not section.isExporting
+    section.ui.exportButton.click()
+    assert not section.exportControl.export.isBusy
     section.cleanup()
 
 

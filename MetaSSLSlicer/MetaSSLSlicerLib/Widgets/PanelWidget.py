@@ -42,7 +42,7 @@ class PanelWidget(Section):
         self.annotateWidget = AnnotateWidget(session)
         self.engineWidget = EngineWidget(session, self.engine)
         self.trainWidget = TrainWidget(session, self.job, self.engineWidget)
-        self.roundsWidget = RoundsWidget(session)
+        self.roundsWidget = RoundsWidget(session, self.engine)
         self.caseBar = CaseBar(session, self.casesWidget.openNext)
         caseParts = (self.caseBar, self.reviewWidget, self.annotateWidget)
         below = (self.projectWidget, self.casesWidget, self.trainWidget, self.roundsWidget, self.engineWidget)

@@ -3,49 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from functools import partial
-from pathlib import Path
 
-import qt
-from metassl.choices.exporters import Exported, export_project
-from metassl.files import ProjectError
-from metassl.project import Project
 from metassl.project.round_choice import choose_newest, review_round, train_on_from
 
 from ..Logic.Case.Agreement import RoundComparison, compareRound
 from ..Logic.Case.Session import Session
+from ..Logic.Engine.EnginePython import EnginePython
 from ..Logic.Project.ProjectReader import ProjectReader
 from ..Logic.Project.RoundTable import RoundList, RoundRow, RoundTable, describe
 from ..Translation import _
+from .Parts.ExportControl import ExportControl
 from .Parts.RoundTableModel import RoundTableModel
 from .Section import Section, chooseFolder, loadUi, onClick
-
-_PROGRESS_MS = 300
 
 
 class RoundsWidget(Section):
     """`chooseFolder(title, start)` asks the user for a folder; "" means that none was chosen."""
 
-    def __init__(self, session: Session, chooseFolder: Callable[[str, str], str] = chooseFolder) -> None:
+    def __init__(
+        self,
+        session: Session,
+        engine: EnginePython | None = None,
+        chooseFolder: Callable[[str, str], str] = chooseFolder,
+    ) -> None:
         super().__init__(session)
         self.widget, self.ui = loadUi("RoundsWidget")
-        self._chooseFolder = chooseFolder
         self._table, self._list = RoundTable(), RoundList()
         self.reader = ProjectReader(session, lambda project: partial(self._table.rows, project), self._show)
         self._comparison: RoundComparison | None = None
-        self.isExporting = False
-        self._exported = 0, 0  # cases, of how many
         self.model = RoundTableModel()
         self.model.showIn(self.ui.table)
         self.ui.table.selectionModel().connect("currentRowChanged(QModelIndex,QModelIndex)", self._showWords)
-        self._timer = self.makeTimer(_PROGRESS_MS, self._showProgress)
+        self.exportControl = self.addPart(ExportControl(session, self.ui, engine or EnginePython(), chooseFolder))
         onClick(
             (self.ui.useButton, self.useSelected),
             (self.ui.startButton, self.startFromSelected),
             (self.ui.newestButton, self.backToNewest),
             (self.ui.compareButton, self.compare),
-            (self.ui.exportButton, self.exportAll),
         )
         self.listen(
             (session.projectChanged, self._onProjectChanged),
@@ -139,48 +134,6 @@ class RoundsWidget(Section):
         self._comparison = None
         self._showWords()
 
-    # Export
-
-    def exportAll(self) -> None:
-        """Write labels and predictions into a new folder inside one that the user chooses."""
-        project = self._session.project
-        if project is None or self.isExporting:
-            return
-        parent = self._chooseFolder(_("Where to put the folder of exported files"), str(project.path.parent))
-        if not parent:
-            return
-        folder, session = _newFolder(Path(parent), project), self._session
-        self.isExporting, self._exported = True, (0, len(project.cases))
-
-        def report(done: int, total: int, _case: str) -> None:  # called in the task: two numbers are all that is set
-            if session.isEnding:
-                raise ProjectError(_("The export was given up, as Slicer is closing."))
-            self._exported = done, total
-
-        def failed(error: Exception) -> None:
-            session.fail(error)
-            self._endExport()
-
-        session.tasks.run(lambda: export_project(project, folder, report=report), self._onExported, failed)
-        self._timer.start()
-        self._showWords()
-
-    def _endExport(self) -> None:
-        self.isExporting = False
-        self._timer.stop()
-        self._showWords()
-
-    def _onExported(self, result: Exported) -> None:
-        self._endExport()
-        text = _("Exported {labels} labels and {predictions} predictions to {folder}.").format(
-            labels=len(result.labels), predictions=len(result.predictions), folder=result.folder
-        )
-        if result.failed:
-            text += " " + _("Left out: {reasons}").format(reasons="; ".join(list(result.failed.values())[:3]))
-        level = "warning" if result.failed else "info"
-        url = qt.QUrl.fromLocalFile(str(result.folder))
-        self._session.say(level, text, _("Open the folder"), lambda: qt.QDesktopServices.openUrl(url))
-
     # Showing
 
     def _onProjectChanged(self) -> None:
@@ -207,23 +160,8 @@ class RoundsWidget(Section):
         ui.useButton.setEnabled(row is not None and row.summary.predicted > 0 and not row.isShown)
         ui.startButton.setEnabled(row is not None and row.summary.has_model and not row.isStart)
         ui.newestButton.setEnabled(self._list.isChosen)
-        ui.exportButton.setEnabled(not self.isExporting)
         comparing = self._comparison is not None
         ui.compareButton.text = _("Hide the comparison") if comparing else _("Compare on the open case")
         ui.compareButton.setEnabled(comparing or (self._reference() is not None and row.summary.predicted > 0))
         ui.comparisonLabel.setVisible(comparing)
         ui.comparisonLabel.text = self._comparison.text if comparing else ""
-        self._showProgress()
-
-    def _showProgress(self) -> None:
-        done, total = self._exported
-        self.ui.progressLabel.setVisible(self.isExporting)
-        self.ui.progressLabel.text = _("Exporting case {done} of {total} ...").format(done=done, total=total)
-
-
-def _newFolder(parent: Path, project: Project) -> Path:
-    name = f"{project.path.name} export {datetime.now():%Y-%m-%d %H%M}"
-    path, number = parent / name, 2
-    while path.exists():
-        path, number = parent / f"{name} ({number})", number + 1
-    return path

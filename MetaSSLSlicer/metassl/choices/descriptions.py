@@ -68,13 +68,18 @@ class ImporterDescription:
 
 @dataclass(frozen=True)
 class ExporterDescription:
-    """name: as `--format` takes it. title: what the format is called. path: of its function, which takes what
-    `metassl.exports.nifti.export_project` takes, and returns an `Exported`.
+    """name: as `--format` takes it. title: what the format is called. path: of its function, which is called with a
+    `metassl.exports.Export` and writes into its folder. takes: which of "labels" and "predictions"; neither where it is
+    about the model. summary: what is written, in one line. engine: it needs packages of the engine, such as torch, so
+    that Slicer leaves it to the Python that trains.
     """
 
     name: str
     title: str
     path: str
+    takes: tuple[str, ...] = ("labels", "predictions")
+    summary: str = ""
+    engine: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Ways to give labels and predictions to other programs; their code is loaded when it is used.
+"""Ways to give labels, predictions and the model to other programs; their code is loaded when it is used.
 
 To add one: its file in `metassl.exports` and an entry here; or a package of its own, with an entry point of the group
 "metassl.exporters" that names an ExporterDescription.
@@ -14,10 +14,30 @@ from typing import Any
 from .descriptions import ExporterDescription
 from .plugins import entry_points_of, load
 
-_OURS = (ExporterDescription("nifti", "NIfTI files and a table", "metassl.exports.nifti:export_project"),)
+_OURS = (
+    ExporterDescription(
+        "nifti",
+        "NIfTI files and tables",
+        "metassl.exports.nifti:write",
+        summary="labels/CASE.nii.gz, predictions/CASE.nii.gz, tables, and labels.txt for ITK-SNAP",
+    ),
+    ExporterDescription(
+        "nnunet",
+        "a data set of nnU-Net v2",
+        "metassl.exports.nnunet:write",
+        takes=("labels",),
+        summary="DatasetNNN_NAME with imagesTr, labelsTr, imagesTs, dataset.json",
+    ),
+    ExporterDescription(
+        "seg-nrrd",
+        "segmentations of Slicer",
+        "metassl.exports.seg_nrrd:write",
+        summary="labels/CASE.seg.nrrd, predictions/CASE.seg.nrrd, with names, colours and terminology",
+    ),
+)
 EXPORTER_CATALOG: tuple[ExporterDescription, ...] = (*_OURS, *entry_points_of("metassl.exporters"))
-EXPORTERS = {each.name: each.path for each in EXPORTER_CATALOG}
-"""{format: import path}"""
+EXPORTERS = {each.name: each for each in EXPORTER_CATALOG}
+"""{format: its description}"""
 
 WHAT = ("labels", "predictions")
 
@@ -26,19 +46,25 @@ Report = Callable[[int, int, str], None]
 
 @dataclass
 class Exported:
-    """What came of an export: the ids of the written cases, and why others failed."""
+    """What came of an export: the ids of the written cases, why others failed, and what else is to be told.
+
+    notes: sentences on what is not as it is in the project. made: what was written where that is no case ("a bundle of
+    the model of round 2").
+    """
 
     folder: Path
     labels: list[str] = field(default_factory=list)
     predictions: list[str] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    made: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The result as a JSON object."""
         return asdict(self)
 
 
-def export_project(*given: Any, format: str = "nifti", **options: Any) -> Exported:
-    """Write the project in one of EXPORTERS; see `metassl.exports.nifti.export_project`."""
-    made: Exported = load(EXPORTERS[format])(*given, **options)
+def export_project(*given: Any, **options: Any) -> Exported:
+    """See `metassl.exports.export_project`, which is loaded when it is called."""
+    made: Exported = load("metassl.exports:export_project")(*given, **options)
     return made

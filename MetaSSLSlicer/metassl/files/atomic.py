@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from .errors import ErrorCode, ProjectError, code_of
+from .errors import ErrorCode, ProjectError, WriteError, code_of
 
 
 def is_unicode(text: str) -> bool:
@@ -32,18 +32,18 @@ _NO_FOLDER = {errno.ENOENT, errno.ENOTDIR, errno.EEXIST, errno.EISDIR}
 _WINDOWS_TRIES = 200
 
 
-def write_failure(path: Path, error: OSError) -> ProjectError:
+def write_failure(path: Path, error: OSError) -> WriteError:
     """The one-line error for an `OSError` that was met while writing `path`."""
     code = code_of(error)
     if code is ErrorCode.DISK_FULL:
-        return ProjectError(f"the disk is full: cannot write {path}; free some space and try again")
+        return WriteError(f"the disk is full: cannot write {path}; free some space and try again")
     if code is ErrorCode.NO_ACCESS:
-        return ProjectError(f"cannot write {path}: no permission, or the disk is read-only")
+        return WriteError(f"cannot write {path}: no permission, or the disk is read-only")
     if error.errno == errno.ENOENT and not path.parent.exists():
-        return ProjectError(f"cannot write {path}: there is no folder {path.parent}; was it moved or taken away?")
+        return WriteError(f"cannot write {path}: there is no folder {path.parent}; was it moved or taken away?")
     if error.errno in _NO_FOLDER:
-        return ProjectError(f"cannot write {path}: {path.parent} is not a folder that can hold it")
-    return ProjectError(f"cannot write {path}: {error.strerror or error}")
+        return WriteError(f"cannot write {path}: {path.parent} is not a folder that can hold it")
+    return WriteError(f"cannot write {path}: {error.strerror or error}")
 
 
 @contextmanager

@@ -50,6 +50,10 @@ class ProjectError(MetaSSLError):
     """The project folder, or a file in it, is missing, unreadable or cannot be written."""
 
 
+class WriteError(ProjectError):
+    """A file cannot be written: a full disk, no permission, no folder."""
+
+
 class ImageError(MetaSSLError):
     """An image cannot be used."""
 

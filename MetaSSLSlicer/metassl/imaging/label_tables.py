@@ -1,11 +1,12 @@
-"""Names of values that lie in the header of a NIfTI file, or in the dataset.json beside a folder of labels."""
+"""Names of values that lie in the header of a NIfTI file, in the dataset.json beside a folder of labels, or in an
+ITK-SNAP label description, which tells of colours, too."""
 
 from __future__ import annotations
 
 import html
 import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,30 @@ from typing import Any
 from metassl.files.json_files import read_json
 
 from . import nifti
+from .segmentation_file import Look
 from .segments import IGNORE
 
 _MAX_TABLE = 1 << 22
 _ENTRY = re.compile(r'<Label\b[^>]*?\bKey="(\d{1,9})"[^>]*>([^<]*)</Label>')
+_SNAP_HEADER = """\
+################################################
+# ITK-SnAP Label Description File
+# File format:
+# IDX   -R-  -G-  -B-  -A--  VIS MSH  LABEL
+# Fields:
+#    IDX:   value of the voxels
+#    -R-:   red (0..255)
+#    -G-:   green (0..255)
+#    -B-:   blue (0..255)
+#    -A-:   opacity (0.00 .. 1.00)
+#    VIS:   is it shown? (0 or 1)
+#    MSH:   is its surface shown? (0 or 1)
+#  LABEL:   what it is
+################################################
+    0     0    0    0        0  0  0    "Clear Label"
+"""
+_SNAP_MARK = b"# ITK-SnAP Label Description"
+_SNAP_LINE = re.compile(r'\s*(\d+)\s+(\d+)\s+(\d+)\s+(\d+)\s+[\d.]+\s+\d\s+\d\s+"([^"]*)"\s*')
 
 
 @dataclass(frozen=True)
@@ -93,3 +114,28 @@ def nifti_table(path: Path) -> dict[int, str]:
     text = data[352 : min(end, _MAX_TABLE)].decode("utf-8", "replace")
     table = {int(key): html.unescape(name).strip() for key, name in _ENTRY.findall(text)}
     return {value: name for value, name in table.items() if value not in (0, IGNORE) and name}
+
+
+def label_description(segments: Iterable[Look]) -> str:
+    """The text of an ITK-SNAP label description. It knows no quotation marks: they become apostrophes."""
+    lines = []
+    for value, name, color, _ in segments:
+        red, green, blue = (round(255 * part) for part in color)
+        quoted = name.replace('"', "'")
+        lines.append(f'  {value:3d}   {red:3d}  {green:3d}  {blue:3d}  {1:7d}  1  1    "{quoted}"\n')
+    return _SNAP_HEADER + "".join(lines)
+
+
+def read_label_description(path: Path) -> list[Look] | None:
+    """What an ITK-SNAP label description says of the values but 0; None when it is none. Raises OSError."""
+    with open(path, "rb") as stream:
+        start = stream.read(1 << 20)
+    if _SNAP_MARK.lower() not in start[:400].lower():
+        return None
+    found: list[Look] = []
+    for line in start.decode("utf-8", "replace").splitlines():
+        if match := _SNAP_LINE.fullmatch(line):
+            value, *color = (int(number) for number in match.groups()[:4])
+            red, green, blue = (min(part, 255) / 255 for part in color)
+            found.append((value, match[5], (red, green, blue), ""))
+    return [look for look in found if look[0] != 0]

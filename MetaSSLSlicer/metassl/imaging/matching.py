@@ -80,7 +80,7 @@ def match_segments(
             )
         structure = by_name or coded
         if structure is None:
-            found[segment] = _without_structure(segment.name)
+            found[segment] = without_structure(segment.name)
             if found[segment] is not None and segment.value in present:
                 what = "not annotated" if found[segment] else "background"
                 match.notes.append(f"{segment.title} is taken as {what}")
@@ -113,6 +113,12 @@ def match_segments(
     return match
 
 
+def without_structure(name: str) -> int | None:
+    """What a name stands for that is none of a structure: 0 background, IGNORE not annotated; None for any other."""
+    key = key_of_name(name)
+    return IGNORE if key in _IGNORED else 0 if key in _BACKGROUND else None
+
+
 def listed(structures: Iterable[Structure]) -> str:
     """The structures for a message, such as "1=Liver, 2=Tumour"."""
     return ", ".join(f"{each.value}={each.name}" for each in structures)
@@ -130,11 +136,6 @@ def _unique(identities: Mapping) -> dict:
     """The things by their identity, as far as it is one and no other thing has it."""
     all_of = list(identities.values())
     return {identity: thing for thing, identity in identities.items() if identity and all_of.count(identity) == 1}
-
-
-def _without_structure(name: str) -> int | None:
-    key = key_of_name(name)
-    return IGNORE if key in _IGNORED else 0 if key in _BACKGROUND else None
 
 
 def _by_number(found: dict, structures: Sequence[Structure], match: Match, present: set[int]) -> None:

@@ -15,7 +15,7 @@ IGNORE = 255
 """The value of voxels that nobody annotated; they count nowhere."""
 
 _FIELD = re.compile(r"Segment(\d+)_(\w+)")
-_TERMINOLOGY = "TerminologyEntry:"
+TERMINOLOGY = "TerminologyEntry:"
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,12 @@ def segment_fields(header: Mapping[str, str]) -> list[dict[str, str]]:
     return [found[number] for number in sorted(found)]
 
 
+def terminology_entry(fields: Mapping[str, str]) -> str:
+    """Slicer's terminology entry in what a header says of a segment; "" where there is none."""
+    tags = fields.get("Tags", "")
+    return tags.split(TERMINOLOGY, 1)[1].split("|", 1)[0] if TERMINOLOGY in tags else ""
+
+
 def header_of(image: sitk.Image | sitk.ImageFileReader) -> dict[str, str]:
     """All that the header of a file says besides the grid."""
     return {key: image.GetMetaData(key) for key in image.GetMetaDataKeys()}
@@ -128,11 +134,11 @@ def slicer_segmentation(layers: Sequence[np.ndarray], geometry: Geometry, header
             raise ValueError(
                 f"its header is damaged: it has {len(layers)} layers, and segment {number} lies in {layer}"
             )
-        tags = told.get("Tags", "")
-        entry = tags.split(_TERMINOLOGY, 1)[1].split("|", 1)[0] if _TERMINOLOGY in tags else ""
         name = "ignore" if told.get("ID") == "NotAnnotated" else told.get("Name", "") or told.get("ID", "")
         places.append((layer, value))
-        segments.append(Segment(number + 1, name.strip(), terminology_code(entry), value, told.get("ID", "")))
+        segments.append(
+            Segment(number + 1, name.strip(), terminology_code(terminology_entry(told)), value, told.get("ID", ""))
+        )
     composed = np.zeros(layers[0].shape, np.uint16)
     for number, voxels in enumerate(layers):
         here = [(value, segment) for segment, (at, value) in zip(segments, places) if at == number and value != 0]

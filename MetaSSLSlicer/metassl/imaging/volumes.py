@@ -1,16 +1,18 @@
-"""A 4-D image file that holds the channels of one case as volumes, as some Decathlon sets do."""
+"""The channels of one case as volumes of one 4-D file, as some Decathlon sets have them, or on grids of their own."""
 
 from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 
 from metassl.files.atomic import atomic_write, make_folder
 from metassl.files.errors import ImageError
 
 from . import nifti
+from .geometry import Geometry
 from .reader import quiet, reader_of
 from .writer import write_image
 
@@ -51,3 +53,10 @@ def split_volumes(path: Path, folder: Path, case: str) -> list[Path]:
         atomic_write(target, partial(write_image, image=volume))
         paths.append(target)
     return paths
+
+
+def resampled(volume: np.ndarray, own: Geometry, grid: Geometry) -> sitk.Image:
+    """A volume (z, y, x) on the grid `own`, in 32-bit numbers on another `grid`; its lowest value where it is not."""
+    image = own.apply(sitk.GetImageFromArray(volume.astype(np.float32)))
+    reference = grid.apply(sitk.Image(list(grid.size_xyz), sitk.sitkUInt8))
+    return sitk.Resample(image, reference, sitk.Transform(), sitk.sitkLinear, float(volume.min()), sitk.sitkFloat32)

@@ -13,6 +13,7 @@ from metassl.project.structures import LabelDefinition, check_labels, parse_labe
 from .discovery import find_cases
 from .found import Discovery, FoundCase
 from .labels import take_label, told_of_names
+from .structures_told import structures_told
 from .usable import images_of, usable_cases
 
 ENOUGH_TO_MEASURE = 9
@@ -99,10 +100,11 @@ def labels_in(found: Discovery) -> tuple[int, int]:
 
 
 def structures_in(found: Discovery) -> list[LabelDefinition]:
-    """Those that the folder names, in its descriptions or by its files; [] where it names none."""
+    """Those that the folder names, in its descriptions, by its files or in them; [] where it names none."""
     if found.labels:
         return found.labels
-    return [LabelDefinition(value, name) for value, name in enumerate(found.structure_names, start=1)]
+    by_file = [LabelDefinition(value, name) for value, name in enumerate(found.structure_names, start=1)]
+    return by_file or structures_told(found)
 
 
 def structures_for(found: Discovery, labels: Sequence[str | LabelDefinition] | None) -> list[LabelDefinition]:

@@ -10,6 +10,7 @@ from typing import Any
 from metassl.project.words import count
 
 from .found import Discovery
+from .structures_told import structures_told
 
 _SHOWN_NAMES, _SHOWN_CASES = 3, 12
 
@@ -36,7 +37,9 @@ class Scan:
             by_reason[reason].append(_relative(path, source))
         splits = Counter(case.split for case in found.cases if case.split)
         splits.update({key: len(ids) for key, ids in (found.split or {}).items() if ids})
-        structures = [f"{label.value} {label.name}" for label in found.labels] or found.structure_names
+        structures = found.structure_names or [
+            f"{label.value} {label.name}" for label in found.labels or structures_told(found)
+        ]
         labelled = sum(case.has_label for case in found.cases)
         return Scan(
             source,

@@ -8,14 +8,13 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from metassl.files.atomic import atomic_write, make_folder
 from metassl.files.errors import ImageError, ProjectError
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import count_channels, read_geometry, read_volume
 from metassl.imaging.pictures import is_picture, picture_channels, write_picture_channels
-from metassl.imaging.volumes import split_volumes, volume_count
+from metassl.imaging.volumes import resampled, split_volumes, volume_count
 from metassl.imaging.writer import write_image
 
 from .found import Discovery, FoundCase
@@ -126,18 +125,12 @@ def _on_one_grid(folder: Path, case: FoundCase) -> tuple[list[Path], list[str]]:
         volumes, own = read_volume(image, case.id)
         if len(volumes) > 1:
             raise ImageError(f"case {case.id}: {image} holds several channels and is not on the grid of {paths[0]}")
-        moved = _resampled(volumes[0], own, grid)
+        moved = resampled(volumes[0], own, grid)
         target = make_folder(folder) / f"{case.id}_{number:04d}.nrrd"
         atomic_write(target, partial(write_image, image=moved))
         paths.append(target)
         told.append(f"case {case.id}: {image} was resampled onto the grid of {case.images[0]} ({difference})")
     return paths, told
-
-
-def _resampled(volume: np.ndarray, own: Geometry, grid: Geometry) -> sitk.Image:
-    image = own.apply(sitk.GetImageFromArray(volume.astype(np.float32)))
-    reference = grid.apply(sitk.Image(list(grid.size_xyz), sitk.sitkUInt8))
-    return sitk.Resample(image, reference, sitk.Transform(), sitk.sitkLinear, float(volume.min()), sitk.sitkFloat32)
 
 
 def _overlap(first: Geometry, second: Geometry) -> float:

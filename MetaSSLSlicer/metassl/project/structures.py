@@ -8,8 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from metassl.files.errors import LabelError
+from metassl.imaging.segmentation_file import Look
+from metassl.imaging.segments import IGNORE
 
-from .regions import REGIONS
+from .regions import REGIONS, rgb_of
 
 REGION_COLORS = tuple(region.color for region in REGIONS)
 """The colours of the four regions UC, US, DC and DS: no structure is given one of them."""
@@ -29,6 +31,8 @@ DEFAULT_COLORS = (
     "#997799",
 )
 """Those of the first structures: far from US, DC and DS and from each other, also for colour-blind readers."""
+
+NOT_ANNOTATED_COLOR = "#8C8C8C"
 
 _COLOR = re.compile(r"#[0-9A-F]{6}")
 
@@ -58,6 +62,12 @@ class LabelDefinition:
         object.__setattr__(self, "color", color.upper())
         if not isinstance(self.terminology, str):
             raise LabelError(f"label {self.name!r} has a terminology that is not text")
+
+
+def segments_of(labels: Iterable[LabelDefinition], not_annotated: str = "") -> list[Look]:
+    """The segments of these structures and, where it has a name, that of the voxels that nobody annotated."""
+    found = [(label.value, label.name, rgb_of(label.color), label.terminology) for label in labels]
+    return found + ([(IGNORE, not_annotated, rgb_of(NOT_ANNOTATED_COLOR), "")] if not_annotated else [])
 
 
 def default_color(value: int) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 import SimpleITK as sitk
 import torch
 from metassl.data.cache import PreprocessCache
-from metassl.exports.nifti import export_project
+from metassl.exports import export_project
 from metassl.files import write_json
 from metassl.files.atomic import remove_file
 from metassl.imaging.volumes import split_volumes

@@ -8,20 +8,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 from metassl.files import LabelError
 from metassl.imaging import IGNORE
+from metassl.imaging.segmentation_file import Look, segment_id
 from metassl.project import LabelDefinition
-from metassl.project.regions import rgb_of
+from metassl.project.structures import segments_of
 
 from ...Translation import _
 
 
-def segmentId(value: int) -> str:
-    """The id of the segment that holds the voxels of `value`."""
-    return "NotAnnotated" if value == IGNORE else f"Label_{value}"
-
-
 def valueOf(identifier: str) -> int | None:
     """The value of the voxels in the segment of this id; None when it is none of ours."""
-    if identifier == segmentId(IGNORE):
+    if identifier == segment_id(IGNORE):
         return IGNORE
     number = identifier.removeprefix("Label_")
     if number == identifier or not number.isdecimal() or not 1 <= int(number) < IGNORE:
@@ -29,10 +25,9 @@ def valueOf(identifier: str) -> int | None:
     return int(number)
 
 
-def segmentsOf(labels: Sequence[LabelDefinition], withNotAnnotated: bool) -> list[tuple]:
-    """(value, name, (r, g, b), terminology) of the segments for these labels, and of the one for voxels of 255."""
-    found = [(label.value, label.name, rgb_of(label.color), label.terminology) for label in labels]
-    return found + ([(IGNORE, _("Not annotated"), rgb_of("#8C8C8C"), "")] if withNotAnnotated else [])
+def segmentsOf(labels: Sequence[LabelDefinition], withNotAnnotated: bool) -> list[Look]:
+    """The segments for these labels, and the one for voxels of 255."""
+    return segments_of(labels, _("Not annotated") if withNotAnnotated else "")
 
 
 @dataclass(frozen=True, eq=False)
