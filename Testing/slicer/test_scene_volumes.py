@@ -18,6 +18,7 @@ if importlib.util.find_spec("slicer") is None:
 import slicer
 import slicer.util
 import vtk
+from metassl.project.terms import term_name
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Project.CaseTable import ProjectSummary
 from MetaSSLSlicerLib.Logic.Project.NewProject import FolderPreview, NewProject, labelsOfSegmentation
@@ -30,7 +31,6 @@ from MetaSSLSlicerLib.Logic.Project.ProjectFolders import (
     suggestedFolder,
 )
 from MetaSSLSlicerLib.Logic.Project.SampleProject import makeSampleProject, registerSampleData
-from MetaSSLSlicerLib.Logic.Scene.CommonTerms import terminologyName
 from MetaSSLSlicerLib.Logic.Scene.SceneVolumes import SceneVolumes, createFromVolumes, geometryOf
 
 SHAPE = (5, 7, 6)
@@ -232,9 +232,9 @@ def test_segments_become_labels_with_their_colours_and_terminology():
 
 
 def test_a_terminology_entry_is_called_by_its_type():
-    assert terminologyName(LIVER) == "Liver"
-    assert terminologyName(LIVER.replace("Liver~^^", "Kidney~SCT^7771000^Left")) == "Kidney (Left)"
-    assert terminologyName("") == "" and terminologyName("nonsense") == ""
+    assert term_name(LIVER) == "Liver"
+    assert term_name(LIVER.replace("Liver~^^", "Kidney~SCT^7771000^Left")) == "Kidney (Left)"
+    assert term_name("") == "" and term_name("nonsense") == ""
 
 
 # A project from a folder
