@@ -65,6 +65,8 @@ faults: $(STAMP)
 	cd Testing/faults && $(abspath $(BIN))/python -m faults $(FAULTS)
 
 export-test: build/.checkers
+	@command -v dciodvfy > /dev/null || apt-get install -y --no-install-recommends dicom3tools > /dev/null 2>&1 || \
+	  echo 'DICOM is not checked by dciodvfy: on Debian and Ubuntu, as root: apt-get install dicom3tools'
 	$</bin/python -m pytest Testing/exports
 
 slicer-test: $(STAMP)

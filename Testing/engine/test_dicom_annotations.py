@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from metassl.files import LabelError
 from metassl.imaging import Geometry, read_annotation, read_geometry
+from metassl.intake import new_project
+from metassl.intake.add import add_labels
 from metassl.project import LabelDefinition
 
 pytest.importorskip("pydicom", reason="DICOM files are made with pydicom (the extra dicom)")
@@ -89,6 +91,18 @@ def test_a_segmentation_of_another_grid_is_refused(tmp_path):
     assert "is not on the grid of the image" in refusal(path) and "origin" in refusal(path)
     path = write_seg(tmp_path / "b.dcm", masks(), spacing=(1.5, 1.5, 2.5))
     assert "spacing" in refusal(path)
+
+
+def test_segmentations_of_many_cases_are_taken_by_their_names(tmp_path):
+    for name in "ab":
+        write_slices(tmp_path / "scans" / name, np.random.default_rng(0).integers(0, 900, SHAPE).astype(np.int16))
+        write_seg(tmp_path / "segs" / f"{name}.dcm", masks())
+    write_seg(tmp_path / "segs" / "c.dcm", masks())
+    project, _ = new_project(tmp_path / "p", tmp_path / "scans", labels=[ORGAN, TUMOUR])
+    done = add_labels(project, tmp_path / "segs")
+    assert done.labelled == ["a", "b"]
+    assert [note for note in done.warnings if "c.dcm" in note and "no case of the project has its name" in note]
+    assert np.array_equal(project.read_label("b")[0], drawn())
 
 
 def test_two_segmentations_in_a_folder_must_be_told_apart(tmp_path):

@@ -18,6 +18,7 @@ if importlib.util.find_spec("slicer") is None:
 import slicer
 import slicer.util
 import vtk
+from metassl.project.terms import term_name
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Project.CaseTable import ProjectSummary
 from MetaSSLSlicerLib.Logic.Project.NewProject import FolderPreview, NewProject, labelsOfSegmentation
@@ -30,7 +31,6 @@ from MetaSSLSlicerLib.Logic.Project.ProjectFolders import (
     suggestedFolder,
 )
 from MetaSSLSlicerLib.Logic.Project.SampleProject import makeSampleProject, registerSampleData
-from MetaSSLSlicerLib.Logic.Scene.CommonTerms import terminologyName
 from MetaSSLSlicerLib.Logic.Scene.SceneVolumes import SceneVolumes, createFromVolumes, geometryOf
 
 SHAPE = (5, 7, 6)
@@ -169,6 +169,54 @@ def test_a_file_that_will_not_last_is_copied(scene, tmp_path):
     assert project.case("CT").images == ["images/CT.nrrd"]
 
 
+def fromDicom(scene, folder: Path, series: str = "7", **loaded):
+    """A volume as Slicer's DICOM module leaves it, and where its database would find the instances."""
+    dicom_files = pytest.importorskip("dicom_files", reason="DICOM files are made with pydicom (the extra dicom)")
+    dicom_files.write_slices(folder, voxels(), series=series, name=f"S{series}_")
+    files = sorted(folder.glob(f"S{series}_*"))
+    instances = {str(dicom_files.pydicom.dcmread(file).SOPInstanceUID): str(file) for file in files}
+    straight = Geometry(SHAPE[::-1], (1.5, 1.5, 5.0), (0.0, 0.0, 0.0), GRIDS["straight"])
+    node = add(scene, "CT", loaded.get("array", voxels()), loaded.get("geometry", straight))
+    node.SetAttribute("DICOM.instanceUIDs", " ".join(instances))
+    return instances
+
+
+def createdFrom(scene, tmp_path, instances: dict) -> Project:
+    volumes = SceneVolumes(scene, temporary=(), fileOf=lambda instance: instances.get(instance, ""))
+    cases = volumes.prepare(volumes.candidates())
+    return createFromVolumes(tmp_path / "p", "P", [LabelDefinition(1, "A")], cases)
+
+
+def test_a_volume_from_the_dicom_database_stays_dicom(scene, tmp_path):
+    instances = fromDicom(scene, tmp_path / "series")
+    project = createdFrom(scene, tmp_path, instances)
+    assert project.image_paths("CT") == [tmp_path / "series"]
+    assert np.array_equal(read_image(project.image_paths("CT"), "CT").array[0], voxels())
+
+
+def test_of_several_series_in_a_folder_a_file_stands_for_the_one(scene, tmp_path):
+    fromDicom(slicer.vtkMRMLScene(), tmp_path / "series", "7")
+    instances = fromDicom(scene, tmp_path / "series", "8")
+    (path,) = createdFrom(scene, tmp_path, instances).image_paths("CT")
+    assert path.name.startswith("S8_") and path.parent == tmp_path / "series"
+
+
+@pytest.mark.parametrize(
+    "loaded",
+    [{"array": voxels() + 1}, {"array": voxels()[:3]}, {"geometry": grid()}],
+    ids=["changed", "a part", "moved"],
+)
+def test_a_volume_that_is_not_as_its_series_any_more_is_written(scene, tmp_path, loaded):
+    instances = fromDicom(scene, tmp_path / "series", **loaded)
+    project = createdFrom(scene, tmp_path, instances)
+    assert project.case("CT").images == ["images/CT.nrrd"]
+
+
+def test_a_volume_whose_series_is_in_no_database_any_more_is_written(scene, tmp_path):
+    fromDicom(scene, tmp_path / "series")
+    assert createdFrom(scene, tmp_path, {}).case("CT").images == ["images/CT.nrrd"]
+
+
 def test_a_volume_that_is_closed_while_it_is_written_does_no_harm(scene, tmp_path):
     array = voxels(8)
     add(scene, "CT", array)
@@ -232,9 +280,9 @@ def test_segments_become_labels_with_their_colours_and_terminology():
 
 
 def test_a_terminology_entry_is_called_by_its_type():
-    assert terminologyName(LIVER) == "Liver"
-    assert terminologyName(LIVER.replace("Liver~^^", "Kidney~SCT^7771000^Left")) == "Kidney (Left)"
-    assert terminologyName("") == "" and terminologyName("nonsense") == ""
+    assert term_name(LIVER) == "Liver"
+    assert term_name(LIVER.replace("Liver~^^", "Kidney~SCT^7771000^Left")) == "Kidney (Left)"
+    assert term_name("") == "" and term_name("nonsense") == ""
 
 
 # A project from a folder

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +108,12 @@ def write_enhanced(
     modality: str = "MR",
     series: str = "8",
     axes: Sequence[Sequence[float]] = (),
+    tags: Mapping[str, Any] | None = None,
 ) -> Path:
-    """A multi-frame file, frames in the order of `volume`. contents: tags of each frame's FrameContentSequence."""
-    made = put_voxels(dataset(kind, modality, series, ImageType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]), volume)
+    """A multi-frame file, frames in the order of `volume`. contents: tags of each frame's FrameContentSequence. tags:
+    of the file itself."""
+    own = {"ImageType": ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"], **(tags or {})}
+    made = put_voxels(dataset(kind, modality, series, **own), volume)
     shared = item(PixelMeasuresSequence=item(PixelSpacing=[1.5, 1.5], SliceThickness=5))
     if not axes:
         shared.PlaneOrientationSequence = pydicom.Sequence([item(ImageOrientationPatient=AXIAL)])

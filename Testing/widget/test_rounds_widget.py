@@ -14,6 +14,7 @@ from metassl.files import write_json
 from metassl.imaging import write_array
 from metassl.jobs import JobWriter
 from metassl.project import Project
+from metassl.project.terms import exact_term, without_term
 from MetaSSLSlicerLib.Widgets.RoundsWidget import RoundsWidget
 
 
@@ -246,6 +247,29 @@ def test_a_format_that_needs_the_engines_packages_is_written_by_the_engines_pyth
     harness.wait(lambda: not section.exportControl.export.isBusy, 60)
     assert session.messages[-1].level == "error"
     assert "nothing could be exported" in session.messages[-1].text.casefold()
+
+
+def test_a_format_that_asks_for_terms_has_them_chosen_first(harness, session, section, trained, folder):
+    folder.mkdir()
+    open_(harness, session, section, trained)
+    control, asked = section.exportControl, []
+    answers = iter([(exact_term("liver").entry, "Liver"), None, (exact_term("spleen").entry, "Spleen")])
+
+    def choose(entry, name):
+        asked.append(name)
+        return next(answers)
+
+    control.choose("dicom-seg")
+    control.chooseTerm = choose
+    for told, left in (("Without one: Front, Back.", ["Back"]), ("Without one: Back.", [])):
+        section.ui.exportButton.click()
+        message = session.messages[-1]
+        assert (message.level, message.actionText) == ("warning", "Choose terms...") and told in message.text
+        message.action()
+        harness.wait(lambda left=left: [each.name for each in without_term(Project.open(trained.path).labels)] == left)
+    assert asked == ["Front", "Back", "Back"]
+    harness.wait(lambda: session.messages[-1].level == "error" and not control.export.isBusy, 60)
+    assert "highdicom" in session.messages[-1].text or "is no DICOM" in session.messages[-1].text
 
 
 def test_an_export_that_cannot_be_written_is_told(harness, session, section, trained, folder):

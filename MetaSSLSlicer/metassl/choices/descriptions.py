@@ -71,7 +71,7 @@ class ExporterDescription:
     """name: as `--format` takes it. title: what the format is called. path: of its function, which is called with a
     `metassl.exports.Export` and writes into its folder. takes: which of "labels" and "predictions"; neither where it is
     about the model. summary: what is written, in one line. engine: it needs packages of the engine, such as torch, so
-    that Slicer leaves it to the Python that trains.
+    that Slicer leaves it to the Python that trains. terms: each structure needs a standard term.
     """
 
     name: str
@@ -80,6 +80,7 @@ class ExporterDescription:
     takes: tuple[str, ...] = ("labels", "predictions")
     summary: str = ""
     engine: bool = False
+    terms: bool = False
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,14 @@ _OURS = (
         "metassl.exports.seg_nrrd:write",
         summary="labels/CASE.seg.nrrd, predictions/CASE.seg.nrrd, with names, colours and terminology",
     ),
+    ExporterDescription(
+        "dicom-seg",
+        "DICOM segmentations (SEG)",
+        "metassl.exports.dicom_seg:write",
+        summary="labels/CASE.dcm, predictions/CASE.dcm, uncertainty/CASE.dcm, of cases whose image is DICOM",
+        engine=True,
+        terms=True,
+    ),
 )
 EXPORTER_CATALOG: tuple[ExporterDescription, ...] = (*_OURS, *entry_points_of("metassl.exporters"))
 EXPORTERS = {each.name: each for each in EXPORTER_CATALOG}

@@ -84,12 +84,12 @@ class Series:
 
     def geometry(self) -> Geometry:
         """The grid, from the headers. ValueError, saying why, when the slices make none that is straight and even."""
-        return self._fitted()[0]
+        return self.fitted()[0]
 
     def read(self) -> sitk.Image:
         """The volume on that grid, each slice by its own slope and intercept. ValueError as `geometry`; RuntimeError
         when a file cannot be read."""
-        geometry, frames = self._fitted()
+        geometry, frames = self.fitted()
         if reason := impossible(geometry.size_xyz):
             raise ValueError(reason)
         if self.has_many_frames:
@@ -103,7 +103,8 @@ class Series:
             volume[place] = plane.reshape(volume.shape[1:])
         return geometry.apply(sitk.GetImageFromArray(volume))
 
-    def _fitted(self) -> tuple[Geometry, list[Frame]]:
+    def fitted(self) -> tuple[Geometry, list[Frame]]:
+        """The grid, and the frame of each plane of an array on it. ValueError as `geometry`."""
         if self.damaged:
             raise ValueError(f"{self.damaged[0].name} cannot be read; is the file whole?")
         if self.has_many_frames:

@@ -142,7 +142,7 @@ def labels_for(project: Project, source: Path, tick: Callable[[], None] = lambda
 def _files_named_after_cases(tree: Tree, ids: dict[str, str], found: Discovery) -> Discovery:
     cases: dict[str, FoundCase] = {}
     left = []
-    for name in [*tree.images(), *tree.segmentations()]:
+    for name in [*tree.images(), *tree.segmentations(), *tree.dicom_segmentations()]:
         target = file_names.label_of(stem(name)) or stem(name)
         case_id = ids.get(file_names.key(target)) or ids.get(file_names.key(stem(name)))
         if case_id is None:

@@ -24,7 +24,7 @@ def stem(path: Path | str) -> str:
     """The file name without its image suffix."""
     name = PurePosixPath(path).name if isinstance(path, str) else path.name
     lower = name.lower()
-    for suffix in (*SEGMENTATION_SUFFIXES, *IMAGE_SUFFIXES, *PICTURE_SUFFIXES):
+    for suffix in (*SEGMENTATION_SUFFIXES, *IMAGE_SUFFIXES, *PICTURE_SUFFIXES, ".dcm"):
         if lower.endswith(suffix):
             return name[: -len(suffix)]
     return name
@@ -78,6 +78,11 @@ class Tree:
                 if can_be_dicom(name) and dicom.is_dicom_file(self.root / name):
                     yield folder
                     break
+
+    def dicom_segmentations(self) -> list[str]:
+        """The DICOM files that are a segmentation (SEG), each on its own."""
+        files = ((name, self.root / name) for name in self.all() if can_be_dicom(name))
+        return [name for name, path in files if dicom.is_dicom_file(path) and dicom.segmentation_in(path)]
 
     def _in(self, folder: str | None) -> Iterable[str]:
         return self.all() if folder is None else self.files.get(folder, ())

@@ -1,9 +1,10 @@
-"""Structures that come later, or get another name. A value means the same structure for life."""
+"""Structures that come later, or get another name or term. A value means the same structure for life."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from typing import Any
 
 from metassl.files.errors import LabelError
 from metassl.files.json_files import read_json, write_json
@@ -38,14 +39,26 @@ def add_structure(project: Project, added: LabelDefinition) -> list[str]:
 
 def rename_structure(project: Project, value: int, name: str) -> str:
     """Give the structure of that value another name, and return its former one. LabelError when there is none."""
-    former: list[str] = []
+    return _replace(project, value, name=name).name
+
+
+def set_term(project: Project, value: int, entry: str) -> LabelDefinition:
+    """Say what the structure of that value is, by an entry of `terms.entry_of`, and return it as it was before.
+
+    LabelError when there is none.
+    """
+    return _replace(project, value, terminology=entry)
+
+
+def _replace(project: Project, value: int, **changes: Any) -> LabelDefinition:
+    former: list[LabelDefinition] = []
 
     def change(labels: list[LabelDefinition]) -> list[LabelDefinition]:
-        former.extend(label.name for label in labels if label.value == value)
+        former.extend(label for label in labels if label.value == value)
         if not former:
             known = ", ".join(f"{label.value}={label.name}" for label in labels)
             raise LabelError(f"project {project.path} has no structure of the value {value} (it has {known})")
-        return check_labels(replace(label, name=name) if label.value == value else label for label in labels)
+        return check_labels(replace(label, **changes) if label.value == value else label for label in labels)
 
     _change(project, change)
     return former[0]

@@ -1,17 +1,20 @@
-"""The volumes that are loaded in Slicer, as cases of a new project. DICOM comes in this way."""
+"""The volumes that are loaded in Slicer, as cases of a new project. DICOM comes in this way, and stays DICOM."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import slicer
 import slicer.util
 import vtk
 from metassl.files import ImageError, ProjectError
-from metassl.imaging import Geometry, read_geometry, write_array
+from metassl.imaging import Geometry, read_geometry, read_volume, write_array
+from metassl.imaging.dicom import series_of
 from metassl.project import Case, Project, make_case_id
 
 from ...Translation import _
@@ -35,7 +38,8 @@ class SceneVolume:
 class VolumeCase:
     """All that a thread needs to make a case of a volume: it may not touch MRML.
 
-    `file` is the volume's own file, if it lies in one and was not changed since. `owner` keeps the array's memory.
+    `file` is the volume's own file, if it lies in one and was not changed since. `series`: a file of the DICOM series
+    that it was loaded from, if it was. `owner` keeps the array's memory.
     """
 
     caseId: str
@@ -43,11 +47,14 @@ class VolumeCase:
     geometry: Geometry
     file: Path | None
     owner: Any = None
+    series: Path | None = None
 
     def imagePath(self, folder: Path) -> Path:
-        """The image file of the case: the volume's own, or a new one in `folder`. Raises ProjectError."""
+        """The image of the case: the volume's own file or series, or a new file in `folder`. Raises ProjectError."""
         if self.file is not None and self._fileIsAsShown():
             return self.file
+        if self.series is not None and self._seriesIsAsShown():
+            return self._seriesAlone()
         path = folder / f"{self.caseId}.nrrd"
         folder.mkdir(parents=True, exist_ok=True)
         write_array(path, self.array, self.geometry)
@@ -59,12 +66,39 @@ class VolumeCase:
         except ImageError:
             return False
 
+    def _seriesIsAsShown(self) -> bool:
+        """Slicer may have loaded a part of the series, or resampled it, and somebody may have changed the volume."""
+        try:
+            channels, geometry = read_volume(self.series, self.caseId)
+        except ImageError:
+            return False
+        if len(channels) != 1 or geometry.difference(self.geometry):
+            return False
+        return bool(np.allclose(channels[0], self.array, rtol=1e-6, atol=1e-6))
+
+    def _seriesAlone(self) -> Path:
+        """Its folder, or the file where the folder holds others, too."""
+        try:
+            series_of(self.series.parent)
+        except ValueError:
+            return self.series
+        return self.series.parent
+
+
+def fileInDatabase(instance: str) -> str:
+    """Where Slicer's DICOM database has that instance; "" where it is not there."""
+    database = getattr(slicer, "dicomDatabase", None)
+    return database.fileForInstance(instance) if database is not None and database.isOpen else ""
+
 
 class SceneVolumes:
-    """Finds the volumes in a scene. `temporary`: folders whose files do not last, so that they are copied."""
+    """Finds the volumes in a scene. `temporary`: folders whose files do not last, so that they are copied. `fileOf`: as
+    `fileInDatabase`."""
 
-    def __init__(self, scene, temporary: tuple[Path, ...] | None = None) -> None:
-        self._scene = scene
+    def __init__(
+        self, scene, temporary: tuple[Path, ...] | None = None, fileOf: Callable[[str], str] = fileInDatabase
+    ) -> None:
+        self._scene, self._fileOf = scene, fileOf
         self._temporary = _temporaryFolders(scene) if temporary is None else temporary
 
     def candidates(self) -> list[SceneVolume]:
@@ -91,7 +125,7 @@ class SceneVolumes:
         _refuseTransform(node)
         image = node.GetImageData()
         array = slicer.util.arrayFromVolume(node)
-        return VolumeCase(volume.caseId, array, geometryOf(node), self._ownFile(node), image)
+        return VolumeCase(volume.caseId, array, geometryOf(node), self._ownFile(node), image, self._ownSeries(node))
 
     def _ownFile(self, node) -> Path | None:
         storage = node.GetStorageNode()
@@ -100,7 +134,15 @@ class SceneVolumes:
         name = storage.GetFullNameFromFileName()
         if not name or not name.lower().endswith(_SUFFIXES):
             return None
-        path = Path(name)
+        return self._lasting(Path(name))
+
+    def _ownSeries(self, node) -> Path | None:
+        """Slicer's DICOM module writes on a node which instances it was made of; their files, its database knows."""
+        instances = (node.GetAttribute("DICOM.instanceUIDs") or "").split()
+        name = self._fileOf(instances[0]) if instances else ""
+        return self._lasting(Path(name)) if name else None
+
+    def _lasting(self, path: Path) -> Path | None:
         if not path.is_file() or any(path.resolve().is_relative_to(folder) for folder in self._temporary):
             return None
         return path

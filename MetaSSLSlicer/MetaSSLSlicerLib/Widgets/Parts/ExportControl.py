@@ -13,6 +13,8 @@ from ...Logic.Engine.EnginePython import EnginePython
 from ...Logic.Project.ProjectExport import FORMATS, ProjectExport, contentsOf
 from ...Translation import _
 from ..Section import Section, onClick, withoutSignals
+from .MissingTerms import offerTerms
+from .TermPicker import chooseTerminology
 
 _PROGRESS_MS = 300
 
@@ -24,6 +26,7 @@ class ExportControl(Section):
         super().__init__(session)
         self.ui, self._chooseFolder = ui, chooseFolder
         self.export = ProjectExport(session, engine)
+        self.chooseTerm = lambda entry, name: chooseTerminology(entry, ui.exportButton, name)
         self._formats = FORMATS()
         for text in self._formats.values():
             ui.formatCombo.addItem(text)
@@ -50,6 +53,8 @@ class ExportControl(Section):
         """Write into a new folder inside one that the user chooses."""
         project = self._session.project
         if project is None or self.export.isBusy:
+            return
+        if EXPORTERS[self.format].terms and offerTerms(self._session, self.chooseTerm, self.start):
             return
         parent = self._chooseFolder(_("Where to put the folder of exported files"), str(project.path.parent))
         if parent:

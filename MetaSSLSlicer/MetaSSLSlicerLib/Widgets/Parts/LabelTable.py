@@ -9,9 +9,9 @@ import ctk
 import qt
 from metassl.project import LabelDefinition
 from metassl.project.structures import check_labels, default_color
+from metassl.project.terms import exact_term, term_name
 
 from ...Logic.Project.NewProject import MOST_LABELS
-from ...Logic.Scene.CommonTerms import exactTerm, terminologyName
 from ...Signal import Signal
 from ...Translation import _
 from ..Section import withoutSignals
@@ -108,7 +108,7 @@ class LabelTable:
 
     def _show(self, index: int) -> None:
         row = self._rows[index]
-        term = terminologyName(row.terminology)
+        term = term_name(row.terminology)
         self._set(index, COLOR, qt.QColor(row.color), qt.Qt.DecorationRole)
         self._set(index, COLOR, _("Click to choose another colour"), qt.Qt.ToolTipRole)
         self._set(index, NAME, row.name, qt.Qt.DisplayRole)
@@ -135,7 +135,7 @@ class LabelTable:
         row = self._rows[index]
         row.name = self.table.item(index, NAME).text().strip()
         if row.isProposed or not row.terminology:
-            term = exactTerm(row.name)
+            term = exact_term(row.name)
             row.terminology, row.isProposed = (term.entry, True) if term is not None else ("", False)
             self._showAgain(index)
         self.edited.emit()
@@ -156,7 +156,7 @@ class LabelTable:
         if index < 0:
             return  # its row has gone meanwhile
         self.table.removeCellWidget(index, TERMINOLOGY)
-        name = terminologyName(entry)
+        name = term_name(entry)
         if entry == MORE:
             chosen = self._chooseTerm(row.terminology)
             if chosen is None:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import qt
 import slicer
+from metassl.project.terms import common_terms, proposals, term_name
 
-from ...Logic.Scene.CommonTerms import commonTerms, proposals, terminologyName
 from ...Translation import _
 
 MORE = "more"
@@ -24,7 +24,7 @@ def openTermPicker(table, row: int, column: int, name: str, current: str, chosen
     combo.setEditable(True)
     combo.setInsertPolicy(qt.QComboBox.NoInsert)
     if current:
-        combo.addItem(terminologyName(current), current)
+        combo.addItem(term_name(current), current)
     for term in proposals(name):
         if term.entry != current:
             combo.addItem(term.name, term.entry)
@@ -52,14 +52,16 @@ def openTermPicker(table, row: int, column: int, name: str, current: str, chosen
     return combo
 
 
-def chooseTerminology(current: str, parent) -> tuple[str, str] | None:
+def chooseTerminology(current: str, parent, name: str = "") -> tuple[str, str] | None:
     """Ask for an entry, beginning with `current`, or among the common structures; returns it serialised and its name.
+    name: of the structure, for the title.
 
     None: nothing was chosen.
     """
     dialog = qt.QDialog(parent)
     dialog.resize(_DIALOG_WIDTH, _DIALOG_HEIGHT)
-    dialog.setWindowTitle(_("Choose what the structure is"))
+    title = _("Choose what {name} is").format(name=name) if name else _("Choose what the structure is")
+    dialog.setWindowTitle(title)
     layout = qt.QVBoxLayout(dialog)
     navigator = slicer.qSlicerTerminologyNavigatorWidget()
     navigator.setOverrideSectionVisible(False)
@@ -84,7 +86,7 @@ def chooseTerminology(current: str, parent) -> tuple[str, str] | None:
         navigator.connect(signal, lambda: chosenEntry() is not None and dialog.accept())
     logic, first = slicer.vtkSlicerTerminologiesModuleLogic, slicer.vtkSlicerTerminologyEntry()
     if not current or not logic.DeserializeTerminologyEntry(current, first):
-        logic.DeserializeTerminologyEntry(commonTerms()[0].entry, first)
+        logic.DeserializeTerminologyEntry(common_terms()[0].entry, first)
         first.GetTypeObject().Initialize()  # none of them is chosen yet
     navigator.setTerminologyEntry(first)
     chooseButton.setEnabled(chosenEntry() is not None)
