@@ -34,6 +34,14 @@ _OURS = (
         "metassl.exports.seg_nrrd:write",
         summary="labels/CASE.seg.nrrd, predictions/CASE.seg.nrrd, with names, colours and terminology",
     ),
+    ExporterDescription(
+        "bundle",
+        "a MONAI bundle of the model",
+        "metassl.exports.bundle:write",
+        takes=(),
+        summary="the model that predicts, for MONAI and for `metassl predict`",
+        engine=True,
+    ),
 )
 EXPORTER_CATALOG: tuple[ExporterDescription, ...] = (*_OURS, *entry_points_of("metassl.exporters"))
 EXPORTERS = {each.name: each for each in EXPORTER_CATALOG}
