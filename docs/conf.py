@@ -56,6 +56,7 @@ CONTRIBUTING
 :caption: Go on elsewhere
 docs/go_on/nnunet
 docs/go_on/itk_snap
+docs/go_on/monai
 ```
 ```{toctree}
 :hidden:
