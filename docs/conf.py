@@ -57,6 +57,7 @@ CONTRIBUTING
 docs/go_on/nnunet
 docs/go_on/itk_snap
 docs/go_on/pacs
+docs/go_on/monai
 ```
 ```{toctree}
 :hidden:

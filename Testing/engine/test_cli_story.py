@@ -77,7 +77,7 @@ def test_the_whole_loop_from_a_folder_of_images_to_the_second_round(call, decath
 
     outside = call("predict", path, "--images", decathlon / "imagesTr", "--out", tmp_path / "out")
     assert len(outside["predicted"]) == 6
-    assert (tmp_path / "out" / "case_0" / "segmentation.nrrd").is_file()
+    assert (tmp_path / "out" / "case_0.nii.gz").is_file()
     elsewhere = call("evaluate", path, "--images", decathlon / "imagesTr", "--truth", truth)
     assert (elsewhere["group"], elsewhere["n_cases"]) == ("images", 4)
     assert elsewhere["trained_on"] == ["case_0", "case_1"], "copies of images that were learnt from are known again"

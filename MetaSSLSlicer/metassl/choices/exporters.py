@@ -42,6 +42,14 @@ _OURS = (
         engine=True,
         terms=True,
     ),
+    ExporterDescription(
+        "bundle",
+        "a MONAI bundle of the model",
+        "metassl.exports.bundle:write",
+        takes=(),
+        summary="the model that predicts, for MONAI and for `metassl predict`",
+        engine=True,
+    ),
 )
 EXPORTER_CATALOG: tuple[ExporterDescription, ...] = (*_OURS, *entry_points_of("metassl.exporters"))
 EXPORTERS = {each.name: each for each in EXPORTER_CATALOG}

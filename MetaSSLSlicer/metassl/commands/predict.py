@@ -1,9 +1,18 @@
-"""Predict with the newest model, or the chosen one: segmentation, region map and uncertainty.
+"""Predict with the model that is reviewed, or the newest: cases of a project, or images from anywhere.
 
-Training does this by itself for every case without a label. Predict again
-after adding cases, or predict images that do not belong to the project:
+Training predicts every case without a label by itself. Predict again after adding
+cases:
 
-  metassl predict liver --images ~/more_scans --out ~/more_scans/predicted
+  metassl predict liver
+
+Images that belong to no project are files, folders (also of DICOM), or tables of
+cases (CSV), and the model is a project's, a round's or a bundle's (`metassl export
+--format bundle`). DIR gets CASE.nii.gz on the image's own grid; with --maps also
+CASE_regions.nii.gz and CASE_uncertainty.nii.gz. Nothing is overwritten, and no case
+of the project is touched.
+
+  metassl predict liver --images ~/more_scans --out ~/predicted
+  metassl predict liver/rounds/0002 --images a.nii.gz b.nii.gz --out ~/predicted --maps
 """
 
 from __future__ import annotations
@@ -13,64 +22,150 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metassl.files.errors import ProjectError
+from metassl.project.words import count
 
 from .shared.bar import ProgressBar
-from .shared.console import Console
+from .shared.console import Console, listing
 from .shared.options import add_device_option, add_json_option
 
-SUMMARY = "predict cases of the project, or any folder of images"
+if TYPE_CHECKING:
+    from metassl.inference.outside import PredictedImages
+    from metassl.project import Round
+
+SUMMARY = "predict cases of the project, or images from anywhere"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("project", type=Path, metavar="PROJECT")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a project; with --images also a round or a bundle")
     parser.add_argument("--cases", nargs="+", metavar="CASE", help="these only (default: all without a label)")
-    parser.add_argument("--images", type=Path, metavar="DIR", help="images outside the project")
+    parser.add_argument("--images", nargs="+", type=Path, metavar="IMAGE", help="files, folders or tables of images")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where their predictions go")
+    parser.add_argument("--maps", action="store_true", help="with --images: also the maps of regions and uncertainty")
+    parser.add_argument("--overwrite", action="store_true", help="with --images: also what is there already")
     add_device_option(parser)
     add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.project import Project
+    _check(arguments)
+    if arguments.images is None:
+        return _predict_project(arguments, console)
+    return _predict_images(arguments, console)
 
+
+def _check(arguments: argparse.Namespace) -> None:
     if (arguments.images is None) != (arguments.out is None):
         raise ProjectError("--images and --out go together: where the images are, and where to write")
     if arguments.images is not None and arguments.cases is not None:
         raise ProjectError("--cases are of the project and --images are not: give one of the two")
-    project = Project.open(arguments.project)
-    for case_id in arguments.cases or []:
-        project.case(case_id)
+    if arguments.images is None and (arguments.maps or arguments.overwrite):
+        raise ProjectError("--maps and --overwrite go with --images: cases of the project always get their maps")
+
+
+def _predict_project(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.project import Project
     from metassl.project.round_choice import model_round
 
+    if not _is_project(arguments.model) and (_is_round(arguments.model) or _is_bundle(arguments.model)):
+        raise ProjectError(f"{arguments.model} is no project: say with --images and --out what to predict by it")
+    project = Project.open(arguments.model)
+    for case_id in arguments.cases or []:
+        project.case(case_id)
     model_round(project)  # complains before anything is shown, and before the engine is loaded
-    from metassl.inference.predict import predict_folder, predict_project
+    from metassl.inference.predict import predict_project
 
     with PredictionProgress() as progress:
-        if arguments.images is not None:
-            done = predict_folder(
-                project,
-                arguments.images,
-                arguments.out,
-                arguments.device,
-                progress,
-                progress.failed,
-                progress.note,
-            )
-        else:
-            done = predict_project(project, arguments.cases, arguments.device, progress, progress.failed)
+        done = predict_project(project, arguments.cases, arguments.device, progress, progress.failed)
     if done:
         console.say(f"{len(done)} predicted, in {done[0][1].folder.parent}")
     elif not progress.failures:
         console.say("nothing to predict: every case has a label")
+    console.result({"predicted": {case: paths.folder for case, paths in done}, "failed": progress.failures})
+    return 1 if progress.failures else 0
+
+
+def _predict_images(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.project import Project
+
+    found = _round_of(arguments.model)
+    from metassl.inference.outside import ModelForImages, predict_images
+
+    with PredictionProgress() as progress:
+        if found is None:
+            source = ModelForImages.of_bundle(arguments.model, arguments.device)
+        else:
+            source = ModelForImages.of_round(Project.open(found.project_path), found, arguments.device)
+        done = predict_images(
+            source,
+            arguments.images,
+            arguments.out,
+            maps=arguments.maps,
+            overwrite=arguments.overwrite,
+            report=progress,
+            failed=progress.failed,
+            tell=progress.note,
+        )
+    _tell_left_out(done, console)
+    console.say(f"{count(len(done.predicted), 'image')} predicted by {source.title}, in {arguments.out}")
+    if done.kept:
+        names = listing(list(done.kept))
+        console.say(f"{len(done.kept)} not predicted, as they are there already: {names}; --overwrite replaces them")
+    if done.failed:
+        console.say(f"{len(done.failed)} not predicted, for the reasons above: {listing(list(done.failed))}")
     console.result(
         {
-            "predicted": {case: paths.folder for case, paths in done},
-            "failed": progress.failures,
+            "model": source.title,
+            "predicted": done.predicted,
+            "kept": done.kept,
+            "failed": done.failed,
+            "left_out": [{"file": path, "reason": reason} for path, reason in done.left_out],
         }
     )
-    return 1 if progress.failures else 0
+    return 1 if done.failed or done.kept else 0
+
+
+def _tell_left_out(done: PredictedImages, console: Console) -> None:
+    by_reason: dict[str, list[str]] = {}
+    for path, reason in done.left_out:
+        by_reason.setdefault(reason, []).append(path.name)
+    for reason, names in by_reason.items():
+        console.say(f"{count(len(names), 'file')} left out: {reason} ({listing(names, 3)})")
+
+
+def _round_of(path: Path) -> Round | None:
+    """The round whose model is meant; None where the path is a bundle.
+
+    Raises ProjectError, before the engine is loaded, when the path is neither, nor a project, or has no model.
+    """
+    from metassl.project import Project, Round
+    from metassl.project.round_choice import model_round
+
+    if _is_round(path):
+        found = Round(path.resolve())
+        if not found.model_path.is_file():
+            raise ProjectError(f"{found.title} of {found.project_path} has no finished model")
+        return found
+    if _is_project(path) or not path.is_dir():
+        return model_round(Project.open(path))
+    if not _is_bundle(path):
+        raise ProjectError(f"{path} is neither a project nor a round of one nor a bundle: give the folder of one")
+    return None
+
+
+def _is_project(path: Path) -> bool:
+    return (path / "project.json").is_file()
+
+
+def _is_round(path: Path) -> bool:
+    path = path.resolve()
+    return path.parent.name == "rounds" and path.name.isdecimal() and (path / "round.json").is_file()
+
+
+def _is_bundle(path: Path) -> bool:
+    return (path / "configs" / "metadata.json").is_file()
 
 
 class PredictionProgress:

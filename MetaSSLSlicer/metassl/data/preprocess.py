@@ -14,7 +14,7 @@ from metassl.data.intensity import Believable, believable, scaling_of
 from metassl.data.plan import Plan
 from metassl.data.unlike import Description, profile_of
 from metassl.files.errors import ImageError, ProjectError
-from metassl.imaging.geometry import Geometry, triple
+from metassl.imaging.geometry import Geometry
 from metassl.imaging.hashes import image_hashes
 from metassl.imaging.images import CaseImage, read_image
 
@@ -92,13 +92,13 @@ class PreparedImages:
             arrays = self._cache.get(*self._entry(paths, plan, case), "image", "grid")
         except ProjectError:
             return prepare_image(paths, plan, case)
-        return Prepared(arrays["image"], GridTransform.of(_geometry(arrays["grid"]), plan, case))
+        return Prepared(arrays["image"], GridTransform.of(Geometry.of_numbers(arrays["grid"]), plan, case))
 
     def about(self, paths: Sequence[Path], plan: Plan, case: str) -> tuple[Description, str]:
         """What the image is like, and what of its values is not believed, in words. Raises MetaSSLError."""
         arrays = self._cache.get(*self._entry(paths, plan, case), "grid", "profile", "believed")
         told = [Believable(*row).told for row in arrays["believed"].tolist()]
-        geometry = _geometry(arrays["grid"])
+        geometry = Geometry.of_numbers(arrays["grid"])
         return Description.with_profile(geometry, np.array(arrays["profile"])), "; ".join(filter(None, told))
 
     def let_go(self) -> None:
@@ -108,20 +108,12 @@ class PreparedImages:
     def _entry(self, paths: Sequence[Path], plan: Plan, case: str) -> tuple[str, Callable[[], Mapping]]:
         def make() -> dict[str, np.ndarray]:
             image = self._held.pop(tuple(image_hashes(paths, case)), None) or read_image(paths, case)
-            grid = image.geometry
-            numbers = (*grid.size_xyz, *grid.spacing_xyz, *grid.origin_xyz, *grid.direction)
             believed = [believable(channel) for channel in image.array]
             return {
                 "image": to_grid(image, plan, case).array,
-                "grid": np.array(numbers, np.float64),
+                "grid": image.geometry.numbers,
                 "profile": profile_of(image.array),
                 "believed": np.array([(each.low, each.high, each.padding, each.wild) for each in believed]),
             }
 
         return content_key(paths, plan=plan.preprocessing(), about=1), make
-
-
-def _geometry(grid: np.ndarray) -> Geometry:
-    numbers = grid.tolist()
-    size, spacing, origin = (numbers[first : first + 3] for first in (0, 3, 6))
-    return Geometry(triple(map(int, size)), triple(spacing), triple(origin), tuple(numbers[9:]))

@@ -103,6 +103,27 @@ class Geometry:
         matrix[:3, 3] = self.origin_xyz
         return np.diag([-1.0, -1.0, 1.0, 1.0]) @ matrix
 
+    @staticmethod
+    def of_affine(affine: np.ndarray, size_xyz: Sequence[int]) -> Geometry:
+        """The grid of so many voxels whose `ijk_to_ras` is `affine`, up to the rounding of numbers."""
+        matrix = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(affine, dtype=float)
+        spacing = np.linalg.norm(matrix[:3, :3], axis=0)
+        direction = (matrix[:3, :3] / spacing).ravel().tolist()
+        size = triple(int(n) for n in size_xyz)
+        return Geometry(size, triple(spacing.tolist()), triple(matrix[:3, 3].tolist()), tuple(direction))
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """All of it as 18 float64 numbers, for files of arrays."""
+        return np.array((*self.size_xyz, *self.spacing_xyz, *self.origin_xyz, *self.direction), np.float64)
+
+    @staticmethod
+    def of_numbers(numbers: Sequence[float] | np.ndarray) -> Geometry:
+        """The geometry with these `numbers`."""
+        values = [float(number) for number in numbers]
+        size, spacing, origin = (values[first : first + 3] for first in (0, 3, 6))
+        return Geometry(triple(map(int, size)), triple(spacing), triple(origin), tuple(values[9:]))
+
     def difference(self, other: Geometry) -> str:
         """What differs, as a readable phrase; '' when the two grids are the same up to the tolerances above."""
         if self.size_xyz != other.size_xyz:

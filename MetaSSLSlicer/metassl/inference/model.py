@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -67,6 +67,11 @@ class TrainedModel:
         content = load_checkpoint(
             path, networks=list, plan=dict, thresholds=torch.Tensor, values=list, framework=str, step=int
         )
+        return TrainedModel.of(content, path, device)
+
+    @staticmethod
+    def of(content: Mapping[str, Any], path: Path, device: torch.device) -> TrainedModel:
+        """The model of the entries that `save` writes, read from `path`. Raises ProjectError when it is none."""
         try:
             plan = Plan.from_json(content["plan"])
             learnt = content.get("error_model")

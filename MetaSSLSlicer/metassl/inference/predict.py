@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +22,7 @@ from metassl.imaging.images import IGNORE, read_image
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import CasePrediction, Pass, predict_finite, summarise, write_prediction
 from metassl.inference.smaller_windows import Told, with_smaller_windows
-from metassl.intake.discovery import find_cases
+from metassl.intake.images import find_images
 from metassl.intake.usable import images_of
 from metassl.networks.device import choose_device
 from metassl.project.project import Project
@@ -65,16 +66,32 @@ def predict_into(
     told(case, how): see `Told`; known: `known_voxels`; made: the model's pass over the image, if there was one.
     """
     hashes = image_hashes(images, case_id)
+    prediction = predict_files(model, case_id, images, told, prepare, known, made)
+    summary = summarise(prediction, case_id, round_number, model.known(labels), measured, model.step)
+    summary = replace(summary, image_hashes=hashes)
+    write_prediction(paths, prediction, summary)
+    return summary
+
+
+def predict_files(
+    model: TrainedModel,
+    case_id: str,
+    images: list[Path],
+    told: Told = lambda case, how: None,
+    prepare: Prepare = prepare_image,
+    known: np.ndarray | None = None,
+    made: Pass | None = None,
+) -> CasePrediction:
+    """Predict the image files of one case, in windows that fit into the memory; known, made: see `predict_into`.
+
+    Raises MetaSSLError.
+    """
 
     def work(plan: Plan, device: torch.device) -> CasePrediction:
         sized = replace(model, plan=plan, device=device)
         return predict_finite(sized, prepare(images, plan, case_id), case_id, known, made)
 
-    prediction = with_smaller_windows(model.networks, model.plan, model.device, case_id, work, told)
-    summary = summarise(prediction, case_id, round_number, model.known(labels), measured, model.step)
-    summary = replace(summary, image_hashes=hashes)
-    write_prediction(paths, prediction, summary)
-    return summary
+    return with_smaller_windows(model.networks, model.plan, model.device, case_id, work, told)
 
 
 def known_voxels(project: Project, case_id: str) -> np.ndarray | None:
@@ -128,29 +145,18 @@ def predict_folder(
     failed: Failed | None = None,
     tell: Callable[[str], object] = lambda note: None,
 ) -> list[tuple[str, PredictionPaths]]:
-    """Predict every image of a folder into out/CASE/ with the project's model, see `model_round`.
+    """Predict every image of a folder into out/CASE/ with the project's model, see `model_round`: with all maps and
+    the summary, as a round keeps them. `predict_images` writes out/CASE.nii.gz.
 
     tell(note): a sentence on an image that is unlike what the model was trained on, or has values that are not
     believed.
     """
     found = model_round(project)
-    cases = {case.id: case for case in find_cases(images).cases}
+    cases = {case.id: case for case in find_images([images], project.channels, besides=out).cases}
     model = TrainedModel.load(found.model_path, choose_device(device))
     measured = read_error_rates(found)
     _notes, usual = read_notes(found)
     make_folder(Path(out))
-
-    told: set[str] = set()  # an image may be prepared again, where the memory was too small
-
-    def prepared(paths: Sequence[Path], plan: Plan, case_id: str) -> Prepared:
-        image = read_image(paths, case_id)
-        odd = [believable(channel).told for channel in image.array]
-        if usual and (reason := Usual.of_json(usual).differs(Description.of(image))):
-            odd.append(f"unlike what the model was trained on: {reason}")
-        for note in filter(None, odd if case_id not in told else ()):
-            tell(f"case {case_id}: {cases[case_id].images[0]}: {note}")
-        told.add(case_id)
-        return to_grid(image, plan, case_id)
 
     def one(case_id: str) -> PredictionPaths:
         paths = PredictionPaths.at(Path(out) / case_id)
@@ -158,10 +164,31 @@ def predict_folder(
             files, notes = images_of(Path(folder), cases[case_id], len(project.channels))
             for note in notes:
                 tell(note)
-            predict_into(model, case_id, files, paths, project.labels, None, measured, prepare=prepared)
+            prepare = telling(cases[case_id].images[0], usual, tell)
+            predict_into(model, case_id, files, paths, project.labels, None, measured, prepare=prepare)
         return paths
 
     return _each(list(cases), one, report, failed)
+
+
+def telling(image: Path, usual: Mapping[str, Any] | None, tell: Callable[[str], object]) -> Prepare:
+    """A `Prepare` of one case that reads the files and tells what is odd about them, naming `image`.
+
+    usual: what the images that the model was trained on are like, see `Usual`.
+    """
+    told: set[str] = set()  # an image may be prepared again, where the memory was too small
+
+    def prepared(paths: Sequence[Path], plan: Plan, case_id: str) -> Prepared:
+        read = read_image(paths, case_id)
+        odd = [believable(channel).told for channel in read.array]
+        if usual and (reason := Usual.of_json(usual).differs(Description.of(read))):
+            odd.append(f"unlike what the model was trained on: {reason}")
+        for note in filter(None, odd if case_id not in told else ()):
+            tell(f"case {case_id}: {image}: {note}")
+        told.add(case_id)
+        return to_grid(read, plan, case_id)
+
+    return prepared
 
 
 def _each(case_ids: list[str], one: Callable, report: Report | None, failed: Failed | None) -> list:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from metassl.data.grid import GridTransform
 from metassl.data.preprocess import Prepared, to_grid
 from metassl.evaluation.dice_model import predict_dice
 from metassl.files.atomic import make_folder, remove_file
@@ -89,28 +91,45 @@ def predict_prepared(
     """
     made = made or Pass.over(model, prepared.array)
     pair = made.pair
-    statistics, dice = CaseStatistics(model.values, made.features), DiceFeatures(model.values)
     volumes = list(pair)
     if model.error_model is not None:
         volumes.append(model.error_model.probability(pair, prepared.array)[None])
-    geometry = prepared.transform.geometry
-    shape = geometry.shape_zyx
+    labelling = model.values, model.thresholds, model.definition
+    return to_image_grid(volumes, prepared.transform, *labelling, made.features, known)
+
+
+def to_image_grid(
+    volumes: Sequence[np.ndarray],
+    transform: GridTransform,
+    values: list[int],
+    thresholds: torch.Tensor,
+    definition: str,
+    features: list[float] | None = None,
+    known: np.ndarray | None = None,
+) -> CasePrediction:
+    """Labels and maps on the image's own grid, from volumes on the plan's: the softmaxes (K, z, y, x) of both networks
+    and, where it is known, P(error) (1, z, y, x). values, thresholds, definition: as in `TrainedModel`; known: as in
+    `predict_prepared`.
+    """
+    statistics, dice = CaseStatistics(values, features), DiceFeatures(values)
+    shape = transform.geometry.shape_zyx
     segmentation, regions = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     uncertainty, mutual = np.zeros(shape, np.float32), np.zeros(shape, np.float16)
-    values = np.asarray(model.values, np.uint8)
+    table = np.asarray(values, np.uint8)
     probability = np.zeros(shape, np.float32) if len(volumes) > 2 else None
-    for rows, (part_1, part_2, *errors) in prepared.transform.restore_slabs(*volumes):
+    for rows, (part_1, part_2, *errors) in transform.restore_slabs(*volumes):
         if known is not None:
-            part_1, part_2, *errors = _with_truth(known[rows], model.values, part_1, part_2, *errors)
-        maps = region_map(part_1, part_2, model.thresholds, model.definition)
+            part_1, part_2, *errors = _with_truth(known[rows], values, part_1, part_2, *errors)
+        maps = region_map(part_1, part_2, thresholds, definition)
         statistics.add(part_1, part_2, maps)
         dice.add(part_1, part_2)
-        segmentation[rows] = values[maps.classes.numpy()]
+        segmentation[rows] = table[maps.classes.numpy()]
         regions[rows] = maps.regions.numpy()
         uncertainty[rows] = maps.uncertainty.numpy()
         mutual[rows] = maps.mutual_information.numpy()
         if probability is not None:
             probability[rows] = errors[0][0].numpy()
+    geometry = transform.geometry
     return CasePrediction(segmentation, regions, uncertainty, mutual, geometry, statistics, dice, probability)
 
 

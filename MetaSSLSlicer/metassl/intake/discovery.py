@@ -16,23 +16,31 @@ from .found import Discovery, FoundCase, refuse_duplicates
 from .tree import Tree, is_volume, list_tree, reason_left, stem
 
 
-def find_cases(source: Path, tick: Callable[[], None] = lambda: None) -> Discovery:
+def find_cases(source: Path, tick: Callable[[], None] = lambda: None, besides: Path | None = None) -> Discovery:
     """Look for cases in `source`, without reading their voxels: a folder, a table (CSV) or a single image.
 
     The conventions of `metassl.choices.importers` are tried in their order; the first that finds cases is taken, and
     what it has no use for is in `left_out`. `tick` is called again and again during a long search, which ends with
-    what it raises. Raises ProjectError when the folder is missing, unreadable or holds no images, or when two cases
-    would get the same id.
+    what it raises. besides: a folder that is not looked into. Raises ProjectError when the folder is missing,
+    unreadable or holds no images, or when two cases would get the same id.
     """
     source = Path(source).expanduser()
     if table.is_table(source):
-        found, tree = table.find(source), None
+        found = table.find(source)
         found.layout = "a table of cases"
     elif source.is_file() and is_volume(source.name):
-        found, tree = Discovery([FoundCase(make_case_id(stem(source)), [source])], layout="a single image"), None
+        found = Discovery([FoundCase(make_case_id(stem(source)), [source])], layout="a single image")
     else:
-        tree = list_tree(source, tick)
-        found = _first(tree)
+        return cases_of(list_tree(source, tick, besides), source)
+    return _checked(found, source, None)
+
+
+def cases_of(tree: Tree, source: Path) -> Discovery:
+    """`find_cases` of files that are listed already."""
+    return _checked(_first(tree), source, tree)
+
+
+def _checked(found: Discovery, source: Path, tree: Tree | None) -> Discovery:
     found.source = source
     if not found.cases:
         raise ProjectError(_nothing(source, found, tree))

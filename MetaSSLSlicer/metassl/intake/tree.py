@@ -108,13 +108,15 @@ def reason_left(name: str) -> str:
     return "no image"
 
 
-def list_tree(folder: Path, tick: Callable[[], None] = lambda: None) -> Tree:
+def list_tree(folder: Path, tick: Callable[[], None] = lambda: None, besides: Path | None = None) -> Tree:
     """List `folder` and all below it. `tick` is called for each folder, and ends the search by what it raises.
+    besides: a folder that is passed over.
 
     Raises ProjectError when the folder is missing or cannot be read.
     """
     tree = Tree(folder, tick=tick)
     seen = {_identity(folder)}
+    passed = None if besides is None else _identity(besides)
     waiting = [""]
     while waiting:
         tick()
@@ -135,6 +137,8 @@ def list_tree(folder: Path, tick: Callable[[], None] = lambda: None) -> Tree:
                 names.append(name)
                 continue
             identity = _identity(Path(entry.path))
+            if identity == passed:
+                continue
             if identity in seen:
                 tree.unlisted.append((name, "leads to a folder that was listed already"))
                 continue

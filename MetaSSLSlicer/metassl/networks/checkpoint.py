@@ -48,6 +48,26 @@ def load_checkpoint(path: Path, **wanted: type | tuple[type, ...]) -> dict:
     return content
 
 
+def save_weights(path: Path, state: dict[str, torch.Tensor]) -> None:
+    """A module's weights alone, as other programs read them."""
+    buffer = io.BytesIO()
+    torch.save({name: tensor.detach().cpu() for name, tensor in state.items()}, buffer)
+    atomic_write(path, lambda temporary: temporary.write_bytes(buffer.getbuffer()))
+
+
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """What `save_weights` wrote, on the CPU (weights_only). Raises ProjectError."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ProjectError(f"{path} cannot be read as the weights of a model ({type(error).__name__})") from error
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in state.items()
+    ):
+        raise ProjectError(f"{path} holds something else than the weights of a model")
+    return state
+
+
 def damaged(path: Path, reason: object) -> ProjectError:
     """The error for a checkpoint that cannot be used."""
     return ProjectError(

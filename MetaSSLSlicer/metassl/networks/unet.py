@@ -1,12 +1,19 @@
-"""The network of a plan."""
+"""The network of a plan, and both networks of a model as one.
+
+A MONAI bundle gets a copy of this file (inference/bundle): it needs nothing but MONAI.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+import torch
 from monai.networks.blocks.upsample import UpSample
 from monai.networks.nets.dynunet import DynUNet
 from torch import nn
 
-from metassl.data.plan import Plan
+if TYPE_CHECKING:
+    from metassl.data.plan import Plan
 
 
 class UNet(DynUNet):
@@ -33,22 +40,43 @@ class UNet(DynUNet):
         )
 
 
+class Pair(nn.Module):
+    """Both networks of a model: the mean of their probabilities, whose largest is the label.
+
+    Takes (B, channels, z, y, x), returns (B, classes, z, y, x) in 0..1.
+    """
+
+    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+        super().__init__()
+        self.first = first
+        self.second = second
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        mean: torch.Tensor = (self.first(image).softmax(1) + self.second(image).softmax(1)) / 2
+        return mean
+
+
+def network_arguments(plan: Plan) -> dict[str, Any]:
+    """What `UNet` takes for the network of a plan: plain values, as JSON can hold them."""
+    return {
+        "spatial_dims": 3,
+        "in_channels": plan.in_channels,
+        "out_channels": plan.classes,
+        "kernel_size": plan.kernels,
+        "strides": plan.strides,
+        "upsample_kernel_size": plan.strides[1:],
+        "filters": plan.filters,
+        "norm_name": ("INSTANCE", {"affine": True}),
+        "act_name": ("leakyrelu", {"inplace": True, "negative_slope": 0.01}),
+        "deep_supervision": False,
+        "res_block": False,
+    }
+
+
 def build_network(plan: Plan) -> UNet:
     """A U-Net with instance normalisation and leaky ReLU, with fresh random weights.
 
     Takes (B, in_channels, z, y, x) with sizes that are multiples of `plan.total_stride`, and
     returns logits (B, classes, z, y, x).
     """
-    return UNet(
-        spatial_dims=3,
-        in_channels=plan.in_channels,
-        out_channels=plan.classes,
-        kernel_size=plan.kernels,
-        strides=plan.strides,
-        upsample_kernel_size=plan.strides[1:],
-        filters=plan.filters,
-        norm_name=("INSTANCE", {"affine": True}),
-        act_name=("leakyrelu", {"inplace": True, "negative_slope": 0.01}),
-        deep_supervision=False,
-        res_block=False,
-    )
+    return UNet(**network_arguments(plan))

@@ -78,16 +78,19 @@ _RANKING = {
     "skipped": by_name(text),
 }
 _LABELLED = {"cases": by_name(having(volume_ml=by_name(number)))}
+USUAL = whole_of(
+    spacing_mm=list_of(number, 3),
+    size_mm=list_of(number, 3),
+    orientation=text,
+    profile=list_of(list_of(number, 19)),
+    distance=number,
+)
+"""What most images of a round are like, see `data.unlike.Usual`."""
+
 _INPUTS = {
     "images": by_name(either(texts, text)),  # a former version wrote a text, which tells nothing now
     "notes": by_name(text),
-    "usual": whole_of(
-        spacing_mm=list_of(number, 3),
-        size_mm=list_of(number, 3),
-        orientation=text,
-        profile=list_of(list_of(number, 19)),
-        distance=number,
-    ),
+    "usual": USUAL,
 }
 
 
