@@ -24,7 +24,8 @@ from metassl.files.atomic import atomic_write, make_folder
 from metassl.files.errors import ErrorCode, ImageError, LabelError, MetaSSLError, ProjectError
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
-from metassl.imaging.images import IGNORE, read_volume
+from metassl.imaging.images import IGNORE
+from metassl.imaging.unit_maps import read_unit_map
 from metassl.project.cases import Case
 from metassl.project.project import Project
 from metassl.project.round_files import read_summary
@@ -136,10 +137,10 @@ class _Writer:
         learnt = paths.error_probability.is_file()
         if not learnt and not paths.uncertainty.is_file():
             return False
-        (shares,), geometry = read_volume(paths.error_probability if learnt else paths.uncertainty, self._case)
+        shares, geometry = read_unit_map(paths.error_probability if learnt else paths.uncertainty, self._case)
         if difference := self._source.geometry.difference(geometry):
             raise ImageError(f"case {self._case}: its uncertainty is not on the grid of its image: {difference}")
-        steps = np.rint(np.clip(np.nan_to_num(shares, nan=1.0), 0, 1) * _STEPS).astype(np.float32) / _STEPS
+        steps = np.rint(shares * _STEPS).astype(np.float32) / _STEPS
         codes = self._highdicom.sr.CodedConcept
         segment = self._highdicom.seg.SegmentDescription(
             segment_number=1,
