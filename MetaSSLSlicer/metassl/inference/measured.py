@@ -14,7 +14,6 @@ import numpy as np
 from metassl.data.preprocess import Prepare, labels_to_grid, prepare_image
 from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, MeasuredCase, fit_dice_model
 from metassl.evaluation.metrics import as_annotated, dice
-from metassl.evaluation.pairs import trained_on
 from metassl.evaluation.region_errors import MapErrors
 from metassl.files.errors import MetaSSLError
 from metassl.imaging.hashes import image_hashes, replaced_image
@@ -28,7 +27,7 @@ from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.project.project import Project
 from metassl.project.records import ErrorRates, Features
 from metassl.project.round_files import read_summary
-from metassl.project.rounds import PredictionPaths, Round
+from metassl.project.rounds import PredictionPaths, Round, trained_on
 
 REVIEWED = ("accepted", "corrected")
 
