@@ -32,8 +32,11 @@ FULL = Summary(
     features=[0.5, 1.0],
     image_hashes=["0" * 64],
 )
-KEYS = """case round step voxels structure_voxels band_voxels volume_ml volume_range_ml volume_level
-mean_uncertainty mutual_information uncertainty error_rates class_error_rates dice_features predicted_dice voxel_ml classes features image_hashes""".split()
+KEYS = """
+case round step voxels structure_voxels band_voxels volume_ml volume_range_ml volume_level mean_uncertainty
+mutual_information uncertainty error_rates class_error_rates dice_features predicted_dice voxel_ml classes
+features image_hashes
+""".split()
 
 
 def test_a_summary_is_read_as_it_was_written(tmp_path):

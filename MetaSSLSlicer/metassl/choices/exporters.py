@@ -34,6 +34,12 @@ _OURS = (
         "metassl.exports.seg_nrrd:write",
         summary="labels/CASE.seg.nrrd, predictions/CASE.seg.nrrd, with names, colours and terminology",
     ),
+    ExporterDescription(
+        "measurements",
+        "A table of volumes",
+        "metassl.exports.measurements:write",
+        summary="measurements.csv: the volume of each structure, with the range that the uncertainty leaves",
+    ),
 )
 EXPORTER_CATALOG: tuple[ExporterDescription, ...] = (*_OURS, *entry_points_of("metassl.exporters"))
 EXPORTERS = {each.name: each for each in EXPORTER_CATALOG}
