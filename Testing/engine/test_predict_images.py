@@ -153,7 +153,7 @@ def test_the_model_is_a_projects_or_that_of_one_of_its_rounds(tiny_project, mode
     [
         (["scans", "--images", "scans", "--out", "out"], "neither a project nor a round of one nor a bundle"),
         (["nowhere", "--images", "scans", "--out", "out"], "there is no project folder"),
-        (["project/rounds/0001"], "say with --images and --out"),
+        (["project/rounds/0002"], "no finished model"),
         (["project", "--maps"], "--maps and --overwrite go with --images"),
         (["project/rounds/0002", "--images", "scans", "--out", "out"], "no finished model"),
         (["project", "--images", "scans", "nothing", "--out", "out"], "there is no folder nothing"),

@@ -18,6 +18,8 @@ FULL = Summary(
     structure_voxels=5,
     band_voxels=COUNTS,
     volume_ml={"Front": 0.5},
+    volume_range_ml={"Front": [0.4, 0.7]},
+    volume_level=0.75,
     mean_uncertainty=0.1,
     mutual_information=0.2,
     uncertainty={"US": 0.3, "DC": 0.2, "DS": 0.1},
@@ -30,8 +32,11 @@ FULL = Summary(
     features=[0.5, 1.0],
     image_hashes=["0" * 64],
 )
-KEYS = """case round step voxels structure_voxels band_voxels volume_ml mean_uncertainty mutual_information uncertainty
-error_rates class_error_rates dice_features predicted_dice voxel_ml classes features image_hashes""".split()
+KEYS = """
+case round step voxels structure_voxels band_voxels volume_ml volume_range_ml volume_level mean_uncertainty
+mutual_information uncertainty error_rates class_error_rates dice_features predicted_dice voxel_ml classes
+features image_hashes
+""".split()
 
 
 def test_a_summary_is_read_as_it_was_written(tmp_path):

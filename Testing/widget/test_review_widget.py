@@ -74,6 +74,23 @@ def test_the_title_tells_the_dice_to_be_expected_once_it_was_measured(desk):
     bar.cleanup()
 
 
+def test_the_volumes_come_with_their_ranges_and_how_often_they_are_right(desk):
+    def show(**more) -> None:
+        desk.session.closeCase()
+        path = desk.project.latest_round().prediction(desk.cases[0]).summary
+        content = {**read_json(path, "the summary"), "volume_ml": {"Front": 1.482, "Back": 0.31}, **more}
+        write_json(path, {key: value for key, value in content.items() if key != "schema_version"})
+        desk.open()
+
+    desk.open()
+    assert not desk.ui.volumesLabel.isVisible()  # a prediction of a former version
+    show(volume_range_ml={"Front": [1.4, 1.6]})
+    assert desk.ui.volumesLabel.text.replace("\u00a0", " ") == "Volumes: Front 1.48 ml (1.40 to 1.60), Back 0.31 ml"
+    assert "a training with validation cases" in desk.ui.volumesLabel.toolTip
+    show(volume_level=0.9)
+    assert desk.ui.volumesLabel.isVisible() and "in 90\u00a0% of cases" in desk.ui.volumesLabel.toolTip
+
+
 def test_the_legend_names_measures_and_toggles_the_regions(desk):
     case = desk.open()
     texts = [(desk.ui.checkUC.text, desk.ui.errorUC.text), (desk.ui.checkDS.text, desk.ui.errorDS.text)]

@@ -25,8 +25,18 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def section(session, folder):
-    section = RoundsWidget(session, chooseFolder=lambda title, start: str(folder))
+def asked() -> list[str]:
+    """What the user was asked; the answer is yes."""
+    return []
+
+
+@pytest.fixture
+def section(session, folder, asked):
+    def confirm(question: str) -> bool:
+        asked.append(question)
+        return True
+
+    section = RoundsWidget(session, chooseFolder=lambda title, start: str(folder), confirm=confirm)
     section.widget.resize(380, 400)
     section.widget.show()
     yield section
@@ -304,3 +314,20 @@ def test_picture_before_any_training(harness, session, section, tiny_project):
     session.openProject(tiny_project.path)
     harness.wait(lambda: not section.reader.isBusy)
     harness.grab(section.widget, "rounds-none-380", 380)
+
+
+def test_the_disk_is_freed_after_a_question_that_says_how_much(
+    session, section, tiny_project, make_case, make_grid, asked
+):
+    for _number in range(3):
+        train(tiny_project, 0.8, make_case(3)[1], make_grid())
+    session.openProject(tiny_project.path)
+    session.tasks.finish()
+    section.ui.cleanButton.click()
+    session.tasks.finish()
+    assert len(asked) == 1 and asked[0].startswith("Free ") and "The maps of 1 prediction of older rounds" in asked[0]
+    assert [found.prediction("case_3").segmentation.exists() for found in tiny_project.rounds()] == [False, True, True]
+    assert session.messages[-1].text.endswith(" freed.")
+    section.ui.cleanButton.click()
+    session.tasks.finish()
+    assert len(asked) == 1 and session.messages[-1].text.startswith("Nothing can go")

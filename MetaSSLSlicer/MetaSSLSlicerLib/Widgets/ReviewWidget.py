@@ -15,7 +15,7 @@ from ..Logic.Case.CaseFiles import ERROR_PROBABILITY, mostTellingMap
 from ..Logic.Case.OpenCase import OpenCase
 from ..Logic.Case.Session import Session
 from ..Logic.Review.PlaceNavigator import PlaceNavigator, findPlaces
-from ..Logic.Review.PredictionWords import legendRows, regionMeaning
+from ..Logic.Review.PredictionWords import legendRows, regionMeaning, volumes, volumesHint
 from ..Logic.Review.RegionDisplay import HEAT_MAPS, MODES, RegionDisplay
 from ..Logic.Review.ReviewActions import ReviewActions
 from ..Logic.Review.UnderMouse import Percents, percentsOf
@@ -187,6 +187,11 @@ class ReviewWidget(Section):
             self._part("ml", row.key).text = row.mlText
             self._part("error", row.key).text = row.errorText
             measured = measured or row.errorRate is not None
+        prediction = case.data.prediction
+        text = "" if prediction is None else volumes(prediction.summary)
+        self.ui.volumesLabel.setVisible(bool(text))
+        self.ui.volumesLabel.text = text
+        self.ui.volumesLabel.toolTip = volumesHint(prediction.summary) if text else ""
         self.ui.errorHeader.toolTip = (
             _("How often the model was wrong there, measured on validation cases and on corrections")
             if measured

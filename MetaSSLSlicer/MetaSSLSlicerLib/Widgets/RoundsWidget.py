@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import slicer.util
 from metassl.project.round_choice import choose_newest, review_round, train_on_from
 
 from ..Logic.Case.Agreement import RoundComparison, compareRound
@@ -15,17 +16,19 @@ from ..Logic.Project.RoundTable import RoundList, RoundRow, RoundTable, describe
 from ..Translation import _
 from .Parts.ExportControl import ExportControl
 from .Parts.RoundTableModel import RoundTableModel
+from .Parts.ThinningControl import ThinningControl
 from .Section import Section, chooseFolder, loadUi, onClick
 
 
 class RoundsWidget(Section):
-    """`chooseFolder(title, start)` asks the user for a folder; "" means that none was chosen."""
+    """`chooseFolder(title, start)` asks the user for a folder, "" for none; `confirm(question)` before maps go."""
 
     def __init__(
         self,
         session: Session,
         engine: EnginePython | None = None,
         chooseFolder: Callable[[str, str], str] = chooseFolder,
+        confirm: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__(session)
         self.widget, self.ui = loadUi("RoundsWidget")
@@ -36,6 +39,7 @@ class RoundsWidget(Section):
         self.model.showIn(self.ui.table)
         self.ui.table.selectionModel().connect("currentRowChanged(QModelIndex,QModelIndex)", self._showWords)
         self.exportControl = self.addPart(ExportControl(session, self.ui, engine or EnginePython(), chooseFolder))
+        self.addPart(ThinningControl(session, self.ui.cleanButton, confirm or slicer.util.confirmOkCancelDisplay))
         onClick(
             (self.ui.useButton, self.useSelected),
             (self.ui.startButton, self.startFromSelected),

@@ -50,6 +50,12 @@ _OURS = (
         summary="the model that predicts, for MONAI and for `metassl predict`",
         engine=True,
     ),
+    ExporterDescription(
+        "measurements",
+        "A table of volumes",
+        "metassl.exports.measurements:write",
+        summary="measurements.csv: the volume of each structure, with the range that the uncertainty leaves",
+    ),
 )
 EXPORTER_CATALOG: tuple[ExporterDescription, ...] = (*_OURS, *entry_points_of("metassl.exporters"))
 EXPORTERS = {each.name: each for each in EXPORTER_CATALOG}

@@ -12,6 +12,7 @@ from metassl.choices.plugins import entry_points_of
 
 from . import (
     add,
+    clean,
     demo,
     doctor,
     evaluate,
@@ -38,7 +39,7 @@ STORY = (
     ("Train in the background, and look after it:", (train, frameworks, status, stop, rounds)),
     ("Find out where to look next:", (predict, rank)),
     ("Measure and show the result:", (evaluate, report, export)),
-    ("When something is wrong with this computer:", (doctor,)),
+    ("When something is wrong with this computer, or its disk is full:", (doctor, clean)),
 )
 
 

@@ -5,6 +5,10 @@ cases:
 
   metassl predict liver
 
+and the maps that `metassl clean` has removed from an older round:
+
+  metassl predict liver/rounds/0001
+
 Images that belong to no project are files, folders (also of DICOM), or tables of
 cases (CSV), and the model is a project's, a round's or a bundle's (`metassl export
 --format bundle`). DIR gets CASE.nii.gz on the image's own grid; with --maps also
@@ -39,7 +43,7 @@ SUMMARY = "predict cases of the project, or images from anywhere"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a project; with --images also a round or a bundle")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="a project, a round or (with --images) a bundle")
     parser.add_argument("--cases", nargs="+", metavar="CASE", help="these only (default: all without a label)")
     parser.add_argument("--images", nargs="+", type=Path, metavar="IMAGE", help="files, folders or tables of images")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where their predictions go")
@@ -67,18 +71,21 @@ def _check(arguments: argparse.Namespace) -> None:
 
 def _predict_project(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.project import Project
-    from metassl.project.round_choice import model_round
 
-    if not _is_project(arguments.model) and (_is_round(arguments.model) or _is_bundle(arguments.model)):
+    if not _is_project(arguments.model) and _is_bundle(arguments.model):
         raise ProjectError(f"{arguments.model} is no project: say with --images and --out what to predict by it")
-    project = Project.open(arguments.model)
+    is_round = _is_round(arguments.model)
+    project = Project.open(arguments.model.resolve().parents[1] if is_round else arguments.model)
     for case_id in arguments.cases or []:
         project.case(case_id)
-    model_round(project)  # complains before anything is shown, and before the engine is loaded
+    found = _round_of(arguments.model)  # complains before anything is shown, and before the engine is loaded
+    cases = arguments.cases
+    if is_round and cases is None and found is not None:
+        cases = [paths.folder.name for paths in found.thinned_or_predicted() if not paths.complete] or None
     from metassl.inference.predict import predict_project
 
     with PredictionProgress() as progress:
-        done = predict_project(project, arguments.cases, arguments.device, progress, progress.failed)
+        done = predict_project(project, cases, arguments.device, progress, progress.failed, found)
     if done:
         console.say(f"{len(done)} predicted, in {done[0][1].folder.parent}")
     elif not progress.failures:

@@ -8,7 +8,7 @@ from pathlib import Path
 from metassl.files.errors import ProjectError
 from metassl.imaging.images import IMAGE_SUFFIXES
 from metassl.project.project import Project
-from metassl.project.rounds import Round, round_path
+from metassl.project.rounds import Round, trained_on
 
 from .measure import EvaluationItem, PredictionFiles
 
@@ -42,18 +42,6 @@ def truth_files(folder: Path) -> dict[str, Path]:
             )
         found[case] = path
     return found
-
-
-def trained_on(found: Round) -> set[str]:
-    """The cases whose annotation the model has seen: those of its round and of the rounds that it went on from."""
-    cases: set[str] = set()
-    while found.record_path.is_file():
-        cases |= set(found.record.get("labels") or {})
-        parent = found.record.get("parent")
-        if parent is None or parent >= found.number:
-            break
-        found = Round(round_path(found.path.parent, parent))
-    return cases
 
 
 def trained_on_images(project: Project, found: Round) -> set[str]:

@@ -10,9 +10,9 @@ from metassl.files.json_files import read_json
 from metassl.files.json_kinds import Kind, by_name, list_of, maybe, number, share, text, texts, whole, whole_of
 from metassl.project.former_names import renamed
 from metassl.project.project import Project
-from metassl.project.rounds import Round
+from metassl.project.rounds import Round, trained_on
 
-from .pairs import fitted_on, trained_on
+from .pairs import fitted_on
 from .region_errors import REGIONS
 
 _figure, _part = maybe(number), maybe(share)

@@ -75,6 +75,12 @@ class DiceFeatures:
             counts = (total > 2 * INNER, total > 2 * OUTER, one, two, one & two)
             self._counts[:, index] += torch.stack([count.sum() for count in counts]).cpu()
 
+    def volumes(self, labels: list[LabelDefinition]) -> dict[str, tuple[int, int]]:
+        """{structure: voxels above the upper and above the lower threshold of the mean probability}."""
+        inner, outer = self._counts[0].tolist(), self._counts[1].tolist()
+        places = {label.name: self._places[label.value] for label in labels}
+        return {name: (inner[place], outer[place]) for name, place in places.items()}
+
     def summary(
         self, labels: list[LabelDefinition], expected: float | None = None
     ) -> dict[str, dict[str, float | None]]:

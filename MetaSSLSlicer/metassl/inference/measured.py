@@ -14,22 +14,22 @@ import numpy as np
 from metassl.data.preprocess import Prepare, labels_to_grid, prepare_image
 from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, MeasuredCase, fit_dice_model
 from metassl.evaluation.metrics import as_annotated, dice
-from metassl.evaluation.pairs import trained_on
 from metassl.evaluation.region_errors import MapErrors
+from metassl.evaluation.volume_range import MeasuredVolume, fit_volume_model
 from metassl.files.errors import MetaSSLError
 from metassl.imaging.hashes import image_hashes, replaced_image
 from metassl.imaging.images import IGNORE, read_labels
 from metassl.imaging.unit_maps import read_unit_map
 from metassl.inference.error_model import FOLDS, MOST_VOXELS, ErrorModel, Sample, checked_error_model, take_sample
 from metassl.inference.model import TrainedModel, keep_error_model
-from metassl.inference.predictor import Pass, predict_prepared
+from metassl.inference.predictor import CasePrediction, Pass, predict_prepared
 from metassl.inference.region_map import UC
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.project.project import Project
 from metassl.project.records import ErrorRates, Features
 from metassl.project.round_files import read_summary
-from metassl.project.rounds import PredictionPaths, Round
+from metassl.project.rounds import PredictionPaths, Round, trained_on
 
 REVIEWED = ("accepted", "corrected")
 
@@ -73,6 +73,7 @@ def measured_error_rates(
     return ErrorRates(
         **measurement.errors.to_json(),
         dice_model=fit_dice_model(measurement.cases, recipe),
+        volume_model=fit_volume_model(measurement.volumes),
         error_model=learnt,
         validation_cases=len(validation),
         corrected_cases=len(corrected),
@@ -86,6 +87,7 @@ class _Measurement:
         self.project, self.model, self.prepare = project, model, prepare
         self.errors = MapErrors({label.value: label.name for label in project.labels})
         self.cases: list[MeasuredCase] = []
+        self.volumes: dict[str, list[MeasuredVolume]] = {}
         self.samples: list[Sample] = []
         self._sampled: list[int] = []  # which of the cases each sample is of
         self._rounds, self._trained_on = project.rounds(), cache(trained_on)
@@ -113,6 +115,7 @@ class _Measurement:
         segmentation = as_annotated(prediction.segmentation, missing)
         self.errors.add(segmentation, prediction.regions, prediction.uncertainty, label)
         self._add_dice(prediction.dice_features.summary(model.known(self.project.labels)), segmentation, label)
+        self._add_volumes(prediction, label, missing)
         truth = labels_to_grid(label, geometry, model.plan)
         seed = len(self.samples)
         sample = take_sample(pair, prepared.array, truth, model.values, model.plan, seed, self._most, missing)
@@ -161,6 +164,16 @@ class _Measurement:
         if features and looked_at.all():
             self._add_dice(features, segmentation, label)
         return True
+
+    def _add_volumes(self, prediction: CasePrediction, label: np.ndarray, missing: Sequence[int]) -> None:
+        if (label == IGNORE).any():
+            return  # the true volume is not known
+        known = [each for each in self.model.known(self.project.labels) if each.value not in missing]
+        counted = prediction.dice_features.volumes(known)
+        segmented, true = (np.bincount(each.ravel(), minlength=256) for each in (prediction.segmentation, label))
+        for each in known:
+            volume = MeasuredVolume(*counted[each.name], int(segmented[each.value]), int(true[each.value]))
+            self.volumes.setdefault(each.name, []).append(volume)
 
     def _add_dice(self, features: Features, segmentation: np.ndarray, label: np.ndarray) -> None:
         known = label != IGNORE

@@ -11,6 +11,7 @@ import torch
 from metassl.data.grid import GridTransform
 from metassl.data.preprocess import Prepared, to_grid
 from metassl.evaluation.dice_model import predict_dice
+from metassl.evaluation.volume_range import volume_range
 from metassl.files.atomic import make_folder, remove_file
 from metassl.files.errors import ErrorCode, LabelError, MetaSSLError
 from metassl.files.json_files import write_json
@@ -167,6 +168,11 @@ def summarise(
 
     figures = prediction.dice_features.summary(labels, expected)
     measured = measured or ErrorRates()
+    ml = {label.name: float(volumes[label.value] * voxel_ml) for label in labels}
+    ranges = {
+        name: volume_range(measured.volume_model, name, inner * voxel_ml, outer * voxel_ml, ml[name])
+        for name, (inner, outer) in prediction.dice_features.volumes(labels).items()
+    }
     return Summary(
         case=case,
         round=round_number,
@@ -174,7 +180,9 @@ def summarise(
         voxels={name: int(everywhere[code]) for code, name in REGION_NAMES.items()},
         structure_voxels=int(foreground.sum()),
         band_voxels={name: int(inside[code]) for code, name in REGION_NAMES.items()},
-        volume_ml={label.name: float(volumes[label.value] * voxel_ml) for label in labels},
+        volume_ml=ml,
+        volume_range_ml={name: found for name, found in ranges.items() if found is not None},
+        volume_level=None if measured.volume_model is None else measured.volume_model["level"],
         mean_uncertainty=mean(prediction.uncertainty),
         mutual_information=mean(prediction.mutual_information),
         uncertainty={name: float(inside[code] / size) for code, name in REGION_NAMES.items() if code > 1},

@@ -76,7 +76,8 @@ class Summary:
     """A predicted case. Regions by their keys, structures by their names.
 
     `step`: of the model that predicted. `voxels`: of each region, and `band_voxels` of those in and round the
-    structures; `structure_voxels`: predicted as one. `volume_ml`: of each structure. `mean_uncertainty`,
+    structures; `structure_voxels`: predicted as one. `volume_ml`: of each structure, and `volume_range_ml` its range,
+    which holds the true volume in `volume_level` of the cases (None: not measured). `mean_uncertainty`,
     `mutual_information`: 0..1, and `uncertainty`: the share of each flagged region, in and round the structures.
     `error_rates`, `class_error_rates` {structure: rates}: as measured of the round. `classes`: voxels, flagged voxels
     and summed entropy of each structure. `features`: of the network's bottleneck. `image_hashes`: one per channel file.
@@ -89,6 +90,8 @@ class Summary:
     structure_voxels: int | None = None
     band_voxels: Mapping[str, int] | None = None
     volume_ml: Mapping[str, float] | None = None
+    volume_range_ml: Mapping[str, list[float]] | None = None
+    volume_level: float | None = None
     mean_uncertainty: float | None = None
     mutual_information: float | None = None
     uncertainty: Mapping[str, float] | None = None
@@ -118,7 +121,7 @@ class ErrorRates:
 
     `rates`, `class_rates` {structure: rates}: P(error | region). `volume`, `band`: the tables of
     `RegionErrors`, over all voxels and in and round the structures. `uncertainty`: how well it tells errors.
-    `dice_model`: see `predict_dice`. `error_model`: how well P(error) was learnt.
+    `dice_model`: see `predict_dice`. `volume_model`: see `volume_range`. `error_model`: how well P(error) was learnt.
     """
 
     rates: Rates | None = None
@@ -127,6 +130,7 @@ class ErrorRates:
     band: Mapping[str, Any] | None = None
     uncertainty: Mapping[str, Any] | None = None
     dice_model: Mapping[str, Any] | None = None
+    volume_model: Mapping[str, Any] | None = None
     error_model: Mapping[str, Any] | None = None
     validation_cases: int | None = None
     corrected_cases: int | None = None

@@ -10,8 +10,10 @@ from .rounds import Round
 
 def review_round(project: Project, number: int) -> None:
     """Review the predictions of the round `number`, where it has any. ProjectError when it has none at all."""
-    if not project.round(number).predicted_cases():
-        raise ProjectError(f"round {number} has no predictions to review")
+    found = project.round(number)
+    if not found.predicted_cases():
+        thinned = " any more: its maps were removed to free the disk" if found.thinned_or_predicted() else ""
+        raise ProjectError(f"round {number} has no predictions to review{thinned}")
     project.update_settings(shown_round=number)
 
 

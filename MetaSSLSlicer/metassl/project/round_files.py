@@ -40,6 +40,8 @@ _SUMMARY = {
     **dict.fromkeys(("round", "step", "structure_voxels"), whole),
     **dict.fromkeys(("voxels", "band_voxels"), _counts),
     "volume_ml": by_name(number),
+    "volume_range_ml": by_name(list_of(number, 2)),
+    "volume_level": share,
     **dict.fromkeys(("mean_uncertainty", "mutual_information", "voxel_ml"), number),
     "uncertainty": by_name(share),
     "error_rates": _rates,
@@ -61,6 +63,7 @@ def _dice_model(value: Any) -> bool:
     return complete and value["classes"].keys() <= value["interval"]["classes"].keys()
 
 
+_VOLUME_MODEL = whole_of(widening=by_name(number), level=share, cases=whole)
 _ERROR_RATES = {
     **dict.fromkeys(("validation_cases", "corrected_cases"), whole),
     "rates": _rates,
@@ -69,6 +72,7 @@ _ERROR_RATES = {
     "band": whole_of(within_voxels=whole, regions=_table, classes=by_name(_table)),
     "uncertainty": lambda value: _score(value) and having(ece_calibrated=number)(value),
     "dice_model": _dice_model,
+    "volume_model": _VOLUME_MODEL,
     "error_model": either(whole_of(kept=truth, error_probability=_score), lambda value: value == {"kept": False}),
 }
 _ENTRY = whole_of(case=text, score=number)

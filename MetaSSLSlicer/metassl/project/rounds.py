@@ -47,6 +47,16 @@ class PredictionPaths:
         return self.folder / "error_probability.nrrd"
 
     @property
+    def thinned(self) -> Path:
+        """What was the summary, where the maps have been removed to free the disk."""
+        return self.folder / "thinned.json"
+
+    @property
+    def maps(self) -> list[Path]:
+        """All files that can be made again by predicting, whether or not they exist."""
+        return [self.segmentation, self.regions, self.uncertainty, self.error_probability]
+
+    @property
     def complete(self) -> bool:
         """True when every file of the prediction is there."""
         return self.summary.is_file()
@@ -119,10 +129,17 @@ class Round:
 
     def predicted_cases(self) -> list[str]:
         """The ids of the cases with a complete prediction, sorted."""
+        return [paths.folder.name for paths in self._begun() if paths.complete]
+
+    def thinned_or_predicted(self) -> list[PredictionPaths]:
+        """Where a prediction is, or was before its maps were removed, by case."""
+        return [paths for paths in self._begun() if paths.complete or paths.thinned.is_file()]
+
+    def _begun(self) -> list[PredictionPaths]:
         if not self.predictions.is_dir():
             return []
         folders = [folder for folder in self.predictions.iterdir() if folder.name[0] != "."]
-        return sorted(f.name for f in folders if PredictionPaths.at(f).complete)
+        return [PredictionPaths.at(folder) for folder in sorted(folders)]
 
 
 def round_path(rounds: Path, number: int) -> Path:
@@ -152,6 +169,18 @@ def make_round(rounds: Path) -> Round:
         make_folder(made.checkpoints, parents=False)
         make_folder(made.predictions, parents=False)
         return made
+
+
+def trained_on(found: Round) -> set[str]:
+    """The cases whose annotation the model has seen: those of its round and of the rounds that it went on from."""
+    cases: set[str] = set()
+    while found.record_path.is_file():
+        cases |= set(found.record.get("labels") or {})
+        parent = found.record.get("parent")
+        if parent is None or parent >= found.number:
+            break
+        found = Round(round_path(found.path.parent, parent))
+    return cases
 
 
 def _numbered(rounds: Path) -> list[Round]:

@@ -64,6 +64,16 @@ def percent(share: float, digits: int = 0) -> str:
     return f"{100 * share:.{digits}f}{NO_BREAK}%"
 
 
+def bytes_as_text(size: int) -> str:
+    """A number of bytes as "0 kB", "0.3 MB", "42 MB" or "1.2 GB"."""
+    amount, unit = next(
+        (size / each, name)
+        for each, name in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
+        if size >= 0.1 * each or name == "kB"
+    )
+    return f"{amount:.{1 if 0.05 < amount < 9.95 else 0}f}{NO_BREAK}{unit}"
+
+
 def sentence(text: object) -> str:
     """A text, such as an error's, beginning with a capital and ending with a full stop; nothing for an empty one."""
     words = str(text).strip()

@@ -47,12 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.commands.shared.bar import ProgressBar
     from metassl.commands.shared.measuring import choose, new_to_the_model
-    from metassl.evaluation.pairs import trained_on
     from metassl.files import write_json
     from metassl.inference.model import TrainedModel
     from metassl.networks.device import choose_device
     from metassl.project import Project
     from metassl.project.round_choice import model_round
+    from metassl.project.rounds import trained_on
 
     from metassl_research.uncertainty.compare import compare
     from metassl_research.uncertainty.table import format_comparison

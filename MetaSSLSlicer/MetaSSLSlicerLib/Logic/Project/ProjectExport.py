@@ -28,6 +28,7 @@ def FORMATS() -> dict[str, str]:
         "seg-nrrd": _("Segmentations of Slicer"),
         "dicom-seg": _("DICOM segmentations"),
         "bundle": _("Model, as a MONAI bundle"),
+        "measurements": _("Table of volumes"),
     }
     return {each.name: ours.get(each.name, each.title) for each in EXPORTER_CATALOG}
 

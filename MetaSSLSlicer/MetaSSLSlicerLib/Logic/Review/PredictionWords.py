@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from metassl.imaging import Geometry
-from metassl.project.places.words import millilitres
+from metassl.project.places.words import millilitres, volume_text
 from metassl.project.records import Summary
 from metassl.project.regions import REGIONS
 from metassl.project.words import sentence
@@ -110,3 +110,23 @@ def expectedDiceDetails(summary: Summary) -> list[str]:
         f"{name}: {each.mean:.2f} ({each.interval[0]:.2f} - {each.interval[1]:.2f})"
         for name, each in found.classes.items()
     ]
+
+
+def volumes(summary: Summary) -> str:
+    """ "Volumes: Liver 1,480 ml (1,420 to 1,530)", or "" where they were not measured."""
+    ranges, parts = summary.volume_range_ml or {}, []
+    for name, ml in (summary.volume_ml or {}).items():
+        text = f"{name} {volume_text(ml)}"
+        if name in ranges:
+            low, high = (millilitres(end) for end in ranges[name])
+            text = _("{volume} ({low} to {high})").format(volume=text, low=low, high=high)
+        parts.append(text)
+    return _("Volumes: {volumes}").format(volumes=", ".join(parts)) if parts else ""
+
+
+def volumesHint(summary: Summary) -> str:
+    """How often the ranges of the volumes hold the true one."""
+    if summary.volume_level is None:
+        return _("How often the ranges hold the true volume is measured by a training with validation cases")
+    text = _("The ranges hold the true volume in {percent}\u00a0% of cases, as measured on validation cases")
+    return text.format(percent=f"{100 * summary.volume_level:.0f}")

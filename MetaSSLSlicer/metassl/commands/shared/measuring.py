@@ -9,10 +9,11 @@ from typing import Any
 
 from metassl.evaluation.evaluate import evaluate
 from metassl.evaluation.measure import EvaluationItem
-from metassl.evaluation.pairs import fitted_on, trained_on, truth_files
+from metassl.evaluation.pairs import fitted_on, truth_files
 from metassl.evaluation.stored import read_evaluation
 from metassl.files import ProjectError, write_json
 from metassl.project import Project, Round
+from metassl.project.rounds import trained_on
 
 from ..predict import PredictionProgress
 from .bar import ProgressBar
