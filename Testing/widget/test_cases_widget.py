@@ -534,7 +534,7 @@ def test_thousands_of_cases_never_block_the_event_loop(count, harness, session, 
     pulses["all rows"] = pulse = Pulse(harness.app)
     write_json(project.round(1).ranking_path, {"cases": [{"case": "scan_5", "score": 2.0, "reason": "first"}]})
     session.casesChanged.emit(None)
-    pulse.wait(lambda: section.model.cells["scan_5"].row.gain == 2.0 and section.model.isFilled)
+    pulse.wait(lambda: section.model.cells["scan_5"].row.place == 1 and section.model.isFilled)
     gc.unfreeze()
     assert shown(section)[0] == "scan_5"
     told = ", ".join(f"{name} {pulse.longest_ms:.0f} ({pulse.work_ms:.0f})" for name, pulse in pulses.items())
