@@ -140,13 +140,14 @@ def predict_folder(
 
     def prepared(paths: Sequence[Path], plan: Plan, case_id: str) -> Prepared:
         image = read_image(paths, case_id)
-        odd = [believable(channel).told for channel in image.array]
-        if usual and (reason := Usual.of_json(usual).differs(Description.of(image))):
+        believed = [believable(channel) for channel in image.array]
+        odd = [each.told for each in believed]
+        if usual and (reason := Usual.of_json(usual).differs(Description.of(image, believed))):
             odd.append(f"unlike what the model was trained on: {reason}")
         for note in filter(None, odd if case_id not in told else ()):
             tell(f"case {case_id}: {cases[case_id].images[0]}: {note}")
         told.add(case_id)
-        return to_grid(image, plan, case_id)
+        return to_grid(image, plan, case_id, believed)
 
     def one(case_id: str) -> PredictionPaths:
         paths = PredictionPaths.at(Path(out) / case_id)
