@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import subprocess
@@ -14,25 +13,20 @@ from pathlib import Path
 
 import pytest
 from metassl import __version__
-from metassl.files import ErrorCode, ProjectError
+from metassl.files import ProjectError
 from metassl.jobs import (
     Event,
-    EventReader,
-    EventWriter,
     JobRecord,
-    JobStatus,
     StatusFold,
     job_status,
     last_status,
     status_of_events,
 )
-from metassl.jobs.start import start_training
 from metassl.project import Project
 from MetaSSLSlicerLib.Logic.Engine.EngineProcess import ENGINE_FOLDER
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Training.TrainingAdvice import TrainingAdvice
-from MetaSSLSlicerLib.Logic.Training.TrainingJob import Curve, TrainingJob
+from MetaSSLSlicerLib.Logic.Training.TrainingJob import TrainingJob
 from MetaSSLSlicerLib.Logic.Training.TrainingOptions import TrainingOptions
 from MetaSSLSlicerLib.Signal import Signal
 
@@ -379,73 +373,6 @@ def test_the_last_lines_of_the_log_begin_with_a_whole_line(tiny_project, session
     assert job.lastLog() == "" and job.logPath is None
     found.log_path.write_text("first\n" + "x" * 50 + "\nlast\n", encoding="utf-8")
     assert job.lastLog(20) == "last\n" and job.lastLog().startswith("first") and job.logPath == found.log_path
-
-
-# The engine's part of a quick look
-
-
-def test_a_reader_skips_the_middle_to_a_whole_line(tmp_path):
-    writer = EventWriter(tmp_path / "e")
-    for number in range(200):
-        writer.write("step", number=number, text="ä" * (number % 9))
-    for tail in range(300, 420):
-        reader = EventReader(writer.path)
-        assert reader.read_new(500)[0].more["number"] == 0
-        assert reader.skip_middle(tail)
-        numbers = [event.more["number"] for event in reader.read_new()]
-        assert numbers == list(range(200 - len(numbers), 200)) and len(numbers) >= 2
-    reader = EventReader(writer.path)
-    assert not reader.skip_middle(1 << 20) and len(reader.read_new()) == 200
-    assert not EventReader(tmp_path / "none").skip_middle(10)
-
-
-# Curves and words
-
-
-def test_a_curve_stays_small_and_keeps_its_ends():
-    curve = Curve(limit=100)
-    for step in range(1, 50_001):
-        assert curve.add(step, 1.0 / step)
-    points = curve.points
-    assert len(points) <= 102 and points[0] == (1, 1.0) and points[-1][0] == 50_000
-    gaps = [b[0] - a[0] for a, b in zip(points, points[1:-1], strict=False)]
-    assert max(gaps) <= 4 * min(gaps)
-
-
-def test_a_curve_that_steps_back_forgets_what_lay_beyond():
-    curve = Curve()
-    for step in (1, 2, 3, 4):
-        curve.add(step, 0.5)
-    curve.add(3, 0.4)
-    assert curve.points == [(1, 0.5), (2, 0.5), (3, 0.4)]
-    assert not curve.add(None, 0.1) and not curve.add(4, None) and not curve.add(4, float("nan"))
-
-
-@pytest.mark.parametrize(
-    ("code", "word", "advice"),
-    [
-        (ErrorCode.NOTHING_LABELLED, "no case is labelled", "Annotate one"),
-        (ErrorCode.MISSING_PACKAGE, "not installed", "Setup"),
-        (ErrorCode.NO_DEVICE, "graphics card", "Automatic"),
-        (ErrorCode.OUT_OF_MEMORY, "memory", "Close other programs"),
-        (ErrorCode.DISK_FULL, "disk is full", "Make room"),
-        (ErrorCode.NO_ACCESS, "Something odd.", "may write"),
-        (ErrorCode.BUSY, "trained already", "Wait"),
-        (ErrorCode.NOT_FINITE, "Something odd.", "images and labels"),
-        (ErrorCode.OTHER, "Something odd.", "log"),
-    ],
-)
-def test_a_failure_is_told_in_the_users_words(code, word, advice):
-    found = TrainingAdvice.of(JobStatus(state="failed", code=code.value, message="something odd"))
-    assert word in found.text and advice in found.whatToDo and "metassl" not in found.whatToDo
-
-
-def test_options_are_handed_on_as_the_start_of_a_training_takes_them():
-    usual = {"minutes": 4.0, "iterations": None, "framework": "cps", "loss": "metassl", "device": "auto"}
-    assert TrainingOptions().asked() == {**usual, "new_round": False}
-    asked = TrainingOptions(iterations=9, newRound=True).asked()
-    assert (asked["minutes"], asked["iterations"], asked["new_round"]) == (None, 9, True)
-    assert asked.keys() <= inspect.signature(start_training).parameters.keys()
 
 
 def test_a_loss_that_the_method_does_not_have_is_refused_before_anything_starts(tiny_project, session, job):
