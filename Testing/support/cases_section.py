@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import qt
@@ -24,10 +25,8 @@ def predict(project, **uncertainties: float) -> None:
     for case, uncertainty in uncertainties.items():
         paths = found.prediction(case)
         paths.folder.mkdir(parents=True)
-        write_json(
-            paths.summary,
-            {"case": case, "uncertainty": {"US": 0.4 * uncertainty, "DC": 0.1 * uncertainty, "DS": 0.5 * uncertainty}},
-        )
+        shares = {"US": 0.4 * uncertainty, "DC": 0.1 * uncertainty, "DS": 0.5 * uncertainty}
+        paths.summary.write_text(json.dumps({"case": case, "uncertainty": shares}), encoding="utf-8")  # of thousands
     entries = [
         {"case": case, "score": uncertainty, "reason": REASONS.format(round(60 * uncertainty))}
         for case, uncertainty in sorted(uncertainties.items(), key=lambda item: -item[1])

@@ -8,6 +8,7 @@ import time
 import pytest
 import qt
 from cases_section import big_project, predict, shown
+from machine import slowness
 from metassl.files import write_json
 from MetaSSLSlicerLib.Logic.Project.CaseTable import CaseRow
 from MetaSSLSlicerLib.Widgets.Parts import CaseCells
@@ -42,8 +43,8 @@ class Pulse:
         self.work_ms = max(self.work_ms, 1000 * (time.thread_time() - work))
 
 
-@pytest.mark.parametrize("count", [1000, 10_000])
-def test_thousands_of_cases_never_block_the_event_loop(count, harness, session, section, tmp_path):
+def test_thousands_of_cases_never_block_the_event_loop(harness, session, section, tmp_path):
+    count = 10_000
     project = big_project(tmp_path, count)
     uncertainties = {f"scan_{number}": ((number * 7919) % 1000) / 1000 for number in range(count)}
     predict(project, **uncertainties)
@@ -75,7 +76,7 @@ def test_thousands_of_cases_never_block_the_event_loop(count, harness, session, 
     assert shown(section)[0] == "scan_5"
     told = ", ".join(f"{name} {pulse.longest_ms:.0f} ({pulse.work_ms:.0f})" for name, pulse in pulses.items())
     print(f"{count} cases filled after {filled:.2f} s; longest turn of the event loop (its own work) in ms: {told}")
-    assert max(pulse.work_ms for pulse in pulses.values()) < 50
+    assert max(pulse.work_ms for pulse in pulses.values()) < 50 * slowness()
 
 
 def test_cases_are_numbered_as_people_count():
