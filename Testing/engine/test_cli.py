@@ -29,7 +29,7 @@ events = JobWriter(found, every_s=0.0)
 events.write("started", device="cpu", device_name="CPU (2 cores)", precision="fp32")
 events.write("stage", stage="training", total=4)
 events.write("progress", stage="training", step=2, total=4, eta_s=8, loss={"total": 0.5})
-deadline = time.monotonic() + 60
+deadline = time.monotonic() + 300
 while END == "waits" and not found.stop_path.exists() and time.monotonic() < deadline:
     time.sleep(0.02)
 if END == "waits":

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import metassl
 import pytest
+from machine import PATIENCE_S
 from metassl.cli import main
 from metassl.project import Project
 
@@ -104,7 +105,7 @@ def test_ctrl_c_leaves_the_training_alone_and_says_how_to_go_on(tiny_project, ca
             shown = next(line for line in watching.stdout if line.startswith("training"))
             assert "1000000" in shown
             watching.send_signal(signal.SIGINT)
-            words, _ = watching.communicate(timeout=60)
+            words, _ = watching.communicate(timeout=PATIENCE_S)
             assert watching.returncode == 130
             assert f"status {path} --follow" in words
             assert call("status", path)["round"]["state"] == "running"

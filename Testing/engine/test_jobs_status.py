@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from machine import slowness
+from machine import PATIENCE_S, slowness
 from metassl.files import ProjectError, write_json
 from metassl.jobs import (
     Event,
@@ -296,7 +296,7 @@ def test_what_was_held_back_is_written_though_the_job_says_nothing_more(a_round)
     writer = JobWriter(a_round, every_s=0.2)
     writer.write("started")
     writer.write("progress", step=7)
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE_S
     while JobStatus.read(a_round.status_path).step != 7:
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -306,7 +306,7 @@ def test_a_job_that_computes_for_long_says_that_it_lives(a_round, monkeypatch):
     monkeypatch.setattr("metassl.jobs.writer.BEAT_S", 0.2)
     writer = JobWriter(a_round, every_s=0.1)
     first = writer.write("started")
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE_S
     while (said := JobStatus.read(a_round.status_path)).time <= first.time or not said.elapsed_s:
         assert time.monotonic() < end
         time.sleep(0.02)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from machine import slowness
+from machine import PATIENCE_S, slowness
 from metassl import __version__
 from metassl.files import ProjectError
 from metassl.jobs import (
@@ -71,9 +71,9 @@ def job(session) -> TrainingJob:
     return TrainingJob(session, EnginePython())
 
 
-def run(job: TrainingJob, until, seconds: float = 120.0) -> float:
+def run(job: TrainingJob, until) -> float:
     """Tick and pump as the panel does until `until()`; the longest tick in seconds of computing."""
-    longest, end = 0.0, time.monotonic() + seconds
+    longest, end = 0.0, time.monotonic() + PATIENCE_S
     while not until():
         assert time.monotonic() < end, f"{job.status} {job.problem} {job.lastLog()}"
         longest = max(longest, seconds_of(job.tick))
@@ -212,7 +212,7 @@ def test_a_training_goes_on_when_the_slicer_that_started_it_is_killed_and_no_oth
         assert record.alive() and process_parent(record.pid) in (slicer.pid, None)
         slicer.kill()
     assert job_status(found).state == "running"
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE_S
     while not (status := job_status(found)).is_over:
         assert time.monotonic() < end, found.log_path.read_text(encoding="utf-8")
         time.sleep(0.1)
@@ -279,10 +279,10 @@ def test_a_round_of_a_version_that_wrote_no_status_is_followed_all_the_same(tiny
     assert (job.status.state, job.status.step) == ("running", 7) and job.curve
     with open(found.events_path, "a", encoding="utf-8") as stream:
         stream.write(progress(3, 8, 9))
-    run(job, until=lambda: job.status.step == 8, seconds=20)
+    run(job, until=lambda: job.status.step == 8)
     with open(found.events_path, "a", encoding="utf-8") as stream:
         stream.write(line(4, "finished"))
-    run(job, until=lambda: job.status.state == "finished", seconds=20)
+    run(job, until=lambda: job.status.state == "finished")
 
 
 def test_a_job_of_100000_events_is_attached_to_and_followed_in_short_ticks(tiny_project, session, job):

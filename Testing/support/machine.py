@@ -1,10 +1,13 @@
-"""How fast this machine is: limits on computing time were set on one that is not slow."""
+"""How fast this machine is, and how long to wait for it: limits were set on one that is not slow."""
 
 from __future__ import annotations
 
 import time
 
 LOOP_S = 0.005
+
+PATIENCE_S = 300.0
+"""For what must come, sooner or later: a test that passes waits no longer than it has to."""
 
 
 def slowness() -> float:

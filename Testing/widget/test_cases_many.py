@@ -8,7 +8,7 @@ import time
 import pytest
 import qt
 from cases_section import big_project, predict, shown
-from machine import slowness
+from machine import PATIENCE_S, slowness
 from metassl.files import write_json
 from MetaSSLSlicerLib.Logic.Project.CaseTable import CaseRow
 from MetaSSLSlicerLib.Widgets.Parts import CaseCells
@@ -29,8 +29,8 @@ class Pulse:
     def __init__(self, app) -> None:
         self.app, self.longest_ms, self.work_ms = app, 0.0, 0.0
 
-    def wait(self, predicate, timeout: float = 60) -> None:
-        end = time.monotonic() + timeout
+    def wait(self, predicate) -> None:
+        end = time.monotonic() + PATIENCE_S
         while not predicate():
             self.call(self.app.processEvents)
             assert time.monotonic() < end

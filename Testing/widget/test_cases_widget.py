@@ -203,7 +203,7 @@ def test_another_strategy_is_kept_and_ranks_again_in_its_own_process(harness, se
     section.ui.strategyCombo.setCurrentIndex(1)
     assert section.ui.nextLabel.text == "The cases are being ranked again ..."
     assert not section.ui.strategyCombo.enabled
-    harness.wait(lambda: not section.ranking.isBusy, timeout=90)
+    harness.wait(lambda: not section.ranking.isBusy)
     harness.wait(lambda: section.ui.nextLabel.text.startswith("case_3"))
     assert Project.open(tiny_project.path).settings["strategy"] == "entropy"
     assert session.messages == []
