@@ -93,7 +93,16 @@ def test_the_whole_loop_from_a_folder_of_images_to_the_second_round(call, decath
     assert Project.open(path).round(2).record["parent"] == 1
 
 
+@pytest.fixture
+def hears_ctrl_c():
+    """Tests in the background of a shell are started deaf to it, and so is what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent in another way there")
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_leaves_the_training_alone_and_says_how_to_go_on(tiny_project, call, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PYTHONPATH", str(Path(metassl.__file__).parents[1]))
