@@ -1,6 +1,6 @@
 # make demo            from nothing to a report with pictures (makes .venv itself)
 # make demo DATA=DIR   the same on a Decathlon-style folder of real images
-# make test            style (ruff, codespell), types (mypy) and pytest, in as many processes as there are cores
+# make test            style (ruff, codespell), types (mypy) and pytest, in a process a core
 #                      (WORKERS=1: in one)
 # make docs            the site, in build/site; a warning, such as a link that leads nowhere, ends it
 # make wheel           build/wheels: built, checked, installed where nothing else is, and run
@@ -21,7 +21,7 @@ DATA ?=
 MINUTES ?=
 FAULTS ?=
 SLICER ?=
-WORKERS ?= auto
+WORKERS ?= logical
 JOURNEYS ?=
 
 BIN := $(VENV)/bin

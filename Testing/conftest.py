@@ -13,6 +13,7 @@ import pytest
 from metassl.imaging import Geometry, write_array
 from metassl.intake import new_project
 from metassl.project import LabelDefinition, Project
+from metassl.project.cases import now
 
 SHAPE_ZYX = (10, 14, 12)
 BOXES = "Task99_Boxes"
@@ -96,10 +97,13 @@ def tiny_project(tmp_path: Path, decathlon: Path, made_once: Path) -> Project:
     """A project of the six cases: two labelled, one for validation, three unlabelled."""
     made = tmp_path / "project"
     shutil.copytree(made_once / "project", made, ignore=shutil.ignore_patterns(".lock"))
-    cases = made / "cases.json"
-    text = cases.read_text(encoding="utf-8")
-    cases.write_text(text.replace(_quoted(made_once), _quoted(tmp_path)), encoding="utf-8")
+    _replace(made / "cases.json", _quoted(made_once), _quoted(tmp_path))
+    _replace(made / "project.json", Project.open(made).created, now())  # by which a project is known again
     return Project.open(made)
+
+
+def _replace(file: Path, old: str, new: str) -> None:
+    file.write_text(file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
 
 
 def _quoted(folder: Path) -> str:

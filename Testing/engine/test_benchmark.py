@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from in_process import trainings_in_this_process
+from machine import PATIENCE_S
 from metassl.cli import main
 from metassl.evaluation.metrics import case_metrics
 from metassl.imaging import read_labels
@@ -18,8 +19,6 @@ from metassl.project import Project
 from metassl_research.benchmark.plan import Run
 from metassl_research.experiment import Experiment
 from metassl_research.label_noise import noisy_cases, wrong_annotation
-
-LONGEST_S = 120
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def words(data: Path, out: Path, *more: str) -> list[str]:
 
 def killed_after_the_first_run(command: list[str], out: Path) -> None:
     process = subprocess.Popen([sys.executable, "-m", "metassl", *command], stderr=subprocess.DEVNULL)
-    end = time.monotonic() + LONGEST_S
+    end = time.monotonic() + PATIENCE_S
     while not out.exists() and time.monotonic() < end:
         assert process.poll() is None, "the benchmark ended before its first run"
         time.sleep(0.02)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from machine import slowness
 from metassl.cli import main
 from metassl.files import MetaSSLError, write_json
 from metassl.jobs import JobRecord, JobStatus, JobWriter, StatusFold, read_events, status_of_events
@@ -112,7 +113,7 @@ def test_a_round_is_summed_up_by_its_status_in_moments_however_long_its_history(
     status_of_events(found.events_path).write(found.status_path)
     begin = time.thread_time()
     summary = summarise_round(found)
-    assert time.thread_time() - begin < 0.1
+    assert time.thread_time() - begin < 0.1 * slowness()
     assert (summary.state, summary.device, summary.dice) == ("finished", "A GPU", 0.75)
     assert summary.seconds == pytest.approx(1200, abs=1)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import metassl
 import pytest
+from machine import PATIENCE_S
 from metassl.cli import main
 from metassl.project import Project
 
@@ -92,7 +93,16 @@ def test_the_whole_loop_from_a_folder_of_images_to_the_second_round(call, decath
     assert Project.open(path).round(2).record["parent"] == 1
 
 
+@pytest.fixture
+def hears_ctrl_c():
+    """Tests in the background of a shell are started deaf to it, and so is what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Ctrl-C is sent in another way there")
+@pytest.mark.usefixtures("hears_ctrl_c")
 def test_ctrl_c_leaves_the_training_alone_and_says_how_to_go_on(tiny_project, call, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PYTHONPATH", str(Path(metassl.__file__).parents[1]))
@@ -104,7 +114,7 @@ def test_ctrl_c_leaves_the_training_alone_and_says_how_to_go_on(tiny_project, ca
             shown = next(line for line in watching.stdout if line.startswith("training"))
             assert "1000000" in shown
             watching.send_signal(signal.SIGINT)
-            words, _ = watching.communicate(timeout=60)
+            words, _ = watching.communicate(timeout=PATIENCE_S)
             assert watching.returncode == 130
             assert f"status {path} --follow" in words
             assert call("status", path)["round"]["state"] == "running"

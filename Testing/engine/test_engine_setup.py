@@ -9,6 +9,7 @@ import time
 import types
 
 import pytest
+from machine import PATIENCE_S
 from metassl.files import MetaSSLError
 from MetaSSLSlicerLib.Logic.Engine.Dependencies import Dependencies, Requirement, SlicerPackages, readRequirements
 from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
@@ -19,7 +20,7 @@ from MetaSSLSlicerLib.Logic.Engine.Installation import Installation, Step, advic
 
 
 def finished(process: EngineProcess) -> Result:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while (result := process.poll()) is None:
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -123,7 +124,7 @@ def test_a_real_check_finds_the_device_and_torch():
     setup.changed.connect(lambda: states.append(setup.state))
     setup.lookOnce()
     assert states == ["checking"] and "Looking" in setup.deviceLine(4)
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE_S
     while setup.state == "checking" and time.monotonic() < end:
         setup.poll()
         time.sleep(0.05)

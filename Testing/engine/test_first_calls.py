@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from machine import PATIENCE_S
+
 TWICE = """
 import metassl.networks, torch
 torch.set_num_threads(2)
@@ -19,4 +21,4 @@ def test_fresh_processes_compute_the_same_the_first_time_as_the_second():
     started = [
         subprocess.Popen([sys.executable, "-c", TWICE], stdout=subprocess.PIPE, text=True) for _ in range(PROCESSES)
     ]
-    assert [process.communicate(timeout=120)[0].strip() for process in started] == ["[]"] * PROCESSES
+    assert [process.communicate(timeout=PATIENCE_S)[0].strip() for process in started] == ["[]"] * PROCESSES

@@ -12,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 import torch
 from in_process import trainings_in_this_process
+from machine import PATIENCE_S
 from metassl.choices.defaults import DEFAULTS
 from metassl.choices.frameworks import FRAMEWORK_CATALOG, FRAMEWORKS, LOSSES
 from metassl.cli import main
@@ -65,6 +66,7 @@ def test_frameworks_are_named_where_there_is_no_torch(words):
     code = "import sys; sys.modules.update(torch=None, monai=None); from metassl.cli import main; "
     code += f"sys.exit(main({words}))"
     environment = {**os.environ, "PYTHONPATH": str(ENGINE)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
     assert all(name in done.stdout for name in FRAMEWORKS)

@@ -196,3 +196,18 @@ def test_a_really_full_disk_loses_no_earlier_event(tmp_path):
         assert events[-1].event == "again"
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_reader_skips_the_middle_to_a_whole_line(tmp_path):
+    writer = EventWriter(tmp_path / "e")
+    for number in range(200):
+        writer.write("step", number=number, text="ä" * (number % 9))
+    for tail in range(300, 420):
+        reader = EventReader(writer.path)
+        assert reader.read_new(500)[0].more["number"] == 0
+        assert reader.skip_middle(tail)
+        numbers = [event.more["number"] for event in reader.read_new()]
+        assert numbers == list(range(200 - len(numbers), 200)) and len(numbers) >= 2
+    reader = EventReader(writer.path)
+    assert not reader.skip_middle(1 << 20) and len(reader.read_new()) == 200
+    assert not EventReader(tmp_path / "none").skip_middle(10)

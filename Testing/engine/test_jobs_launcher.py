@@ -13,6 +13,7 @@ from pathlib import Path
 
 import metassl
 import pytest
+from machine import PATIENCE_S
 from metassl.files import ProjectError
 from metassl.jobs import Event, JobRecord, LocalLauncher, get_launcher, job_status, read_events
 from metassl.jobs.process import kill
@@ -44,8 +45,8 @@ else:
 """
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 20.0):
-    deadline = time.monotonic() + seconds
+def wait_for(condition: Callable[[], object]):
+    deadline = time.monotonic() + PATIENCE_S
     while not (value := condition()):
         assert time.monotonic() < deadline, "it took too long"
         time.sleep(0.02)
@@ -102,7 +103,7 @@ def test_a_worker_outlives_the_program_that_launched_it(launcher, a_round):
     )
     environment = {**os.environ, "PYTHONPATH": f"{ENGINE}{os.pathsep}{os.environ['PYTHONPATH']}"}
     command = [sys.executable, "-W", "error", "-c", code, str(a_round.path)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE_S)
     assert done.returncode == 0 and done.stderr == ""
     record = JobRecord.read(a_round.job_path)
     started(a_round)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import metassl
 import pytest
+from machine import PATIENCE_S
 from metassl.files import BusyError, ProjectError, write_json
 from metassl.jobs import TrainingLock
 from metassl.jobs.process import ENDED, UNKNOWN, host_name, process_started, same_process
@@ -75,7 +76,7 @@ def test_a_killed_process_that_nobody_collected_yet_counts_as_dead(tmp_path):
     with child(HOLD, str(tmp_path)) as holder:
         holder.stdout.readline()
         holder.send_signal(signal.SIGKILL)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_S
         while TrainingLock(tmp_path).busy() is not None:  # it stays a zombie: no wait() here
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -11,6 +11,7 @@ from pathlib import Path
 import metassl
 import pytest
 import torch
+from machine import PATIENCE_S
 from metassl.method.thresholds import AdaptiveThresholds, Half
 
 
@@ -125,7 +126,7 @@ def test_processes_that_train_together_pool_their_counts(tmp_path):
         )
         for rank, file in enumerate(files)
     ]
-    assert [process.wait(timeout=60) for process in processes] == [0, 0]
+    assert [process.wait(timeout=PATIENCE_S) for process in processes] == [0, 0]
     alone = AdaptiveThresholds(2)
     expected = follow(alone, [0, 0, 1, 1, 1, 0], [0.6, 0.8, 0.5, 0.9, 0.7, 0.4])
     for file in files:

@@ -14,6 +14,7 @@ import metassl
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from machine import PATIENCE_S
 from metassl.files import BusyError, LabelError, ProjectError, write_json
 from metassl.files import atomic as files_module
 from metassl.imaging import IGNORE, Geometry, read_labels, write_array
@@ -39,7 +40,7 @@ def run_together(count: int, code: str, *arguments: str) -> list[str]:
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
+    outputs = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * count
     return outputs
 

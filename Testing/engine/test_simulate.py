@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from in_process import trainings_in_this_process
+from machine import PATIENCE_S
 from metassl.choices.strategies import STRATEGY_NAMES
 from metassl.cli import main
 from metassl.imaging import read_labels
@@ -23,8 +24,6 @@ from metassl_research.simulation.learner import ExperimentLearner
 from metassl_research.simulation.loop import Simulation
 from metassl_research.simulation.results import Results
 from metassl_research.simulation.settings import Settings
-
-LONGEST_S = 120
 
 
 @pytest.fixture
@@ -42,7 +41,7 @@ def words(data: Path, out: Path, rounds: int) -> list[str]:
 
 def killed_after_the_first_point(command: list[str], out: Path) -> None:
     process = subprocess.Popen([sys.executable, "-m", "metassl", *command], stdout=subprocess.DEVNULL)
-    end = time.monotonic() + LONGEST_S
+    end = time.monotonic() + PATIENCE_S
     while not out.exists() and time.monotonic() < end:
         assert process.poll() is None, "the simulation ended before its first point"
         time.sleep(0.02)

@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from machine import slowness
 
 MODULE = Path(__file__).parents[2] / "MetaSSLSlicer"
 MODULE_FILE = MODULE / "MetaSSLSlicer.py"
@@ -241,7 +242,7 @@ def test_the_module_file_imports_within_50_ms_without_anything_heavy():
     heavy = RUN_TIME_ONLY | {"numpy", "SimpleITK"}
     runs = [import_in_a_fresh_python(["MetaSSLSlicer"], heavy) for _ in range(5)]
     assert (runs[0]["failed"], runs[0]["tried"]) == ({}, [])
-    assert min(run["ms"] for run in runs) < IMPORT_LIMIT_MS
+    assert min(run["ms"] for run in runs) < IMPORT_LIMIT_MS * slowness()
 
 
 def test_every_file_on_slicers_side_imports_with_torch_monai_scipy_and_pyside6_absent():

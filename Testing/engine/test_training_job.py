@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import os
 import subprocess
@@ -13,26 +12,22 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from machine import PATIENCE_S, slowness
 from metassl import __version__
-from metassl.files import ErrorCode, ProjectError
+from metassl.files import ProjectError
 from metassl.jobs import (
     Event,
-    EventReader,
-    EventWriter,
     JobRecord,
-    JobStatus,
     StatusFold,
     job_status,
     last_status,
     status_of_events,
 )
-from metassl.jobs.start import start_training
 from metassl.project import Project
 from MetaSSLSlicerLib.Logic.Engine.EngineProcess import ENGINE_FOLDER
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
-from MetaSSLSlicerLib.Logic.Training.TrainingAdvice import TrainingAdvice
-from MetaSSLSlicerLib.Logic.Training.TrainingJob import Curve, TrainingJob
+from MetaSSLSlicerLib.Logic.Training.TrainingJob import TrainingJob
 from MetaSSLSlicerLib.Logic.Training.TrainingOptions import TrainingOptions
 from MetaSSLSlicerLib.Signal import Signal
 
@@ -76,9 +71,9 @@ def job(session) -> TrainingJob:
     return TrainingJob(session, EnginePython())
 
 
-def run(job: TrainingJob, until, seconds: float = 120.0) -> float:
+def run(job: TrainingJob, until) -> float:
     """Tick and pump as the panel does until `until()`; the longest tick in seconds of computing."""
-    longest, end = 0.0, time.monotonic() + seconds
+    longest, end = 0.0, time.monotonic() + PATIENCE_S
     while not until():
         assert time.monotonic() < end, f"{job.status} {job.problem} {job.lastLog()}"
         longest = max(longest, seconds_of(job.tick))
@@ -148,7 +143,7 @@ def test_a_training_is_started_followed_to_its_end_and_tells_the_session(tiny_pr
     assert len(job.curve) >= 1 and job.curve[-1][0] == 8 and job.dice[-1][0] == 8
     assert "running" in states and not job.isRunning and not job.canGoOn
     assert None in session.changed and session.rounds >= 2 and session.errors == []
-    assert longest < LONGEST_TICK_S
+    assert longest < LONGEST_TICK_S * slowness()
 
 
 def test_a_training_is_stopped_and_goes_on_from_another_panel(tiny_project, session, job):
@@ -217,7 +212,7 @@ def test_a_training_goes_on_when_the_slicer_that_started_it_is_killed_and_no_oth
         assert record.alive() and process_parent(record.pid) in (slicer.pid, None)
         slicer.kill()
     assert job_status(found).state == "running"
-    end = time.monotonic() + 120
+    end = time.monotonic() + PATIENCE_S
     while not (status := job_status(found)).is_over:
         assert time.monotonic() < end, found.log_path.read_text(encoding="utf-8")
         time.sleep(0.1)
@@ -269,7 +264,7 @@ def test_a_start_waits_for_a_job_that_has_said_its_last_word_and_no_tick_waits_w
         assert job.isStarting and job.problem is None and len(tiny_project.rounds()) == 1
         leaving.communicate()
     longest = max(longest, run(job, until=lambda: job.status is not None and job.round.number == 2))
-    assert longest < LONGEST_TICK_S
+    assert longest < LONGEST_TICK_S * slowness()
     run(job, until=lambda: job.status.is_over)
     assert job.status.state == "finished"
 
@@ -284,10 +279,10 @@ def test_a_round_of_a_version_that_wrote_no_status_is_followed_all_the_same(tiny
     assert (job.status.state, job.status.step) == ("running", 7) and job.curve
     with open(found.events_path, "a", encoding="utf-8") as stream:
         stream.write(progress(3, 8, 9))
-    run(job, until=lambda: job.status.step == 8, seconds=20)
+    run(job, until=lambda: job.status.step == 8)
     with open(found.events_path, "a", encoding="utf-8") as stream:
         stream.write(line(4, "finished"))
-    run(job, until=lambda: job.status.state == "finished", seconds=20)
+    run(job, until=lambda: job.status.state == "finished")
 
 
 def test_a_job_of_100000_events_is_attached_to_and_followed_in_short_ticks(tiny_project, session, job):
@@ -295,7 +290,7 @@ def test_a_job_of_100000_events_is_attached_to_and_followed_in_short_ticks(tiny_
     story += "".join(progress(n, n, 200_000) for n in range(2, 100_001))
     found = written_round(tiny_project, story)
     session.project = tiny_project
-    assert seconds_of(session.projectChanged.emit) < LONGEST_TICK_S
+    assert seconds_of(session.projectChanged.emit) < LONGEST_TICK_S * slowness()
     start = time.process_time()
     session.tasks.finish()
     assert time.process_time() - start < 2.0, "the middle of the file is not read"
@@ -311,7 +306,7 @@ def test_a_job_of_100000_events_is_attached_to_and_followed_in_short_ticks(tiny_
         fold.status.write(found.status_path)
         longest = max(longest, seconds_of(job.tick))
     print(f"longest tick {longest * 1000:.1f} ms, file {found.events_path.stat().st_size >> 20} MB")
-    assert job.status.step == 101_000 and longest < LONGEST_TICK_S
+    assert job.status.step == 101_000 and longest < LONGEST_TICK_S * slowness()
 
 
 def test_a_burst_of_events_is_taken_in_over_several_short_ticks(tiny_project, session, job):
@@ -321,7 +316,7 @@ def test_a_burst_of_events_is_taken_in_over_several_short_ticks(tiny_project, se
     longest, ticks = 0.0, 0
     while not job.curve or job.curve[-1][0] < 19_999:
         longest, ticks = max(longest, seconds_of(job.tick)), ticks + 1
-    assert ticks > 10 and longest < LONGEST_TICK_S and job.status.step == 19_999
+    assert ticks > 10 and longest < LONGEST_TICK_S * slowness() and job.status.step == 19_999
 
 
 def test_a_finished_round_is_shown_without_being_news(tiny_project, session, job):
@@ -379,73 +374,6 @@ def test_the_last_lines_of_the_log_begin_with_a_whole_line(tiny_project, session
     assert job.lastLog() == "" and job.logPath is None
     found.log_path.write_text("first\n" + "x" * 50 + "\nlast\n", encoding="utf-8")
     assert job.lastLog(20) == "last\n" and job.lastLog().startswith("first") and job.logPath == found.log_path
-
-
-# The engine's part of a quick look
-
-
-def test_a_reader_skips_the_middle_to_a_whole_line(tmp_path):
-    writer = EventWriter(tmp_path / "e")
-    for number in range(200):
-        writer.write("step", number=number, text="ä" * (number % 9))
-    for tail in range(300, 420):
-        reader = EventReader(writer.path)
-        assert reader.read_new(500)[0].more["number"] == 0
-        assert reader.skip_middle(tail)
-        numbers = [event.more["number"] for event in reader.read_new()]
-        assert numbers == list(range(200 - len(numbers), 200)) and len(numbers) >= 2
-    reader = EventReader(writer.path)
-    assert not reader.skip_middle(1 << 20) and len(reader.read_new()) == 200
-    assert not EventReader(tmp_path / "none").skip_middle(10)
-
-
-# Curves and words
-
-
-def test_a_curve_stays_small_and_keeps_its_ends():
-    curve = Curve(limit=100)
-    for step in range(1, 50_001):
-        assert curve.add(step, 1.0 / step)
-    points = curve.points
-    assert len(points) <= 102 and points[0] == (1, 1.0) and points[-1][0] == 50_000
-    gaps = [b[0] - a[0] for a, b in zip(points, points[1:-1], strict=False)]
-    assert max(gaps) <= 4 * min(gaps)
-
-
-def test_a_curve_that_steps_back_forgets_what_lay_beyond():
-    curve = Curve()
-    for step in (1, 2, 3, 4):
-        curve.add(step, 0.5)
-    curve.add(3, 0.4)
-    assert curve.points == [(1, 0.5), (2, 0.5), (3, 0.4)]
-    assert not curve.add(None, 0.1) and not curve.add(4, None) and not curve.add(4, float("nan"))
-
-
-@pytest.mark.parametrize(
-    ("code", "word", "advice"),
-    [
-        (ErrorCode.NOTHING_LABELLED, "no case is labelled", "Annotate one"),
-        (ErrorCode.MISSING_PACKAGE, "not installed", "Setup"),
-        (ErrorCode.NO_DEVICE, "graphics card", "Automatic"),
-        (ErrorCode.OUT_OF_MEMORY, "memory", "Close other programs"),
-        (ErrorCode.DISK_FULL, "disk is full", "Make room"),
-        (ErrorCode.NO_ACCESS, "Something odd.", "may write"),
-        (ErrorCode.BUSY, "trained already", "Wait"),
-        (ErrorCode.NOT_FINITE, "Something odd.", "images and labels"),
-        (ErrorCode.OTHER, "Something odd.", "log"),
-    ],
-)
-def test_a_failure_is_told_in_the_users_words(code, word, advice):
-    found = TrainingAdvice.of(JobStatus(state="failed", code=code.value, message="something odd"))
-    assert word in found.text and advice in found.whatToDo and "metassl" not in found.whatToDo
-
-
-def test_options_are_handed_on_as_the_start_of_a_training_takes_them():
-    usual = {"minutes": 4.0, "iterations": None, "framework": "cps", "loss": "metassl", "device": "auto"}
-    assert TrainingOptions().asked() == {**usual, "new_round": False}
-    asked = TrainingOptions(iterations=9, newRound=True).asked()
-    assert (asked["minutes"], asked["iterations"], asked["new_round"]) == (None, 9, True)
-    assert asked.keys() <= inspect.signature(start_training).parameters.keys()
 
 
 def test_a_loss_that_the_method_does_not_have_is_refused_before_anything_starts(tiny_project, session, job):

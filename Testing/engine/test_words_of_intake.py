@@ -52,8 +52,9 @@ def test_images_of_another_spacing_or_size_are_told_when_a_project_is_made(tmp_p
         image.SetSpacing((1.0, 1.0, 6.0) if n == 5 else (1.0, 1.0, 1.0))
         sitk.WriteImage(image, str(tmp_path / "data" / f"c{n}.nrrd"))
     _project, warnings = new_project(tmp_path / "p", tmp_path / "data", labels=["1=A"])
-    assert [warning.split(": ")[0] for warning in warnings] == ["case c5", "case c5"]
-    assert "its spacing is 1 x 1 x 6 mm, of most others 1 x 1 x 1 mm" in warnings[0]
+    (warning,) = warnings
+    differing = "spacing 1 x 1 x 6 mm (most others 1 x 1 x 1), size 10 x 12 x 48 mm (most others 8 x 10 x 12)"
+    assert warning.startswith("case c5: ") and warning.endswith(f": unlike the others: {differing}")
 
 
 def test_what_is_true_of_many_cases_is_one_warning(capsys):

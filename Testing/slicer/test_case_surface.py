@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from machine import slowness
 from metassl.imaging import Geometry, write_array
 
 if importlib.util.find_spec("slicer") is None:
@@ -339,5 +340,5 @@ def test_a_large_case_is_made_in_steps_that_are_bounded(services):
         voxels = np.count_nonzero(segmentation == value) * geometry.voxel_ml * 1000
         assert abs(volumeOf(model.node.GetMesh())) == pytest.approx(voxels, rel=0.02 if value < 4 else 0.4)
         model.remove()
-    assert len(steps) == 4 and np.median(steps) < 0.25, steps  # 0.02 s where nothing else runs
+    assert len(steps) == 4 and np.median(steps) < 0.25 * slowness(), steps  # 0.02 s where nothing else runs
     print("seconds of computing for each surface:", [f"{step:.3f}" for step in steps])

@@ -78,11 +78,12 @@ def test_restored_edits_can_be_thrown_away(session, tiny_project):
 
 
 def test_edits_reach_the_autosave_soon_after_the_hand_rests(session, tiny_project):
-    case = opened(session, "case_3")
+    case, now = opened(session, "case_3"), time.monotonic()
+    case.autosave._clock = lambda: now
     paint(case, 1)
     session.tick()
     assert not case.autosave.pending
-    time.sleep(0.5)
+    now += 0.5
     session.tick()
     session.tasks.finish()
     assert autosavePath(tiny_project, "case_3").exists()
@@ -196,6 +197,7 @@ import numpy as np
 from painting import paintSegment
 from pathlib import Path
 from MetaSSLSlicerLib.Logic.Scene.BackgroundTasks import BackgroundTasks
+from MetaSSLSlicerLib.Logic.Autosave.AutosaveFormat import autosavePath
 from MetaSSLSlicerLib.Logic.Case.Session import Session
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 
@@ -207,8 +209,7 @@ case = session.case
 mask = np.zeros(case.data.geometry.shape_zyx, np.uint8)
 mask[2:5, 3:9, 2:7] = 1
 paintSegment(case.nodes.annotationNode, "Label_2", mask, case.data.geometry)
-end = time.monotonic() + 1.0
-while time.monotonic() < end:
+while not autosavePath(session.project, "case_3").exists():
     session.tick()
     session.tasks.pump()
     time.sleep(0.02)

@@ -86,6 +86,31 @@ def projectSection(session, settings, answers, tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def asked() -> list[str]:
+    """What the user was asked; the answer is yes unless it says "no"."""
+    return []
+
+
+@pytest.fixture
+def casesSection(session, answers, asked):
+    """The section "Cases"."""
+    from MetaSSLSlicerLib.Widgets.CasesWidget import CasesWidget
+
+    def answer(*_question: str) -> str:
+        return answers.pop(0) if answers else ""
+
+    def confirm(question: str) -> bool:
+        asked.append(question)
+        return "no" not in answers
+
+    section = CasesWidget(session, chooseFolder=answer, chooseFile=answer, confirm=confirm)
+    section.widget.resize(380, 500)
+    section.widget.show()
+    yield section
+    section.cleanup()
+
+
+@pytest.fixture
 def makePanel(harness: Harness):
     """makePanel(...) -> a TrainPanel; see there."""
     from train_panel import TrainPanel

@@ -102,7 +102,7 @@ def test_a_loaded_scene_that_has_the_editors_node_leaves_the_case_in_the_editor(
     editor = panel.annotateWidget.editor
     editor.mrmlSegmentEditorNode().SetAndObserveSegmentationNode(None)  # as what a scene file says of it
     slicer.mrmlScene.InvokeEvent(slicer.vtkMRMLScene.EndImportEvent)
-    harness.wait(lambda: editor.segmentationNode() is case.nodes.annotationNode, 5)
+    harness.wait(lambda: editor.segmentationNode() is case.nodes.annotationNode)
 
 
 def test_a_node_that_is_deleted_elsewhere_closes_the_case_and_keeps_its_edits(harness, panel, tiny_project):
@@ -135,7 +135,7 @@ def test_a_saved_scene_brings_none_of_our_nodes_and_no_empty_line_in_the_data_tr
         harness.wait(lambda: panel.banner.message is not None)
         assert "no project folder" in panel.banner.message.text and moved.is_dir()
         assert tree.lines()
-        harness.wait(lambda: tree.lines() == [], 5)
+        harness.wait(lambda: tree.lines() == [])
 
 
 def keysOf(window) -> list[str]:

@@ -2,88 +2,19 @@
 
 from __future__ import annotations
 
-import gc
-import json
-import time
-from pathlib import Path
-
 import pytest
 import qt
+from cases_section import REASONS, big_project, cell, open_, predict, ready, shown
 from metassl.files import write_json
-from metassl.imaging.writer import write_array
-from metassl.project import Case, LabelDefinition, Project
-from MetaSSLSlicerLib.Logic.Project.CaseTable import CaseRow
-from MetaSSLSlicerLib.Widgets.CasesWidget import CasesWidget
+from metassl.project import Project
 from MetaSSLSlicerLib.Widgets.Parts import CaseCells
-from MetaSSLSlicerLib.Widgets.Parts.CaseTableView import CaseTableModel
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 
-REASONS = "in and round the structures, networks differ on {} % and agree without confidence on 4 %"
-
 
 @pytest.fixture
-def asked() -> list[str]:
-    """What the user was asked; the answer is yes unless it says "no"."""
-    return []
-
-
-@pytest.fixture
-def section(session, answers, asked):
-    def answer(*_question: str) -> str:
-        return answers.pop(0) if answers else ""
-
-    def confirm(question: str) -> bool:
-        asked.append(question)
-        return "no" not in answers
-
-    section = CasesWidget(session, chooseFolder=answer, chooseFile=answer, confirm=confirm)
-    section.widget.resize(380, 500)
-    section.widget.show()
-    yield section
-    section.cleanup()
-
-
-def predict(project, **uncertainties: float) -> None:
-    """A finished round that predicted these cases, and ranked the most uncertain first."""
-    found = project.new_round({"config": {}, "labels": {}})
-    for case, uncertainty in uncertainties.items():
-        paths = found.prediction(case)
-        paths.folder.mkdir(parents=True)
-        write_json(
-            paths.summary,
-            {"case": case, "uncertainty": {"US": 0.4 * uncertainty, "DC": 0.1 * uncertainty, "DS": 0.5 * uncertainty}},
-        )
-    entries = [
-        {"case": case, "score": uncertainty, "reason": REASONS.format(round(60 * uncertainty))}
-        for case, uncertainty in sorted(uncertainties.items(), key=lambda item: -item[1])
-    ]
-    write_json(found.ranking_path, {"strategy": "discrepancy", "cases": entries, "skipped": {}})
-    found.model_path.write_bytes(b"model")
-    project.mark_predicted(uncertainties)
-
-
-def shown(section) -> list[str]:
-    """The names in the table, from top to bottom."""
-    while not section.model.isFilled:
-        qt.QApplication.instance().processEvents()
-    model = section.model.model
-    return [model.data(model.index(row, CaseCells.NAME), qt.Qt.DisplayRole) for row in range(model.rowCount())]
-
-
-def cell(section, caseId: str, column: int, role: int = qt.Qt.DisplayRole):
-    model = section.model.model
-    return model.data(model.index(section.model.placeOf(caseId), column), role)
-
-
-def ready(harness, section, count: int) -> None:
-    harness.wait(lambda: len(section.model.cells) == count and section.model.isFilled and not section.reader.isBusy)
-    harness.process(5)
-
-
-def open_(harness, session, section, project) -> None:
-    session.openProject(project.path)
-    ready(harness, section, len(project.cases))
+def section(casesSection):
+    return casesSection
 
 
 def test_a_new_project_lists_its_cases_and_recommends_the_first_unlabelled_one(harness, session, section, tiny_project):
@@ -272,7 +203,7 @@ def test_another_strategy_is_kept_and_ranks_again_in_its_own_process(harness, se
     section.ui.strategyCombo.setCurrentIndex(1)
     assert section.ui.nextLabel.text == "The cases are being ranked again ..."
     assert not section.ui.strategyCombo.enabled
-    harness.wait(lambda: not section.ranking.isBusy, timeout=90)
+    harness.wait(lambda: not section.ranking.isBusy)
     harness.wait(lambda: section.ui.nextLabel.text.startswith("case_3"))
     assert Project.open(tiny_project.path).settings["strategy"] == "entropy"
     assert session.messages == []
@@ -328,246 +259,6 @@ def test_the_open_case_is_closed_before_it_is_set_aside(harness, session, sectio
     section.ui.asideButton.click()
     harness.wait(lambda: tiny_project.case("case_4").split == "aside")
     assert session.case is None
-
-
-# More cases, and labels of many
-
-
-@pytest.fixture
-def more(tmp_path, decathlon, make_case, make_grid) -> Path:
-    """The folder of the project, and three cases more, one of them unlike its name."""
-    description = json.loads((decathlon / "dataset.json").read_text(encoding="utf-8"))
-    for number in (6, 7):
-        for folder, content in zip(("imagesTr", "labelsTr"), make_case(number), strict=True):
-            write_array(decathlon / folder / f"case_{number}.nii.gz", content, make_grid())
-    description["training"].append({"image": "./imagesTr/case_6.nii.gz", "label": "./labelsTr/case_6.nii.gz"})
-    (decathlon / "imagesTr" / "case_8.nii.gz").write_bytes(b"torn")
-    (decathlon / "labelsTr" / "case_7.nii.gz").unlink()
-    (decathlon / "notes.txt").touch()
-    (decathlon / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
-    return decathlon
-
-
-def offered(harness, section) -> str:
-    harness.wait(lambda: section.intake.offered is not None)
-    return section.ui.intakeText.plainText
-
-
-def test_what_a_folder_holds_is_shown_and_then_its_new_cases_are_taken(
-    harness, session, section, tiny_project, more, answers
-):
-    open_(harness, session, section, tiny_project)
-    ui = section.ui
-    assert not ui.intakeFrame.isVisible()
-    answers.append(str(more))
-    ui.addCasesButton.click()
-    lines = offered(harness, section).splitlines()
-    assert lines[0] == "3 new cases"
-    assert lines[1] == "The project has already: " + ", ".join(f"case_{number}" for number in range(6))
-    assert "Layout: Decathlon" in lines and "   notes.txt" in lines
-    assert len(tiny_project.cases) == 6
-    assert ui.intakeCheck.isVisible() and ui.intakeCheck.checked
-    harness.grab(section.widget, "cases-add-380", 380, 700)
-    with harness.watchdog() as watch:
-        ui.intakeTake.click()
-        harness.wait(lambda: not section.intake._isTaking)
-    watch.assertShort()
-    ready(harness, section, 8)
-    assert tiny_project.case("case_6").is_labelled and tiny_project.case("case_7").state == "unlabelled"
-    assert ui.intakeLabel.text == "2 cases were added, with 1 label. There is 1 thing to know:"
-    assert "case_8" in ui.intakeText.plainText and "left out" in ui.intakeText.plainText
-    assert not ui.intakeTake.isVisible()
-    ui.intakeClose.click()
-    assert not ui.intakeFrame.isVisible()
-
-
-def test_cases_are_taken_without_their_labels_where_nobody_wants_these(
-    harness, session, section, tiny_project, more, answers
-):
-    (more / "imagesTr" / "case_8.nii.gz").unlink()
-    open_(harness, session, section, tiny_project)
-    answers.append(str(more))
-    section.ui.addCasesButton.click()
-    offered(harness, section)
-    section.ui.intakeCheck.checked = False
-    section.ui.intakeTake.click()
-    ready(harness, section, 8)
-    assert not tiny_project.case("case_6").is_labelled
-    assert not section.ui.intakeFrame.isVisible()
-    assert session.messages[-1].text == "2 cases were added, with 0 labels."
-
-
-def test_a_folder_of_other_structures_gives_its_cases_and_no_labels(
-    harness, session, section, tiny_project, more, answers
-):
-    description = json.loads((more / "dataset.json").read_text(encoding="utf-8"))
-    description["labels"] = {"0": "background", "1": "Kidney", "2": "Back", "3": "Spleen"}
-    (more / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
-    (more / "imagesTr" / "case_8.nii.gz").unlink()
-    open_(harness, session, section, tiny_project)
-    answers.append(str(more))
-    section.ui.addCasesButton.click()
-    assert "1=Kidney, 2=Back, 3=Spleen" in offered(harness, section)
-    assert not section.ui.intakeCheck.isVisible()
-    section.ui.intakeTake.click()
-    ready(harness, section, 8)
-    assert [case.id for case in tiny_project.labelled_cases()] == ["case_0", "case_1"]
-
-
-def test_a_folder_without_anything_new_is_said(harness, session, section, tiny_project, decathlon, answers):
-    open_(harness, session, section, tiny_project)
-    answers.append(str(decathlon))
-    section.ui.addCasesButton.click()
-    harness.wait(lambda: "no case that the project does not have" in section.ui.intakeLabel.text)
-    assert not section.ui.intakeTake.isVisible()
-
-
-def test_labels_of_many_cases_are_taken_by_their_names(
-    harness, session, section, tiny_project, answers, tmp_path, make_case, make_grid
-):
-    folder = tmp_path / "labels"
-    folder.mkdir()
-    for number in (0, 3, 5, 12):
-        write_array(folder / f"case_{number}.nii.gz", make_case(number)[1], make_grid())
-    before = tiny_project.case("case_0").label_version
-    open_(harness, session, section, tiny_project)
-    ui = section.ui
-    answers.append(str(folder))
-    ui.addLabelsButton.click()
-    text = offered(harness, section)
-    assert "Labels of: case_3, case_5" in text and "Labelled already: case_0" in text
-    assert "case_12.nii.gz" in text and "no case of the project has its name" in text
-    assert ui.intakeCheck.text == "Replace labels that are there" and not ui.intakeCheck.checked
-    assert not ui.intakeFileBrowse.isVisible()
-    harness.grab(section.widget, "cases-labels-380", 380, 700)
-    ui.intakeTake.click()
-    harness.wait(lambda: tiny_project.case("case_5").is_labelled and not section.intake._isTaking)
-    assert tiny_project.case("case_0").label_version == before
-    assert ui.intakeLabel.text.startswith("2 labels were taken, 1 case kept its own.")
-    harness.wait(lambda: section.ui.countLabel.text == "6 cases, 4 labelled")
-
-
-def test_labels_that_are_there_are_replaced_on_demand(
-    harness, session, section, tiny_project, answers, tmp_path, make_case, make_grid
-):
-    folder = tmp_path / "labels"
-    folder.mkdir()
-    write_array(folder / "case_0.nii.gz", make_case(0)[1] // 2, make_grid())  # Back is Front, Front is nothing
-    before = tiny_project.case("case_0").label_version
-    open_(harness, session, section, tiny_project)
-    answers.append(str(folder))
-    section.ui.addLabelsButton.click()
-    offered(harness, section)
-    assert not section.ui.intakeTake.enabled
-    section.ui.intakeCheck.checked = True
-    section.ui.intakeTake.click()
-    harness.wait(lambda: tiny_project.case("case_0").label_version != before)
-    assert list((tiny_project.path / "labels" / ".history").glob(f"case_0*{before[:8]}*"))
-
-
-def test_another_project_closes_the_form(harness, session, section, tiny_project, more, answers):
-    open_(harness, session, section, tiny_project)
-    answers.append(str(more))
-    section.ui.addCasesButton.click()
-    session.closeProject()
-    harness.wait(lambda: not session.tasks.busy)
-    assert section.intake.offered is None and not section.ui.intakeFrame.isVisible()
-
-
-# Many cases
-
-
-def big_project(folder: Path, count: int) -> Project:
-    project = Project.create(folder / f"big_{count}", "big", [LabelDefinition(1, "Front")], ["CT"])
-    project.add_cases(Case(f"scan_{number}", [f"images/{number}.nii.gz"]) for number in range(count))
-    return project
-
-
-class Pulse:
-    """How long turns of the event loop take, with what Qt does in C++.
-
-    `longest_ms` on the clock; `work_ms` what this thread computed of it, whatever else the computer is busy with.
-    """
-
-    def __init__(self, app) -> None:
-        self.app, self.longest_ms, self.work_ms = app, 0.0, 0.0
-
-    def wait(self, predicate, timeout: float = 60) -> None:
-        end = time.monotonic() + timeout
-        while not predicate():
-            self.call(self.app.processEvents)
-            assert time.monotonic() < end
-            time.sleep(0.001)
-
-    def call(self, function, *arguments) -> None:
-        begin, work = time.perf_counter(), time.thread_time()
-        function(*arguments)
-        self.longest_ms = max(self.longest_ms, 1000 * (time.perf_counter() - begin))
-        self.work_ms = max(self.work_ms, 1000 * (time.thread_time() - work))
-
-
-@pytest.mark.parametrize("count", [1000, 10_000])
-def test_thousands_of_cases_never_block_the_event_loop(count, harness, session, section, tmp_path):
-    project = big_project(tmp_path, count)
-    uncertainties = {f"scan_{number}": ((number * 7919) % 1000) / 1000 for number in range(count)}
-    predict(project, **uncertainties)
-    pulses = {}
-    gc.collect()
-    gc.freeze()  # what the test run itself holds is no burden of the table
-    pulses["open"] = pulse = Pulse(harness.app)
-    begin = time.perf_counter()
-    pulse.call(session.openProject, project.path)
-    pulse.wait(lambda: len(section.model.cells) == count and section.model.isFilled)
-    filled = time.perf_counter() - begin
-    pulses["sort"] = pulse = Pulse(harness.app)
-    for column in (CaseCells.NAME, CaseCells.ORDER):
-        pulse.call(section.view.sortBy, column, True)
-        pulse.wait(lambda: section.model.isFilled)
-    pulses["search"] = pulse = Pulse(harness.app)
-    for text in ("9", "99", ""):
-        pulse.call(section.ui.searchBox.setText, text)
-        pulse.wait(lambda: section.model.isFilled)
-    pulses["one row"] = pulse = Pulse(harness.app)
-    project.update_case("scan_77", state="rejected")
-    session.casesChanged.emit(["scan_77"])
-    pulse.wait(lambda: section.model.cells["scan_77"].row.state == "rejected" and section.model.isFilled)
-    pulses["all rows"] = pulse = Pulse(harness.app)
-    write_json(project.round(1).ranking_path, {"cases": [{"case": "scan_5", "score": 2.0, "reason": "first"}]})
-    session.casesChanged.emit(None)
-    pulse.wait(lambda: section.model.cells["scan_5"].row.gain == 2.0 and section.model.isFilled)
-    gc.unfreeze()
-    assert shown(section)[0] == "scan_5"
-    told = ", ".join(f"{name} {pulse.longest_ms:.0f} ({pulse.work_ms:.0f})" for name, pulse in pulses.items())
-    print(f"{count} cases filled after {filled:.2f} s; longest turn of the event loop (its own work) in ms: {told}")
-    assert max(pulse.work_ms for pulse in pulses.values()) < 50
-
-
-def test_cases_are_numbered_as_people_count():
-    names = ["case_10", "Case_2", "case_1b", "a"]
-    assert sorted(names, key=CaseCells.naturalKey) == ["a", "case_1b", "Case_2", "case_10"]
-
-
-def test_rows_that_come_while_the_table_is_filled_are_not_lost(harness):
-    words = CaseCells.CaseCells()
-    model = CaseTableModel(words.headings, words.headingHints)
-    row = words.of
-
-    def show(rows) -> None:
-        rows = list(rows)
-        model.setCells([each.id for each in rows], model.differing(map(row, rows)))
-
-    show(CaseRow(f"case_{number:03d}") for number in range(500))
-    model.updateCells([row(CaseRow("case_003", state="accepted"))])
-    show(CaseRow(f"case_{number:03d}", dice=0.5) for number in range(600))
-    model.updateCells([row(CaseRow("case_700")), row(CaseRow("case_0"))])
-    model.updateCells([row(CaseRow("case_599", state="accepted"))])
-    harness.wait(lambda: model.isFilled)
-    assert model.model.rowCount() == 602
-    names = [model.model.data(model.model.index(place, 0), qt.Qt.DisplayRole) for place in range(602)]
-    assert names == model.order == sorted(names, key=CaseCells.naturalKey)
-    texts = [model.model.data(model.model.index(599, column), qt.Qt.DisplayRole) for column in range(5)]
-    assert texts == ["case_598", "to label", "", "", "0.50"]
-    model.cleanup()
 
 
 # Pictures

@@ -118,7 +118,7 @@ def test_the_sample_project_is_made_by_the_engine_and_opened(harness, section, s
         section.ui.sampleButton.click()
         assert section.ui.busyWidget.isVisible() and not section.ui.newButton.enabled
         harness.grab(section.widget, "project_sample_380", width=380)
-        harness.wait(lambda: session.project is not None, timeout=60)
+        harness.wait(lambda: session.project is not None)
     assert session.project.path == tmp_path / "projects" / "MetaSSL sample" / "project"
     assert len(session.project.cases) == 24 and len(session.project.labelled_cases()) == 3
     watch.assertShort()

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import slicer
+from machine import PATIENCE_S
 from metassl.files import MetaSSLError
 from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
 from MetaSSLSlicerLib.Logic.Engine.EnginePython import EnginePython
@@ -26,7 +27,7 @@ def shelf(tmp_path, monkeypatch):
 
 
 def over(panel) -> None:
-    panel.harness.wait(lambda: panel.engine.setup.state != "installing", 400)
+    panel.harness.wait(lambda: panel.engine.setup.state != "installing")
 
 
 def shown(notice) -> list[str]:
@@ -120,7 +121,7 @@ def test_what_does_not_stop_when_it_is_asked_to_is_ended(shelf, monkeypatch):
     stubborn = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('up', flush=True)\n"
     (shelf.target / "stubborn.py").write_text(stubborn + "time.sleep(300)\n", encoding="utf-8")
     process = EnginePython().startInstall(["stubborn"])
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE_S
     while process.poll() is None and process.log != "up" and time.monotonic() < end:
         time.sleep(0.02)
     process.cancel()
@@ -214,7 +215,7 @@ def test_the_check_runs_in_the_background_and_is_shown(makePanel):
     panel = makePanel()
     assert panel.engine.setup.state == "unknown" and panel.engine.ui.section.collapsed
     panel.engine.ui.section.collapsed = False
-    panel.harness.wait(lambda: panel.engine.setup.state in ("ready", "failed"), 120)
+    panel.harness.wait(lambda: panel.engine.setup.state in ("ready", "failed"))
     assert panel.engine.ui.summaryLabel.text.startswith("Ready: trains on ")
     assert "torch: " in panel.engine.ui.findingsLabel.text
     panel.engine.ui.findingsGroup.collapsed = False

@@ -97,8 +97,8 @@ def test_the_button_starts_a_training_that_can_be_watched_to_its_end(makePanel, 
     with panel.harness.watchdog() as watch:
         panel.ui.trainButton.click()
         assert panel.ui.trainButton.text == "Starting ..." and not panel.ui.trainButton.enabled
-        panel.harness.wait(lambda: panel.ui.trainButton.text == "Stop", 60)
-        panel.harness.wait(lambda: bool(ended), 120)
+        panel.harness.wait(lambda: panel.ui.trainButton.text == "Stop")
+        panel.harness.wait(lambda: bool(ended))
     assert ended == ["finished"], panel.job.lastLog()
     assert panel.ui.trainButton.text == "Train" and panel.ui.trainButton.enabled
     assert panel.ui.stageLabel.text == "Finished. Cases predicted: 3"

@@ -71,7 +71,7 @@ def train(harness, panel) -> None:
     train = panel.trainWidget.ui
     train.minutesSpinBox.value = MINUTES
     train.trainButton.click()
-    harness.wait(lambda: panel.job.status is not None and panel.job.status.state == "running", 60)
+    harness.wait(lambda: panel.job.status is not None and panel.job.status.state == "running")
 
 
 @pytest.mark.skipif(ALONE, reason="this is the process of its own")
@@ -99,7 +99,7 @@ def test_the_whole_loop_from_loaded_scans_to_the_second_round(harness, openModul
             annotate(harness, panel, ids[number], number)
         panel.session.closeCase()
         train(harness, panel)
-        harness.wait(lambda: panel.job.status.stage == "training" and panel.job.status.step > 0, 90)
+        harness.wait(lambda: panel.job.status.stage == "training" and panel.job.status.step > 0)
 
         # Slicer is closed in mid-training; the training does not notice
         widget.exit()
@@ -108,8 +108,8 @@ def test_the_whole_loop_from_loaded_scans_to_the_second_round(harness, openModul
         widget = openModule()
         panel = widget.panel
         panel.projectWidget.openProject(project.path)
-        harness.wait(lambda: panel.job.status is not None and panel.job.status.state == "running", 30)
-        harness.wait(lambda: panel.job.status.state == "finished", 180)
+        harness.wait(lambda: panel.job.status is not None and panel.job.status.state == "running")
+        harness.wait(lambda: panel.job.status.state == "finished")
         harness.wait(lambda: panel.casesWidget.model.countOf()["review"] == CASES - LABELLED)
         harness.wait(lambda: not panel.session.tasks.busy)
 
@@ -141,13 +141,13 @@ def test_the_whole_loop_from_loaded_scans_to_the_second_round(harness, openModul
         # the second round learns from it
         train(harness, panel)
         second = project.round(2)
-        harness.wait(second.record_path.is_file, 30)
+        harness.wait(second.record_path.is_file)
         assert second.record["parent"] == 1
         assert second.record["labels"][case.id] == corrected.label_version
         assert len(second.record["labels"]) == LABELLED + 1
-        harness.wait(lambda: panel.job.round is not None and panel.job.round.number == 2, 30)
+        harness.wait(lambda: panel.job.round is not None and panel.job.round.number == 2)
         panel.trainWidget.ui.trainButton.click()
-        harness.wait(lambda: panel.job.status.is_over, 120)
+        harness.wait(lambda: panel.job.status.is_over)
     print(f"\nlongest callback {watch.longest_ms:.0f} ms ({watch.slowest})")
     watch.assertShort()
     assert panel.banner.message is None or panel.banner.message.level == "info"

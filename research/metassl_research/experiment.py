@@ -15,7 +15,7 @@ from metassl.files.errors import MetaSSLError
 from metassl.imaging.images import read_image
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import CasePrediction, predict_image
-from metassl.jobs import start
+from metassl.jobs import get_launcher, start
 from metassl.jobs.liveness import job_status
 from metassl.jobs.record import JobRecord
 from metassl.jobs.status import JobStatus
@@ -150,8 +150,8 @@ class Experiment:
         config = found.record["config"]
         device = choose_device(config["device"])
         reader = InputReader(self.project, found, lambda *_, **__: None)
-        follows = parent is not None and parent.record["config"]["framework"] == config["framework"]
-        plan = reader.plan(device.type, memory_bytes(device), self.model(parent).plan if follows else None)
+        follows = parent if parent and parent.record["config"]["framework"] == config["framework"] else None
+        plan = reader.plan(device.type, memory_bytes(device), self.model(follows).plan if follows else None)
         reader.prepare(plan, lambda *_: None)
 
     # ------------------------------------------------------------------ models and their predictions
@@ -180,7 +180,7 @@ def wait_for(found: Round) -> JobStatus:
         while not (status := job_status(found)).is_over:
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
-        start.get_launcher(found.record["launcher"]).stop(found)
+        get_launcher(found.record["launcher"]).stop(found)
         _wait_for_process(found)
         raise
     _wait_for_process(found)

@@ -92,7 +92,7 @@ def _make(folder: Path, data: Path, found: Discovery, truths: dict[str, Path], v
         train_order=[case_id for case_id in train if case_id in cases and cases[case_id].is_labelled],
         validation=[case_id for case_id in validation if case_id in cases and cases[case_id].is_labelled],
         test=[case_id for case_id in test if case_id in cases],
-        versions={case.id: case.label_version for case in cases.values() if case.is_labelled},
+        versions={case.id: case.label_version for case in cases.values() if case.is_labelled and case.label_version},
         warnings=warnings,
     )
     if not known.train_order or not known.test:

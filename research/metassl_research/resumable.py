@@ -87,7 +87,7 @@ class Resumable(ABC, Generic[AnyRun]):
 
     def trained(self, run: AnyRun, labelled: Sequence[str], **options: Any) -> dict[str, Any]:
         """What is measured of its training with these cases; options of `Experiment.train`."""
-        choice = {"framework": run.framework, "loss": run.loss, "seed": run.seed}
+        choice: dict[str, Any] = {"framework": run.framework, "loss": run.loss, "seed": run.seed}
         return measured(self.experiment, self.experiment.train(run.key, labelled, **choice, **options))
 
 

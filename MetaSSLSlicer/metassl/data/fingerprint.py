@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from metassl.data.intensity import believable, sample_of
+from metassl.data.intensity import Believable, believable, sample_of
 from metassl.data.orientation import across_slices, axis_order, patient_order, thick_slices
 from metassl.files.errors import ProjectError
 from metassl.imaging.geometry import Geometry
@@ -48,8 +48,9 @@ def fingerprint(
             labelled.append(len(geometries))
         geometries.append(image.geometry)
         for channel, values, ct in zip(image.array, pooled, votes, strict=True):
-            values.append(_foreground_sample(channel, annotated))
-            ct.append(_looks_like_ct(channel))
+            kept = believable(channel)
+            values.append(_foreground_sample(channel, annotated, kept))
+            ct.append(_looks_like_ct(channel, kept))
     if not geometries:
         raise ProjectError("there is no image to plan with: add cases to the project")
     axes = _common_axes(geometries)
@@ -66,20 +67,19 @@ def fingerprint(
     }
 
 
-def _looks_like_ct(channel: np.ndarray) -> bool:
+def _looks_like_ct(channel: np.ndarray, kept: Believable) -> bool:
     values = sample_of(channel)
     if np.mean(np.abs(values - np.rint(values)) < 1e-3) <= 0.99:
         return False
-    kept = believable(channel)
     low, high = max(float(channel.min()), kept.low), min(float(channel.max()), kept.high)
     return CT_RANGE[0] <= low <= CT_AIR and high <= CT_RANGE[1]
 
 
-def _foreground_sample(channel: np.ndarray, annotated: np.ndarray | None) -> np.ndarray:
+def _foreground_sample(channel: np.ndarray, annotated: np.ndarray | None, kept: Believable) -> np.ndarray:
     """Annotated voxels; of a case without any, voxels that are not air."""
     if annotated is not None and annotated.any():
-        return sample_of(believable(channel).of(channel[annotated]), POOLED_PER_CASE)
-    values = sample_of(believable(channel).of(channel), 10 * POOLED_PER_CASE)
+        return sample_of(kept.of(channel[annotated]), POOLED_PER_CASE)
+    values = sample_of(kept.of(channel), 10 * POOLED_PER_CASE)
     body = values[values > CT_AIR]
     return sample_of(body if body.size else values, POOLED_PER_CASE)
 

@@ -127,14 +127,16 @@ def _is_lonely(outside: np.ndarray) -> bool:
     return bool(np.count_nonzero(touching) <= LONELY * np.count_nonzero(outside))
 
 
-def robust_zscore(channel: np.ndarray) -> Scaling:
+def robust_zscore(channel: np.ndarray, kept: Believable | None = None) -> Scaling:
     """Scaling of one channel (z, y, x) of one case from its own tissue voxels.
+
+    kept: what `believable` says of it, where that is known already.
 
     The mean and deviation of the clipped tissue, not of the whole image, so that more or less air
     in the field of view does not shift the tissue. On cropped brain MRI this brings a structure
     to a steadier value over the cases than the median and interquartile range do.
     """
-    kept = believable(channel)
+    kept = kept or believable(channel)
     values = kept.of(sample_of(channel))
     low, high = np.percentile(values, (0.5, 99.5))
     if high <= low:  # nearly constant: the percentiles see none of what differs
@@ -150,8 +152,8 @@ def robust_zscore(channel: np.ndarray) -> Scaling:
     return Scaling(float(low), float(high), float(clipped.mean()), scale)
 
 
-def scaling_of(channel: np.ndarray, scheme: Mapping[str, Any]) -> Scaling:
-    """The scaling of one channel (z, y, x) under one entry of `Plan.intensity`."""
+def scaling_of(channel: np.ndarray, scheme: Mapping[str, Any], kept: Believable | None = None) -> Scaling:
+    """The scaling of one channel (z, y, x) under one entry of `Plan.intensity`; kept: see `robust_zscore`."""
     if scheme["scheme"] == "robust_zscore":
-        return robust_zscore(channel)
+        return robust_zscore(channel, kept)
     return Scaling(scheme["low"], scheme["high"], scheme["mean"], scheme["std"])

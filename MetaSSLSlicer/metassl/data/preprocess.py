@@ -33,8 +33,10 @@ Prepare = Callable[[Sequence[Path], Plan, str], Prepared]
 """prepare(paths, plan, case): the image of a case on the grid of a plan. Raises ImageError."""
 
 
-def to_grid(image: CaseImage, plan: Plan, case: str = "") -> Prepared:
+def to_grid(image: CaseImage, plan: Plan, case: str = "", believed: Sequence[Believable] | None = None) -> Prepared:
     """Scale the intensities and bring the image to the plan's axes and spacing.
+
+    believed: what `believable` says of each channel, where that is known already.
 
     Works in slabs: beside the image and the result (2 bytes a voxel and channel) it holds about
     100 MB. Raises ImageError when the number of channels is not the plan's, or the image would
@@ -49,8 +51,9 @@ def to_grid(image: CaseImage, plan: Plan, case: str = "") -> Prepared:
         )
     transform = GridTransform.of(image.geometry, plan, case)
     result = np.empty((found, *transform.shape_zyx), dtype=np.float16)
-    for channel, scheme, out in zip(image.array, plan.intensity, result, strict=True):
-        transform.to_grid(channel, out, prepare=scaling_of(channel, scheme))
+    known: Sequence[Believable | None] = believed or [None] * found
+    for channel, scheme, out, kept in zip(image.array, plan.intensity, result, known, strict=True):
+        transform.to_grid(channel, out, prepare=scaling_of(channel, scheme, kept))
     return Prepared(result, transform)
 
 
@@ -110,9 +113,9 @@ class PreparedImages:
             image = self._held.pop(tuple(image_hashes(paths, case)), None) or read_image(paths, case)
             believed = [believable(channel) for channel in image.array]
             return {
-                "image": to_grid(image, plan, case).array,
+                "image": to_grid(image, plan, case, believed).array,
                 "grid": image.geometry.numbers,
-                "profile": profile_of(image.array),
+                "profile": profile_of(image.array, believed),
                 "believed": np.array([(each.low, each.high, each.padding, each.wild) for each in believed]),
             }
 

@@ -11,14 +11,11 @@ import numpy as np
 
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage
+from metassl.imaging.usual_grid import FEWEST, differences
 
-from .intensity import robust_zscore, sample_of
+from .intensity import Believable, robust_zscore, sample_of
 from .orientation import AxisOrder, patient_order
 
-FEWEST = 5
-"""Images from which on there is a usual one."""
-
-SPACING_FACTOR, SIZE_FACTOR = 2.0, 2.5
 PROFILE_LIMIT = 6.0
 """Median absolute deviations, of the distance of an image's intensity profile from the usual one."""
 
@@ -40,8 +37,8 @@ class Description:
     profile: np.ndarray
 
     @staticmethod
-    def of(image: CaseImage) -> Description:
-        return Description.with_profile(image.geometry, profile_of(image.array))
+    def of(image: CaseImage, believed: Sequence[Believable]) -> Description:
+        return Description.with_profile(image.geometry, profile_of(image.array, believed))
 
     @staticmethod
     def with_profile(geometry: Geometry, profile: np.ndarray) -> Description:
@@ -51,11 +48,11 @@ class Description:
         return Description(spacing, size, _letters(order), profile)
 
 
-def profile_of(array: np.ndarray) -> np.ndarray:
-    """Of an image (C, z, y, x): (C, 19), see `Description`."""
+def profile_of(array: np.ndarray, believed: Sequence[Believable]) -> np.ndarray:
+    """Of an image (C, z, y, x) and what `believable` says of each channel: (C, 19), see `Description`."""
     profile = []
-    for channel in array:
-        scaling = robust_zscore(channel)
+    for channel, kept in zip(array, believed, strict=True):
+        scaling = robust_zscore(channel, kept)
         values = np.clip(sample_of(channel, 100_000), scaling.low, scaling.high)
         profile.append((np.quantile(values, _QUANTILES) - scaling.centre) / scaling.scale)
     return np.array(profile)
@@ -95,19 +92,13 @@ class Usual:
 
     def differs(self, image: Description) -> str:
         """How an image differs from most of the set, in words; "" where it does not."""
-        reasons = []
-        for what, own, usual, factor in (
-            ("spacing", image.spacing_mm, self.spacing_mm, SPACING_FACTOR),
-            ("size", image.size_mm, self.size_mm, SIZE_FACTOR),
-        ):
-            if any(max(a / b, b / a) > factor for a, b in zip(own, usual, strict=True)):
-                reasons.append(f"{what} {_numbers(own)} mm (most others {_numbers(usual)})")
+        reasons = [differences(image.spacing_mm, image.size_mm, self.spacing_mm, self.size_mm)]
         if self.orientation and image.orientation != self.orientation:
             reasons.append(f"orientation {image.orientation} (most others {self.orientation})")
         distance = _distance(image.profile, self.profile)
         if distance > self.distance:
             reasons.append(f"intensities unlike the others' (distance {distance:.2g} of the tissue's deviation)")
-        return ", ".join(reasons)
+        return ", ".join(filter(None, reasons))
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "profile": self.profile.round(4).tolist()}
@@ -135,7 +126,3 @@ def _letters(order: AxisOrder) -> str:
     toward = ("SI", "PA", "LR")
     axes = {axis: toward[i][order.flips[i]] for i, axis in enumerate(order.order)}
     return "".join(axes[axis] for axis in (2, 1, 0))
-
-
-def _numbers(values: Sequence[float]) -> str:
-    return " x ".join(f"{value:.3g}" for value in values)

@@ -180,13 +180,14 @@ def telling(image: Path, usual: Mapping[str, Any] | None, tell: Callable[[str], 
 
     def prepared(paths: Sequence[Path], plan: Plan, case_id: str) -> Prepared:
         read = read_image(paths, case_id)
-        odd = [believable(channel).told for channel in read.array]
-        if usual and (reason := Usual.of_json(usual).differs(Description.of(read))):
+        believed = [believable(channel) for channel in read.array]
+        odd = [each.told for each in believed]
+        if usual and (reason := Usual.of_json(usual).differs(Description.of(read, believed))):
             odd.append(f"unlike what the model was trained on: {reason}")
         for note in filter(None, odd if case_id not in told else ()):
             tell(f"case {case_id}: {image}: {note}")
         told.add(case_id)
-        return to_grid(read, plan, case_id)
+        return to_grid(read, plan, case_id, believed)
 
     return prepared
 

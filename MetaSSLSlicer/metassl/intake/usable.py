@@ -14,13 +14,11 @@ from metassl.files.errors import ImageError, ProjectError
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import count_channels, read_geometry, read_volume
 from metassl.imaging.pictures import is_picture, picture_channels, write_picture_channels
+from metassl.imaging.usual_grid import FEWEST, UNLIKE, differences
 from metassl.imaging.volumes import resampled, split_volumes, volume_count
 from metassl.imaging.writer import write_image
 
 from .found import Discovery, FoundCase
-
-_FEWEST, _ODD = 5, 2.5
-"""Images from which on there is a usual grid, and how many times another may be as fine or as large."""
 
 _SAME_PLACE = 0.5
 """Of the smaller image, in the larger one: channels that overlap less show something else."""
@@ -69,17 +67,11 @@ def _odd_grids(cases: list[FoundCase], grids: Mapping[str, Geometry | None]) -> 
         for case, grid in grids.items()
         if grid is not None
     }
-    if len(found) < _FEWEST:
+    if len(found) < FEWEST:
         return []
     usual = np.median(list(found.values()), axis=0)
-    told = []
-    for case in cases:
-        own = found.get(case.id, usual)
-        for what, values, most in zip(("spacing", "size"), own, usual):
-            if (np.maximum(values / most, most / values) > _ODD).any():
-                mm = " x ".join(f"{value:.3g}" for value in values), " x ".join(f"{value:.3g}" for value in most)
-                told.append(f"case {case.id}: {case.images[0]}: its {what} is {mm[0]} mm, of most others {mm[1]} mm")
-    return told
+    odd = [(case, differences(*found.get(case.id, usual), *usual)) for case in cases]
+    return [f"case {case.id}: {case.images[0]}: {UNLIKE}{reason}" for case, reason in odd if reason]
 
 
 def images_of(folder: Path, case: FoundCase, channels: int) -> tuple[list[Path], list[str]]:

@@ -21,6 +21,7 @@ from metassl.files.errors import ImageError, LabelError, MetaSSLError, ProjectEr
 from metassl.files.json_files import read_json, write_json
 from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
 from metassl.imaging.images import IGNORE, CaseImage
+from metassl.imaging.usual_grid import UNLIKE
 from metassl.project.project import Project
 from metassl.project.round_files import read_inputs
 from metassl.project.rounds import Round
@@ -121,7 +122,7 @@ class InputReader:
             if told:
                 notes[case_id] = told
         for case_id, reason in unlike(descriptions).items():
-            notes[case_id] = "; ".join(filter(None, (f"unlike the others: {reason}", notes.get(case_id))))
+            notes[case_id] = "; ".join(filter(None, (UNLIKE + reason, notes.get(case_id))))
         for case_id, note in list(notes.items())[:NOTES_TOLD]:
             self.emit("warning", message=f"case {case_id}: {self.project.image_paths(case_id)[0]}: {note}")
         if len(notes) > NOTES_TOLD:

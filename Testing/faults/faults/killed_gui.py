@@ -27,7 +27,7 @@ PATHS = [str(TESTING / "faults"), str(TESTING / "support"), str(TESTING.parent /
 KINDS = {"drawing": "GUI killed in mid-autosave", "saving": "GUI killed in mid-save"}
 MOST_STEPS = 70
 DELAYS = {"drawing": 0.6, "saving": 0.15}
-PATIENCE_S = 90.0
+PATIENCE_S = 300.0
 
 
 @dataclass

@@ -193,7 +193,7 @@ def durations(reference: Round) -> dict[str, float]:
     return {**spans, "starting": (begun["training"] - launched).total_seconds()}
 
 
-def wait(found: Round, until=lambda status: status.is_over, seconds: float = 180.0) -> JobStatus:
+def wait(found: Round, until=lambda status: status.is_over, seconds: float = 300.0) -> JobStatus:
     """The status of a round once `until` holds."""
     end = time.monotonic() + seconds
     while not until(status := job_status(found)):

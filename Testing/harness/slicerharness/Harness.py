@@ -9,6 +9,7 @@ from pathlib import Path
 
 import shiboken6
 import slicer
+from machine import PATIENCE_S
 from PySide6 import QtCore, QtWidgets
 
 from . import SlotErrors
@@ -51,7 +52,7 @@ class Harness:
                 return
             time.sleep(0.001)
 
-    def wait(self, predicate: Callable[[], object], timeout: float = 30) -> None:
+    def wait(self, predicate: Callable[[], object], timeout: float = PATIENCE_S) -> None:
         """Run the event loop until `predicate()` holds; fail after `timeout` seconds."""
         end = time.monotonic() + timeout
         while not predicate():

@@ -27,7 +27,8 @@ def write_outcome(path: Path) -> Summary:
 
 def as_json(summary: Summary) -> list[dict[str, Any]]:
     """The rows as `--json` prints them."""
-    return jsonable([_row(summary, row) for row in (*summary.rows, *summary.noisy)])
+    rows: list[dict[str, Any]] = jsonable([_row(summary, row) for row in (*summary.rows, *summary.noisy)])
+    return rows
 
 
 def _row(summary: Summary, row: Row) -> dict[str, Any]:

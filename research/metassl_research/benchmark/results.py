@@ -41,7 +41,9 @@ class Results:
         make_folder(path.parent)
         return cls(path, content)
 
-    def __contains__(self, run: Run) -> bool:
+    def __contains__(self, run: object) -> bool:
+        if not isinstance(run, Run):
+            return False
         wanted = run.to_json().items()
         return any(wanted <= {name: each[name] for name in run.to_json()}.items() for each in self.content["runs"])
 

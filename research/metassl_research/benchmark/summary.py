@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +72,7 @@ class Row:
         """The same as an array (seeds,)."""
         return np.array(list(self.by_seed(model, metric, structure).values()), float)
 
-    def of_map(self, read) -> np.ndarray:
+    def of_map(self, read: Callable[[dict[str, Any]], float | None]) -> np.ndarray:
         """(seeds,) figures that `read(last)` finds in what was measured of the last model; NaN where there is none."""
         found = [read(run["last"]) for run in self.runs.values()]
         return np.array([math.nan if value is None else value for value in found], float)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -68,13 +69,25 @@ def map_rows(summary: Summary) -> list[list[str]]:
         cells = _name(row)
         for name in REGIONS.values():
             for key in ("error_rate", "share"):
-                cells.append(spread(row.of_map(lambda last, n=name, k=key: last["regions"][n][k])))
-        cells.append(spread(row.of_map(lambda last: last["auroc"])))
-        cells.append(spread(row.of_map(lambda last: last["errors_in_15_percent"])))
+                cells.append(spread(row.of_map(_at("regions", name, key))))
+        cells.append(spread(row.of_map(_at("auroc"))))
+        cells.append(spread(row.of_map(_at("errors_in_15_percent"))))
         for key in ("auroc", "errors_in_15_percent"):
-            cells.append(spread(row.of_map(lambda last, k=key: (last["learnt"] or {}).get(k))))
+            cells.append(spread(row.of_map(_at("learnt", key))))
         body.append(cells)
     return [[*heads, "AUROC", "errors in 15 %", "AUROC, learnt", "errors, learnt"], *body]
+
+
+def _at(*path: str) -> Callable[[Any], float | None]:
+    """Reads what stands at a path of names; None where a step leads nowhere."""
+
+    def read(found: Any) -> float | None:
+        for name in path:
+            found = (found or {}).get(name)
+        number: float | None = found
+        return number
+
+    return read
 
 
 def noisy_rows(summary: Summary) -> list[list[str]]:

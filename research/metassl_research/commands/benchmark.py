@@ -17,6 +17,7 @@ with some wrong annotations. --table makes table and plot from the results.
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
 from metassl.commands.shared.console import Console
@@ -35,6 +36,9 @@ from .options import (
     training_minutes,
     trainings_left,
 )
+
+if TYPE_CHECKING:
+    from metassl_research.benchmark.settings import Settings
 
 SUMMARY = "compare the frameworks, with and without MetaSSL"
 CHAPTER = "Compare what there is to choose, where every label is known:"
@@ -107,7 +111,7 @@ def _benchmark(arguments: argparse.Namespace, console: Console) -> dict[str, str
     return failed
 
 
-def _settings(arguments: argparse.Namespace):
+def _settings(arguments: argparse.Namespace) -> Settings:
     from metassl_research.benchmark.settings import Settings, chosen_counts, chosen_frameworks, chosen_losses
 
     return Settings(

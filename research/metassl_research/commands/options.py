@@ -36,9 +36,9 @@ def add_length_options(parser: argparse.ArgumentParser) -> None:
 
 def training_minutes(arguments: argparse.Namespace) -> float | None:
     """What --minutes says, or the usual; None where iterations are counted."""
-    if arguments.minutes is None and arguments.iterations is None:
-        return DEFAULTS["minutes"]
-    return arguments.minutes
+    default: float = DEFAULTS["minutes"]
+    asked: float | None = arguments.minutes
+    return default if asked is None and arguments.iterations is None else asked
 
 
 def trainings_left(count: int, minutes: float | None) -> str:
@@ -104,7 +104,7 @@ def add_yes_option(parser: argparse.ArgumentParser) -> None:
 
 def results_file(arguments: argparse.Namespace) -> Path:
     """What --out says; ProjectError when table and plot could not be named after it."""
-    out = arguments.out
+    out: Path = arguments.out
     if out.suffix != ".json":
         raise ProjectError(f"--out {out} does not end in .json: the table and the plot are written beside it")
     return out

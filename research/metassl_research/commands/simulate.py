@@ -17,6 +17,7 @@ seeds can be added later. --table makes table and plot again from the results.
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
 from metassl.choices.defaults import DEFAULTS
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
@@ -37,6 +38,9 @@ from .options import (
     training_minutes,
     trainings_left,
 )
+
+if TYPE_CHECKING:
+    from metassl_research.simulation.settings import Settings
 
 SUMMARY = "simulate an annotator who labels by each strategy"
 CHAPTER = "Compare what there is to choose, where every label is known:"
@@ -98,7 +102,7 @@ def _simulate(arguments: argparse.Namespace, console: Console) -> None:
         simulation.run()
 
 
-def _settings(arguments: argparse.Namespace):
+def _settings(arguments: argparse.Namespace) -> Settings:
     from metassl_research.simulation.settings import Settings, chosen_strategies
 
     return Settings(

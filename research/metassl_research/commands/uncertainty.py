@@ -20,10 +20,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_device_option, add_json_option
 from metassl.files.errors import ProjectError
+
+if TYPE_CHECKING:
+    from metassl.project import Project
 
 SUMMARY = "compare ways of finding the errors without the truth"
 CHAPTER = "Measure and show the result:"
@@ -95,7 +99,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if result["cases"] and not result["failed"] else 1
 
 
-def _second(project, text: str | None) -> Path | None:
+def _second(project: Project, text: str | None) -> Path | None:
     if text is None:
         return None
     path = project.round(int(text)).model_path if text.isdecimal() else Path(text)

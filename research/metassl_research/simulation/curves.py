@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,5 +106,5 @@ def _mean_dice(point: dict[str, Any]) -> float:
     return 0.0 if mean is None else mean
 
 
-def _table(points: Sequence[Sequence[dict[str, Any]]], value) -> np.ndarray:
+def _table(points: Sequence[Sequence[dict[str, Any]]], value: Callable[[dict[str, Any]], Any]) -> np.ndarray:
     return np.array([[value(point) for point in row] for row in points], float)

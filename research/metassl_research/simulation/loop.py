@@ -184,7 +184,7 @@ class Simulation:
         means = nan_mean(np.array(rows, float).T)
         names = [each.name for each in self._learner.labels]
         per_class = {name: _number(mean) for name, mean in zip(names, means, strict=True)}
-        return {"mean": _number(nan_mean(means)), "per_class": per_class}
+        return {"mean": _number(float(nan_mean(means))), "per_class": per_class}
 
 
 def _number(value: float) -> float | None:

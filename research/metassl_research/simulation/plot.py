@@ -34,7 +34,9 @@ def svg(curves: Sequence[Curve]) -> str:
     )
 
 
-def _panel(lines: Sequence[tuple[np.ndarray, np.ndarray]], ticks: list[float], title: str, bands=False) -> list[Markup]:
+def _panel(
+    lines: Sequence[tuple[np.ndarray, np.ndarray]], ticks: list[float], title: str, bands: bool = False
+) -> list[Markup]:
     """lines: x (R + 1,) and values (S, R + 1) of each strategy."""
     frame = Frame(float(max(x.max() for x, _ in lines)), ticks, size=PANEL)
     drawn = frame.axes(title)

@@ -38,6 +38,7 @@ class Results:
 
     def seed(self, number: int) -> dict[str, Any]:
         """What is known of this seed; what is added to it is kept by the next `save`."""
+        entry: dict[str, Any]
         for entry in self.content["seeds"]:
             if entry["seed"] == number:
                 return entry

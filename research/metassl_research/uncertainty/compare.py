@@ -51,7 +51,7 @@ class Comparison:
     def result(self) -> dict[str, Any]:
         """{"cases", "within_voxels", "methods": [...], "regions", "class_rates"}; "-" figures are None."""
         found = self.map.to_json() if self.cases else {"band": {"regions": {}}, "class_rates": {}}
-        return jsonable(
+        result: dict[str, Any] = jsonable(
             {
                 "cases": self.cases,
                 "within_voxels": ERROR_BAND_VOXELS,
@@ -60,6 +60,7 @@ class Comparison:
                 "class_rates": found["class_rates"],
             }
         )
+        return result
 
     def _row(self, method: Method) -> dict[str, Any]:
         scores, total = self.scores[method], UncertaintyScore()

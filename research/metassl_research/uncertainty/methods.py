@@ -13,9 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from metassl.data.preprocess import Prepared, to_grid
+from metassl.data.resample import Volume
 from metassl.imaging.images import CaseImage
 from metassl.inference.model import TrainedModel
-from metassl.inference.predictor import CasePrediction, predict_prepared
+from metassl.inference.predictor import CasePrediction, Pass, predict_prepared
 from metassl.inference.region_map import DC, DS, UC, US, entropy, top_class
 from metassl.inference.sliding_window import predict_pair
 from torch import nn
@@ -61,7 +62,7 @@ def score_case(
     """What is shown of the case, and every method's score. `second`: a separately trained model, for the ensemble."""
     prepared = to_grid(image, model.plan, case)
     pair, seconds = _timed(lambda: predict_pair(model.networks, prepared.array, model.plan, model.device))
-    shown = predict_prepared(model, prepared, pair)
+    shown = predict_prepared(model, prepared, Pass(pair))
     ranks = np.array([RANKS.get(code, 0) for code in range(5)], np.float32)[shown.regions]
     of_pair = {
         UNCERTAINTY: shown.uncertainty,
@@ -69,8 +70,9 @@ def score_case(
         REGION_MAP: (ranks + shown.uncertainty) / (max(RANKS.values()) + 1),
     }
     found = {method: Score(score, shown.segmentation, seconds) for method, score in of_pair.items()}
-    if model.error_model is not None:
-        _, more = _timed(lambda: model.error_model.probability(pair, prepared.array))
+    learning = model.error_model
+    if learning is not None and shown.error_probability is not None:
+        _, more = _timed(lambda: learning.probability(pair, prepared.array))
         learnt = Score(shown.error_probability, shown.segmentation, seconds + more)
         found = {ERROR_PROBABILITY: learnt, **found}
     one = model.networks[-1]
@@ -86,12 +88,11 @@ def score_case(
 
 def _mean_softmax(model: TrainedModel, prepared: Prepared, networks: Iterable[nn.Module]) -> np.ndarray:
     """(K, z, y, x) on the plan's grid, one network at a time."""
-    total, count = None, 0
+    total, count = np.float32(0), 0
     for network in networks:
-        softmax = predict_pair((network,), prepared.array, model.plan, model.device)[0]
-        total = softmax.astype(np.float32) if total is None else total + softmax
+        total = total + predict_pair((network,), prepared.array, model.plan, model.device)[0].astype(np.float32)
         count += 1
-    return total / count
+    return np.asarray(total / count)
 
 
 def _averaged(model: TrainedModel, prepared: Prepared, networks: list[nn.Module]) -> Score:
@@ -108,7 +109,7 @@ def _ensemble(model: TrainedModel, prepared: Prepared, second: TrainedModel, pre
 
 
 def _entropy_score(
-    model: TrainedModel, prepared: Prepared, mean: np.ndarray, seconds: float, other: np.ndarray | None = None
+    model: TrainedModel, prepared: Prepared, mean: np.ndarray, seconds: float, other: Volume | None = None
 ) -> Score:
     """`other`: a second softmax on the image's own grid, to be averaged with `mean`, which is on the plan's."""
     shape = prepared.transform.geometry.shape_zyx
@@ -116,7 +117,7 @@ def _entropy_score(
     values = np.asarray(model.values, np.uint8)
     for rows, (part,) in prepared.transform.restore_slabs(mean):
         if other is not None:
-            part = (part + torch.from_numpy(other[:, rows])) / 2
+            part = (part + torch.as_tensor(other[:, rows])) / 2
         score[rows] = entropy(part).numpy()
         segmentation[rows] = values[top_class(part)[1].numpy()]
     return Score(score, segmentation, seconds)

@@ -39,6 +39,5 @@ class FlippedPass(nn.Module):
         self.network, self.axes = network, axes
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        if not self.axes:
-            return self.network(images)
-        return self.network(images.flip(self.axes)).flip(self.axes)
+        logits: torch.Tensor = self.network(images.flip(self.axes))
+        return logits.flip(self.axes)

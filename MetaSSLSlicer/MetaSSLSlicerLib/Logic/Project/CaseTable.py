@@ -34,18 +34,17 @@ _SHARES = whole_of(**dict.fromkeys(FLAGGED, share))
 class CaseRow:
     """One case.
 
-    `uncertainty`: the shares 0..1 of US, DC and DS in and round the predicted structures. `gain`: how much the ranking
-    expects to learn from it, `place` where that puts it, from 1, and `reason` why, in a line. `dice`: of the
-    prediction with the label that came of it. `autosaved`: there are edits that were never saved. `failed`: why the
-    last round had to leave it out. `isPartial`: a part of it is annotated, and nobody has said that it is done;
-    `isLearnt`: the round that predicted such a case has learnt from that part.
+    `uncertainty`: the shares 0..1 of US, DC and DS in and round the predicted structures. `place`: where the ranking
+    puts it, from 1, and `reason` why, in a line. `dice`: of the prediction with the label that came of it.
+    `autosaved`: there are edits that were never saved. `failed`: why the last round had to leave it out. `isPartial`:
+    a part of it is annotated, and nobody has said that it is done; `isLearnt`: the round that predicted such a case
+    has learnt from that part.
     """
 
     id: str
     split: str = "pool"
     state: str = "unlabelled"
     uncertainty: dict[str, float] | None = None
-    gain: float | None = None
     reason: str = ""
     place: int | None = None
     dice: float | None = None
@@ -79,13 +78,13 @@ def readRows(project: Project, caseIds: Iterable[str] | None = None) -> list[Cas
     rounds = _inOrderOfReview(project)
     uncertainties = _uncertainties(rounds, cases)
     learnt = _Learnt(rounds)
-    gains = _gains(rounds)
+    ranked = _ranking(rounds)
     latest = project.latest_round()
     failures, notes = _failures(latest, uncertainties), _notes(latest)
     unsaved = {*autosaves(project), *rescuedAutosaves(project).values()}
     rows = [
         _row(
-            case, uncertainties.get(case.id), gains.get(case.id), case.id in unsaved, failures.get(case.id, ""), learnt
+            case, uncertainties.get(case.id), ranked.get(case.id), case.id in unsaved, failures.get(case.id, ""), learnt
         )
         for case in cases.values()
     ]
@@ -142,7 +141,7 @@ def _row(
     if ranked is None or not row.isWaiting or case.split == ASIDE:
         return row
     place, entry = ranked
-    return replace(row, gain=entry.score, reason=entry.reason, place=place)
+    return replace(row, reason=entry.reason, place=place)
 
 
 def _inOrderOfReview(project: Project) -> list[Round]:
@@ -181,7 +180,7 @@ def _uncertaintyIn(content: bytes) -> dict[str, float] | None:
     return {region: float(uncertainty[region]) for region in FLAGGED} if _SHARES(uncertainty) else None
 
 
-def _gains(rounds: list[Round]) -> dict[str, tuple[int, RankedCase]]:
+def _ranking(rounds: list[Round]) -> dict[str, tuple[int, RankedCase]]:
     """The ranking of the round that is reviewed, or of the newest one that has any: {case: (place, entry)}."""
     for source in rounds:
         try:

@@ -116,8 +116,8 @@ def recommend(rows: Iterable[CaseRow], exclude: Collection[str] = ()) -> tuple[s
 
 
 def _place(row: CaseRow) -> tuple:
-    if row.gain is not None:
-        return 0, -row.gain, row.id
+    if row.place is not None:
+        return 0, row.place, row.id
     if row.uncertainty is not None:
         # as the usual ranking does: where the networks differ counts more than where they are unsure
         return 1, -(row.uncertainty["DC"] + row.uncertainty["DS"] + 0.5 * row.uncertainty["US"]), row.id
@@ -132,7 +132,7 @@ def _reason(row: CaseRow) -> str:
         parts.append(_("The last training could not use it: {reason}").format(reason=ended(row.failed)))
     elif row.state == "rejected":
         parts.append(_("You rejected its prediction; label it by hand, or train again."))
-    elif row.gain is not None:
+    elif row.place is not None:
         parts.append(sentence(row.reason) or _("The ranking puts it first."))
     elif row.uncertainty is not None:
         parts.append(_("Its prediction is new, and the most uncertain of those that are not ranked yet."))
