@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from metassl.imaging import write_array
 from metassl.imaging.label_tables import label_description
-from metassl.imaging.segmentation_file import write_segmentation
+from metassl.imaging.segments import write_segmentation
 from metassl.intake import Scan, find_cases, new_project
 
 LIVER = "Anatomic codes~SCT^123037004^Anatomical Structure~SCT^10200004^Liver~^^~Anatomic codes~^^~^^"

@@ -10,7 +10,7 @@ import vtk
 from machine import slowness
 from metassl.files import LabelError
 from metassl.imaging import Geometry
-from metassl.imaging.segmentation_file import segment_id
+from metassl.imaging.segments import segment_id
 from metassl.project import LabelDefinition
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Case.CaseSegmentation import addSegmentation, ijkToRasMatrix, setArray, takeSnapshot

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from metassl.imaging.geometry import Geometry
-from metassl.imaging.segmentation_file import SUFFIX, write_segmentation
-from metassl.imaging.segments import IGNORE
+from metassl.imaging.segments import IGNORE, SUFFIX, write_segmentation
 from metassl.project.cases import Case
 from metassl.project.structures import segments_of
 

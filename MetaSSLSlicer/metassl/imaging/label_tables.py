@@ -14,8 +14,7 @@ from typing import Any
 from metassl.files.json_files import read_json
 
 from . import nifti
-from .segmentation_file import Look
-from .segments import IGNORE
+from .segments import IGNORE, Look
 
 _MAX_TABLE = 1 << 22
 _ENTRY = re.compile(r'<Label\b[^>]*?\bKey="(\d{1,9})"[^>]*>([^<]*)</Label>')

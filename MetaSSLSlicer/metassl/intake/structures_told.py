@@ -8,8 +8,7 @@ from pathlib import Path
 from metassl.imaging.label_tables import read_label_description
 from metassl.imaging.matching import key_of_name, without_structure
 from metassl.imaging.reader import quiet, reader_of
-from metassl.imaging.segmentation_file import Look, looks_of
-from metassl.imaging.segments import IGNORE, header_of
+from metassl.imaging.segments import IGNORE, Look, header_of, looks_of
 from metassl.project.structures import LabelDefinition
 
 from .found import Discovery

@@ -8,8 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from metassl.files.errors import LabelError
-from metassl.imaging.segmentation_file import Look
-from metassl.imaging.segments import IGNORE
+from metassl.imaging.segments import IGNORE, Look
 
 from .regions import REGIONS, rgb_of
 

@@ -14,8 +14,7 @@ from metassl.files import LabelError
 from metassl.files.atomic import make_folder
 from metassl.imaging import IGNORE, Geometry
 from metassl.imaging.annotations import placed, read_contents
-from metassl.imaging.segmentation_file import SUFFIX, write_segmentation
-from metassl.imaging.segments import values_in
+from metassl.imaging.segments import SUFFIX, values_in, write_segmentation
 from metassl.project import LabelDefinition, Project, check_case_id
 from metassl.project.links import refuse_link_out
 

@@ -13,7 +13,7 @@ import numpy as np
 import slicer
 import vtk
 from metassl.imaging import IGNORE, Geometry
-from metassl.imaging.segmentation_file import segment_id
+from metassl.imaging.segments import segment_id
 from metassl.project import LabelDefinition
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 

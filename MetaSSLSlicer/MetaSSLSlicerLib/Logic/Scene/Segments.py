@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from metassl.files import LabelError
 from metassl.imaging import IGNORE
-from metassl.imaging.segmentation_file import Look, segment_id
+from metassl.imaging.segments import Look, segment_id
 from metassl.project import LabelDefinition
 from metassl.project.structures import segments_of
 
