@@ -72,7 +72,7 @@ def test_help_tells_the_commands_in_the_order_of_the_story(capsys):
     assert places == sorted(places)
     expected = "demo sample scan new label add remove structure train frameworks status stop rounds predict rank"
     of_research = {"uncertainty", "benchmark", "reproduce", "simulate"}
-    assert set(COMMANDS) == {*expected.split(), "evaluate", "report", "export", "doctor"} | of_research
+    assert set(COMMANDS) == {*expected.split(), "evaluate", "report", "export", "doctor", "clean"} | of_research
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -11,27 +11,22 @@ from types import ModuleType
 from metassl.choices.plugins import entry_points_of
 
 from . import (
-    add,
     clean,
     demo,
     doctor,
     evaluate,
     export,
     frameworks,
-    label,
-    new,
     predict,
     rank,
-    remove,
     report,
     rounds,
     sample,
-    scan,
     status,
     stop,
-    structure,
     train,
 )
+from .begin import add, label, new, remove, scan, structure
 
 STORY = (
     ("See it once:", (demo, sample)),

@@ -24,8 +24,8 @@ from pathlib import Path
 from metassl.files.errors import BusyError, LabelError
 from metassl.project.words import count as counted
 
-from .shared.console import Console, command_line, listing
-from .shared.options import add_json_option
+from ..shared.console import Console, command_line, listing
+from ..shared.options import add_json_option
 
 SUMMARY = "add a structure to a project, rename one, or say what it is"
 

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from metassl.project.words import count as counted
 
-from .shared.console import Console, command_line, listing
-from .shared.options import add_json_option, add_values_option, count, names_of, read_names
+from ..shared.console import Console, command_line, listing
+from ..shared.options import add_json_option, add_values_option, count, names_of, read_names
 
 SUMMARY = "make a project from a folder of images"
 

@@ -16,8 +16,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .shared.console import Console, command_line
-from .shared.options import add_json_option
+from ..shared.console import Console, command_line
+from ..shared.options import add_json_option
 
 SUMMARY = "show what a folder of images holds"
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from metassl.project.words import count as counted
 
-from .shared.console import Console, command_line, listing
-from .shared.options import add_json_option
+from ..shared.console import Console, command_line, listing
+from ..shared.options import add_json_option
 
 SUMMARY = "take cases out of a project; they can come back"
 

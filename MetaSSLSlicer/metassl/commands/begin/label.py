@@ -27,9 +27,9 @@ from metassl.files.errors import ProjectError
 from metassl.project import Project
 from metassl.project.words import count as counted
 
-from .shared.advice import next_steps
-from .shared.console import Console, listing
-from .shared.options import add_json_option, add_values_option, names_of
+from ..shared.advice import next_steps
+from ..shared.console import Console, listing
+from ..shared.options import add_json_option, add_values_option, names_of
 
 SUMMARY = "take an annotation file as the label of a case"
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from metassl.project.words import count as counted
 
+from ..shared.console import Console, command_line, listing
+from ..shared.options import add_json_option
 from .new import labelled_count
-from .shared.console import Console, command_line, listing
-from .shared.options import add_json_option
 
 SUMMARY = "add cases to a project"
 
