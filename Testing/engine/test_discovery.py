@@ -214,7 +214,7 @@ def test_a_missing_folder_a_file_and_an_empty_folder_are_explained(tmp_path):
     with pytest.raises(ProjectError, match="there is no folder"):
         find_cases(tmp_path / "nowhere")
     (tmp_path / "file").write_text("x", encoding="utf-8")
-    with pytest.raises(ProjectError, match="is a file"):
+    with pytest.raises(ProjectError, match="is no image"):
         find_cases(tmp_path / "file")
     (tmp_path / "empty").mkdir()
     with pytest.raises(ProjectError, match="no images in"):

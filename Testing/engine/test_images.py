@@ -12,6 +12,7 @@ import pytest
 import SimpleITK as sitk
 from metassl.files import ImageError, LabelError
 from metassl.imaging import Geometry, read_geometry, read_image, read_labels, read_volume, write_array
+from metassl.imaging.volumes import split_volumes
 
 IDENTITY = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0)
 FLIPPED = (-1.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 1.0)
@@ -148,40 +149,72 @@ def test_a_file_that_is_no_image_names_the_case(tmp_path):
         read_geometry(tmp_path / "a.nrrd", "case 7")
 
 
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_an_image_with_a_voxel_that_is_not_finite_is_refused(tmp_path, make_case, value):
+@pytest.mark.parametrize(("value", "taken"), [(np.nan, np.min), (np.inf, np.max), (-np.inf, np.min)])
+def test_a_voxel_that_is_not_finite_counts_as_the_lowest_or_highest_value(tmp_path, make_case, value, taken):
     image = make_case()[0]
     image[1, 2, 3] = value
-    assert "1 voxels that are NaN" in complaint(write(tmp_path / "a.nrrd", image))
+    read = read_image([write(tmp_path / "a.nrrd", image)], "a")
+    assert read.array[0, 1, 2, 3] == taken(image[np.isfinite(image)])
+    assert read.lost == (1 / image.size,)
+
+
+def test_an_image_of_mostly_nan_is_refused(tmp_path, make_case):
+    image = make_case()[0]
+    image[: len(image) // 2 + 1] = np.nan
+    assert "60 % of its voxels are NaN" in complaint(write(tmp_path / "a.nrrd", image))
+    image[:] = np.nan
+    assert "100 % of its voxels are NaN" in complaint(write(tmp_path / "b.nrrd", image))
 
 
 @pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
-def test_nan_in_nifti_is_refused_although_itk_reads_it_as_0(tmp_path, make_case, name, kind):
-    image = make_case()[0].astype(kind)
+def test_nan_in_nifti_is_the_lowest_value_although_itk_reads_it_as_0(tmp_path, make_case, name, kind):
+    image = make_case()[0].astype(kind) + 500
     image[1, 2, 3:5] = -1234.5
     path = write(tmp_path / name, image)
     unpack, pack = (gzip.decompress, gzip.compress) if name.endswith("gz") else (bytes, bytes)
     path.write_bytes(pack(unpack(path.read_bytes()).replace(kind(-1234.5).tobytes(), kind(np.nan).tobytes())))
     assert np.count_nonzero(read_volume(path, "a")[0][0] == 0) == 2
-    assert "2 voxels that are NaN" in complaint(path)
+    read = read_image([path], "a")
+    assert read.lost == (2 / image.size,)
+    assert (read.array[0, 1, 2, 3:5] == np.float32(image[image > 0].min())).all()
     with pytest.raises(LabelError, match="2 voxels that are NaN"):
         read_labels(path, "case 7")
 
 
-def test_nan_in_a_nifti_file_larger_than_one_chunk_is_counted(tmp_path):
-    image = np.ones((80, 80, 80), np.float32)
+def test_a_vector_image_in_nifti_has_nan_where_the_file_has_it(tmp_path, make_case):
+    image = np.stack([make_case(0)[0], make_case(1)[0]], -1).astype(np.float32)
+    image[1, 2, 3, 1] = -1234.5
+    path = write(tmp_path / "a.nii", image, vector=True)
+    path.write_bytes(path.read_bytes().replace(np.float32(-1234.5).tobytes(), np.float32(np.nan).tobytes()))
+    read = read_image([path], "a")
+    assert read.lost == (0.0, 1 / image[..., 1].size)
+    assert read.array[1, 1, 2, 3] == read.array[1].min() and read.array[0, 1, 2, 3] == image[1, 2, 3, 0]
+
+
+def test_volumes_of_a_4d_nifti_keep_their_nan(tmp_path, make_case):
+    image = np.stack([make_case(0)[0], make_case(1)[0]]).astype(np.float32)
+    image[1, 1, 2, 3] = -1234.5
+    path = write(tmp_path / "a.nii", image)
+    path.write_bytes(path.read_bytes().replace(np.float32(-1234.5).tobytes(), np.float32(np.nan).tobytes()))
+    read = read_image(split_volumes(path, tmp_path / "volumes", "a"), "a")
+    assert read.lost == (0.0, 1 / image[1].size)
+
+
+def test_nan_in_a_nifti_file_larger_than_one_chunk_is_found(tmp_path):
+    image = np.random.default_rng(0).random((80, 80, 80), np.float32)
     image[7, 7, 7] = image[79, 79, 79] = -1234.5
     path = write(tmp_path / "a.nii", image)
     swapped = path.read_bytes().replace(np.float32(-1234.5).tobytes(), np.float32(np.inf).tobytes())
     path.write_bytes(swapped)
-    assert "2 voxels that are NaN" in complaint(path)
+    read = read_image([path], "a").array[0]
+    assert read[7, 7, 7] == read[79, 79, 79] == read.max()
 
 
 def test_a_number_too_large_for_float32_counts_as_infinite(tmp_path, make_case):
     image = make_case()[0].astype(np.float64)
     image[1, 2, 3] = 1e300
-    assert "infinite" in complaint(write(tmp_path / "a.nrrd", image))
+    assert read_image([write(tmp_path / "a.nrrd", image)], "a").lost == (1 / image.size,)
 
 
 def test_an_image_of_one_value_is_refused(tmp_path):

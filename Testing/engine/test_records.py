@@ -31,11 +31,12 @@ FULL = Summary(
     classes={"Front": {"voxels": 5, "US": 3, "DC": 2, "DS": 1, "entropy": 0.5}},
     features=[0.5, 1.0],
     image_hashes=["0" * 64],
+    values=[1, 2],
 )
 KEYS = """
 case round step voxels structure_voxels band_voxels volume_ml volume_range_ml volume_level mean_uncertainty
 mutual_information uncertainty error_rates class_error_rates dice_features predicted_dice voxel_ml classes
-features image_hashes
+features image_hashes values
 """.split()
 
 

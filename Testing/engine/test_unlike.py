@@ -52,10 +52,38 @@ def test_other_scales_and_offsets_of_a_scanner_are_not_unlike():
         (scan(9, spacing=(3.0, 3.0, 3.0)), "size 60 x 90 x 90 mm (most others 20 x 30 x 30)"),
         (scan(9, direction=(-1.0, 0, 0, 0, -1, 0, 0, 0, 1)), "orientation RAS (most others LPS)"),
         (scan(9, change=lambda array: 300 - array), "intensities unlike"),
+        (scan(9, change=lambda array: 300 - array), "bright where the others are dark: is it inverted?"),
     ],
 )
 def test_an_odd_image_is_told_with_what_is_odd(last, told):
     assert list(found(last)) == ["odd"] and told in found(last)["odd"]
+
+
+def test_an_inverted_image_is_odd_even_where_bright_and_dark_are_as_frequent():
+    def half(seed: int, sign: int = 1) -> CaseImage:
+        array = np.random.default_rng(seed).normal(0, 10, (16, 20, 24))
+        array[:, :, :12] += sign * 40
+        return CaseImage(array[None].astype(np.float32), Geometry((24, 20, 16), (1.0,) * 3, (0.0,) * 3, STRAIGHT))
+
+    images = {f"c{n}": described(half(n)) for n in range(6)}
+    assert unlike(images) == {}
+    usual = Usual.of_json(Usual.of(images.values()).to_json())
+    assert usual.differs(described(half(7, -1))).startswith("bright where the others are dark: is it inverted?")
+    assert usual.differs(described(half(8))) == ""
+
+
+def test_an_image_of_few_voxels_has_blocks_too():
+    array = np.arange(2 * 3 * 5, dtype=np.float32).reshape(1, 2, 3, 5)
+    flat = described(CaseImage(array, Geometry((5, 3, 2), (1.0,) * 3, (0.0,) * 3, STRAIGHT)))
+    assert flat.coarse.shape == (1, 64) and np.isfinite(flat.coarse).all()
+
+
+def test_padding_makes_no_image_unlike_the_others():
+    def padded(array: np.ndarray) -> np.ndarray:
+        array[:, :, :3] = -32767
+        return array
+
+    assert found(scan(9, change=padded)) == {}
 
 
 def test_fewer_than_five_images_have_no_usual_one():

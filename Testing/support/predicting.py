@@ -28,8 +28,10 @@ def structureBlock(shape: tuple[int, int, int]) -> np.ndarray:
     return segmentation
 
 
-def predict(project: Project, caseId: str, geometry: Geometry, segmentation=None, regions=None, rates=None) -> None:
-    """Let the project's latest round, or a first one, predict a case."""
+def predict(
+    project: Project, caseId: str, geometry: Geometry, segmentation=None, regions=None, rates=None, values=None
+) -> None:
+    """Let the project's latest round, or a first one, predict a case. values: of the structures that it knows."""
     regions = regionBlocks(geometry.shape_zyx) if regions is None else regions
     segmentation = structureBlock(geometry.shape_zyx) if segmentation is None else segmentation
     counts = np.bincount(regions.ravel(), minlength=5)
@@ -45,6 +47,7 @@ def predict(project: Project, caseId: str, geometry: Geometry, segmentation=None
         "voxels": {region.key: int(counts[region.value]) for region in REGIONS},
         "band_voxels": {region.key: int(near[region.value]) for region in REGIONS},
         "error_rates": rates,
+        "values": values,
     }
     write_json(paths.summary, summary)
     project.mark_predicted([caseId])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 
-import numpy as np
 import slicer
 
 from ..Logic.Case.CaseNodes import ATTRIBUTE
@@ -58,12 +57,13 @@ class AnnotateWidget(Section):
         onClick(
             (self.ui.saveButton, self.save),
             (self.ui.discardButton, session.writes.discardEdits),
-            (self.ui.scratchButton, self._scratch),
+            (self.ui.scratchButton, lambda: session.case.startFromScratch()),
         )
         self.listen(
             (session.caseOpened, self._onCaseOpened),
             (session.caseAboutToClose, self._releaseEditor),
             (session.caseChanged, self.refresh),
+            (session.structuresChanged, self._onStructuresChanged),
             (session.sceneLoaded, self.refresh),  # a scene may hold this editor's node, naming no segmentation
         )
         self.refresh()
@@ -133,9 +133,11 @@ class AnnotateWidget(Section):
         self._session.say("info", _("The label of {case} is saved.").format(case=caseId))
         self.labelSaved.emit(caseId)
 
-    def _scratch(self) -> None:
-        case = self._session.case
-        case.startEditing(np.zeros(case.data.geometry.shape_zyx, np.uint8))
+    def _onStructuresChanged(self, _former: object) -> None:
+        """Begin anew with the segmentation: what can be undone is from before it had the new segments."""
+        if self._session.case is not None:
+            self._releaseEditor()
+            self.refresh()
 
     def _onCaseOpened(self, case: object) -> None:
         case.editingAboutToEnd.connect(self._releaseEditor)

@@ -18,6 +18,7 @@ from ..Logic.Project.ProjectReader import ProjectReader
 from ..Logic.Project.SampleProject import SAMPLE_NAME, makeSampleProject
 from ..Translation import _
 from .NewProjectWidget import NewProjectWidget
+from .Parts.StructuresForm import StructuresForm
 from .Section import Section, loadUi, onClick, showError
 from .Section import chooseFile as askForFile
 from .Section import chooseFolder as askForFolder
@@ -46,6 +47,7 @@ class ProjectWidget(Section):
         self.newProject = self.addPart(NewProjectWidget(session, chooseFolder, chooseFile))
         ui = self.ui
         ui.newWidget.layout().addWidget(self.newProject.widget)
+        self.structures = self.addPart(StructuresForm(session, ui))
         onClick(
             (ui.newButton, self.beginNew),
             (ui.openButton, self._browse),
@@ -59,6 +61,7 @@ class ProjectWidget(Section):
             (self.newProject.created, self._onCreated),
             (self.newProject.cancelled, self._endNew),
             (session.projectChanged, self._onProjectChanged),
+            (session.structuresChanged, lambda _former: self._showStructures()),
             (session.casesChanged, lambda _ids: self._counter.ask()),
         )
         self._onProjectChanged()
@@ -159,7 +162,7 @@ class ProjectWidget(Section):
             self.newProject.images.close()
             self.ui.nameLabel.text = f"<b>{escape(project.name)}</b>"
             self.ui.pathLabel.text = str(project.path)
-            self.ui.labelsLabel.text = " &nbsp; ".join(map(_labelText, project.labels))
+            self._showStructures()
             self.ui.countsLabel.text = ""
             self._counter.ask()
         self._keepRecent()
@@ -167,6 +170,9 @@ class ProjectWidget(Section):
         showError(self.ui, None)
         self._setBusy(self._isBusy)
         self._show()
+
+    def _showStructures(self) -> None:
+        self.ui.labelsLabel.text = " &nbsp; ".join(map(_labelText, self._session.project.labels))
 
     def _show(self) -> None:
         isOpen = self._session.project is not None

@@ -89,12 +89,19 @@ class ReviewWidget(Section):
             self.widget.setVisible(reviewable)
         if not reviewable:
             return
+        self._showUnknown(case)
         accept = _("✓ Accept corrections") if case.isModified else _("✓ Accept")
         ui.acceptButton.text = withKey(accept, "accept")
         ui.correctButton.enabled = not case.isEditing
         if case.isEditing != self._wasEditing:
             self._wasEditing = case.isEditing
             self._unfold(not case.isEditing)
+
+    def _showUnknown(self, case: OpenCase) -> None:
+        names = ", ".join(label.name for label in case.unknownStructures)
+        self.ui.unknownLabel.setVisible(bool(names))
+        text = _("Nothing is known here of {names}, which came later: an accepted label says nothing about it, either.")
+        self.ui.unknownLabel.text = text.format(names=names)
 
     # Set up
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metassl.project.words import brief_duration
+from metassl.project.words import count as counted
 
 from .shared.console import Console, listing
 from .shared.options import add_json_option
@@ -71,6 +72,7 @@ def show(
 ) -> None:
     """Print the state of a project, for people or as JSON."""
     from metassl.project.cases import unseen_structures
+    from metassl.project.coverage import silent_labels
     from metassl.project.round_files import read_notes
 
     from .shared.advice import labels_since, next_case, next_steps
@@ -80,8 +82,13 @@ def show(
     steps = next_steps(project, shown, found, status)
     console.say(f"{project.name} ({shown})")
     console.say(f"  structures  {', '.join(f'{label.value} {label.name}' for label in project.labels)}")
-    for name in unseen_structures(project.labels, project.labelled_cases()):
+    labelled = project.labelled_cases()
+    for name in unseen_structures(project.labels, labelled):
         console.say(f"  note        no labelled case shows {name}: it cannot be learnt until one does")
+    silent = silent_labels(project.labels, labelled)
+    for name, number in silent.items():
+        say = "says" if number == 1 else "say"
+        console.say(f"  note        {name}: {number} of {counted(len(labelled), 'label')} {say} nothing about it")
     _show_cases(cases, console)
     if each_case:
         notes = {} if found is None else read_notes(found)[0]
@@ -106,6 +113,7 @@ def show(
     console.say("next:")
     console.commands([(step.command, step.why) for step in steps])
     content = _as_json(project, cases, found, status, first, steps)
+    content["silent"] = silent
     if each_case:
         content["case_list"] = [{"case": case.id, "split": case.split, "state": case.state} for case in cases]
     console.result(content)

@@ -24,7 +24,7 @@ from metassl.files.errors import ProjectError
 from metassl.files.json_files import parse_json
 from metassl.imaging.hashes import channel_files, file_hash
 
-FORMAT = 3
+FORMAT = 4
 """Part of every key; raised when preprocessing changes its results."""
 
 INDEX = "entry.json"

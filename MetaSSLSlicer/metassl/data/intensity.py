@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+
+from metassl.imaging.images import CaseImage
 
 SAMPLE = 1_000_000
 BACKGROUND_SHARE = 0.1
@@ -51,12 +53,16 @@ class Scaling:
 
 @dataclass(frozen=True)
 class Believable:
-    """The values from `low` to `high` that can be those of a body; `padding` and `wild`: shares of the others."""
+    """The values from `low` to `high` that can be those of a body; `padding` and `wild`: shares of the others.
+
+    lost: the share of voxels that are NaN or infinite in the file.
+    """
 
     low: float = -np.inf
     high: float = np.inf
     padding: float = 0.0
     wild: float = 0.0
+    lost: float = 0.0
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """Those of `values` that can be believed."""
@@ -67,9 +73,34 @@ class Believable:
         """What was found, in words; "" where all can be believed."""
         shares = (self.padding, "padding"), (self.wild, "wild voxels")
         parts = [f"{100 * share:.2g} % {what}" for share, what in shares if share]
-        if not parts:
-            return ""
-        return f"{' and '.join(parts)} outside of {self.low:.4g} to {self.high:.4g} count as the nearest value"
+        told = [f"{' and '.join(parts)} outside of {self.low:.4g} to {self.high:.4g} count as the nearest value"]
+        lost = [f"{100 * self.lost:.2g} % of the voxels are NaN or infinite, and count as the lowest or highest value"]
+        return "; ".join(told * bool(parts) + lost * bool(self.lost))
+
+
+def believed_of(image: CaseImage) -> list[Believable]:
+    """What of each channel of an image can be believed, see `believable`; with the share of what is no number."""
+    lost = image.lost or (0.0,) * len(image.array)
+    return [replace(believable(channel), lost=share) for channel, share in zip(image.array, lost, strict=True)]
+
+
+def without_padded_faces(channel: np.ndarray, kept: Believable) -> np.ndarray:
+    """The channel (z, y, x) with planes at its faces that are padding alone replaced by the nearest plane that is not.
+
+    As at the true edge of an image: a network has not learnt what an edge of black inside of it means. The channel
+    itself where there is no such plane.
+    """
+    if not kept.padding:
+        return channel
+    outside = (channel < kept.low) | (channel > kept.high)
+    inner, margins = [], []
+    for axis in range(channel.ndim):
+        shown = np.flatnonzero(~outside.all(axis=tuple(other for other in range(channel.ndim) if other != axis)))
+        if not shown.size:
+            return channel
+        inner.append(slice(int(shown[0]), int(shown[-1]) + 1))
+        margins.append((int(shown[0]), channel.shape[axis] - 1 - int(shown[-1])))
+    return channel if not np.any(margins) else np.pad(channel[tuple(inner)], margins, mode="edge")
 
 
 def believable(channel: np.ndarray) -> Believable:
@@ -82,7 +113,7 @@ def believable(channel: np.ndarray) -> Believable:
     for _ in range(2):  # some pad with two values at one end
         ends = [end for end in (inner.min(), inner.max()) if _is_at_the_border(channel, end)]
         rest = inner[~np.isin(inner, ends)]
-        padded = np.isin(inner, [end for end in ends if rest.size and _is_far(end, rest)])
+        padded = np.isin(inner, [end for end in ends if rest.size and _is_no_body(end, rest)])
         padding += float(padded.sum() / values.size)
         inner = inner[~padded]
     low, high = _limits(inner)
@@ -108,6 +139,11 @@ def _limits(values: np.ndarray) -> tuple[float, float]:
     low, high = np.percentile(values, (2.5, 97.5))
     room = FAR * (high - low)
     return (low - room, high + room) if room > 0 else (-np.inf, np.inf)
+
+
+def _is_no_body(value: float, others: np.ndarray) -> bool:
+    """Whether a value at the border is none of a body's: far from all others, or negative where no other value is."""
+    return bool(value < 0 <= others.min()) or _is_far(value, others)
 
 
 def _is_far(value: float, others: np.ndarray) -> bool:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from metassl.data.cache import PreprocessCache, content_key
 from metassl.data.grid import GridTransform
-from metassl.data.intensity import Believable, believable, scaling_of
+from metassl.data.intensity import Believable, believable, believed_of, scaling_of, without_padded_faces
 from metassl.data.plan import Plan
-from metassl.data.unlike import Description, profile_of
+from metassl.data.unlike import Description, intensities_of
 from metassl.files.errors import ImageError, ProjectError
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.hashes import image_hashes
@@ -51,9 +51,10 @@ def to_grid(image: CaseImage, plan: Plan, case: str = "", believed: Sequence[Bel
         )
     transform = GridTransform.of(image.geometry, plan, case)
     result = np.empty((found, *transform.shape_zyx), dtype=np.float16)
-    known: Sequence[Believable | None] = believed or [None] * found
+    known = believed or [believable(channel) for channel in image.array]
     for channel, scheme, out, kept in zip(image.array, plan.intensity, result, known, strict=True):
-        transform.to_grid(channel, out, prepare=scaling_of(channel, scheme, kept))
+        scaling = scaling_of(channel, scheme, kept)
+        transform.to_grid(without_padded_faces(channel, kept), out, prepare=scaling)
     return Prepared(result, transform)
 
 
@@ -99,10 +100,11 @@ class PreparedImages:
 
     def about(self, paths: Sequence[Path], plan: Plan, case: str) -> tuple[Description, str]:
         """What the image is like, and what of its values is not believed, in words. Raises MetaSSLError."""
-        arrays = self._cache.get(*self._entry(paths, plan, case), "grid", "profile", "believed")
+        arrays = self._cache.get(*self._entry(paths, plan, case), "grid", "profile", "coarse", "believed")
         told = [Believable(*row).told for row in arrays["believed"].tolist()]
         geometry = Geometry.of_numbers(arrays["grid"])
-        return Description.with_profile(geometry, np.array(arrays["profile"])), "; ".join(filter(None, told))
+        description = Description.on_grid(geometry, np.array(arrays["profile"]), np.array(arrays["coarse"]))
+        return description, "; ".join(filter(None, told))
 
     def let_go(self) -> None:
         """Of the images that were read and never asked for on a grid."""
@@ -111,12 +113,14 @@ class PreparedImages:
     def _entry(self, paths: Sequence[Path], plan: Plan, case: str) -> tuple[str, Callable[[], Mapping]]:
         def make() -> dict[str, np.ndarray]:
             image = self._held.pop(tuple(image_hashes(paths, case)), None) or read_image(paths, case)
-            believed = [believable(channel) for channel in image.array]
+            believed = believed_of(image)
+            profile, coarse = intensities_of(image, believed)
             return {
                 "image": to_grid(image, plan, case, believed).array,
                 "grid": image.geometry.numbers,
-                "profile": profile_of(image.array, believed),
-                "believed": np.array([(each.low, each.high, each.padding, each.wild) for each in believed]),
+                "profile": profile,
+                "coarse": coarse,
+                "believed": np.array([astuple(each) for each in believed]),
             }
 
-        return content_key(paths, plan=plan.preprocessing(), about=1), make
+        return content_key(paths, plan=plan.preprocessing(), about=3), make

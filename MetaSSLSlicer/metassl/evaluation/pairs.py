@@ -7,6 +7,7 @@ from pathlib import Path
 
 from metassl.files.errors import ProjectError
 from metassl.imaging.images import IMAGE_SUFFIXES
+from metassl.imaging.pictures import PICTURE_SUFFIXES
 from metassl.project.project import Project
 from metassl.project.rounds import Round, trained_on
 
@@ -32,7 +33,7 @@ def truth_files(folder: Path) -> dict[str, Path]:
         raise ProjectError(f"cannot read the folder of true annotations {folder}: {error.strerror or error}") from error
     found: dict[str, Path] = {}
     for path in entries:
-        suffix = next((s for s in (*IMAGE_SUFFIXES, ".dcm") if path.name.lower().endswith(s)), None)
+        suffix = next((s for s in (*IMAGE_SUFFIXES, *PICTURE_SUFFIXES, ".dcm") if path.name.lower().endswith(s)), None)
         if suffix is None or path.name.startswith(".") or not path.is_file():
             continue
         case = path.name[: -len(suffix)].removesuffix(".seg")

@@ -204,6 +204,8 @@ def _whole(channel: np.ndarray) -> np.ndarray:
     if channel.dtype.kind not in "iuf":
         raise ValueError("it does not hold numbers")
     if channel.dtype.kind == "f":
+        if bad := np.count_nonzero(~np.isfinite(channel)):
+            raise ValueError(f"it has {bad} voxels that are NaN or infinite: is it a labelmap?")
         rounded = np.rint(channel)
         if not np.all(np.abs(channel - rounded) <= _ROUNDING):
             raise ValueError("it holds values that are not whole: is it a labelmap?")

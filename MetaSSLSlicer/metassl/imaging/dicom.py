@@ -215,7 +215,10 @@ class _File:
         axes = tuple(np.pad(direction[:, :2].T, ((0, 0), (0, 3 - len(size)))).ravel().tolist())
         position = (origin[0], origin[1], origin[2]) if "0020|0032" in keys and len(size) == 3 else None
         marks = {name: tag(key) for key, name in _MARKS.items() if key in keys}
-        frame = Frame(path, 0, position, axes, (spacing[0], spacing[1]), (size[0], size[1]), marks=marks)
+        scaled = "0028|1053" in keys
+        frame = Frame(
+            path, 0, position, axes, (spacing[0], spacing[1]), (size[0], size[1]), is_scaled=scaled, marks=marks
+        )
         modality, kind = tag("0008|0060"), tag("0008|0016")
         reason = _NO_IMAGE.get(modality, "")
         if "MOSAIC" in tag("0008|0008").upper().split("\\"):

@@ -23,8 +23,8 @@ class Frame:
     """One slice: frame `index` of `file`.
 
     position: its first voxel in mm (LPS), None where it is not told. axes: the directions in which x and y grow.
-    spacing, size: along x and y. slope, intercept: from stored to real values. marks: what may tell one phase, echo or
-    kind of image from another, {name of the tag: its value}.
+    spacing, size: along x and y. slope, intercept: from stored to real values; is_scaled: whether it says so itself.
+    marks: what may tell one phase, echo or kind of image from another, {name of the tag: its value}.
     """
 
     file: Path
@@ -35,6 +35,7 @@ class Frame:
     size: tuple[int, int]
     slope: float = 1.0
     intercept: float = 0.0
+    is_scaled: bool = True
     marks: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -64,6 +65,12 @@ def fit_grid(frames: Sequence[Frame]) -> tuple[Geometry, list[Frame]]:
     lost = next((frame for frame in frames if frame.position is None), None)
     if lost is not None:
         raise ValueError(f"its slices do not say where they lie ({lost.title}): convert it to NIfTI")
+    unscaled = [frame for frame in frames if not frame.is_scaled]
+    if 0 < len(unscaled) < len(frames):
+        raise ValueError(
+            f"{unscaled[0].title} does not say what its stored values mean (no rescale slope), and other slices do "
+            f"({len(unscaled)} of {len(frames)} lack it): get the series anew"
+        )
     groups = orientations(frames)
     if len(groups) > 1:
         raise ValueError(

@@ -25,36 +25,47 @@ from .reader import quiet, reader_of
 from .segments import IGNORE as IGNORE
 
 IMAGE_SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+MOST_LOST = 0.5
+"""Of an image's voxels, so many at most may be NaN or infinite: some programs write NaN outside of the body."""
+
 _ITK_OBJECT = re.compile(r"\w+\(0x[0-9a-f]+\): ")
 
 
 @dataclass
 class CaseImage:
-    """A case's image: float32 array (C, z, y, x) and the grid that all channels share."""
+    """A case's image: float32 array (C, z, y, x) and the grid that all channels share.
+
+    lost: the share of each channel's voxels that are NaN or infinite in the file, () for none: see `read_image`.
+    """
 
     array: np.ndarray
     geometry: Geometry
+    lost: tuple[float, ...] = ()
 
 
 def read_image(paths: Sequence[Path], case: str) -> CaseImage:
     """Read the channels of a case: one file (or one folder with a DICOM series) each.
 
-    The components of a vector image become channels; a 2-D image becomes one slice. Raises
-    ImageError, naming case and file, for anything missing, damaged, not finite, constant, not
-    3-D, or not on the first channel's grid.
+    The components of a vector image become channels; a 2-D image becomes one slice. Voxels that are NaN or
+    infinite get the lowest, or highest, value of the others. Raises ImageError, naming case and file, for anything
+    missing, damaged, mostly not finite, constant, not 3-D, or not on the first channel's grid.
     """
     if not paths:
         raise ImageError(f"case {case} has no image file")
     channels: list[np.ndarray] = []
+    lost: list[float] = []
     grids: list[Geometry] = []
     for path in map(Path, paths):
         image, own = _read(path, case, ImageError)
         grids.append(own)
         if difference := grids[0].difference(own):
             raise ImageError(f"case {case}: {path} is not on the grid of {paths[0]}: {difference}; resample it first")
-        channels += [_checked(channel, path, case) for channel in _components(image, own)]
+        for channel in _components(image, own):
+            array, share = _checked(channel, path, case)
+            channels.append(array)
+            lost.append(share)
     array = channels[0][None] if len(channels) == 1 else np.stack(channels)
-    return CaseImage(array, grids[0])
+    return CaseImage(array, grids[0], tuple(lost) if any(lost) else ())
 
 
 def read_volume(path: Path, case: str) -> tuple[list[np.ndarray], Geometry]:
@@ -103,6 +114,8 @@ def read_labels(path: Path, case: str) -> tuple[np.ndarray, Geometry]:
     array = sitk.GetArrayViewFromImage(image).reshape(geometry.shape_zyx)
     if array.dtype.kind not in "iuf":
         raise LabelError(f"case {case}: {path} does not hold numbers")
+    if bad := np.count_nonzero(~np.isfinite(array)):
+        raise LabelError(f"case {case}: {path} has {bad} voxels that are NaN or infinite: is it a labelmap?")
     if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
         raise LabelError(f"case {case}: {path} holds values that are not whole: is it a labelmap?")
     low, high = array.min(), array.max()
@@ -135,13 +148,25 @@ def _header_of(path: Path) -> sitk.ImageFileReader:
 def _execute_nifti(reader: sitk.ImageFileReader, path: Path, finite: bool) -> sitk.Image:
     """Read and examine at once: both decompress the whole file."""
     with ThreadPoolExecutor(1) as pool:
-        problem = pool.submit(nifti.problem, path, finite=finite)
+        examined = pool.submit(nifti.examine, path, finite=finite)
         try:
             image: sitk.Image = reader.Execute()
-            return image
         finally:
-            if reason := problem.result():
+            reason, lost = examined.result()
+            if reason:
                 raise ValueError(f"{reason}; copy it again or repair it")
+    return image if lost is None else with_nan(image, lost)
+
+
+def with_nan(image: sitk.Image, lost: np.ndarray) -> sitk.Image:
+    """The image of a NIfTI file with what is NaN or infinite in it: ITK reads 0 there. lost: as of `nifti.examine`."""
+    array, count = sitk.GetArrayFromImage(image), image.GetNumberOfComponentsPerPixel()
+    grid = array.shape[: image.GetDimension()]
+    values = np.moveaxis(lost.reshape(count, *grid), 0, -1).reshape(array.shape)
+    np.copyto(array, values, where=~np.isfinite(values))
+    found = sitk.GetImageFromArray(array, isVector=count > 1)
+    found.CopyInformation(image)
+    return found
 
 
 @contextmanager
@@ -198,18 +223,25 @@ def _components(image: sitk.Image, geometry: Geometry) -> list[np.ndarray]:
     return [array[..., component] for component in range(count)]
 
 
-def _checked(channel: np.ndarray, path: Path, case: str) -> np.ndarray:
+def _checked(channel: np.ndarray, path: Path, case: str) -> tuple[np.ndarray, float]:
+    """The channel as float32 without NaN and infinite values, and the share of voxels that had them."""
     if channel.dtype.kind not in "iuf":
         raise ImageError(f"case {case}: {path} does not hold plain numbers")
     with np.errstate(over="ignore"):
         array = channel.astype(np.float32)
     low, high = float(array.min()), float(array.max())  # NaN and Inf both show in these
+    share = 0.0
     if not np.isfinite(low) or not np.isfinite(high):
-        bad = int(array.size - np.count_nonzero(np.isfinite(array)))
-        raise ImageError(f"case {case}: {path} has {bad} voxels that are NaN or infinite; repair or remove it")
+        lost = ~np.isfinite(array)
+        share = float(lost.mean())
+        if share > MOST_LOST:
+            bad = f"{100 * share:.3g} % of its voxels"
+            raise ImageError(f"case {case}: {path} cannot be used: {bad} are NaN or infinite; repair or remove it")
+        low, high = float(array[~lost].min()), float(array[~lost].max())
+        array[lost] = np.where(array[lost] > 0, high, low)
     if low == high:
         raise ImageError(f"case {case}: {path} is empty: every voxel has the value {low:g}; repair or remove it")
-    return array
+    return array, share
 
 
 def _short(error: Exception) -> str:

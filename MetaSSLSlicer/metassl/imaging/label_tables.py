@@ -66,6 +66,8 @@ def dataset_labels(entries: Any) -> DatasetLabels:
         value, name = (int(key), entry) if str(key).isdigit() else (entry, str(key))
         if isinstance(value, list) and len(value) == 1:
             value = value[0]
+        if isinstance(value, str) and value.isdecimal():
+            value = int(value)
         if isinstance(value, list):
             unions.append(f"{name} ({' + '.join(map(str, value))})")
         elif isinstance(value, bool) or not isinstance(value, int) or not isinstance(name, str):

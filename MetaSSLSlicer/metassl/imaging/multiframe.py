@@ -96,4 +96,4 @@ def _frame(data: Any, number: int, path: Path, size: tuple[int, int]) -> Frame:
     down, across = (float(n) for n in measures.PixelSpacing) if measures is not None else (1.0, 1.0)
     axes = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0) if turn is None else tuple(float(n) for n in turn.ImageOrientationPatient)
     slope, intercept = (1.0, 0.0) if values is None else (float(values.RescaleSlope), float(values.RescaleIntercept))
-    return Frame(path, number, position, axes, (across, down), size, slope, intercept, marks)
+    return Frame(path, number, position, axes, (across, down), size, slope, intercept, values is not None, marks)

@@ -13,6 +13,7 @@ from metassl.files.errors import ImageError
 
 from . import nifti
 from .geometry import Geometry
+from .images import with_nan
 from .reader import quiet, reader_of
 from .writer import write_image
 
@@ -39,9 +40,11 @@ def split_volumes(path: Path, folder: Path, case: str) -> list[Path]:
     try:
         with quiet():
             reader = reader_of(path)
-            if nifti.is_nifti(path) and (reason := nifti.problem(path, finite=True)):
+            reason, lost = nifti.examine(path, finite=True) if nifti.is_nifti(path) else ("", None)
+            if reason:
                 raise ImageError(f"case {case}: cannot use {path}: {reason}; copy it again or repair it")
             image = reader.Execute()
+            image = image if lost is None else with_nan(image, lost)
     except (OSError, RuntimeError, ValueError, MemoryError) as error:
         raise ImageError(f"case {case}: cannot read {path}; is the file whole?") from error
     make_folder(folder)

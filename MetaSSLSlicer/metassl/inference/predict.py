@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from metassl.data.intensity import believable
+from metassl.data.intensity import believed_of
 from metassl.data.plan import Plan
 from metassl.data.preprocess import Prepare, Prepared, prepare_image, to_grid
 from metassl.data.unlike import Description, Usual
@@ -180,7 +180,7 @@ def telling(image: Path, usual: Mapping[str, Any] | None, tell: Callable[[str], 
 
     def prepared(paths: Sequence[Path], plan: Plan, case_id: str) -> Prepared:
         read = read_image(paths, case_id)
-        believed = [believable(channel) for channel in read.array]
+        believed = believed_of(read)
         odd = [each.told for each in believed]
         if usual and (reason := Usual.of_json(usual).differs(Description.of(read, believed))):
             odd.append(f"unlike what the model was trained on: {reason}")

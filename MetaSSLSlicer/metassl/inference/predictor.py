@@ -193,6 +193,7 @@ def summarise(
         voxel_ml=voxel_ml,
         classes=prediction.statistics.classes(volumes, labels),
         features=prediction.statistics.features,
+        values=[label.value for label in labels],
     )
 
 

@@ -14,7 +14,7 @@ from . import names as file_names
 from .create import Roles, add_images, import_labels
 from .discovery import find_cases
 from .found import Discovery, FoundCase
-from .labels import take_label, told_of_names
+from .labels import structures_not_taken, take_label, told_of_names
 from .tree import Tree, list_tree, stem
 from .usable import usable_cases
 
@@ -82,7 +82,7 @@ def add_labels(
     when there is no label of any case.
     """
     found = labels_for(project, Path(source).expanduser())
-    done = Added(warnings=told_of_names(found, project.labels) if names is None else [])
+    done = Added(warnings=(told_of_names if names is None else structures_not_taken)(found, project.labels))
     for case in found.cases:
         known = project.case(case.id)
         if known.is_labelled and not replace:
@@ -143,8 +143,8 @@ def _files_named_after_cases(tree: Tree, ids: dict[str, str], found: Discovery) 
     cases: dict[str, FoundCase] = {}
     left = []
     for name in [*tree.images(), *tree.segmentations(), *tree.dicom_segmentations()]:
-        target = file_names.label_of(stem(name)) or stem(name)
-        case_id = ids.get(file_names.key(target)) or ids.get(file_names.key(stem(name)))
+        keys = [file_names.key(target) for target in file_names.targets_of(stem(name))]
+        case_id = next((ids[each] for each in keys if each in ids), None)
         if case_id is None:
             left.append((tree.path(name), "no case of the project has its name"))
         elif case_id in cases:

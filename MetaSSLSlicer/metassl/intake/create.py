@@ -12,7 +12,7 @@ from metassl.project.structures import LabelDefinition, check_labels, parse_labe
 
 from .discovery import find_cases
 from .found import Discovery, FoundCase
-from .labels import take_label, told_of_names
+from .labels import structures_not_taken, take_label, told_of_names
 from .structures_told import structures_told
 from .usable import images_of, usable_cases
 
@@ -55,8 +55,8 @@ def new_project(
     warnings = [*found.warnings, *warnings, *_unknown_in_split(found)]
     roles = Roles(found, usable)
     candidates = roles.to_label(labelled, labelled_cases)
-    if candidates and names is None:
-        warnings += told_of_names(found, definitions)
+    if candidates:
+        warnings += (told_of_names if names is None else structures_not_taken)(found, definitions)
     takes_all = labelled is None and labelled_cases is None
     if validation is None:
         validation = to_measure(len(candidates), len(roles.kept_for_validation())) if takes_all else 0

@@ -8,12 +8,14 @@ from pathlib import Path
 from metassl.choices.importers import IMPORTER_CATALOG
 from metassl.choices.plugins import load
 from metassl.files.errors import ProjectError
+from metassl.imaging.dicom import is_dicom_file
 from metassl.imaging.images import IMAGE_SUFFIXES
+from metassl.imaging.pictures import is_picture
 from metassl.project.cases import make_case_id
 
 from . import table
 from .found import Discovery, FoundCase, refuse_duplicates
-from .tree import Tree, is_volume, list_tree, reason_left, stem
+from .tree import OTHER_KINDS, PROJECT_FILES, Tree, is_volume, list_tree, reason_left, stem
 
 
 def find_cases(source: Path, tick: Callable[[], None] = lambda: None, besides: Path | None = None) -> Discovery:
@@ -28,7 +30,7 @@ def find_cases(source: Path, tick: Callable[[], None] = lambda: None, besides: P
     if table.is_table(source):
         found = table.find(source)
         found.layout = "a table of cases"
-    elif source.is_file() and is_volume(source.name):
+    elif source.is_file() and (is_volume(source.name) or is_picture(source) or is_dicom_file(source)):
         found = Discovery([FoundCase(make_case_id(stem(source)), [source])], layout="a single image")
     else:
         return cases_of(list_tree(source, tick, besides), source)
@@ -37,6 +39,8 @@ def find_cases(source: Path, tick: Callable[[], None] = lambda: None, besides: P
 
 def cases_of(tree: Tree, source: Path) -> Discovery:
     """`find_cases` of files that are listed already."""
+    if all(map(tree.has, PROJECT_FILES)):
+        raise ProjectError(f"{source} is a project of MetaSSL itself: give the folder with its images")
     return _checked(_first(tree), source, tree)
 
 
@@ -71,21 +75,10 @@ def _nothing(source: Path, found: Discovery, tree: Tree | None) -> str:
     )
 
 
-_OTHER_KINDS = {
-    (".hdr", ".img"): "convert them to NIfTI",
-    (".mgz", ".mgh"): "convert them to NIfTI (FreeSurfer's mri_convert does)",
-    (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar"): "unpack them",
-    (".dcm", ".ima"): "they lack the mark of DICOM files; write them anew with a DICOM tool",
-    (".npy", ".npz", ".h5", ".hdf5", ".mat"): "they have no grid; write them as NIfTI",
-    (".gz",): "if they are NIfTI, name them .nii.gz",
-    (".vti", ".vtk", ".mnc", ".par", ".rec", ".v", ".bruker"): "convert them to NIfTI",
-}
-
-
 def _of_other_kinds(tree: Tree) -> str:
     """What there is that looks like images, and what to do with it."""
     parts = []
-    for suffixes, remedy in _OTHER_KINDS.items():
+    for suffixes, remedy in OTHER_KINDS.items():
         names = [name for name in tree.all() if name.lower().endswith(suffixes)]
         if names:
             parts.append(f"{len(names)} files such as {names[0]}: {remedy}")

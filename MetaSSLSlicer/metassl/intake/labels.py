@@ -34,7 +34,7 @@ def take_label(
     """
     if case.structures:
         grid = read_geometry(project.image_paths(case.id)[0], case.id)
-        source, told = read_structure_files(case.structures, grid, project.labels, case.id, tell)
+        source, told = read_structure_files(case.structures, grid, project.labels, case.id)
         return project.add_label(case.id, (source, grid), coverage=told, **options)
     if case.label is None:
         raise LabelError(f"case {case.id} has no label file")
@@ -82,11 +82,14 @@ def told_of_names(found: Discovery, labels: Sequence[LabelDefinition]) -> list[s
             told.append(f"{theirs.value}={theirs.name} in the label files is {label.name} here, by its number")
         elif theirs.value != label.value:
             told.append(f"{theirs.value}={theirs.name} in the label files is {label.value} here, by its name")
-    if not found.labels:
-        known = {label.name.casefold() for label in labels}
-        unknown = [name for name in found.structure_names if name.casefold() not in known]
-        told += [f"the files of {name} are left out: no structure of the project has that name" for name in unknown]
-    return told
+    return told + structures_not_taken(found, labels)
+
+
+def structures_not_taken(found: Discovery, labels: Sequence[LabelDefinition]) -> list[str]:
+    """A sentence for each structure that files are named after, and that the project does not have."""
+    known = {label.name.casefold() for label in labels}
+    unknown = [name for name in found.structure_names if name.casefold() not in known]
+    return [f"the files of {name} are left out: no structure of the project has that name" for name in unknown]
 
 
 def read_structure_files(
@@ -94,11 +97,11 @@ def read_structure_files(
     grid: Geometry,
     labels: Sequence[LabelDefinition],
     case: str,
-    tell: Callable[[str], object] = lambda note: None,
 ) -> tuple[np.ndarray, list[int]]:
     """One annotation, uint8 (z, y, x) on the image's grid, of binary files, and the values that it speaks about.
 
-    Where a structure has no file, whoever drew may not have looked for it. LabelError where two overlap.
+    Where a structure has no file, whoever drew may not have looked for it. Files of structures that the project does
+    not have are not read; `structures_not_taken` tells of them. LabelError where two overlap.
     """
     known = {label.name.casefold(): label for label in labels}
     array = np.zeros(grid.shape_zyx, np.uint8)
@@ -106,7 +109,6 @@ def read_structure_files(
     for name, path in files.items():
         label = known.get(name.casefold())
         if label is None:
-            tell(f"case {case}: {path} is left out: the project has no structure {name}")
             continue
         mask = read_annotation(path, grid, labels, case, names=label.name).array == label.value
         if overlap := int(np.count_nonzero(mask & (array > 0))):

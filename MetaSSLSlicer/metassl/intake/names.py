@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 LABEL_WORDS = (
     "label", "labels", "labelmap", "seg", "segm", "segmentation", "segmentations", "mask", "masks", "roi", "gt",
-    "groundtruth", "ground_truth", "truth", "annotation", "annotations", "anno", "manual", "contour", "contours",
+    "groundtruth", "ground_truth", "truth", "annotation", "annotations", "anno", "annot", "manual", "contour",
+    "contours",
 )  # fmt: skip
 LABEL_FOLDERS = {*LABEL_WORDS, "labelstr", "labelmaps", "labels_final", "segs", "target", "targets", "gts", "manuals"}
 IMAGE_WORDS = ("image", "images", "img", "imgs", "scan", "scans", "volume", "volumes", "vol", "data", "raw", "input")
@@ -18,10 +20,17 @@ SPLIT_FOLDERS = {
     "test": "test", "testing": "test", "ts": "test",
 }  # fmt: skip
 
+DERIVED_WORDS = (
+    "pred", "preds", "predicted", "prediction", "predictions", "prob", "probs", "probability", "probabilities",
+    "probseg", "softmax", "uncertainty", "inference",
+)  # fmt: skip
+
 _LABEL = "|".join(sorted(LABEL_WORDS, key=len, reverse=True))
 _IMAGE = "|".join(sorted(IMAGE_WORDS, key=len, reverse=True))
 _LABEL_END = re.compile(rf"(.+?)[-_. ]+({_LABEL})", re.IGNORECASE)
 _LABEL_START = re.compile(rf"({_LABEL})[-_. ]*(.+)", re.IGNORECASE)
+_LABEL_INSIDE = re.compile(rf"(.+?)[-_. ]+(?:{_LABEL})(?:[-_. ].+|[0-9]+)", re.IGNORECASE)
+_DERIVED = re.compile(rf"(.+?)[-_. ]+(?:{'|'.join(DERIVED_WORDS)})[0-9]*", re.IGNORECASE)
 _IMAGE_END = re.compile(rf"(.+?)[-_. ]+({_IMAGE})", re.IGNORECASE)
 _IMAGE_START = re.compile(rf"({_IMAGE})[-_. ]*(.+)", re.IGNORECASE)
 _CHANNEL = re.compile(r"(.+)_([0-9]{4})")
@@ -37,6 +46,23 @@ def label_of(name: str) -> str | None:
     return match[2] if match and (not name[len(match[1])].isalpha()) else None
 
 
+def labelled_inside(name: str) -> str | None:
+    """Of which image a name with a label's word inside may speak: "p1_seg_JD" and "p1_mask2" of "p1"."""
+    match = _LABEL_INSIDE.fullmatch(name)
+    return match[1] if match else None
+
+
+def targets_of(name: str) -> list[str]:
+    """Of which images a file among labels may speak, the likeliest first."""
+    return [each for each in (label_of(name), name, labelled_inside(name)) if each]
+
+
+def derived_from(name: str) -> str | None:
+    """Of which image a result of a program speaks by its name: "p1_pred" of "p1"."""
+    match = _DERIVED.fullmatch(name)
+    return match[1] if match else None
+
+
 def bare(name: str) -> str:
     """An image's name without the words that only say that it is one: "image_p1" and "p1-img" become "p1"."""
     if match := _IMAGE_END.fullmatch(name):
@@ -47,7 +73,7 @@ def bare(name: str) -> str:
 
 def key(name: str) -> str:
     """What an image and its label share."""
-    return re.sub(r"[-_. ]+", "_", bare(name)).strip("_").casefold()
+    return re.sub(r"[-_. ]+", "_", bare(unicodedata.normalize("NFC", name))).strip("_").casefold()
 
 
 def channel_of(name: str) -> tuple[str, int] | None:

@@ -78,6 +78,12 @@ def write(path: Path, found: Discovery) -> None:
     atomic_write(path, to)
 
 
+def _column(name: str) -> str:
+    """Capitals do not tell columns apart; those of a channel's or structure's name stay."""
+    kind, colon, own = name.partition(":")
+    return kind.strip().casefold() + colon + own.strip()
+
+
 _ROLES = {"val": "validation", "test": "test", "train_order": "pool"}
 
 
@@ -88,10 +94,12 @@ def _rows(path: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str]]:
             stream.seek(0)
             delimiter = max(",;\t", key=first.count)
             reader = csv.DictReader(stream, delimiter=delimiter, restval="", restkey="more")
-            columns = [(name or "").strip() for name in reader.fieldnames or []]
+            columns = [_column((name or "").strip()) for name in reader.fieldnames or []]
             reader.fieldnames = columns
             rows = [(reader.line_num, {k: v.strip() for k, v in row.items() if isinstance(v, str)}) for row in reader]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise ProjectError(f"cannot read the table {path}: save it as UTF-8 (Excel: CSV UTF-8)") from error
+    except (OSError, csv.Error) as error:
         raise ProjectError(f"cannot read the table {path}: {error}") from error
     unknown = [name for name in columns if name.partition(":")[0] not in _COLUMNS]
     if "case" not in columns or not any(name.partition(":")[0] == "image" for name in columns) or unknown:

@@ -15,8 +15,20 @@ from metassl.imaging.pictures import PICTURE_SUFFIXES
 
 SEGMENTATION_SUFFIXES = (".seg.nrrd", ".seg.nhdr")
 MANY_FOLDERS = 100_000
+OTHER_KINDS = {
+    (".hdr", ".img"): "convert them to NIfTI",
+    (".mgz", ".mgh"): "convert them to NIfTI (FreeSurfer's mri_convert does)",
+    (".zip", ".tar", ".tar.gz", ".tgz", ".7z", ".rar"): "unpack them",
+    (".dcm", ".ima"): "they lack the mark of DICOM files; write them anew with a DICOM tool",
+    (".npy", ".npz", ".h5", ".hdf5", ".mat"): "they have no grid; write them as NIfTI",
+    (".gz",): "if they are NIfTI, name them .nii.gz",
+    (".vti", ".vtk", ".mnc", ".par", ".rec", ".v", ".bruker"): "convert them to NIfTI",
+}
+"""What looks like images, by the ends of names, and what to do with it."""
+
 _VOXELS_OF_OTHERS = (".raw", ".raw.gz", ".zraw")  # what a .mhd or .nhdr beside it leads to
 _DESCRIPTIONS = {"dataset.json", "splits.json", "dataset_description.json", "datastore_v2.json", "datastore.json"}
+PROJECT_FILES = ("project.json", "cases.json")
 _DICOM_SUFFIXES = (".dcm", ".ima", ".dicom", "")
 
 
@@ -24,7 +36,7 @@ def stem(path: Path | str) -> str:
     """The file name without its image suffix."""
     name = PurePosixPath(path).name if isinstance(path, str) else path.name
     lower = name.lower()
-    for suffix in (*SEGMENTATION_SUFFIXES, *IMAGE_SUFFIXES, *PICTURE_SUFFIXES, ".dcm"):
+    for suffix in (*SEGMENTATION_SUFFIXES, *IMAGE_SUFFIXES, *PICTURE_SUFFIXES, *_DICOM_SUFFIXES[:-1]):
         if lower.endswith(suffix):
             return name[: -len(suffix)]
     return name
@@ -105,7 +117,8 @@ def reason_left(name: str) -> str:
         return "belongs to no case"
     if lower.endswith(_VOXELS_OF_OTHERS) or PurePosixPath(lower).name in _DESCRIPTIONS or lower.endswith("dseg.tsv"):
         return ""
-    return "no image"
+    remedies = [remedy for suffixes, remedy in OTHER_KINDS.items() if lower.endswith(suffixes)]
+    return f"of a kind that is not read: {remedies[0]}" if remedies else "no image"
 
 
 def list_tree(folder: Path, tick: Callable[[], None] = lambda: None, besides: Path | None = None) -> Tree:
@@ -133,7 +146,7 @@ def list_tree(folder: Path, tick: Callable[[], None] = lambda: None, besides: Pa
             if entry.name.startswith("."):
                 continue
             name = f"{here}/{entry.name}" if here else entry.name
-            if not entry.is_dir():
+            if not _is_folder(entry):
                 names.append(name)
                 continue
             identity = _identity(Path(entry.path))
@@ -144,12 +157,22 @@ def list_tree(folder: Path, tick: Callable[[], None] = lambda: None, besides: Pa
                 continue
             seen.add(identity)
             below.append(name)
+        if here and {f"{here}/{name}" for name in PROJECT_FILES} <= set(names):
+            tree.unlisted.append((here, "a project of MetaSSL"))
+            continue
         if names:
             tree.files[here] = names
         waiting += reversed(below)
         if len(seen) > MANY_FOLDERS:
             raise ProjectError(f"{folder} holds more than {MANY_FOLDERS} folders: name the one with the images")
     return tree
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # such as a link to itself
+        return False
 
 
 def _identity(folder: Path) -> tuple[int, int] | str:
@@ -164,5 +187,5 @@ def _refused(folder: Path, error: OSError) -> ProjectError:
     if isinstance(error, FileNotFoundError):
         return ProjectError(f"there is no folder {folder}")
     if isinstance(error, NotADirectoryError):
-        return ProjectError(f"{folder} is a file: give the folder that holds the images")
+        return ProjectError(f"{folder} is no image: give an image, a table of cases, or the folder with the images")
     return ProjectError(f"cannot read the folder {folder}: {error.strerror or error}")

@@ -11,6 +11,7 @@ import numpy as np
 
 from metassl.files.atomic import atomic_write, make_folder
 from metassl.files.errors import ImageError, ProjectError
+from metassl.imaging import nifti
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import count_channels, read_geometry, read_volume
 from metassl.imaging.pictures import is_picture, picture_channels, write_picture_channels
@@ -39,6 +40,8 @@ def usable_cases(
             names[case.id], grids[case.id] = _headers(case, found.channels)
         except ImageError as error:
             warnings.append(f"{error} (the case is left out)")
+        else:
+            warnings += _two_grids(case, grids[case.id])
     if not names:
         raise ProjectError(f"none of the {len(found.cases)} cases can be read: {warnings[0]}")
     if channels is None:
@@ -58,6 +61,22 @@ def usable_cases(
     if not usable:
         raise ProjectError(f"no case has {len(channels)} channels: {warnings[0]}")
     return usable, channels, warnings
+
+
+def _two_grids(case: FoundCase, grid: Geometry | None) -> list[str]:
+    """A sentence for each NIfTI file whose header has two grids that differ: other programs may take the other one."""
+    told: list[str] = []
+    if grid is None:
+        return told
+    for image in case.images:
+        if nifti.is_nifti(image) and (found := nifti.two_grids(image)):
+            voxels, sform = found
+            taken = "sform" if np.allclose(grid.ijk_to_ras[:3], sform, atol=1e-2) else "qform"
+            told.append(
+                f"case {case.id}: {image}: its header has two grids (sform and qform), {voxels:.3g} voxels apart; the "
+                f"{taken} is taken: look whether its label fits"
+            )
+    return told
 
 
 def _odd_grids(cases: list[FoundCase], grids: Mapping[str, Geometry | None]) -> list[str]:

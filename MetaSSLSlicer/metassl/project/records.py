@@ -81,6 +81,7 @@ class Summary:
     `mutual_information`: 0..1, and `uncertainty`: the share of each flagged region, in and round the structures.
     `error_rates`, `class_error_rates` {structure: rates}: as measured of the round. `classes`: voxels, flagged voxels
     and summed entropy of each structure. `features`: of the network's bottleneck. `image_hashes`: one per channel file.
+    `values`: of the structures that the model knew.
     """
 
     case: str | None = None
@@ -103,6 +104,7 @@ class Summary:
     classes: Mapping[str, Mapping[str, float]] | None = None
     features: list[float] | None = None
     image_hashes: list[str] | None = None
+    values: list[int] | None = None
 
     @staticmethod
     def of(document: Mapping[str, Any]) -> Summary:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +14,7 @@ from metassl.imaging import Geometry, read_labels, read_volume
 from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
 from metassl.imaging.unit_maps import read_unit_map
 from metassl.project import Case, LabelDefinition, PredictionPaths, Project, Round
+from metassl.project.coverage import unknown_to
 from metassl.project.records import Rates, Summary
 from metassl.project.round_files import read_summary
 
@@ -52,6 +53,10 @@ class Prediction:
     paths: PredictionPaths
     errorRates: Rates | None
 
+    def unknown(self, labels: Sequence[LabelDefinition]) -> list[LabelDefinition]:
+        """The structures that the model did not know, as they were added later."""
+        return unknown_to(self.summary, labels)
+
 
 @dataclass
 class CaseData:
@@ -61,7 +66,8 @@ class CaseData:
     `imageHashes`: which image exactly was read, for what is drawn on it. `labelVersion`: of `label`. `begunOn`: of the
     label that the edits were begun on; another one when somebody has labelled the case since. `autosaveMark`: tells
     whether the autosave was written again since, see AutosaveFile. `isAutosaveSaved`: it holds what the label does.
-    `predictedBy`: the round of the prediction that was found, also when it cannot be shown.
+    `predictedBy`: the round of the prediction that was found, also when it cannot be shown. `coverage`: the values of
+    the structures that `label` speaks about, None for all.
     """
 
     caseId: str
@@ -81,6 +87,7 @@ class CaseData:
     autosavePath: Path | None = None
     autosaveMark: tuple | None = None
     isAutosaveSaved: bool = False
+    coverage: list[int] | None = None
 
 
 def readCase(project: Project, caseId: str, ours: Container[str] = ()) -> CaseData:
@@ -101,6 +108,7 @@ def readCase(project: Project, caseId: str, ours: Container[str] = ()) -> CaseDa
         channels, geometry = _channels(project, caseId, paths, [image.result() for image in images])
     data = CaseData(caseId, case.state, geometry, channels, imageHashes=hashes.result())
     data.labelVersion = data.begunOn = case.label_version
+    data.coverage = case.coverage
     if label is not None and not _isInPrediction(case, found):
         data.label = _tried(data, lambda: onGrid(label.result(), geometry, project.accepted_label(caseId), caseId))
         try:

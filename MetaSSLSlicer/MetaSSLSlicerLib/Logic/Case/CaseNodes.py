@@ -14,7 +14,7 @@ from ...ColorTables import heatColorNode, regionColorNode
 from ...Translation import _
 from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 from .CaseFiles import CaseData
-from .CaseSegmentation import addSegmentation, ijkToRasMatrix, release
+from .CaseSegmentation import addSegmentation, ijkToRasMatrix, release, takeStructures
 
 ATTRIBUTE = "MetaSSL"
 """The attribute of every node of ours; its value says what the node is."""
@@ -60,6 +60,12 @@ class CaseNodes:
         self.annotationNode = self._addSegmentation("annotation", self._name(_("annotation")), array, unknownStructures)
         if self.predictionNode is not None:
             self.predictionNode.SetDisplayVisibility(False)
+
+    def takeStructures(self, labels: Sequence[LabelDefinition]) -> None:
+        """The structures have changed: give the segments their names, and what is edited a segment for each new one."""
+        self._labels = labels
+        for node in filter(None, (self.annotationNode, self.predictionNode, self.comparisonNode)):
+            takeStructures(node, labels)
 
     def removeAnnotation(self) -> None:
         """Take the segmentation that is edited away; the prediction is seen again."""

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 
 import numpy as np
 from metassl.files import ChangedError, MetaSSLError
-from metassl.project import Project
+from metassl.project import LabelDefinition, Project
 from metassl.project.annotations import ANY_VERSION
 from metassl.project.words import sentence
 
@@ -96,6 +96,8 @@ class CaseWrites:
         opened, the user is asked first, unless `overOthers`; that label stays in the history.
         """
         session, project, data = self._session, case.project, case.data
+        unknown = case.unknownStructures
+        told = [value for value in project.values[1:] if value not in [label.value for label in unknown]]
         waitForWrites = self.waiter(case.id)
         if session.case is case:
             case.clock.tick()
@@ -114,6 +116,7 @@ class CaseWrites:
                 allow_empty=allowEmpty,
                 drawn_on=data.imageHashes,
                 former=ANY_VERSION if overOthers else data.begunOn,
+                coverage=told,
             )
             self.ours.add(version)
             changes = {} if prediction is None else {"dice": meanDice(prediction, array)}
@@ -122,8 +125,9 @@ class CaseWrites:
             return array
 
         def stored(array: np.ndarray) -> None:
-            data.label = array
+            data.label, data.coverage = array, sorted({*told, *np.unique(array).tolist()} - {0, 255})
             done()
+            self._tellOfSilence(case, [label for label in unknown if label.value not in data.coverage])
             if project is session.project:
                 session.casesChanged.emit([case.id])
 
@@ -143,6 +147,37 @@ class CaseWrites:
                 self.storeLabel(session.case if again else case, makeArray, state, **options)
 
         self.add(case.id, session.tasks.run(store, stored, failed))
+
+    def _tellOfSilence(self, case: OpenCase, silent: list[LabelDefinition]) -> None:
+        """Say about which structures a saved label says nothing, and offer to say that the case shows none of them."""
+        if not silent:
+            return
+        names = ", ".join(label.name for label in silent)
+        text = _("The label of {case} says nothing about {names}, which what it was made of did not know.")
+        action = _("{case} shows none of it") if len(silent) == 1 else _("{case} shows none of them")
+        version, values = case.data.labelVersion, [label.value for label in silent]
+        self._session.say(
+            "warning",
+            text.format(case=case.id, names=names),
+            action.format(case=case.id),
+            lambda: self._speakAbout(case, version, values),
+        )
+
+    def _speakAbout(self, case: OpenCase, version: str, values: list[int]) -> None:
+        def speak() -> list[int]:
+            told = case.project.case(case.id).coverage
+            told = None if told is None else sorted({*told, *values})
+            case.project.update_case(case.id, former=version, coverage=told)
+            return told
+
+        def done(told: list[int]) -> None:
+            if case.data.labelVersion == version:
+                case.data.coverage = told
+            case.changed.emit()
+            if case.project is self._session.project:
+                self._session.casesChanged.emit([case.id])
+
+        self._session.tasks.run(speak, done, self._session.fail)
 
     def discardEdits(self) -> None:
         """Throw the unsaved edits of the open case away; it waits for a label, or for a review, as before."""
@@ -167,6 +202,10 @@ class CaseWrites:
             return
         futures = {**self._futures, caseId: [*self._futures.get(caseId, []), future]}
         self._futures = {key: [each for each in others if not each.done()] for key, others in futures.items()}
+
+    def isWriting(self, caseId: str) -> bool:
+        """Whether something of the case is being written now."""
+        return any(not each.done() for each in self._futures.get(caseId, []))
 
     def waiter(self, caseId: str) -> Callable[[], None]:
         """What waits, in a task, until all that is being written of the case now is written, or has failed."""

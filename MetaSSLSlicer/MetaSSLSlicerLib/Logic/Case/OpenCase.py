@@ -46,9 +46,12 @@ class OpenCase:
         """True when the segmentation came out of the autosave."""
         self.showsLabel = False
         """True when the segmentation was begun with the saved label."""
+        self.isFromScratch = False
+        """True when it was begun with nothing."""
         self.clock = ActivityClock()
         self._scene, self._observers = services.scene, Observers()
         self._seen: set[int] = set()
+        self._isTakingStructures = False
         self.autosaveFile = AutosaveFile.opened(project, data.caseId, data.autosavePath, data.autosaveMark)
         self.autosave = Autosave(tasks, self.takeSnapshot, self._writeAutosave, self.autosaveFile.remove, failed)
         self.nodes.show()
@@ -78,6 +81,38 @@ class OpenCase:
         nodes = [self.nodes.volumeNode, self.nodes.annotationNode]
         return all(self._scene.IsNodePresent(node) for node in nodes if node is not None)
 
+    @property
+    def unknownStructures(self) -> list[LabelDefinition]:
+        """The structures that the label, or the prediction, which is accepted now did not know, as they came later."""
+        data = self.data
+        if self.isEditing and self.isFromScratch:
+            return []
+        unknown = [] if data.prediction is None else data.prediction.unknown(self.project.labels)
+        if self.isEditing and (self.showsLabel or (self.isRestored and data.label is not None)):
+            unknown = self.project.labels
+        elif self.isEditing or data.label is None:  # else it was accepted a moment ago
+            return unknown
+        told = data.coverage
+        return [] if told is None else [label for label in unknown if label.value not in told]
+
+    def takeStructures(self, former: Sequence[LabelDefinition]) -> None:
+        """Structures were added to the project, or renamed; `former`: those of before. What is drawn stays."""
+        if self.data.label is not None and self.data.coverage is None:
+            self.data.coverage = [label.value for label in former]
+        self._isTakingStructures = True
+        try:
+            self.nodes.takeStructures(self.project.labels)
+        finally:
+            self._isTakingStructures = False
+        if self.isEditing:
+            self._seen = labelmapTimes(self.nodes.annotationNode)
+        self.changed.emit()
+
+    def startFromScratch(self) -> None:
+        """Offer an empty segmentation to be drawn in."""
+        self.startEditing(np.zeros(self.data.geometry.shape_zyx, np.uint8))
+        self.isFromScratch = True
+
     def startEditing(self, array: np.ndarray | None = None, unknownStructures: Sequence[LabelDefinition] = ()) -> None:
         """Offer `array` (uint8, z y x) to be edited: by default the label, else the prediction, else nothing.
 
@@ -85,6 +120,7 @@ class OpenCase:
         """
         self.stopEditing()
         self.showsLabel = array is None and self.data.label is not None
+        self.isFromScratch = False
         if array is None:
             array = self.data.label
         if array is None and self.data.prediction is not None:
@@ -180,6 +216,8 @@ class OpenCase:
             self._onEdit()
 
     def _onEdit(self, *_: object) -> None:
+        if self._isTakingStructures:
+            return
         self._seen = labelmapTimes(self.nodes.annotationNode)
         self.clock.tick()
         self.autosave.touch()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import slicer
 from metassl.files import MetaSSLError
-from metassl.project import Project
+from metassl.project import LabelDefinition, Project
 from metassl.project.words import sentence
 
 from ...ColorTables import removeColorTables
@@ -22,6 +22,7 @@ from .CaseFiles import CaseData, Prediction, readCase, readPrediction
 from .CaseNodes import removeGhosts
 from .CaseWrites import CaseWrites
 from .OpenCase import OpenCase
+from .OutsideLabels import OutsideLabels
 
 _PATIENCE_S = 20.0
 _MODULE, _PROJECT, _CASE = "MetaSSLSlicer", "projectPath", "case"
@@ -55,6 +56,8 @@ class Session:
         """() another project is open, or none."""
         self.casesChanged = Signal()
         """(ids or None) states, labels or predictions of these cases changed; None: of any."""
+        self.structuresChanged = Signal()
+        """(those of before) structures were added to the project, or renamed."""
         self.roundsChanged = Signal()
         """() a round began, ended or was chosen."""
         self.caseOpened = Signal()
@@ -73,10 +76,12 @@ class Session:
         """(Message)"""
         self.roundsChanged.connect(self._lookForPrediction)
         self.casesChanged.connect(self._lookForPrediction)
+        self.structuresChanged.connect(self._takeStructures)
         self._toldOfPrediction: tuple[OpenCase, int] | None = None
         self._memory = SceneMemory(services.scene)
         self._isJustLoaded = False
         self.writes = CaseWrites(self)
+        self._outside = OutsideLabels(self)
         self._observers = Observers()
         self._observers.add(services.scene, slicer.vtkMRMLScene.StartCloseEvent, self._closeNow)
         self._observers.add(services.scene, slicer.vtkMRMLScene.EndCloseEvent, self._remember)
@@ -144,12 +149,17 @@ class Session:
         if self.case is None:
             return
         self.case.autosave.tick()
+        self._outside.tick()
         if self.case.autosaveFile.isNewCompany():
             text = _("{case} is being edited in another Slicer, too. The unsaved work of both is kept.")
             self.say("warning", text.format(case=self.case.id))
         if not self.case.isWhole:
             self.closeCase()
             self.say("warning", _("A node of the open case was deleted, so the case was closed. Its edits are kept."))
+
+    def _takeStructures(self, former: Sequence[LabelDefinition]) -> None:
+        if self.case is not None:
+            self.case.takeStructures(former)
 
     # Messages
 

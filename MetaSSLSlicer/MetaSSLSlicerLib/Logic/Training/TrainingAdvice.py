@@ -9,6 +9,7 @@ from metassl.files import ErrorCode
 from metassl.jobs import JobStatus
 from metassl.project import Project
 from metassl.project.cases import unseen_structures
+from metassl.project.coverage import silent_labels
 from metassl.project.words import sentence
 
 from ...Translation import _
@@ -50,14 +51,21 @@ class TrainingAdvice:
 
 
 def unseenText(project: Project) -> str:
-    """Which structures cannot be learnt yet, as no labelled case shows them; "" for none. For a thread."""
-    names = unseen_structures(project.labels, project.labelled_cases())
-    if not names:
-        return ""
-    text = _("No labelled case shows {structures}: it cannot be learnt until one does.")
-    if len(names) > 1:
-        text = _("No labelled case shows {structures}: they cannot be learnt until one does.")
-    return text.format(structures=", ".join(names))
+    """Which structures cannot be learnt yet, as no labelled case shows them, and about which labels say nothing, a line
+    each; "" for none. For a thread."""
+    labelled = project.labelled_cases()
+    names, lines = unseen_structures(project.labels, labelled), []
+    if names:
+        text = _("No labelled case shows {structures}: it cannot be learnt until one does.")
+        if len(names) > 1:
+            text = _("No labelled case shows {structures}: they cannot be learnt until one does.")
+        lines.append(text.format(structures=", ".join(names)))
+    for name, number in silent_labels(project.labels, labelled).items():
+        text = _("{name}: {number} of {all} labels say nothing about it.")
+        if number == 1:
+            text = _("{name}: 1 of {all} labels says nothing about it.")
+        lines.append(text.format(name=name, number=number, all=len(labelled)))
+    return "\n".join(lines)
 
 
 _KNOWN: dict[ErrorCode, Callable[[], tuple[str, str]]] = {

@@ -1,4 +1,4 @@
-"""The table of a new project's structures: colour, name, value and terminology."""
+"""The table of a project's structures: colour, name, value and terminology."""
 
 from __future__ import annotations
 
@@ -49,6 +49,7 @@ class LabelTable:
         """() the user changed something."""
         self.table = table
         self._rows: list[_Row] = []
+        self._fixed = 0
         self._chooseColor = chooseColor or self._askColor
         self._chooseTerm = chooseTerm or (lambda entry: chooseTerminology(entry, table))
         table.setColumnCount(4)
@@ -68,7 +69,9 @@ class LabelTable:
         """What the table says. Raises LabelError, for example when two structures have the same name."""
         return check_labels([LabelDefinition(row.value, row.name, row.color, row.terminology) for row in self._rows])
 
-    def setLabels(self, labels: list[LabelDefinition]) -> None:
+    def setLabels(self, labels: list[LabelDefinition], fixed: int = 0) -> None:
+        """Show these; the first `fixed` are the project's already, and stay."""
+        self._fixed = fixed
         self._rows = [_Row(label.value, label.name, label.color, label.terminology) for label in labels]
         self._fill()
 
@@ -83,11 +86,13 @@ class LabelTable:
         self.edited.emit()
 
     def removeCurrent(self) -> None:
-        """Take the selected structure away, or the last one."""
-        if len(self._rows) <= 1:
-            return
+        """Take the selected structure away, or the last one; never one that stays, nor the only one."""
         selected = self.table.currentRow()
-        del self._rows[selected if 0 <= selected < len(self._rows) else -1]
+        if not max(self._fixed, 0) <= selected < len(self._rows):
+            selected = len(self._rows) - 1
+        if selected < max(self._fixed, 1 if len(self._rows) == 1 else 0):
+            return
+        del self._rows[selected]
         self._fill()
         self.edited.emit()
 

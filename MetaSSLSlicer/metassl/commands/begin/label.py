@@ -13,8 +13,13 @@ a case that has a label keeps it unless --replace is given.
 A case of which only a part is annotated is trained on with that part, and is
 predicted and asked about again, until --done says that the rest stays without.
 
+A prediction of a model that did not know a structure says nothing about it; nor
+does a file of which --about says so. What such a label calls background may be
+that structure, and is trained so.
+
   metassl label liver case_07 case_07_liver.nii.gz
   metassl label liver case_07 mask.nii.gz --values 255=Liver
+  metassl label liver case_08 livers_alone.nii.gz --about Liver
   metassl label liver --from ~/labels
 """
 
@@ -23,8 +28,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from metassl.files.errors import ProjectError
+from metassl.files.errors import LabelError, ProjectError
+from metassl.imaging.matching import key_of_name, listed
 from metassl.project import Project
+from metassl.project.coverage import unknown_in
 from metassl.project.words import count as counted
 
 from ..shared.advice import next_steps
@@ -45,6 +52,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--replace", action="store_true", help="with --from: also where there is a label")
     add_values_option(parser)
     parser.add_argument(
+        "--about", nargs="+", metavar="NAME", help="the structures that it speaks about, besides those that it shows"
+    )
+    parser.add_argument(
         "--allow-empty",
         action="store_true",
         help="accept a label that shows none of the structures",
@@ -55,6 +65,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, console: Console) -> int:
     project = Project.open(arguments.project)
     if arguments.source is not None and arguments.case is None:
+        if arguments.about:
+            raise ProjectError("--about goes with one CASE and its FILE")
         return _many(project, arguments, console)
     says_done = arguments.done or arguments.not_done
     if arguments.case and arguments.file is None and arguments.source is None and says_done:
@@ -64,6 +76,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         raise ProjectError("name a case and its file, or --from and a folder of label files")
     before = project.case(arguments.case)
     reviewed = before.state in ("predicted", "accepted", "corrected")
+    told = _spoken_about(project, arguments)
     version = project.add_label(
         before.id,
         arguments.file,
@@ -72,6 +85,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         former=before.label_version,
         names=names_of(arguments),
         tell=console.warn,
+        coverage=told,
     )
     if says_done:
         project.set_done([before.id], undo=arguments.not_done)
@@ -85,6 +99,9 @@ def _tell(project: Project, arguments: argparse.Namespace, console: Console, cha
     if case.is_partial:
         what += "; a part is annotated, and it will be predicted and asked about again (--done: not any more)"
     console.say(f"{case.id}: {what}")
+    silent = [label.name for label in project.labels if case.missing([label.value])]
+    if silent:
+        console.say(f"  says nothing about {', '.join(silent)}")
     console.say(f"next: {next_steps(project, arguments.project)[0].command}")
     console.result(
         {
@@ -94,9 +111,22 @@ def _tell(project: Project, arguments: argparse.Namespace, console: Console, cha
             "version": version,
             "partial": case.is_partial,
             "changed": changed,
+            "silent": silent,
         }
     )
     return 0
+
+
+def _spoken_about(project: Project, arguments: argparse.Namespace) -> list[int] | None:
+    """The values of the structures that the file speaks about; None for all."""
+    if arguments.about is None:
+        unknown = unknown_in(project, arguments.file)
+        return [label.value for label in project.labels if label not in unknown] if unknown else None
+    known = {key_of_name(label.name): label.value for label in project.labels}
+    for name in arguments.about:
+        if key_of_name(name) not in known:
+            raise LabelError(f"--about {name}: the project's structures are {listed(project.labels)}")
+    return [known[key_of_name(name)] for name in arguments.about]
 
 
 def _many(project: Project, arguments: argparse.Namespace, console: Console) -> int:

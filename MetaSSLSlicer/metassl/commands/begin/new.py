@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.warn_all(warnings)
     labelled = [case.id for case in project.labelled_cases()]
     validation = [case.id for case in project.validation_cases()]
-    console.say(f"{project.name}: {len(project.cases)} cases in {arguments.project}")
+    console.say(f"{project.name}: {counted(len(project.cases), 'case')} in {arguments.project}")
     scan = Scan.of(arguments.source, found)
     console.say(f"  found as    {scan.layout}: {counted(scan.cases, 'case')}, {counted(scan.labelled, 'label')}")
     for line in scan.told():

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from metassl.project.cases import key_of, make_case_id
 
 from ..found import Discovery, FoundCase, numbered_channels
-from ..names import channel_of, key, label_of
+from ..names import LABEL_FOLDERS, channel_of, derived_from, key, label_of, labelled_inside
 from ..tree import Tree, stem
 
 
@@ -19,7 +19,13 @@ def find(tree: Tree) -> Discovery | None:
     found = Discovery([])
     groups: dict[str, list[Path]] = {}
     labels: dict[str, list[str]] = {}
+    of_labels = {folder for folder in tree.files if not LABEL_FOLDERS.isdisjoint(folder.casefold().split("/"))}
+    apart = any(tree.images(folder) for folder in tree.files if folder not in of_labels)
     for folder in tree.files:
+        if apart and folder in of_labels:
+            reason = "in a folder of labels, and no image has its name"
+            found.left_out += [(tree.path(name), reason) for name in tree.images(folder) + tree.segmentations(folder)]
+            continue
         images, own = split_labels(tree, folder, found.left_out)
         for base, paths in group_channels(tree, images).items():
             name = f"{folder}/{base}" if folder else base
@@ -49,6 +55,14 @@ def split_labels(tree: Tree, folder: str, left_out: list[tuple[Path, str]]) -> t
             by_key.setdefault(key(parts[0]), name)
     own: dict[Path, list[str]] = defaultdict(list)
     taken = set()
+    for name in plain:
+        derived, inside = (find(stem(name)) for find in (derived_from, labelled_inside))
+        if derived and key(derived) in by_key:
+            left_out.append((tree.path(name), f"named like a result of {by_key[key(derived)]}, no image of its own"))
+            taken.add(name)
+        elif inside and key(inside) in by_key:
+            own[tree.path(by_key[key(inside)])].append(name)
+            taken.add(name)
     for name in [*(name for name in images if of[name] is not None), *files]:
         target = of.get(name, label_of(stem(name)))
         target = stem(name) if target is None else target

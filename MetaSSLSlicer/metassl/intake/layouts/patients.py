@@ -9,7 +9,7 @@ from pathlib import Path
 from metassl.project.cases import make_case_id
 
 from ..found import Discovery, FoundCase, with_common_channels
-from ..names import LABEL_WORDS, label_of, without
+from ..names import DERIVED_WORDS, LABEL_FOLDERS, LABEL_WORDS, derived_from, label_of, without
 from ..tree import Tree, stem
 
 _NUMBER = re.compile(r"[0-9]+")
@@ -19,7 +19,11 @@ _NUMBERED_CHANNELS = {"t#", "b#", "te#", "ti#", "echo#", "phase#", "channel#", "
 def find(tree: Tree) -> Discovery | None:
     """Each folder is a case; names that come again from folder to folder are its channels and its label."""
     folders = [folder for folder in tree.files if folder and tree.images(folder)]
-    if not folders or tree.images(""):
+    if (
+        not folders
+        or tree.images("")
+        or any(folder.rpartition("/")[2].casefold() in LABEL_FOLDERS for folder in folders)
+    ):
         return None
     roles = {folder: roles_of(tree, folder) for folder in folders}
     common = Counter(role for found in roles.values() for role in found)
@@ -67,7 +71,9 @@ def cases_of(tree: Tree, roles: dict[str, dict[str, str]]) -> Discovery:
         named = {role: label_of(role) for role in names if role not in marked}
         parts = {name: role for role, name in named.items() if name and name not in names}
         structures[case_id] = {name: tree.path(names[role]) for name, role in parts.items()}
-        rest = set(names) - set(marked) - set(parts.values())
+        derived = {role for role in set(names) - set(marked) if role in DERIVED_WORDS or derived_from(role) in names}
+        found.left_out += [(tree.path(names[role]), "named like a result, no image") for role in sorted(derived)]
+        rest = set(names) - set(marked) - set(parts.values()) - derived
         images[case_id] = {role: tree.path(names[role]) for role in sorted(rest)}
     found.channels, chosen = with_common_channels(images, found.left_out)
     for case_id, paths in chosen.items():

@@ -1,0 +1,44 @@
+"""What annotations and predictions say nothing about: structures that came later than they."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from metassl.files.errors import MetaSSLError
+
+from .cases import Case
+from .project import Project
+from .records import Summary
+from .round_files import read_summary
+from .structures import LabelDefinition
+
+
+def silent_labels(labels: Iterable[LabelDefinition], cases: Sequence[Case]) -> dict[str, int]:
+    """Structure → how many of the annotations of `cases` say nothing about it; those that all speak about left out."""
+    count = {label.name: sum(bool(case.missing([label.value])) for case in cases) for label in labels}
+    return {name: silent for name, silent in count.items() if silent}
+
+
+def unknown_to(summary: Summary, labels: Sequence[LabelDefinition]) -> list[LabelDefinition]:
+    """The structures that the model of a prediction did not know, as they were added later."""
+    if summary.values is not None:
+        return [label for label in labels if label.value not in summary.values]
+    names = summary.volume_ml  # of former versions, by the names of then
+    if names is None or len(names) >= len(labels):
+        return []
+    return [label for label in labels if label.name not in names]
+
+
+def unknown_in(project: Project, file: Path) -> list[LabelDefinition]:
+    """`unknown_to` where the file is a prediction of one of the project's rounds; [] for any other file."""
+    path = file.resolve()
+    for found in project.rounds():
+        for case_id in found.predicted_cases() if path.is_relative_to(found.path.resolve()) else ():
+            paths = found.prediction(case_id)
+            if paths.segmentation.resolve() == path:
+                try:
+                    return unknown_to(read_summary(paths.summary, case_id), project.labels)
+                except MetaSSLError:
+                    return []
+    return []
