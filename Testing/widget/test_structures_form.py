@@ -49,6 +49,7 @@ def test_what_a_new_structure_means_is_said_before_it_is_added(harness, panel, t
     text = ui.structuresMeaning.text
     assert text.startswith("The 3 labels of before say nothing about Liver: what they call background may be that")
     assert ui.structuresTable.item(2, TERMINOLOGY).text() == "Liver", "the name of a common structure brings its term"
+    harness.process(60)
     harness.grab(panel.projectWidget.widget, "structures", 380)
     assert len(tiny_project.labels) == 2, "nothing is done yet"
     ui.structuresTable.item(2, NAME).setText(tiny_project.labels[0].name)
