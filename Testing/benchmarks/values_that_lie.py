@@ -93,9 +93,9 @@ def measure(kind: str, data: Path, work: Path) -> dict:
     """Dice of the images that are spoilt so, and what was told of them."""
     kept, images = work / f"{kind}.json", work / kind
     if kept.exists():
-        return json.loads(kept.read_text())
+        return json.loads(kept.read_text(encoding="utf-8"))
     images.mkdir(exist_ok=True)
-    for case in json.loads((data / "splits.json").read_text())["test"][:MEASURED]:
+    for case in json.loads((data / "splits.json").read_text(encoding="utf-8"))["test"][:MEASURED]:
         (array, *_), grid = read_volume(data / "imagesTr" / f"{case}.nii.gz", case)
         truth, _ = read_labels(data / "labelsTr" / f"{case}.nii.gz", case)
         spoilt = SPOILT[kind](array.astype(np.float32), truth, np.random.default_rng(int(case[-3:])))
@@ -151,7 +151,7 @@ def main() -> None:
     steps = read_summary(model.prediction(case).summary, case).step
     found = {"minutes": arguments.minutes, "steps": steps, **figures(measured)}
     text = json.dumps(found, indent=1)
-    (arguments.work / "values_that_lie.json").write_text(text + "\n")
+    (arguments.work / "values_that_lie.json").write_text(text + "\n", encoding="utf-8")
     print(text)
 
 

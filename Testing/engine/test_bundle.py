@@ -177,8 +177,11 @@ def test_names_that_monai_would_run_are_texts_in_it(tmp_path, in_bundle):
         (lambda folder: (folder / "models" / "model.pt").write_bytes(b"torn"), "cannot be read as the weights"),
         (lambda folder: torch.save(["a"], folder / "models" / "model.pt"), "something else than the weights"),
         (lambda folder: torch.save({}, folder / "models" / "model.pt"), "is not a MetaSSL model"),
-        (lambda folder: (folder / "configs" / "inference.json").write_text("{}"), "damaged bundle"),
-        (lambda folder: (folder / "configs" / "metassl.json").write_text('{"channels": 3}'), "of the wrong kind"),
+        (lambda folder: (folder / "configs" / "inference.json").write_text("{}", encoding="utf-8"), "damaged bundle"),
+        (
+            lambda folder: (folder / "configs" / "metassl.json").write_text('{"channels": 3}', encoding="utf-8"),
+            "of the wrong kind",
+        ),
     ],
 )
 def test_a_damaged_bundle_is_told_in_a_sentence(made, change, told, capsys, tmp_path):

@@ -190,7 +190,7 @@ def test_an_empty_folder_is_filled_but_not_the_one_that_one_is_in(predicted, tmp
     monkeypatch.chdir(tmp_path / "here")
     with pytest.raises(ProjectError, match="choose one inside it, such as"):
         export_project(predicted, ".")
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     with pytest.raises(ProjectError, match="is a file"):
         export_project(predicted, tmp_path / "file")
 
@@ -198,7 +198,7 @@ def test_an_empty_folder_is_filled_but_not_the_one_that_one_is_in(predicted, tmp
 def test_what_somebody_put_there_meanwhile_stays(predicted, tmp_path):
     def meddle(done, total, case):
         (tmp_path / "out").mkdir(exist_ok=True)
-        (tmp_path / "out" / "mine").write_text("mine")
+        (tmp_path / "out" / "mine").write_text("mine", encoding="utf-8")
 
     with pytest.raises(ProjectError, match="not empty"):
         export_project(predicted, tmp_path / "out", report=meddle)

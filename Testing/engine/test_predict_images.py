@@ -104,7 +104,7 @@ def test_what_is_there_stays_is_told_and_is_replaced_when_that_is_asked_for(
 
 def test_an_image_that_fails_is_named_and_the_rest_go_on(tiny_project, model, scans, tmp_path, capsys):
     (scans / "b.nii.gz").write_bytes((scans / "b.nii.gz").read_bytes()[:500])
-    (scans / "notes.txt").write_text("of no use")
+    (scans / "notes.txt").write_text("of no use", encoding="utf-8")
     code, told, said = call(capsys, "predict", tiny_project.path, "--images", scans, "--out", tmp_path / "out")
     assert (code, list(told["predicted"]), list(told["failed"])) == (1, ["a", "c"], ["b"])
     assert str(scans / "b.nii.gz") in told["failed"]["b"] and "1 not predicted, for the reasons above: b" in said
@@ -123,7 +123,7 @@ def test_the_cases_of_the_project_stay_as_they_are(tiny_project, model, tmp_path
 
 @pytest.mark.parametrize("where", ["scans", "project/labels", "file"])
 def test_a_place_where_predictions_could_do_harm_is_refused(where, source, scans, tmp_path):
-    (tmp_path / "file").write_text("")
+    (tmp_path / "file").write_text("", encoding="utf-8")
     before = files_in(scans)
     with pytest.raises(ProjectError, match="choose"):
         predict_images(source, [scans], tmp_path / where, overwrite=True)

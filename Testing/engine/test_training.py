@@ -13,6 +13,7 @@ import SimpleITK as sitk
 import torch
 from file_limit import files_end_at
 from in_process import trainings_in_this_process
+from machine import PATIENCE_S
 from metassl.files.errors import BusyError, ErrorCode, ProjectError
 from metassl.files.json_files import read_json, write_json
 from metassl.imaging import images
@@ -30,13 +31,13 @@ from metassl.project.cases import Case
 
 @pytest.fixture
 def project(tmp_path) -> Project:
-    """Six 24³ images of a bright ball, two of them labelled, one for validation."""
+    """Six 16³ images of a bright ball, two of them labelled, one for validation."""
     made = Project.create(tmp_path / "project", "Balls", [LabelDefinition(3, "Ball")], ["MR"])
-    z, y, x = np.mgrid[:24, :24, :24]
+    z, y, x = np.mgrid[:16, :16, :16]
     for index in range(6):
         rng = np.random.default_rng(index)
-        centre = rng.uniform(9, 15, 3)
-        ball = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 < 36
+        centre = rng.uniform(6, 10, 3)
+        ball = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 < 16
         image = sitk.GetImageFromArray((ball * 2 + rng.normal(0, 0.3, ball.shape)).astype(np.float32))
         path = tmp_path / f"ball{index}.nii.gz"
         sitk.WriteImage(image, str(path))
@@ -56,15 +57,15 @@ def in_this_process(monkeypatch):
         yield
 
 
-def wait(found, seconds=120, until=lambda status: status.is_over):
+def wait(found, until=lambda status: status.is_over):
     """The status once `until` holds; fails loudly when it never does."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + PATIENCE_S
     while time.monotonic() < end:
         status = job_status(found)
         if until(status):
             return status
         time.sleep(0.05)
-    raise AssertionError(f"still {status} after {seconds} s: {found.log_path.read_text(encoding='utf-8')}")
+    raise AssertionError(f"still {status} after {PATIENCE_S} s: {found.log_path.read_text(encoding='utf-8')}")
 
 
 def trained(status) -> int:
@@ -88,7 +89,7 @@ def test_a_round_ends_with_maps_of_every_unlabelled_case_and_a_ranking(project):
     assert {case.state for case in project.unlabelled_cases()} == {"predicted"}
     assert found.ranking_path.exists()
     maps = sitk.ReadImage(str(found.prediction("ball2").regions))
-    assert maps.GetSize() == (24, 24, 24)
+    assert maps.GetSize() == (16, 16, 16)
     values = np.unique(sitk.GetArrayFromImage(sitk.ReadImage(str(found.prediction("ball2").segmentation))))
     assert set(values) <= {0, 3}
     names = [event.event for event in read_events(found.events_path)]
@@ -99,12 +100,12 @@ def test_a_round_ends_with_maps_of_every_unlabelled_case_and_a_ranking(project):
 
 @pytest.mark.skipif(os.name == "nt", reason="SIGKILL is POSIX")
 def test_a_killed_training_resumes_to_the_same_weights_to_the_bit(project, tmp_path):
-    found = start_training(project, iterations=16, device="cpu", seed=3)
+    found = start_training(project, iterations=80, device="cpu", seed=3)
     assert wait(found).state == "finished", found.log_path.read_text(encoding="utf-8")
     whole = weights(found)
 
-    second = start_training(project, iterations=16, device="cpu", seed=3, fresh=True, new_round=True)
-    random_step = int(np.random.default_rng().integers(2, 12))
+    second = start_training(project, iterations=80, device="cpu", seed=3, fresh=True, new_round=True)
+    random_step = int(np.random.default_rng().integers(2, 40))
     wait(second, until=lambda status: (status.step or 0) >= random_step and status.stage == "training")
     kill(second)
     assert wait(second).state == "interrupted"
@@ -134,15 +135,15 @@ def test_a_stop_request_pauses_and_the_next_train_goes_on(project):
 
 
 def test_predictions_of_a_half_trained_model_are_made_again_by_the_finished_one(project):
-    found = start_training(project, iterations=30, device="cpu")
+    found = start_training(project, iterations=80, device="cpu")
     wait(found, until=lambda status: trained(status) >= 2)
     found.stop_path.touch()
     assert wait(found).state == "paused"
     predict_project(project, ["ball2"], device="cpu")
     early = read_json(found.prediction("ball2").summary, "the summary")["step"]
-    assert early < 30
+    assert early < 80
     assert wait(start_training(project)).state == "finished", found.log_path.read_text(encoding="utf-8")
-    assert read_json(found.prediction("ball2").summary, "the summary")["step"] == 30
+    assert read_json(found.prediction("ball2").summary, "the summary")["step"] == 80
 
 
 def test_two_trainings_at_once_are_refused_with_the_holder(project):
@@ -216,12 +217,12 @@ def test_every_image_is_decoded_once_and_its_maps_are_those_of_the_file_read_ane
 
 
 def test_a_case_with_one_slice_is_trained_on_and_predicted_like_any_other(project, in_this_process, tmp_path):
-    noise = np.random.default_rng(0).normal(0, 0.3, (1, 24, 24)).astype(np.float32)
+    noise = np.random.default_rng(0).normal(0, 0.3, (1, 16, 16)).astype(np.float32)
     sitk.WriteImage(sitk.GetImageFromArray(noise), str(tmp_path / "slice.nii.gz"))
     project.add_cases([Case("slice", [str(tmp_path / "slice.nii.gz")])])
     found = start_training(project, iterations=8, device="cpu")
     assert wait(found).state == "finished", found.log_path.read_text(encoding="utf-8")
-    assert sitk.ReadImage(str(found.prediction("slice").regions)).GetSize() == (24, 24, 1)
+    assert sitk.ReadImage(str(found.prediction("slice").regions)).GetSize() == (16, 16, 1)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file size limits are POSIX")

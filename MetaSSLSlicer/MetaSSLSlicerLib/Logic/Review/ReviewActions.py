@@ -78,11 +78,12 @@ class ReviewActions:
                 session.casesChanged.emit([case.id])
                 self._finish(case, _("The prediction of {case} is rejected."))
 
-        waitForWrites = session.writes.waiter(case.id)
+        waitForWrites, before = session.writes.waiter(case.id), case.data.labelVersion
 
         def rejected() -> None:
             waitForWrites()  # what was decided last is what counts
-            if case.project.case(case.id).is_partial:
+            found = case.project.case(case.id)
+            if found.is_partial and found.label_version == before:  # not by a decision that this one takes back
                 case.project.set_done([case.id])  # what is annotated of it stays
             else:
                 case.project.update_case(case.id, former=case.data.labelVersion, state="rejected")
