@@ -305,3 +305,8 @@ def test_without_highdicom_the_message_says_what_to_install(tmp_path, monkeypatc
     assert main(["export", str(project.path), str(tmp_path / "out"), "--format", "dicom-seg", "--json"]) == 2
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["code"] == "missing_package" and f"{sys.executable} -m pip install highdicom" in error["message"]
+
+
+def test_a_project_without_dicom_is_not_asked_for_terms(tiny_project, tmp_path):
+    with pytest.raises(ProjectError, match="none of these cases has a DICOM image"):
+        export_project(tiny_project, tmp_path / "out", format="dicom-seg")

@@ -24,7 +24,7 @@ from metassl.files.atomic import atomic_write, make_folder
 from metassl.files.errors import ErrorCode, ImageError, LabelError, MetaSSLError, ProjectError
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
-from metassl.imaging.images import IGNORE
+from metassl.imaging.images import IGNORE, is_dicom
 from metassl.imaging.unit_maps import read_unit_map
 from metassl.project.cases import Case
 from metassl.project.project import Project
@@ -50,6 +50,10 @@ _SERIES = {"labels": 1001, "predictions": 1002, "uncertainty": 1003}
 def write(export: Export) -> None:
     """labels/CASE.dcm, predictions/CASE.dcm and uncertainty/CASE.dcm, for the cases whose image is DICOM."""
     highdicom, project = _highdicom(), export.project
+    if not any(is_dicom(project.image_paths(case)[0]) for case in export.chosen):
+        raise ProjectError(
+            "none of these cases has a DICOM image, and a DICOM segmentation refers to one: choose another format"
+        )
     _refuse_without_terms(project)
 
     @lru_cache(maxsize=1)  # a case's label and its prediction come one after the other
