@@ -144,7 +144,7 @@ class PanelWidget(Section):
         """After a case is done: on to the next one, if the user wants that and has not gone on already."""
         case = self.session.case
         if self.reviewWidget.goesOn and case is not None and case.id == caseId:
-            self.casesWidget.openNext()
+            self.casesWidget.goOn(caseId)
 
     def _startPump(self) -> None:
         self._pumpTimer.start()
