@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import time
 
 import numpy as np
 import pytest
@@ -267,6 +268,21 @@ def test_one_that_a_person_accepts_is_reviewed_from_then_on_and_stays_when_the_r
     assert (waiting.case(order[0]).state, waiting.case(order[1]).state) == ("accepted", "rejected")
 
 
+def test_after_a_new_round_its_own_predictions_can_take_the_place_of_those_accepted_before(waiting, make_grid):
+    rest = accept_rest(waiting).cases
+    assert (read_standing(waiting).unseen, read_standing(waiting).outdated) == (9, 0)
+    time.sleep(0.002)
+    waiting.new_round({"labels": {}})
+    better = structureBlock(make_grid().shape_zyx)
+    better[2:8, 1:10, 10] = 0
+    for case_id in rest:
+        predict(waiting, case_id, make_grid(), segmentation=better)
+    standing = read_standing(waiting)
+    assert (standing.round, standing.unseen, standing.outdated, len(standing.remaining)) == (2, 9, 9, 9)
+    assert sorted(accept_rest(waiting).cases) == sorted(rest) and read_standing(waiting).outdated == 0
+    assert np.array_equal(waiting.read_label(rest[0])[0], better)
+
+
 def test_what_cannot_be_accepted_unseen_is_left_and_named(waiting, make_grid):
     order = begin(waiting).order
     waiting.mark_in_progress(order[0])
@@ -297,10 +313,19 @@ def test_a_project_of_before_opens_and_an_export_says_what_nobody_looked_at(wait
     write_json(waiting.path / "cases.json", document)
     assert not any(case.unseen for case in Project.open(waiting.path).cases.values())
     rest = accept_rest(waiting).cases
-    export_project(waiting, tmp_path / "out", ["labels"])
+    notes = export_project(waiting, tmp_path / "out", ["labels"]).notes
+    assert notes == ["9 labels accepted unseen: predictions that nobody looked at"]
     header, *rows = (tmp_path / "out" / "summary.csv").read_text(encoding="utf-8").splitlines()
     column = header.split(",").index("unseen")
     assert {row.split(",")[0] for row in rows if row.split(",")[column] == "yes"} == set(rest)
+
+
+def test_another_program_is_not_handed_them_to_train_on_either(waiting, tmp_path):
+    rest = accept_rest(waiting).cases
+    export_project(waiting, tmp_path / "Dataset501_Boxes", format="nnunet")
+    labels = {path.name.removesuffix(".nii.gz") for path in (tmp_path / "Dataset501_Boxes" / "labelsTr").iterdir()}
+    assert labels == {"case_0", "case_1", "case_2"} and len(rest) == 9
+    assert len(list((tmp_path / "Dataset501_Boxes" / "imagesTs").iterdir())) == 9
 
 
 # The command

@@ -83,6 +83,10 @@ def test_the_audit_leads_from_case_to_case_and_says_what_it_found(harness, panel
         panel.reviewWidget.ui.acceptButton.click()
         harness.wait(lambda wanted=case_id: session.case is not None and session.case.id == wanted)
     harness.wait(lambda: "Drawn: 5, 0 in need of correction." in text(ui))
+    ui.casesButton.collapsed = False
+    harness.process(100)
+    harness.grab(panel.casesWidget.widget, "finish", width=380)
+    assert ui.finishFrame.minimumSizeHint.width() <= 340, "a narrow panel cuts nothing off"
     assert "confidence at most" in text(ui) and "of the remaining 4 need correction (deeper than 2 mm)" in text(ui)
 
 

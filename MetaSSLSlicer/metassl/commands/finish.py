@@ -116,7 +116,8 @@ def _show(project: Project, standing: Standing, arguments: argparse.Namespace, c
             f"  {f'{more} more':<11} if all are right: at most {_amount(bound)} of the remaining {bound.remaining}"
         )
     if standing.unseen:
-        console.say(f"  unseen      {standing.unseen} of the remaining are accepted unseen")
+        older = f", {standing.outdated} of these as an older round predicted them" if standing.outdated else ""
+        console.say(f"  unseen      {standing.unseen} of the remaining are accepted unseen{older}")
     if standing.uncovered:
         console.say(
             f"  not in it   {len(standing.uncovered)} predicted since the audit began ({listing(standing.uncovered)})"
@@ -165,6 +166,7 @@ def _as_json(project: Project, standing: Standing) -> dict[str, Any]:
         "bound": as_json(standing.bound),
         "outlook": [{"more": more, **as_json(bound)} for more, bound in standing.outlook],
         "accepted_unseen": standing.unseen,
+        "accepted_from_older_round": standing.outdated,
         "not_audited": standing.uncovered,
         "next_case": standing.next_case,
     }

@@ -32,7 +32,8 @@ class Standing:
 
     `total` cases are audited. `looks`: what came of each that was drawn so far, in order. `outside`: {case: what came
     of it} of those that were reviewed before their turn. `remaining`: the ids of the others, which nobody has looked
-    at, as they will be drawn; `unseen` of them are accepted all the same. `outlook`: (so many more, what the bound is
+    at, as they will be drawn; `unseen` of them are accepted all the same, `outdated` of these before the round was
+    made. `outlook`: (so many more, what the bound is
     then if all of them are right). `uncovered`: cases that the round predicted later, of which the audit says nothing.
     `notes`: sentences on cases that could not be measured.
     """
@@ -45,6 +46,7 @@ class Standing:
     outside: Mapping[str, str]
     remaining: list[str]
     unseen: int
+    outdated: int
     bound: Bound
     outlook: list[tuple[int, Bound]] = field(default_factory=list)
     uncovered: list[str] = field(default_factory=list)
@@ -85,6 +87,8 @@ def read_standing(
     looks = [results[case_id] or UNKNOWN for case_id in audit.order[:drawn]]
     outside = {case_id: result for case_id in audit.order[drawn:] if (result := results[case_id]) is not None}
     known = sum(result == WRONG for result in results.values())
+    unseen = [cases[case_id] for case_id in open_ if cases[case_id].unseen]
+    made = found.record.get("created") or ""
 
     def bound(more: int) -> Bound:
         wrong = [look != RIGHT for look in looks] + [False] * more
@@ -98,7 +102,8 @@ def read_standing(
         looks=tuple(looks),
         outside=outside,
         remaining=open_,
-        unseen=sum(cases[case_id].unseen for case_id in open_),
+        unseen=len(unseen),
+        outdated=sum(case.annotated < made for case in unseen),
         bound=bound(0),
         outlook=[(more, bound(more)) for more in _MORE if more < len(open_)],
         uncovered=sorted(set(predicted) - set(audit.order)),

@@ -182,6 +182,8 @@ def details(standing: Standing) -> str:
             break
     if standing.unseen:
         parts.append(_("{count} are accepted unseen.").format(count=standing.unseen))
+    if standing.outdated:
+        parts.append(_("{count} of these as an older round predicted them.").format(count=standing.outdated))
     if standing.uncovered:
         parts.append(_("{count} were predicted later and are not in it.").format(count=len(standing.uncovered)))
     return " ".join(parts)

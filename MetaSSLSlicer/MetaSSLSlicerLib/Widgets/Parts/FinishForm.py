@@ -70,7 +70,7 @@ class FinishForm(Section):
         ui.finishLabel.toolTip = "" if standing is None else "\n".join(standing.notes)
         waits = standing is not None and not finish.isBusy
         ui.auditButton.setEnabled(waits and bool(standing.remaining))
-        ui.acceptRestButton.setEnabled(waits and len(standing.remaining) > standing.unseen)
+        ui.acceptRestButton.setEnabled(waits and len(standing.remaining) > standing.unseen - standing.outdated)
         ui.takeBackButton.setEnabled(waits and standing.unseen > 0)
         ui.toleranceSpin.setEnabled(waits)
         if standing is not None and not self._toleranceTimer.isActive():
