@@ -82,12 +82,30 @@ def test_the_audit_leads_from_case_to_case_and_says_what_it_found(harness, panel
     for case_id in order[1:6]:
         panel.reviewWidget.ui.acceptButton.click()
         harness.wait(lambda wanted=case_id: session.case is not None and session.case.id == wanted)
-    harness.wait(lambda: "Drawn: 5, 0 in need of correction." in text(ui))
+    harness.wait(lambda: "Of 5 drawn at random 0 needed correction." in text(ui))
     ui.casesButton.collapsed = False
     harness.process(100)
     harness.grab(panel.casesWidget.widget, "finish", width=380)
     assert ui.finishFrame.minimumSizeHint.width() <= 340, "a narrow panel cuts nothing off"
     assert "confidence at most" in text(ui) and "of the remaining 4 need correction (deeper than 2 mm)" in text(ui)
+
+
+def test_by_keys_alone_no_case_comes_twice_though_nothing_was_read_anew(harness, panel, predicted):
+    session, finish = panel.session, panel.casesWidget.finish.finish
+    panel.reviewWidget.ui.goOnCheck.checked = True
+    panel.shortcuts._actions["nextAuditCase"]()
+    harness.wait(lambda: session.case is not None)
+    order, stale = read_audits(predicted).of_round(1).order, finish.standing
+    for place in range(8):
+        assert session.case.id == order[place]
+        panel.reviewWidget.actions["accept"]()
+        harness.wait(lambda wanted=order[place + 1]: session.case is not None and session.case.id == wanted)
+        finish.standing = stale
+    assert not panel.casesWidget.ui.finishToggle.checked
+    panel.reviewWidget.actions["accept"]()
+    harness.wait(lambda: predicted.case(order[8]).is_reviewed)
+    settle(harness, panel)
+    assert session.case is None or session.case.id == order[8]
 
 
 def test_the_tolerance_is_kept_with_the_project(harness, panel, unfold, predicted, make_grid):
@@ -96,9 +114,9 @@ def test_the_tolerance_is_kept_with_the_project(harness, panel, unfold, predicte
     label[2:8, 1:10, 8:11] = 0
     predicted.add_label(order[0], (label, make_grid()), state="corrected")
     ui = unfold()
-    assert "Drawn: 1, 1 in need" in text(ui)
+    assert "Of 1 drawn at random 1 needed" in text(ui)
     ui.toleranceSpin.value = 3.5
-    harness.wait(lambda: "Drawn: 1, 0 in need" in text(ui))
+    harness.wait(lambda: "Of 1 drawn at random 0 needed" in text(ui))
     assert read_audits(predicted).tolerance_mm == 3.5
 
 

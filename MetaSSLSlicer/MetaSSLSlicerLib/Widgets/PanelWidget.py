@@ -70,7 +70,12 @@ class PanelWidget(Section):
             layout.addWidget(section.widget)
         layout.addStretch(1)
         self.shortcuts = Shortcuts(
-            {**self.reviewWidget.actions, "saveLabel": self.annotateWidget.save, "nextCase": self.casesWidget.openNext}
+            {
+                **self.reviewWidget.actions,
+                "saveLabel": self.annotateWidget.save,
+                "nextCase": self.casesWidget.openNext,
+                "nextAuditCase": self.casesWidget.finish.openNext,
+            }
         )
         self._settleTimer = self.makeTimer(_SETTLE_MS, self._showInNewViews, once=True)
         self._pumpTimer = self.makeTimer(_PUMP_MS, self._pump)

@@ -22,7 +22,7 @@ _NAMED = 3
 
 class Finish:
     """`standing`: None before it is read, and as long as nothing is predicted. `auditing`: the case that was opened for
-    the audit last. While `isWanted` is not set, nothing is read."""
+    the audit last. As long as neither it nor `isWanted` is set, nothing is read."""
 
     def __init__(self, session: Session) -> None:
         self.changed = Signal()
@@ -30,6 +30,7 @@ class Finish:
         self.standing: Standing | None = None
         self.auditing = ""
         self.isWanted = self.isBusy = False
+        self._decided: set[str] = set()  # what was read of the audit may not know of them yet
         self._session = session
         self._reader = ProjectReader(session, self._prepare, self._onRead)
 
@@ -40,11 +41,12 @@ class Finish:
     def forget(self) -> None:
         """Another project is open."""
         self.standing, self.auditing, self.isBusy = None, "", False
+        self._decided = set()
         self.refresh()
 
     def refresh(self) -> None:
         """Read the audit again, if anybody wants to see it."""
-        if self.isWanted:
+        if self.isWanted or self.auditing:
             self._reader.ask()
         self.changed.emit()
 
@@ -53,8 +55,9 @@ class Finish:
         project, standing = self._session.project, self.standing
         if project is None or self.isBusy:
             return
+        self._decided.add(after)
         if standing is not None and standing.begun:
-            self._openFirst(standing, after)
+            self._openFirst(standing)
             return
 
         def first() -> Standing:
@@ -63,7 +66,7 @@ class Finish:
 
         def found(read: Standing) -> None:
             self._onRead(read)
-            self._openFirst(read, after)
+            self._openFirst(read)
 
         self._run(project, first, found)
 
@@ -115,10 +118,11 @@ class Finish:
         self.standing = standing
         self.changed.emit()
 
-    def _openFirst(self, standing: Standing, after: str) -> None:
-        session, waiting = self._session, [case for case in standing.remaining if case != after]
+    def _openFirst(self, standing: Standing) -> None:
+        session, waiting = self._session, [case for case in standing.remaining if case not in self._decided]
         if not waiting:
-            session.say("info", _("Every prediction was looked at."))
+            session.say("info", _("No other prediction is left for the audit."))
+            self._decided = set()  # a part of one may still be without a label
         elif session.case is not None and session.case.id == waiting[0]:
             session.say("info", _("{case} is the next one: accept it, or correct it.").format(case=waiting[0]))
         else:
@@ -171,9 +175,12 @@ def statement(standing: Standing) -> str:
 def details(standing: Standing) -> str:
     """What the statement is made of, and what more looks would give."""
     if not standing.begun and standing.bound.remaining:
-        return _("Look at some in a random order: that says how many of the rest need correction.")
+        text = _("Round {number}: look at some in a random order, to know how many of the rest need correction.")
+        return text.format(number=standing.round)
     parts = [
-        _("Drawn: {count}, {wrong} in need of correction.").format(count=len(standing.looks), wrong=standing.wrong)
+        _("Of {count} drawn at random {wrong} needed correction.").format(
+            count=len(standing.looks), wrong=standing.wrong
+        )
     ]
     for more, bound in standing.outlook:
         if bound.says_something:

@@ -10,6 +10,7 @@ from ...Logic.Case.Session import Session
 from ...Logic.Project.Finish import Finish, details, statement
 from ...Translation import _
 from ..Section import Section, onClick, withoutSignals
+from ..Shortcuts import withKey
 
 _SETTLE_MS = 600
 
@@ -22,6 +23,7 @@ class FinishForm(Section):
         self.ui, self._confirm = ui, confirm
         self.finish = Finish(session)
         self._toleranceTimer = self.makeTimer(_SETTLE_MS, self._setTolerance, once=True)
+        ui.auditButton.text = withKey(_("Next audit case"), "nextAuditCase")
         ui.finishToggle.connect("toggled(bool)", self._onToggled)
         ui.toleranceSpin.connect("valueChanged(double)", lambda _value: self._toleranceTimer.start())
         onClick(
@@ -47,7 +49,7 @@ class FinishForm(Section):
 
     def goesOnAfter(self, caseId: str) -> bool:
         """True when the case that is done was opened for the audit: the next one is of the audit, too."""
-        return self.ui.finishToggle.checked and bool(caseId) and caseId == self.finish.auditing
+        return bool(caseId) and caseId == self.finish.auditing
 
     def acceptRest(self) -> None:
         """Ask, and accept."""
