@@ -177,11 +177,8 @@ def details(standing: Standing) -> str:
     if not standing.begun and standing.bound.remaining:
         text = _("Round {number}: look at some in a random order, to know how many of the rest need correction.")
         return text.format(number=standing.round)
-    parts = [
-        _("Of {count} drawn at random {wrong} needed correction.").format(
-            count=len(standing.looks), wrong=standing.wrong
-        )
-    ]
+    text = _("Of {count} drawn at random {wrong} needed correction.")
+    parts = [text.format(count=len(standing.looks), wrong=standing.wrong)]
     for more, bound in standing.outlook:
         if bound.says_something:
             text = _("{count} more that are right: at most {amount}.")
