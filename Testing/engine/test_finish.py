@@ -133,6 +133,14 @@ def test_whether_a_prediction_needed_correction_is_measured_not_asked(waiting, m
     assert read_standing(waiting).looks[2] == "right", "measured again with the label of now"
 
 
+def test_what_more_looks_would_give_is_what_they_give(waiting, make_grid):
+    order, ((more, then),) = begin(waiting).order, read_standing(waiting).outlook
+    assert more == 5 and then.says_something
+    for case_id in order[:more]:
+        review(waiting, make_grid(), case_id)
+    assert read_standing(waiting).bound == then
+
+
 def test_reviews_out_of_turn_are_no_looks_but_take_cases_out_of_the_rest(waiting, make_grid):
     order = begin(waiting).order
     review(waiting, make_grid(), order[4], off=3)

@@ -33,9 +33,9 @@ class Standing:
     `total` cases are audited. `looks`: what came of each that was drawn so far, in order. `outside`: {case: what came
     of it} of those that were reviewed before their turn. `remaining`: the ids of the others, which nobody has looked
     at, as they will be drawn; `unseen` of them are accepted all the same, `outdated` of these before the round was
-    made. `outlook`: (so many more, what the bound is
-    then if all of them are right). `uncovered`: cases that the round predicted later, of which the audit says nothing.
-    `notes`: sentences on cases that could not be measured.
+    made. `outlook`: (so many more, what the bound is then if all of them are right), where that says more than now.
+    `uncovered`: cases that the round predicted later, of which the audit says nothing. `notes`: sentences on cases that
+    could not be measured.
     """
 
     round: int
@@ -94,6 +94,7 @@ def read_standing(
         wrong = [look != RIGHT for look in looks] + [False] * more
         return bound_on_rest(len(audit.order), wrong, len(open_) - more, known, confidence)
 
+    now, later = bound(0), [(more, bound(more)) for more in _MORE if more < len(open_)]
     return Standing(
         round=found.number,
         begun=audit.begun,
@@ -104,8 +105,8 @@ def read_standing(
         remaining=open_,
         unseen=len(unseen),
         outdated=sum(case.annotated < made for case in unseen),
-        bound=bound(0),
-        outlook=[(more, bound(more)) for more in _MORE if more < len(open_)],
+        bound=now,
+        outlook=[(more, then) for more, then in later if then.says_something and then.wrong < now.wrong],
         uncovered=sorted(set(predicted) - set(audit.order)),
         notes=notes,
     )

@@ -179,11 +179,9 @@ def details(standing: Standing) -> str:
         return text.format(number=standing.round)
     text = _("Of {count} drawn at random {wrong} needed correction.")
     parts = [text.format(count=len(standing.looks), wrong=standing.wrong)]
-    for more, bound in standing.outlook:
-        if bound.says_something:
-            text = _("{count} more that are right: at most {amount}.")
-            parts.append(text.format(count=more, amount=amount(bound)))
-            break
+    for more, bound in standing.outlook[:1]:
+        text = _("{count} more that are right: at most {amount}.")
+        parts.append(text.format(count=more, amount=amount(bound)))
     if standing.unseen:
         parts.append(_("{count} are accepted unseen.").format(count=standing.unseen))
     if standing.outdated:
