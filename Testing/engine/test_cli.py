@@ -70,7 +70,7 @@ def test_help_tells_the_commands_in_the_order_of_the_story(capsys):
     places = [text.index(f"\n  {name} ") for name in COMMANDS]
     assert end.value.code == 0
     assert places == sorted(places)
-    expected = "demo sample scan new label add remove structure train frameworks status stop rounds predict rank"
+    expected = "demo sample scan new label add remove structure train frameworks status stop rounds predict rank finish"
     of_research = {"uncertainty", "benchmark", "reproduce", "simulate"}
     assert set(COMMANDS) == {*expected.split(), "evaluate", "report", "export", "doctor", "clean"} | of_research
 

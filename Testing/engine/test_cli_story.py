@@ -85,12 +85,16 @@ def test_the_whole_loop_from_a_folder_of_images_to_the_second_round(call, decath
 
     case = status["next_case"]["case"]
     assert call("label", path, case, truth / f"{case}.nii.gz")["state"] == "corrected"
+    unseen = call("finish", path, "--accept-rest", "--yes")["accepted"]
+    assert len(unseen) == 2 and case not in unseen
     second = call("train", path, "--iterations", 2, "--device", "cpu", "--detach")
     assert (second["round"], second["state"], second["resumed"]) == (2, "running", False)
     ended = call("status", path, "--follow")["round"]
     assert (ended["number"], ended["state"], ended["predicted"]) == (2, "finished", 2)
     assert ended["pid"] == second["pid"]
-    assert Project.open(path).round(2).record["parent"] == 1
+    record = Project.open(path).round(2).record
+    assert record["parent"] == 1
+    assert not {*unseen} & record["labels"].keys() and {*unseen} <= {*record["unlabelled"]}, "nobody looked at them"
 
 
 @pytest.fixture

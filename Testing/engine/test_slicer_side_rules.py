@@ -283,7 +283,8 @@ def test_the_user_s_choices_are_kept_in_one_place_which_the_self_test_can_exchan
 def test_what_the_panel_imports_runs_in_the_oldest_python_of_a_slicer_that_is_supported():
     """Slicer 5.8 has Python 3.9."""
     shared = [
-        MODULE / "metassl" / part for part in ("files", "imaging", "choices", "project", "jobs", "intake", "exports")
+        MODULE / "metassl" / part
+        for part in ("files", "imaging", "choices", "project", "jobs", "finish", "intake", "exports")
     ]
     command = [shutil.which("vermin", path=Path(sys.executable).parent), "--target=3.9-", "--no-tips", "--violations"]
     done = subprocess.run([*command, *map(str, slicer_side() + shared)], capture_output=True, text=True)

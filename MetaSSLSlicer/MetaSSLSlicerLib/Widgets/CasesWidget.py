@@ -18,6 +18,7 @@ from ..Logic.Project.Ranking import STRATEGIES, Ranking, recommend
 from ..Translation import _
 from .Parts.CaseCells import CaseCells, Cells, naturalKey
 from .Parts.CaseTableView import CaseTableView
+from .Parts.FinishForm import FinishForm
 from .Parts.IntakeForm import IntakeForm
 from .Section import Section, chooseFile, chooseFolder, loadUi, onClick, withoutSignals
 from .Shortcuts import withKey
@@ -50,6 +51,7 @@ class CasesWidget(Section):
         self.model = self.view.model
         self.intake = self.addPart(IntakeForm(session, self.ui, chooseFolder, chooseFile))
         self._confirm = confirm or slicer.util.confirmOkCancelDisplay
+        self.finish = self.addPart(FinishForm(session, self.ui, self._confirm))
         self._wanted: set[str] | None = set()  # whose rows are to be read; None: all
         self.reader = ProjectReader(session, self._prepareReading, self._onRead)
         self._touched = ""
@@ -87,7 +89,15 @@ class CasesWidget(Section):
 
     def enter(self) -> None:
         """Another program may have worked on the project meanwhile."""
+        super().enter()
         self._onCasesChanged()
+
+    def goOn(self, caseId: str) -> None:
+        """After a case is done: on to the next one of the audit if it was of that, else to the recommended one."""
+        if self.finish.goesOnAfter(caseId):
+            self.finish.openNext(after=caseId)
+        else:
+            self.openNext()
 
     def openNext(self) -> None:
         """Open the recommended case, or say that none is left."""
@@ -222,6 +232,7 @@ class CasesWidget(Section):
             "todo": _("Without a label"),
             "review": _("To review"),
             "done": _("Done"),
+            "unseen": _("Accepted unseen"),
             "unfinished": _("Unfinished work"),
             "failed": _("Could not be used"),
             "held": _("Validation and test"),
@@ -252,6 +263,7 @@ class CasesWidget(Section):
         parts = [plural(count, _("1 case"), _("{count} cases"))]
         for text, number in (
             (_("{count} labelled"), groups["done"]),
+            (_("{count} accepted unseen"), groups["unseen"]),
             (_("{count} to review"), groups["review"]),
             (_("{count} set aside"), groups[ASIDE]),
         ):

@@ -70,7 +70,12 @@ class PanelWidget(Section):
             layout.addWidget(section.widget)
         layout.addStretch(1)
         self.shortcuts = Shortcuts(
-            {**self.reviewWidget.actions, "saveLabel": self.annotateWidget.save, "nextCase": self.casesWidget.openNext}
+            {
+                **self.reviewWidget.actions,
+                "saveLabel": self.annotateWidget.save,
+                "nextCase": self.casesWidget.openNext,
+                "nextAuditCase": self.casesWidget.finish.openNext,
+            }
         )
         self._settleTimer = self.makeTimer(_SETTLE_MS, self._showInNewViews, once=True)
         self._pumpTimer = self.makeTimer(_PUMP_MS, self._pump)
@@ -144,7 +149,7 @@ class PanelWidget(Section):
         """After a case is done: on to the next one, if the user wants that and has not gone on already."""
         case = self.session.case
         if self.reviewWidget.goesOn and case is not None and case.id == caseId:
-            self.casesWidget.openNext()
+            self.casesWidget.goOn(caseId)
 
     def _startPump(self) -> None:
         self._pumpTimer.start()

@@ -22,6 +22,7 @@ KEYS = {
     "reject": "Shift+X",
     "saveLabel": "Ctrl+Return",
     "nextCase": "Ctrl+Shift+N",
+    "nextAuditCase": "Ctrl+Shift+J",
 }
 """What can be done with one key, of those that Slicer's segment editor (Draw: A, X) and slice views leave free."""
 

@@ -16,6 +16,7 @@ from . import (
     doctor,
     evaluate,
     export,
+    finish,
     frameworks,
     predict,
     rank,
@@ -32,7 +33,7 @@ STORY = (
     ("See it once:", (demo, sample)),
     ("Begin a project and give it its first annotations:", (scan, new, label, add, remove, structure)),
     ("Train in the background, and look after it:", (train, frameworks, status, stop, rounds)),
-    ("Find out where to look next:", (predict, rank)),
+    ("Find out where to look next, and when to stop:", (predict, rank, finish)),
     ("Measure and show the result:", (evaluate, report, export)),
     ("When something is wrong with this computer, or its disk is full:", (doctor, clean)),
 )

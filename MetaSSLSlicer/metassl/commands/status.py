@@ -20,7 +20,7 @@ from .shared.options import add_json_option
 
 if TYPE_CHECKING:
     from metassl.jobs import JobStatus
-    from metassl.project import Project, Round
+    from metassl.project import Case, Project, Round
     from metassl.project.records import RankedCase
 
 SUMMARY = "see where it stands and what to type next (--follow watches)"
@@ -31,6 +31,7 @@ _STATE_WORDS = {
     "labelled": "labelled",
     "predicted": "predicted, to be reviewed",
     "accepted": "prediction accepted",
+    "accepted unseen": "prediction accepted unseen",
     "corrected": "prediction corrected",
     "rejected": "prediction rejected",
 }
@@ -93,7 +94,7 @@ def show(
     if each_case:
         notes = {} if found is None else read_notes(found)[0]
         rows = [
-            (c.id, c.split, _STATE_WORDS[c.state] + (", partly" if c.is_partial else ""), notes.get(c.id, ""))
+            (c.id, c.split, _STATE_WORDS[_state(c)] + (", partly" if c.is_partial else ""), notes.get(c.id, ""))
             for c in cases
         ]
         console.table([("case", "group", "state", ""), *rows], indent=14)
@@ -115,13 +116,13 @@ def show(
     content = _as_json(project, cases, found, status, first, steps)
     content["silent"] = silent
     if each_case:
-        content["case_list"] = [{"case": case.id, "split": case.split, "state": case.state} for case in cases]
+        content["case_list"] = [{"case": case.id, "split": case.split, "state": _state(case)} for case in cases]
     console.result(content)
 
 
 def _show_cases(cases: list, console: Console) -> None:
     for split, title in (("pool", "cases"), ("validation", "validation"), ("test", "test"), ("aside", "set aside")):
-        states = Counter(case.state for case in cases if case.split == split)
+        states = Counter(_state(case) for case in cases if case.split == split)
         if not states and split != "pool":
             continue
         # Validation and test cases that nobody touches are as they should be.
@@ -130,6 +131,10 @@ def _show_cases(cases: list, console: Console) -> None:
         partly = sum(case.is_partial for case in cases if case.split == split)
         parts += f"; {partly} of them partly" if partly and split == "pool" else ""
         console.say(f"  {title:<11} {states.total()}{f': {parts}' if parts else ''}")
+
+
+def _state(case: Case) -> str:
+    return "accepted unseen" if case.unseen else case.state
 
 
 def _show_round(found: Round, status: JobStatus, console: Console) -> None:
@@ -169,7 +174,7 @@ def _as_json(
     first: RankedCase | None,
     steps: list,
 ) -> dict[str, Any]:
-    splits = {split: Counter(c.state for c in cases if c.split == split) for split in ("pool", "validation", "test")}
+    splits = {split: Counter(_state(c) for c in cases if c.split == split) for split in ("pool", "validation", "test")}
     content: dict[str, Any] = {
         "project": project.path,
         "name": project.name,

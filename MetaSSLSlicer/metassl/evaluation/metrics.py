@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import SimpleITK as sitk
 
 from metassl.imaging.images import IGNORE
-from metassl.project.masks import bounding_box
+from metassl.project.masks import bounding_box, distance_map
 from metassl.project.structures import LabelDefinition
 
 NAN = float("nan")
@@ -75,8 +74,8 @@ def surface_distances(
     surface_a, surface_b = _surface(a, cut), _surface(b, cut)
     if not surface_a.any() or not surface_b.any():
         return NAN, NAN
-    a_to_b = _distance_map(surface_b, spacing_zyx)[surface_a]
-    b_to_a = _distance_map(surface_a, spacing_zyx)[surface_b]
+    a_to_b = distance_map(surface_b, spacing_zyx)[surface_a]
+    b_to_a = distance_map(surface_a, spacing_zyx)[surface_b]
     hd95 = max(np.percentile(a_to_b, 95), np.percentile(b_to_a, 95))
     total = a_to_b.sum(dtype=np.float64) + b_to_a.sum(dtype=np.float64)
     return float(hd95), float(total / (a_to_b.size + b_to_a.size))
@@ -98,13 +97,3 @@ def _surface(mask: np.ndarray, ignored: np.ndarray | None) -> np.ndarray:
         inside[0] = inside[-1] = False
     surface: np.ndarray = mask & ~inner
     return surface
-
-
-def _distance_map(surface: np.ndarray, spacing_zyx: Sequence[float]) -> np.ndarray:
-    """Distance in mm of every voxel to the nearest surface voxel, from centre to centre."""
-    padded = np.pad(surface, 1).astype(np.uint8)  # so that every surface voxel is a contour to ITK
-    image = sitk.GetImageFromArray(padded)
-    image.SetSpacing([float(step) for step in reversed(spacing_zyx)])
-    distances = sitk.SignedMaurerDistanceMap(image, False, False, True)
-    inside: np.ndarray = np.abs(sitk.GetArrayViewFromImage(distances)[1:-1, 1:-1, 1:-1])
-    return inside

@@ -104,6 +104,7 @@ def _of_label(project: Project, case: Case, array: np.ndarray) -> _Told:
         )
     missing = case.missing(project.values)
     made_by = "MANUAL" if case.state == "labelled" else "SEMIAUTOMATIC"  # a prediction that somebody accepted
+    made_by = "AUTOMATIC" if case.unseen else made_by
     return _Told(made_by, "", [label for label in project.labels if label.value in missing])
 
 

@@ -19,6 +19,7 @@ from metassl.imaging.images import read_labels
 from metassl.project.cases import Case
 from metassl.project.project import Project
 from metassl.project.rounds import Round
+from metassl.project.words import count
 
 from ..choices.exporters import EXPORTERS, Exported, Report
 from ..choices.plugins import load
@@ -130,6 +131,8 @@ def export_project(
     export = Export(project, temporary, what, report, result)
     if chosen.takes and not (export.labelled or export.predicted):
         raise ProjectError(f"project {project.path} has no {' and no '.join(what)} to export yet")
+    if unseen := sum(case.unseen for case in export.labelled.values()):
+        result.notes.append(f"{count(unseen, 'label')} accepted unseen: predictions that nobody looked at")
     with _made_whole(temporary, result.folder):
         write: Callable[[Export], None] = load(chosen.path)
         write(export)

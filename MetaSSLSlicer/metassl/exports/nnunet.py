@@ -68,7 +68,8 @@ class _DataSet:
     def add(self, case: Case) -> None:
         """Write the images of a case and, where it has one, its label. Nothing is written unless all can be read."""
         channels, grid = self._images(case)
-        label = self._label(case, grid) if case.id in self.export.labelled else None
+        is_known = case.id in self.export.labelled and not case.unseen  # what nobody looked at is not to be learnt from
+        label = self._label(case, grid) if is_known else None
         part = "Tr" if label is not None and case.split != "test" else "Ts"
         name = self.names[case.id]
         images = make_folder(self.folder / f"images{part}")

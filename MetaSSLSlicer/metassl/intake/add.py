@@ -85,7 +85,7 @@ def add_labels(
     done = Added(warnings=(told_of_names if names is None else structures_not_taken)(found, project.labels))
     for case in found.cases:
         known = project.case(case.id)
-        if known.is_labelled and not replace:
+        if known.is_reviewed and not replace:
             done.known.append(case.id)
             continue
         state = "corrected" if known.state in ("predicted", "accepted", "corrected") else "labelled"

@@ -11,19 +11,23 @@ from pathlib import Path
 
 import numpy as np
 
-from metassl.files.atomic import copy_file, sha256_of
+from metassl.files.atomic import copy_file, make_folder, sha256_of
 from metassl.files.errors import ChangedError, ImageError, LabelError, MetaSSLError
 from metassl.imaging.annotations import read_annotation
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.hashes import image_hashes, replaced_image
 from metassl.imaging.images import IGNORE, read_geometry, read_labels
 from metassl.imaging.segments import values_in
+from metassl.imaging.writer import write_array
 
-from .cases import Case
+from .cases import Case, check_case_id
 from .structures import LabelDefinition
 
 ANY_VERSION = "any"
 """Stands for whatever label a case has, also for one that nobody has looked at."""
+
+HISTORY = Path("labels", ".history")
+"""Where all versions of the labels lie, in the project."""
 
 _VERSION = re.compile(r"[0-9a-f]{16,64}")
 
@@ -125,6 +129,33 @@ def history_name(case_id: str, version: str) -> str:
     if not isinstance(version, str) or not _VERSION.fullmatch(version):
         raise LabelError(f"case {case_id}: {version!r} is not a label version")
     return f"{case_id}.{version[:16]}.nrrd"
+
+
+def history_path(project: Path, case_id: str, version: str) -> Path:
+    """Where one version of a case's annotation lies."""
+    return project / HISTORY / history_name(check_case_id(case_id), version)
+
+
+def keep_version(project: Path, case_id: str, array: np.ndarray, grid: Geometry) -> str:
+    """Write an annotation among the versions of the labels, unless it is there, and return its version."""
+    version = version_of(array, grid)
+    kept = history_path(project, case_id, version)
+    if not kept.exists():
+        write_array(make_folder(kept.parent, parents=False) / kept.name, array, grid)
+    return version
+
+
+def put_in_place(project: Path, case: Case, version: str | None) -> None:
+    """Make that version of a case's annotation the file in labels/, or let there be none; `case` as it was before.
+
+    What another program wrote there is kept among the versions.
+    """
+    copy = project / "labels" / f"{check_case_id(case.id)}.nrrd"
+    keep_outside_edit(copy, project / HISTORY, case.id, case.label_version)
+    if version is None:
+        copy.unlink(missing_ok=True)
+    else:
+        copy_file(history_path(project, case.id, version), copy)
 
 
 def is_outside_edit(copy: Path, history: Path, case_id: str, accepted: str | None) -> bool:

@@ -55,7 +55,8 @@ class Case:
     set aside comes back to; `label_voxels`: voxels of its annotation by value, {} where that is not known; `coverage`:
     the values of the structures that its annotation speaks about, None for all that the project has; `annotator` and
     `annotated`: who made the accepted annotation, and when (ISO 8601 in UTC), "" where that is not known; `done`:
-    somebody said that nothing more is to be annotated in it, though parts of it are not.
+    somebody said that nothing more is to be annotated in it, though parts of it are not; `unseen`: its annotation is a
+    prediction that was accepted with many others, which nobody looked at.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Case:
     annotator: str = ""
     annotated: str = ""
     done: bool = False
+    unseen: bool = False
 
     def __post_init__(self) -> None:
         check_case_id(self.id)
@@ -107,8 +109,9 @@ class Case:
         told = self.coverage
         if told is not None and not (isinstance(told, list) and all(type(v) is int and 1 <= v <= 254 for v in told)):
             raise ProjectError(f"case {self.id} has a damaged coverage {told!r}")
-        if type(self.done) is not bool:
-            raise ProjectError(f"case {self.id} is done: {self.done!r}?")
+        for name in ("done", "unseen"):
+            if type(getattr(self, name)) is not bool:
+                raise ProjectError(f"case {self.id} is {name}: {getattr(self, name)!r}?")
         if not all(isinstance(text, str) for text in (self.updated, self.annotated, self.annotator)):
             raise ProjectError(f"case {self.id} has a damaged time or annotator")
 
@@ -136,6 +139,11 @@ class Case:
         """True when the case has an accepted annotation."""
         return self.state in LABELLED_STATES and self.label_version is not None
 
+    @property
+    def is_reviewed(self) -> bool:
+        """True when the case has an annotation that somebody made or looked at: one to learn from and to measure by."""
+        return self.is_labelled and not self.unseen
+
     def annotated_by(self, annotator: str, voxels: Mapping[str, int], told: Iterable[int]) -> Case:
         """The case with an annotation of now. told: the values it speaks about, besides those that it shows."""
         shown = {int(value) for value in voxels} - {0, 255}
@@ -148,7 +156,18 @@ class Case:
             annotated=time,
             updated=time,
             done=False,
+            unseen=False,
         )
+
+    def accepted_unseen(self, version: str, hashes: list[str], voxels: Mapping[str, int], told: Iterable[int]) -> Case:
+        """The case with a prediction as its annotation, which nobody looked at; arguments as in `annotated_by`."""
+        annotated = self.annotated_by("", voxels, told)
+        return replace(annotated, state="accepted", label_version=version, image_hashes=hashes, unseen=True)
+
+    def taken_back(self, state: str) -> Case:
+        """The case as it was before its prediction was accepted unseen."""
+        nothing = replace(self, state=state, label_version=None, image_hashes=[], label_voxels={}, coverage=None)
+        return replace(nothing, annotated="", unseen=False)
 
     def missing(self, values: Iterable[int]) -> list[int]:
         """Those of the structures' values that its annotation says nothing about."""

@@ -1,8 +1,11 @@
-"""The box that a mask fills, and its surroundings."""
+"""The box that a mask fills, its surroundings, and how far away it is."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import SimpleITK as sitk
 
 READING_BAND_VOXELS = 2
 """So far round the predicted structures a reader looks: summaries and the thresholds of the map are of this band."""
@@ -31,6 +34,19 @@ def dilate(mask: np.ndarray, voxels: int | tuple[int, int, int]) -> np.ndarray:
     for axis, wanted in enumerate(others):
         packed = _grown(packed, axis, wanted)
     return np.unpackbits(packed, axis=-1, count=mask.shape[-1]).view(bool)
+
+
+def distance_map(surface: np.ndarray, spacing_zyx: Sequence[float]) -> np.ndarray:
+    """Distance in mm of every voxel (z, y, x) outside a mask to the nearest voxel of it, from centre to centre.
+
+    Inside, it is that to the nearest voxel of its surface.
+    """
+    padded = np.pad(surface, 1).astype(np.uint8)  # so that every surface voxel is a contour to ITK
+    image = sitk.GetImageFromArray(padded)
+    image.SetSpacing([float(step) for step in reversed(spacing_zyx)])
+    distances = sitk.SignedMaurerDistanceMap(image, False, False, True)
+    inside: np.ndarray = np.abs(sitk.GetArrayViewFromImage(distances)[1:-1, 1:-1, 1:-1])
+    return inside
 
 
 def _grown(bits: np.ndarray, axis: int, wanted: int) -> np.ndarray:

@@ -11,24 +11,23 @@ from typing import Any
 
 import numpy as np
 
-from metassl.files.atomic import copy_file, make_folder
 from metassl.files.errors import LabelError, ProjectError
 from metassl.files.json_files import read_json, write_json
 from metassl.files.locks import file_lock
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import read_labels
-from metassl.imaging.writer import write_array
 
 from .annotations import (
     ANY_VERSION,
+    HISTORY,
     acceptable,
     hashes_of_opened,
-    history_name,
+    history_path,
     is_outside_edit,
-    keep_outside_edit,
+    keep_version,
     login_name,
+    put_in_place,
     refuse_changed,
-    version_of,
     voxels_of,
 )
 from .cases import LABELLED_STATES, Case, check_case_id, key_of, known_case, now
@@ -38,7 +37,6 @@ from .making import making_project
 from .rounds import PredictionPaths, Round, list_rounds, make_round, round_path
 from .structures import LabelDefinition
 
-_HISTORY = Path("labels", ".history")
 _WAITING = ("unlabelled", "predicted", "rejected")
 
 
@@ -152,8 +150,9 @@ class Project:
             refuse_changed(case, former)
             if more_seconds:
                 changes["seconds_spent"] = round(case.seconds_spent + more_seconds, 1)
+            changes = {"updated": now(), **({"unseen": False} if "state" in changes else {}), **changes}
             try:
-                changed = replace(case, **{"updated": now(), **changes})
+                changed = replace(case, **changes)
             except TypeError as error:
                 raise ProjectError(f"case {case_id}: {error}") from error
             if changed.id != case_id:
@@ -207,19 +206,20 @@ class Project:
 
     def labelled_cases(self) -> list[Case]:
         """The cases to train on with their annotation, those among them of which a part is annotated."""
-        return [case for case in self.cases.values() if case.split == "pool" and case.is_labelled]
+        return [case for case in self.cases.values() if case.split == "pool" and case.is_reviewed]
 
     def unlabelled_cases(self) -> list[Case]:
         """The cases to train on as images, which are also those to predict: all but those that are done.
 
-        Of some a part may be annotated: they are among the labelled ones, too.
+        Of some a part may be annotated: they are among the labelled ones, too. Nobody looked at others that are done.
         """
-        return [case for case in self.cases.values() if case.split == "pool" and not case.is_done]
+        cases = self.cases.values()
+        return [case for case in cases if case.split == "pool" and (case.unseen or not case.is_done)]
 
     def validation_cases(self) -> list[Case]:
         """The annotated cases that are measured and never trained on."""
         cases = self.cases.values()
-        return [case for case in cases if case.split == "validation" and case.is_labelled]
+        return [case for case in cases if case.split == "validation" and case.is_reviewed]
 
     def test_cases(self) -> list[Case]:
         """The cases that are kept out of training altogether."""
@@ -258,17 +258,12 @@ class Project:
         images = self.image_paths(case_id)
         hashes = hashes_of_opened(case_id, images, drawn_on)
         array, grid, notes = acceptable(source, images[0], case_id, self.labels, names, allow_empty)
-        version = version_of(array, grid)
-        kept = self._history_path(case_id, version)
-        if not kept.exists():
-            write_array(make_folder(kept.parent, parents=False) / kept.name, array, grid)
+        version = keep_version(self.path, case_id, array, grid)
         with self._changing_cases() as cases:
             case = known_case(cases, case_id, self.path)
             if version != case.label_version:
                 refuse_changed(case, former)
-            copy = self.label_path(case_id)
-            keep_outside_edit(copy, kept.parent, case_id, case.label_version)
-            copy_file(kept, copy)
+            put_in_place(self.path, case, version)
             told = self.values[1:] if coverage is None else coverage
             labelled = case.annotated_by(login_name() if annotator is None else annotator, voxels_of(array), told)
             cases[case_id] = replace(labelled, state=state, label_version=version, image_hashes=hashes)
@@ -283,20 +278,20 @@ class Project:
     def accepted_label(self, case_id: str) -> Path:
         """The file of the accepted annotation, which need not exist."""
         version = self.case(case_id).label_version
-        kept = None if version is None else self._history_path(case_id, version)
+        kept = None if version is None else history_path(self.path, case_id, version)
         return kept if kept is not None and kept.is_file() else self.label_path(case_id)
 
     def outside_edit(self, case_id: str) -> Path | None:
         """The case's file in labels/ if another program has changed it: not the label until it is accepted."""
         copy, accepted = self.label_path(case_id), self.case(case_id).label_version
-        return copy if is_outside_edit(copy, self.path / _HISTORY, case_id, accepted) else None
+        return copy if is_outside_edit(copy, self.path / HISTORY, case_id, accepted) else None
 
     def read_label(self, case_id: str, version: str | None = None) -> tuple[np.ndarray, Geometry]:
         """The accepted annotation (uint8 (z, y, x), geometry), or a former `version` of it.
 
         cases.json says which version is accepted; labels/CASE.nrrd is a copy of it for other programs.
         """
-        path = self.accepted_label(case_id) if version is None else self._history_path(case_id, version)
+        path = self.accepted_label(case_id) if version is None else history_path(self.path, case_id, version)
         if not path.is_file():
             which = "annotation" if version is None else f"annotation of version {version[:16]}"
             raise LabelError(f"case {case_id} has no {which}: there is no file {path}")
@@ -363,10 +358,6 @@ class Project:
     def lock(self, timeout_s: float = 30.0) -> AbstractContextManager[None]:
         """A context manager: the short lock between processes that change this folder."""
         return file_lock(self.path / ".lock", timeout_s)
-
-    def _history_path(self, case_id: str, version: str) -> Path:
-        name = history_name(check_case_id(case_id), version)
-        return self.path / _HISTORY / name
 
     def _portable(self, image: str) -> str:
         path = Path(os.path.normpath(self.path / image))

@@ -46,4 +46,5 @@ def model_round(project: Project) -> Round:
 def waiting_cases(project: Project, found: Round) -> list[str]:
     """The ids of the cases that are not done yet, and of which the round knows what is annotated."""
     known = found.record.get("labels") or {}
-    return [case.id for case in project.unlabelled_cases() if not case.is_partial or case.is_known_to(known)]
+    cases = [case for case in project.unlabelled_cases() if not case.is_done]
+    return [case.id for case in cases if not case.is_partial or case.is_known_to(known)]

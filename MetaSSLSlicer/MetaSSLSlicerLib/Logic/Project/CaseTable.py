@@ -38,7 +38,7 @@ class CaseRow:
     puts it, from 1, and `reason` why, in a line. `dice`: of the prediction with the label that came of it.
     `autosaved`: there are edits that were never saved. `failed`: why the last round had to leave it out. `isPartial`:
     a part of it is annotated, and nobody has said that it is done; `isLearnt`: the round that predicted such a case
-    has learnt from that part.
+    has learnt from that part. `isUnseen`: its prediction was accepted with many others, and nobody looked at it.
     """
 
     id: str
@@ -54,6 +54,7 @@ class CaseRow:
     round: int | None = None
     isPartial: bool = False
     isLearnt: bool = True
+    isUnseen: bool = False
 
     @property
     def isDone(self) -> bool:
@@ -137,6 +138,7 @@ def _row(
         round=number,
         isPartial=case.is_partial,
         isLearnt=not case.is_partial or learnt.hasLearnt(number, case),
+        isUnseen=case.unseen,
     )
     if ranked is None or not row.isWaiting or case.split == ASIDE:
         return row
@@ -218,7 +220,8 @@ def _failures(latest: Round | None, uncertainties: dict[str, tuple]) -> dict[str
 class ProjectSummary:
     """Numbers of cases. `toLabel` to `rejected` are those to train on that have no label, by their state.
 
-    `cases` counts all but those that were set aside, `aside`.
+    `cases` counts all but those that were set aside, `aside`. `labelled` are none of those that nobody looked at,
+    `unseen`.
     """
 
     cases: int
@@ -230,6 +233,7 @@ class ProjectSummary:
     measured: int
     test: int
     aside: int = 0
+    unseen: int = 0
 
     @staticmethod
     def read(project: Project) -> ProjectSummary:
@@ -240,7 +244,7 @@ class ProjectSummary:
         waiting = [case.state for case in pool if not case.is_labelled]
         return ProjectSummary(
             cases=len(cases) - aside,
-            labelled=len(pool) - len(waiting),
+            labelled=sum(case.is_reviewed for case in pool),
             toLabel=sum(state not in ("in_progress", "predicted", "rejected") for state in waiting),
             inProgress=waiting.count("in_progress"),
             toReview=waiting.count("predicted"),
@@ -248,6 +252,7 @@ class ProjectSummary:
             measured=sum(case.split == "validation" for case in cases),
             test=sum(case.split == "test" for case in cases),
             aside=aside,
+            unseen=sum(case.unseen for case in pool),
         )
 
     @property
@@ -255,6 +260,7 @@ class ProjectSummary:
         """ "24 cases: 3 labelled, 13 without a label, 2 to measure with"; what is zero is left out."""
         parts = [
             (self.labelled, _("{number} labelled")),
+            (self.unseen, _("{number} accepted unseen")),
             (self.toReview, _("{number} to review")),
             (self.inProgress, _("{number} begun")),
             (self.rejected, _("{number} rejected")),

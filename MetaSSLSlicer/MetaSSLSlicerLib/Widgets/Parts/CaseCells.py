@@ -58,6 +58,7 @@ class CaseCells:
             "rejected": _("rejected"),
         }
         self._unsaved, self._failed = _("unsaved"), _("failed")
+        self._unseen = _("accepted unseen")
         self._partly, self._again = _("partly done"), _("to review again")
         self._splits = {"validation": _("validation"), "test": _("test"), ASIDE: _("set aside")}
         self._stateLine = _("State: {state}")
@@ -95,7 +96,7 @@ class CaseCells:
             return self._failed
         if row.isPartial:
             return self._again if row.isWaiting else self._partly
-        return self._words.get(row.state, row.state)
+        return self._unseen if row.isUnseen else self._words.get(row.state, row.state)
 
     def _hint(self, row: CaseRow, word: str) -> str:
         lines = [row.id, self._stateLine.format(state=word)]
@@ -132,7 +133,8 @@ def _groups(row: CaseRow) -> frozenset[str]:
     belongs = (
         ("todo", inPool and not row.isDone),
         ("review", inPool and (row.state == "predicted" or (row.isPartial and row.isWaiting))),
-        ("done", inPool and row.isDone),
+        ("done", inPool and row.isDone and not row.isUnseen),
+        ("unseen", inPool and row.isUnseen),
         ("unfinished", row.autosaved or row.state == "in_progress"),
         ("failed", bool(row.failed)),
         ("held", not inPool),

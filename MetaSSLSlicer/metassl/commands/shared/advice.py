@@ -86,5 +86,6 @@ def _after_training(project: Project, shown: Path, found: Round, train: str) -> 
     if first is not None:
         label = command_line("label", shown, first.case, "FILE")
         steps.append(Step(label, "correct the case that would teach the model most"))
+        steps.append(Step(command_line("finish", shown), "find out whether the rest is good enough"))
     steps.append(Step(command_line("report", shown), "pictures and figures in one page"))
     return steps

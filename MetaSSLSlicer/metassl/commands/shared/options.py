@@ -55,6 +55,31 @@ def minutes(text: str) -> float:
     return value
 
 
+def millimetres(text: str) -> float:
+    """A length for argparse, 0 or more."""
+    value = _number(text)
+    if not 0 <= value < 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of millimetres")
+    return value
+
+
+def confidence(text: str) -> float:
+    """How sure one wants to be, for argparse: "0.95", "95" and "95%" are the same."""
+    value = _number(text.rstrip("% "))
+    value = value / 100 if value > 1 else value
+    if not 0.5 <= value <= 0.9999:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a confidence from 0.5 to 0.9999, such as 0.95")
+    return value
+
+
+def _number(text: str) -> float:
+    """NaN where it is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
 def count(text: str) -> int:
     """A whole number above zero for argparse."""
     if not text.isdecimal() or int(text) < 1:

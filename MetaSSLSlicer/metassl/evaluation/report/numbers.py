@@ -34,6 +34,7 @@ from .charts import Line, Points
 PICTURED = 3
 PLACES_SHOWN = 3
 MAX_LINES = 5
+_REVIEWED = ("accepted", "corrected", "rejected", "in_progress", "accepted_unseen")
 _MEASURED_ON = {"validation_cases": "validation case", "corrected_cases": "reviewed case"}
 _UNCHANGED = ("predicted", "unlabelled")
 
@@ -202,7 +203,8 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
         for place, entry in enumerate(ranked.cases, start=1)
     ]
     shown = [case for case in ranking if case.is_waiting][:PICTURED]
-    states = Counter(case.state for case in project.cases.values() if case.split == "pool")
+    pool = [case for case in project.cases.values() if case.split == "pool"]
+    states = Counter("accepted_unseen" if case.unseen else case.state for case in pool)
     return Report(
         project=project,
         round=found,
@@ -223,7 +225,7 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
         curves=_curves(read_events(found.events_path)),
         rounds=[(one, job_status(one)) for one in project.rounds() if one.number <= found.number],
         pool=states.total(),
-        reviewed={state: states[state] for state in ("accepted", "corrected", "rejected", "in_progress")},
+        reviewed={state: states[state] for state in _REVIEWED},
     )
 
 
