@@ -97,7 +97,7 @@ def _grid(frames: list[Frame], thickness: float) -> tuple[Geometry, list[int]]:
 
 def _beside(frame: Frame, shift: np.ndarray) -> Frame:
     x, y, z = (float(n) for n in np.array(frame.position) + shift)
-    return Frame(frame.file, 0, (x, y, z), frame.axes, frame.spacing, frame.size)
+    return Frame(frame.file, 0, (x, y, z), frame.axes, frame.spacing, frame.size, is_scaled=frame.is_scaled)
 
 
 def _code(item: Any) -> Code:

@@ -28,6 +28,7 @@ from metassl.networks import memory_ladder
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import Project, Round
 from metassl.training import calibrate, predict, worker
+from metassl.training.passes import Passes
 from tiny_plan import tiny_plan
 
 from .campaigns import Outcome
@@ -147,12 +148,15 @@ def windows_problems(project: Project, times: int, rng: random.Random) -> Iterat
         limit = rng.randrange(24**3, 2 * 24**3)  # a window of 24³ voxels is taken, one of the whole patch is not
         step, name = (predict, "predict_into") if number % 2 else (calibrate, "calibrate_thresholds")
         rungs = ["in windows of 24 x 24 x 24"] * len(found.record["unlabelled"])
-        whole = getattr(step, name)
+        whole, keep = getattr(step, name), Passes.keep
         setattr(step, name, _limited(whole, limit))
+        if step is predict:
+            Passes.keep = lambda self, case_id, made: None  # else prediction has nothing left to compute
         try:
             work(found)
         finally:
             setattr(step, name, whole)
+            Passes.keep = keep
         yield problem_of(found, rungs)
 
 
