@@ -35,6 +35,16 @@ def offered(harness, section) -> str:
     return section.ui.intakeText.plainText
 
 
+def test_a_form_that_was_given_no_folder_yet_shows_nothing_of_one(harness, session, section, tiny_project, answers):
+    open_(harness, session, section, tiny_project)
+    ui = section.ui
+    answers.append("")
+    ui.addCasesButton.click()
+    assert ui.intakeFrame.isVisible() and ui.intakeEdit.isVisible()
+    for part in (ui.intakeText, ui.intakeLabel, ui.intakeTake, ui.intakeCheck, ui.intakeBar):
+        assert not part.isVisible(), part.objectName
+
+
 def test_what_a_folder_holds_is_shown_and_then_its_new_cases_are_taken(
     harness, session, section, tiny_project, more, answers
 ):

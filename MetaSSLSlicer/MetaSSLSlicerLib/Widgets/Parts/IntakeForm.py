@@ -62,6 +62,7 @@ class IntakeForm(Section):
         self.offered = self._looking = None
         self.ui.intakeEdit.text = ""
         self._lookTimer.stop()
+        self._show("", "")
         self.ui.intakeFrame.setVisible(False)
 
     def cleanup(self) -> None:
