@@ -333,6 +333,13 @@ def test_the_summary_counts_every_case_once(tiny_project):
     assert summary.text == "6 cases: 2 labelled, 1 to review, 1 begun, 1 rejected, 1 to measure with"
 
 
+def test_a_case_of_the_validation_part_without_a_label_is_not_counted_among_those_to_measure_with(tiny_project):
+    measured = [case.id for case in tiny_project.validation_cases()]
+    tiny_project.update_case(measured[0], state="unlabelled")
+    text = ProjectSummary.read(tiny_project).text
+    assert "to measure with" not in text and "1 for validation without a label" in text
+
+
 # Folders
 
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import qt
 from cases_section import open_, ready
 from metassl.imaging.writer import write_array
 
@@ -33,6 +34,16 @@ def more(tmp_path, decathlon, make_case, make_grid) -> Path:
 def offered(harness, section) -> str:
     harness.wait(lambda: section.intake.offered is not None)
     return section.ui.intakeText.plainText
+
+
+def test_a_form_that_was_given_no_folder_yet_shows_nothing_of_one(harness, session, section, tiny_project, answers):
+    open_(harness, session, section, tiny_project)
+    ui = section.ui
+    answers.append("")
+    ui.addCasesButton.click()
+    assert ui.intakeFrame.isVisible() and ui.intakeEdit.isVisible()
+    for part in (ui.intakeText, ui.intakeLabel, ui.intakeTake, ui.intakeCheck, ui.intakeBar):
+        assert not part.isVisible(), part.objectName
 
 
 def test_what_a_folder_holds_is_shown_and_then_its_new_cases_are_taken(
@@ -154,3 +165,31 @@ def test_another_project_closes_the_form(harness, session, section, tiny_project
     session.closeProject()
     harness.wait(lambda: not session.tasks.busy)
     assert section.intake.offered is None and not section.ui.intakeFrame.isVisible()
+
+
+def test_a_long_line_has_the_height_that_it_needs_where_it_is_wrapped(harness, section):
+    from MetaSSLSlicerLib.Widgets.Section import showLines
+
+    ui = section.ui
+    ui.intakeFrame.setVisible(True)
+    showLines(ui.intakeText, "one\ntwo")
+    low = ui.intakeText.maximumHeight
+    showLines(ui.intakeText, ", ".join(f"case_{number:03}" for number in range(100)))
+    assert ui.intakeText.maximumHeight > low
+
+
+def test_the_form_is_brought_into_view_on_a_low_screen(harness, session, section, tiny_project, answers):
+    open_(harness, session, section, tiny_project)
+    area = qt.QScrollArea()
+    area.setWidgetResizable(True)
+    area.setWidget(section.widget)
+    area.resize(380, 300)
+    area.show()
+    harness.process(100)
+    answers.append("")
+    section.ui.addCasesButton.click()
+    harness.wait(lambda: area.verticalScrollBar().value > 0)
+    frame = section.ui.intakeFrame
+    bottom = frame.mapTo(area.viewport(), qt.QPoint(0, frame.height)).y()
+    assert bottom <= area.viewport().height
+    area.takeWidget()

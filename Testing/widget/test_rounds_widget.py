@@ -116,6 +116,16 @@ def test_rounds_are_listed_with_the_newest_first(harness, session, section, trai
     assert not section.ui.useButton.enabled and not section.ui.newestButton.enabled
 
 
+def test_the_time_of_a_round_of_minutes_and_seconds_is_not_cut(harness, session, section, trained):
+    import qt
+    from MetaSSLSlicerLib.Logic.Project.RoundTable import timeText
+    from MetaSSLSlicerLib.Widgets.Parts.RoundTableModel import TIME
+
+    table = section.ui.table
+    needed = qt.QFontMetrics(table.font).horizontalAdvance(timeText(4 * 60 + 21))
+    assert table.columnWidth(TIME) >= needed + 6
+
+
 def test_the_predictions_of_an_older_round_are_shown_and_the_open_case_follows(harness, session, section, trained):
     open_(harness, session, section, trained)
     openCase(harness, session, "case_3")

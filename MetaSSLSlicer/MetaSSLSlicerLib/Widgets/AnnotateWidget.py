@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from functools import partial
 
+import qt
 import slicer
 
 from ..Logic.Case.CaseNodes import ATTRIBUTE
@@ -228,3 +229,4 @@ def _fitSegments(editor) -> None:
     rows = max(1, min(table.model().rowCount(), _MOST_ROWS))
     height = table.horizontalHeader().height + rows * max(table.rowHeight(0), _LEAST_ROW) + 2 * table.frameWidth
     view.setFixedHeight(height)
+    view.parentWidget().layout().setAlignment(view, qt.Qt.AlignTop)  # else in the middle of an empty frame

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import ceil
 from pathlib import Path
 
 import qt
@@ -13,7 +14,7 @@ from metassl.project.words import sentence
 from ..Signal import Signal
 from ..Translation import _
 
-_FEWEST_LINES, _MOST_LINES = 3, 9
+_FEWEST_LINES, _MOST_LINES, _MARGINS_PX = 3, 9, 40
 UI_FOLDER = Path(__file__).resolve().parents[2] / "Resources" / "UI"
 
 
@@ -94,8 +95,18 @@ def showLines(edit, text: str) -> None:
     """Show a text in a read-only QPlainTextEdit that is as high as its lines, within limits; none without a text."""
     edit.setVisible(bool(text))
     edit.setPlainText(text)
-    lines = min(max(text.count("\n") + 1, _FEWEST_LINES), _MOST_LINES)
-    edit.setFixedHeight(lines * qt.QFontMetrics(edit.font).height() + 12)
+    metrics = qt.QFontMetrics(edit.font)
+    room = max(edit.parentWidget().width - _MARGINS_PX, 1)  # its own width is that of before, where it was hidden
+    lines = sum(max(1, ceil(metrics.horizontalAdvance(line) / room)) for line in text.split("\n"))
+    edit.setFixedHeight(min(max(lines, _FEWEST_LINES), _MOST_LINES) * metrics.height() + 12)
+
+
+def scrollAreaOf(widget):
+    """The QScrollArea that holds a widget, or None."""
+    area = widget.parentWidget()
+    while area is not None and not area.inherits("QScrollArea"):
+        area = area.parentWidget()
+    return area
 
 
 def onClick(*buttons: tuple) -> None:

@@ -220,6 +220,8 @@ def _failures(latest: Round | None, uncertainties: dict[str, tuple]) -> dict[str
 class ProjectSummary:
     """Numbers of cases. `toLabel` to `rejected` are those to train on that have no label, by their state.
 
+    `measured` have a label to measure with; `unmeasured` are of the validation part, too, but have none yet.
+
     `cases` counts all but those that were set aside, `aside`. `labelled` are none of those that nobody looked at,
     `unseen`.
     """
@@ -231,6 +233,7 @@ class ProjectSummary:
     toReview: int
     rejected: int
     measured: int
+    unmeasured: int
     test: int
     aside: int = 0
     unseen: int = 0
@@ -242,6 +245,7 @@ class ProjectSummary:
         aside = sum(case.split == ASIDE for case in cases)
         pool = [case for case in cases if case.split == "pool"]
         waiting = [case.state for case in pool if not case.is_labelled]
+        validation = [case.is_labelled for case in cases if case.split == "validation"]
         return ProjectSummary(
             cases=len(cases) - aside,
             labelled=sum(case.is_reviewed for case in pool),
@@ -249,7 +253,8 @@ class ProjectSummary:
             inProgress=waiting.count("in_progress"),
             toReview=waiting.count("predicted"),
             rejected=waiting.count("rejected"),
-            measured=sum(case.split == "validation" for case in cases),
+            measured=sum(validation),
+            unmeasured=len(validation) - sum(validation),
             test=sum(case.split == "test" for case in cases),
             aside=aside,
             unseen=sum(case.unseen for case in pool),
@@ -266,6 +271,7 @@ class ProjectSummary:
             (self.rejected, _("{number} rejected")),
             (self.toLabel, _("{number} without a label")),
             (self.measured, _("{number} to measure with")),
+            (self.unmeasured, _("{number} for validation without a label")),
             (self.test, _("{number} kept for a test")),
             (self.aside, _("{number} set aside")),
         ]

@@ -17,7 +17,7 @@ from ...Logic.Case.OpenCase import OpenCase
 from ...Logic.Case.Session import Session
 from ...Logic.Review.PredictionWords import expectedDice, expectedDiceDetails
 from ...Translation import _
-from ..Section import Section, onClick
+from ..Section import Section, onClick, scrollAreaOf
 from ..Shortcuts import KEYS
 
 _SETTLE_MS = 50  # so long it takes until everything that was shown or folded has its place
@@ -184,9 +184,7 @@ class Folding:
 
 def bringToTop(widget) -> None:
     """Scroll the area that holds a widget until its top is at the top, as far as there is anything to scroll."""
-    area = widget.parentWidget()
-    while area is not None and not area.inherits("QScrollArea"):
-        area = area.parentWidget()
+    area = scrollAreaOf(widget)
     if area is not None:
         place = widget.mapTo(area.widget(), qt.QPoint(0, 0))
         area.verticalScrollBar().value = max(place.y() - _MARGIN, 0)

@@ -12,9 +12,10 @@ from metassl.project.words import plural, sentence
 from ...Logic.Case.Session import Session
 from ...Logic.Project.MoreCases import MoreCases, MoreLabels, Offered, Taken
 from ...Translation import _
-from ..Section import Section, onClick, showLines
+from ..Section import Section, onClick, scrollAreaOf, showLines
 
 _LOOK_AFTER_MS = 400
+_LAID_OUT_MS = 50
 
 
 class IntakeForm(Section):
@@ -30,6 +31,7 @@ class IntakeForm(Section):
         self._looking: object = None
         self._isTaking = False
         self._lookTimer = self.makeTimer(_LOOK_AFTER_MS, self._look, once=True)
+        self._viewTimer = self.makeTimer(_LAID_OUT_MS, self._bringIntoView, once=True)
         ui.intakeEdit.connect("textChanged(QString)", lambda _text: self._onPathChanged())
         ui.intakeCheck.connect("toggled(bool)", lambda _on: self._refresh())
         onClick(
@@ -54,6 +56,7 @@ class IntakeForm(Section):
         ui.intakeCheck.text = _("With their labels") if isCases else _("Replace labels that are there")
         ui.intakeFileBrowse.setVisible(isCases)
         ui.intakeFrame.setVisible(True)
+        self._viewTimer.start()
         self._browse()
 
     def close(self) -> None:
@@ -62,6 +65,7 @@ class IntakeForm(Section):
         self.offered = self._looking = None
         self.ui.intakeEdit.text = ""
         self._lookTimer.stop()
+        self._show("", "")
         self.ui.intakeFrame.setVisible(False)
 
     def cleanup(self) -> None:
@@ -159,6 +163,13 @@ class IntakeForm(Section):
         self.ui.intakeLabel.setVisible(bool(text))
         showLines(self.ui.intakeText, lines)
         self._refresh()
+        self._viewTimer.start()
+
+    def _bringIntoView(self) -> None:
+        """The form stands below the table, where a low screen ends."""
+        area = scrollAreaOf(self.ui.intakeFrame)
+        if area is not None and self.ui.intakeFrame.isVisible():
+            area.ensureWidgetVisible(self.ui.intakeFrame)
 
     def _refresh(self) -> None:
         ui, offered = self.ui, self.offered

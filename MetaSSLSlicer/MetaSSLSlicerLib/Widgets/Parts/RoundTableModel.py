@@ -32,7 +32,7 @@ class RoundTableModel:
             DATE: "00 Mmm",
             LABELS: _("Labels"),
             DICE: _("Dice"),
-            TIME: "00:00",
+            TIME: timeText(59 * 60 + 59),
             STATE: _("finished"),
         }
         dressTable(table, self.model, widest, DEVICE)
