@@ -289,7 +289,7 @@ def test_a_format_that_asks_for_terms_has_them_chosen_first(harness, session, se
         harness.wait(lambda left=left: [each.name for each in without_term(Project.open(trained.path).labels)] == left)
     assert asked == ["Front", "Back", "Back"]
     harness.wait(lambda: session.messages[-1].level == "error" and not control.export.isBusy, 60)
-    assert "highdicom" in session.messages[-1].text or "is no DICOM" in session.messages[-1].text
+    assert "highdicom" in session.messages[-1].text or "has a DICOM image" in session.messages[-1].text
 
 
 def test_an_export_that_cannot_be_written_is_told(harness, session, section, trained, folder):
