@@ -6,7 +6,6 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from metassl.cli import main
 from metassl.data.augment import Augmentation
 from metassl.data.streams import PatchSampler, PreparedCase
@@ -17,10 +16,10 @@ from metassl.inference.features import write_labelled_cases
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.jobs.start import round_record
-from metassl.networks.unet import build_network
 from metassl.project.round_choice import waiting_cases
 from metassl.project.round_files import read_labelled_cases, read_summary
 from metassl.selection.rank import ranking_by
+from random_model import random_model
 
 
 def annotate_slices(project, case_id: str, *slices: int) -> np.ndarray:
@@ -33,11 +32,8 @@ def annotate_slices(project, case_id: str, *slices: int) -> np.ndarray:
 
 
 @pytest.fixture
-def model(tiny_plan) -> TrainedModel:
-    torch.manual_seed(0)
-    plan = tiny_plan()
-    networks = (build_network(plan).eval(), build_network(plan).eval())
-    return TrainedModel(networks, plan, torch.full((2, 3), 0.45), [0, 1, 2], "cps", 7, torch.device("cpu"))
+def model(tiny_project) -> TrainedModel:
+    return random_model(tiny_project)
 
 
 def new_round(project, model):
