@@ -335,7 +335,8 @@ def test_the_disk_is_freed_after_a_question_that_says_how_much(
     session.tasks.finish()
     section.ui.cleanButton.click()
     session.tasks.finish()
-    assert len(asked) == 1 and asked[0].startswith("Free ") and "The maps of 1 prediction of older rounds" in asked[0]
+    assert len(asked) == 1 and asked[0].startswith("Free ")
+    assert "? This goes: the maps of 1 prediction of older rounds. All of it can" in asked[0], "and nothing else"
     assert [found.prediction("case_3").segmentation.exists() for found in tiny_project.rounds()] == [False, True, True]
     assert session.messages[-1].text.endswith(" freed.")
     section.ui.cleanButton.click()
