@@ -287,6 +287,7 @@ def test_a_format_that_asks_for_terms_has_them_chosen_first(harness, session, se
         assert (message.level, message.actionText) == ("warning", "Choose terms...") and told in message.text
         message.action()
         harness.wait(lambda left=left: [each.name for each in without_term(Project.open(trained.path).labels)] == left)
+        harness.wait(lambda: not session.tasks.busy)  # the open project knows it a moment after its file
     assert asked == ["Front", "Back", "Back"]
     harness.wait(lambda: session.messages[-1].level == "error" and not control.export.isBusy, 60)
     assert "highdicom" in session.messages[-1].text or "has a DICOM image" in session.messages[-1].text
