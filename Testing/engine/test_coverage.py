@@ -10,7 +10,7 @@ from metassl.__main__ import main
 from metassl.files.errors import LabelError
 from metassl.imaging.writer import write_array
 from metassl.project import LabelDefinition, Project
-from metassl.project.coverage import unknown_to
+from metassl.project.coverage import unknown_to, with_present_names
 from metassl.project.records import Summary
 from metassl.project.structure_changes import add_structure, change_structures
 from predicting import predict
@@ -83,3 +83,14 @@ def test_structures_are_changed_together_and_none_is_lost(tiny_project):
     assert change_structures(tiny_project, [first, second, TUMOUR]) == [], "a new name silences no label"
     with pytest.raises(LabelError, match="3=Tumour of the project would be lost"):
         change_structures(tiny_project, [first, second])
+
+
+def test_what_was_predicted_is_known_again_under_another_name():
+    rates = {"A": {"US": 0.5}}
+    summary = Summary(values=[1, 2], volume_ml={"A": 1.0, "B": 2.0}, volume_range_ml={"B": [1.0, 3.0]}, classes=rates)
+    swapped = [LabelDefinition(1, "B"), LabelDefinition(2, "A"), LabelDefinition(3, "C")]
+    present = with_present_names(summary, swapped)
+    assert present.volume_ml == {"B": 1.0, "A": 2.0} and present.volume_range_ml == {"A": [1.0, 3.0]}
+    assert present.classes == {"B": {"US": 0.5}} and present.class_error_rates is None
+    former = Summary(volume_ml={"A": 1.0})
+    assert with_present_names(former, swapped) == former, "former versions wrote no values"

@@ -20,6 +20,7 @@ from metassl.imaging import write_array
 from metassl.jobs import JobWriter
 from metassl.project import Case, Project
 from metassl.project.round_choice import waiting_cases
+from metassl.project.structure_changes import rename_structure
 from predicting import predict, structureBlock
 
 SPACING = (2.5, 1.25, 1.0)
@@ -254,6 +255,17 @@ def test_the_rest_is_accepted_in_one_step_and_taken_back_in_one_and_nothing_else
         i: {**c.to_json(), "updated": ""} for i, c in before.items()
     }
     assert not waiting.label_path(order[1]).exists() and waiting.label_path(order[0]).exists()
+
+
+def test_what_is_accepted_unseen_speaks_about_a_structure_that_got_another_name(waiting):
+    order = begin(waiting).order
+    for case_id in order:
+        path = waiting.latest_round().prediction(case_id).summary
+        content = {**read_json(path, "the summary"), "values": [1, 2], "volume_ml": {"Front": 1.0, "Back": 0.5}}
+        write_json(path, {key: value for key, value in content.items() if key != "schema_version"})
+    rename_structure(waiting, 1, "Head")
+    assert sorted(accept_rest(waiting).cases) == sorted(order)
+    assert [waiting.case(case_id).missing([1, 2]) for case_id in order] == [[]] * len(order)
 
 
 def test_nothing_is_trained_on_or_measured_by_labels_that_nobody_looked_at(waiting):

@@ -10,7 +10,7 @@ from metassl.exports import export_project
 from metassl.files import read_json, write_json
 from metassl.imaging import IGNORE
 from metassl.project import LabelDefinition, Project
-from metassl.project.structure_changes import add_structure
+from metassl.project.structure_changes import add_structure, rename_structure
 from predicting import predict
 
 
@@ -60,3 +60,14 @@ def test_what_a_label_or_a_model_does_not_speak_about_is_not_zero(tiny_project, 
     rewrite_summary(tiny_project, "case_3", volume_ml={"Front": 1.0, "Back": 0.5})
     add_structure(tiny_project, LabelDefinition(3, "Tail"))
     assert {structure for _case, structure, _source in measure()} == {"Front", "Back"}
+
+
+def test_a_prediction_keeps_the_volume_of_a_structure_that_got_another_name(tiny_project, make_grid, measure):
+    predict(tiny_project, "case_3", make_grid(), values=[1, 2])
+    figures = {"Front": 1.0, "Back": 0.5}
+    rewrite_summary(tiny_project, "case_3", volume_ml=figures, volume_range_ml={"Front": [0.1, 0.9]})
+    rename_structure(tiny_project, 1, "Head")
+    add_structure(tiny_project, LabelDefinition(3, "Tail"))
+    rows = measure()
+    assert {structure for case, structure, _source in rows if case == "case_3"} == {"Head", "Back"}
+    assert rows["case_3", "Head", "prediction"]["high_ml"] == "0.9"

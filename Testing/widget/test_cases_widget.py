@@ -68,7 +68,7 @@ def test_when_every_case_is_labelled_next_says_so(harness, session, section, tin
     for number in (3, 4, 5):
         tiny_project.add_label(f"case_{number}", (make_case(number)[1], make_grid()))
     open_(harness, session, section, tiny_project)
-    assert section.ui.nextLabel.text == "Every case has its label."
+    assert section.ui.nextLabel.text == "No case is left to look at."
     assert not section.ui.nextButton.enabled
     section.openNext()
     assert "No other case is left" in session.messages[-1].text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import qt
 from metassl.finish.audit import begin, read_audits
 from metassl.project import Case
 from MetaSSLSlicerLib.Widgets.Parts import CaseCells
@@ -77,6 +78,7 @@ def test_the_audit_leads_from_case_to_case_and_says_what_it_found(harness, panel
     assert session.case.id == order[0]
     ui.auditButton.click()
     settle(harness, panel)
+    assert "None drawn at random was looked at yet." in text(ui)
     assert session.case.id == order[0], "it is not passed over"
     panel.reviewWidget.ui.goOnCheck.checked = True
     for case_id in order[1:6]:
@@ -128,6 +130,8 @@ def test_the_rest_is_accepted_after_a_question_shown_as_unseen_and_taken_back(ha
     assert "Accept the predictions of 9 cases that nobody looked at? Nothing can be said yet" in asked[0]
     harness.wait(lambda: cases.model.cells["case_3"].row.isUnseen)
     assert cases.model.cells["case_3"].texts[CaseCells.STATE] == "accepted unseen"
+    room = qt.QFontMetrics(cases.ui.table.font).horizontalAdvance("accepted unseen")
+    harness.wait(lambda: cases.ui.table.horizontalHeader().sectionSize(CaseCells.STATE) > room)
     assert "9 accepted unseen" in ui.countLabel.text and "2 labelled" in ui.countLabel.text
     harness.wait(lambda: "9 are accepted unseen" in text(ui))
     assert not ui.nextButton.enabled and not ui.acceptRestButton.enabled

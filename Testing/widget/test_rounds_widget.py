@@ -287,6 +287,7 @@ def test_a_format_that_asks_for_terms_has_them_chosen_first(harness, session, se
         assert (message.level, message.actionText) == ("warning", "Choose terms...") and told in message.text
         message.action()
         harness.wait(lambda left=left: [each.name for each in without_term(Project.open(trained.path).labels)] == left)
+        harness.wait(lambda: not session.tasks.busy)  # the open project knows it a moment after its file
     assert asked == ["Front", "Back", "Back"]
     harness.wait(lambda: session.messages[-1].level == "error" and not control.export.isBusy, 60)
     assert "highdicom" in session.messages[-1].text or "has a DICOM image" in session.messages[-1].text
@@ -335,7 +336,8 @@ def test_the_disk_is_freed_after_a_question_that_says_how_much(
     session.tasks.finish()
     section.ui.cleanButton.click()
     session.tasks.finish()
-    assert len(asked) == 1 and asked[0].startswith("Free ") and "The maps of 1 prediction of older rounds" in asked[0]
+    assert len(asked) == 1 and asked[0].startswith("Free ")
+    assert "? This goes: the maps of 1 prediction of older rounds. All of it can" in asked[0], "and nothing else"
     assert [found.prediction("case_3").segmentation.exists() for found in tiny_project.rounds()] == [False, True, True]
     assert session.messages[-1].text.endswith(" freed.")
     section.ui.cleanButton.click()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import slicer
+from metassl.files import read_json, write_json
 from metassl.jobs.lock import TrainingLock
 from metassl.project import LabelDefinition
 from metassl.project.structure_changes import add_structure
@@ -101,6 +102,26 @@ def test_a_structure_gets_another_name_and_keeps_its_number(harness, panel, tiny
     assert segments(case.nodes.annotationNode)["Label_2"] == "Tail"
     assert panel.session.project.labels[1] == LabelDefinition(2, "Tail", tiny_project.labels[1].color)
     assert all(each.coverage == [1, 2] for each in tiny_project.labelled_cases())
+
+
+def test_what_is_said_of_an_open_prediction_has_the_new_name_at_once(harness, panel, tiny_project, make_grid):
+    former = tiny_project.labels[0].name
+    predict(tiny_project, "case_5", make_grid(), values=[1, 2])
+    path = tiny_project.prediction("case_5")[1].summary
+    content = {**read_json(path, "the summary"), "volume_ml": {former: 1.5, tiny_project.labels[1].name: 0.5}}
+    write_json(path, {key: value for key, value in content.items() if key != "schema_version"})
+    openedInPanel(harness, panel, "case_5")
+    review = panel.reviewWidget
+    harness.wait(lambda: review.navigator.places)
+    review.navigator.next()
+    assert former in review.ui.spotsList.item(0).text() and former in review.ui.volumesLabel.text
+    begin(harness, panel)
+    ui = panel.projectWidget.ui
+    ui.structuresTable.item(0, NAME).setText("Skull")
+    ui.structuresApply.click()
+    harness.wait(lambda: "Skull" in ui.labelsLabel.text)
+    assert "Skull" in review.ui.spotsList.item(0).text() and "Skull" in review.ui.volumesLabel.text
+    assert "Skull" in review.ui.spotsLabel.text, "the place that is shown stays"
 
 
 def test_structures_stay_as_they_are_while_a_training_runs(harness, panel, tiny_project):

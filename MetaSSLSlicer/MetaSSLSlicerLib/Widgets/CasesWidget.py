@@ -105,7 +105,7 @@ class CasesWidget(Section):
         if found is not None:
             self._session.openCase(found[0])
         elif self._session.project is not None and not self.reader.isBusy:
-            self._session.say("info", _("No other case is left to look at: every one has its label."))
+            self._session.say("info", _("No other case is left to look at."))
 
     def showNext(self):
         """Make "Next case" the button to press, and return it."""
@@ -283,7 +283,7 @@ class CasesWidget(Section):
         elif self.reader.isBusy:
             text = _("Reading the list of cases ...")
         else:
-            text = _("Every case has its label.") if self.model.cells else _("This project has no case yet.")
+            text = _("No case is left to look at.") if self.model.cells else _("This project has no case yet.")
         self.ui.nextLabel.text = text.replace(" %", "\u00a0%")
 
     def _recommended(self):

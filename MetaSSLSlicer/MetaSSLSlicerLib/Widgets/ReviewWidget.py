@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
 import qt
 import slicer.util
+from metassl.project import LabelDefinition
+from metassl.project.coverage import with_present_names
 from metassl.project.places.search import Place
 from metassl.project.regions import REGIONS
 
@@ -66,6 +69,7 @@ class ReviewWidget(Section):
             (session.caseOpened, self._onCaseOpened),
             (session.caseAboutToClose, self._onCaseAboutToClose),
             (session.predictionChanged, self._onCaseOpened),
+            (session.structuresChanged, self._onStructuresChanged),
             (session.caseChanged, self.refresh),
             (self.display.changed, self._showDisplay),
             (self.display.failed, session.fail),
@@ -164,6 +168,13 @@ class ReviewWidget(Section):
         self._searching = False
         self.navigator.setPlaces([])
 
+    def _onStructuresChanged(self, former: Sequence[LabelDefinition]) -> None:
+        case = self._session.case
+        if case is not None and case.hasPrediction:
+            present = {label.value: label.name for label in case.project.labels}
+            self.navigator.rename({label.name: present[label.value] for label in former})
+            self._showLegend(case)
+
     def _search(self, case: OpenCase) -> None:
         self._searching = True
         self._showSpots()
@@ -195,10 +206,11 @@ class ReviewWidget(Section):
             self._part("error", row.key).text = row.errorText
             measured = measured or row.errorRate is not None
         prediction = case.data.prediction
-        text = "" if prediction is None else volumes(prediction.summary)
+        summary = None if prediction is None else with_present_names(prediction.summary, case.project.labels)
+        text = "" if summary is None else volumes(summary)
         self.ui.volumesLabel.setVisible(bool(text))
         self.ui.volumesLabel.text = text
-        self.ui.volumesLabel.toolTip = volumesHint(prediction.summary) if text else ""
+        self.ui.volumesLabel.toolTip = volumesHint(summary) if text else ""
         self.ui.errorHeader.toolTip = (
             _("How often the model was wrong there, measured on validation cases and on corrections")
             if measured

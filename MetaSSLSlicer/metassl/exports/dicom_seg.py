@@ -27,6 +27,7 @@ from metassl.imaging.hashes import image_hashes, refuse_replaced, replaced_image
 from metassl.imaging.images import IGNORE, is_dicom
 from metassl.imaging.unit_maps import read_unit_map
 from metassl.project.cases import Case
+from metassl.project.coverage import unknown_to
 from metassl.project.project import Project
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import PredictionPaths, Round
@@ -113,9 +114,7 @@ def _of_prediction(project: Project, case: Case, array: np.ndarray, source: Roun
     images, summary = project.image_paths(case), read_summary(source.prediction(case.id).summary, case.id)
     if replaced := replaced_image(images, image_hashes(images, case.id), summary.image_hashes or []):
         raise ImageError(f"case {case.id}: {replaced} was replaced after it was predicted; predict it again")
-    known, silent = summary.volume_ml, []
-    if known is not None and len(known) < len(project.labels):  # else some may have got other names since
-        silent = [label for label in project.labels if label.name not in known and not (array == label.value).any()]
+    silent = [label for label in unknown_to(summary, project.labels) if not (array == label.value).any()]
     return _Told("AUTOMATIC", f", {source.title}", silent)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from metassl.imaging.images import IGNORE
 from metassl.project.cases import Case
+from metassl.project.coverage import unknown_to, with_present_names
 from metassl.project.round_files import read_summary
 
 from .export import Export
@@ -50,12 +51,13 @@ def _of_label(export: Export, case: Case) -> list[dict[str, Any]]:
 def _of_prediction(export: Export, case: Case) -> list[dict[str, Any]]:
     source = export.predicted[case.id]
     array, geometry = export.prediction(case.id)
-    summary = read_summary(source.prediction(case.id).summary, case.id)
+    labels = export.project.labels
+    summary = with_present_names(read_summary(source.prediction(case.id).summary, case.id), labels)
     voxels = np.bincount(array.ravel(), minlength=256)
-    ranges, known = summary.volume_range_ml or {}, summary.volume_ml
+    ranges, unknown = summary.volume_range_ml or {}, unknown_to(summary, labels)
     rows = []
-    for label in export.project.labels:
-        if known is not None and label.name not in known:
+    for label in labels:
+        if label in unknown:
             continue  # the structure was added after the model was trained
         row = _row(case, label.name, "prediction", int(voxels[label.value]), geometry.voxel_ml, round=source.number)
         if label.name in ranges:

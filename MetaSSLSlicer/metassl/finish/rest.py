@@ -9,6 +9,7 @@ from typing import Any
 from metassl.files.errors import LabelError, MetaSSLError, ProjectError
 from metassl.project.annotations import acceptable, hashes_of_opened, keep_version, put_in_place, voxels_of
 from metassl.project.cases import Case
+from metassl.project.coverage import unknown_to
 from metassl.project.project import Project
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import Round
@@ -81,7 +82,7 @@ def _label_of(project: Project, found: Round, case: Case) -> dict[str, Any]:
     array, grid, _notes = acceptable(paths.segmentation, images[0], case.id, project.labels, None, True)
     if not array.any():
         raise LabelError(f"case {case.id}: its prediction shows no structure: look at it yourself")
-    known = summary.volume_ml  # by name; of no structure that was added after the round
-    told = [label.value for label in project.labels if not known or label.name in known]
+    unknown = unknown_to(summary, project.labels)
+    told = [label.value for label in project.labels if label not in unknown]
     version = keep_version(project.path, case.id, array, grid)
     return {"version": version, "hashes": hashes, "voxels": voxels_of(array), "told": told}

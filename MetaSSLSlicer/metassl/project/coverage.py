@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from metassl.files.errors import MetaSSLError
 
@@ -28,6 +30,32 @@ def unknown_to(summary: Summary, labels: Sequence[LabelDefinition]) -> list[Labe
     if names is None or len(names) >= len(labels):
         return []
     return [label for label in labels if label.name not in names]
+
+
+def with_present_names(summary: Summary, labels: Sequence[LabelDefinition]) -> Summary:
+    """`summary` by the names that its structures have in `labels`, which may be others than when it was written.
+
+    They are known again by their values; without these (former versions) the names stay.
+    """
+    then = list(summary.volume_ml or ())
+    if summary.values is None or len(then) != len(summary.values):
+        return summary
+    present = {label.value: label.name for label in labels}
+    names = {name: present.get(value, name) for name, value in zip(then, summary.values)}
+
+    def named(figures: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        return None if figures is None else {names.get(name, name): each for name, each in figures.items()}
+
+    dice = summary.predicted_dice
+    return replace(
+        summary,
+        volume_ml=named(summary.volume_ml),
+        volume_range_ml=named(summary.volume_range_ml),
+        classes=named(summary.classes),
+        class_error_rates=named(summary.class_error_rates),
+        dice_features=named(summary.dice_features),
+        predicted_dice=None if dice is None else replace(dice, classes=named(dice.classes) or {}),
+    )
 
 
 def unknown_in(project: Project, file: Path) -> list[LabelDefinition]:

@@ -178,7 +178,8 @@ def details(standing: Standing) -> str:
         text = _("Round {number}: look at some in a random order, to know how many of the rest need correction.")
         return text.format(number=standing.round)
     text = _("Of {count} drawn at random {wrong} needed correction.")
-    parts = [text.format(count=len(standing.looks), wrong=standing.wrong)]
+    looks = len(standing.looks)
+    parts = [text.format(count=looks, wrong=standing.wrong) if looks else _("None drawn at random was looked at yet.")]
     for more, bound in standing.outlook[:1]:
         text = _("{count} more that are right: at most {amount}.")
         parts.append(text.format(count=more, amount=amount(bound)))

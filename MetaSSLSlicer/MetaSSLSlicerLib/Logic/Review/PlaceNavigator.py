@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from metassl.project import LabelDefinition
 from metassl.project.places.search import Place, find_places
@@ -70,6 +71,11 @@ class PlaceNavigator:
         self._largestSide = imageSideMm
         if not places:
             self._restoreCrosshair()
+        self.changed.emit()
+
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Structures got other names, {former: present}; which place is shown and what was ticked stays."""
+        self.places = [replace(each, structure=names.get(each.structure, each.structure)) for each in self.places]
         self.changed.emit()
 
     def next(self) -> None:

@@ -119,7 +119,7 @@ def volumes(summary: Summary) -> str:
         text = f"{name} {volume_text(ml)}"
         if name in ranges:
             low, high = (millilitres(end) for end in ranges[name])
-            text = _("{volume} ({low} to {high})").format(volume=text, low=low, high=high)
+            text = _("{volume} ({low}\u00a0to\u00a0{high})").format(volume=text, low=low, high=high)
         parts.append(text)
     return _("Volumes: {volumes}").format(volumes=", ".join(parts)) if parts else ""
 

@@ -18,6 +18,7 @@ from .UncertaintyBar import WIDTH, UncertaintyBar
 
 _SLICE_S = 0.008
 _FEW = 20  # so many changed rows are moved one by one; more, and everything is put in order again
+_AROUND_PX = 10
 _LEAST_LETTERS = 9  # wide ones
 
 
@@ -223,6 +224,10 @@ class CaseTableView(Section):
         cells = self.model.cells.values()
         for column in (Columns.UNCERTAINTY, Columns.ORDER, Columns.DICE, Columns.TIME):
             self.table.setColumnHidden(column, not any(each.keys[column] is not None for each in cells))
+        header, metrics = self.table.horizontalHeader(), qt.QFontMetrics(self.table.font)
+        words = {each.texts[Columns.STATE] for each in cells}
+        states = max((metrics.horizontalAdvance(each) for each in words), default=0)
+        header.resizeSection(Columns.STATE, max(header.sectionSize(Columns.STATE), states + _AROUND_PX))
         self._keepNamesReadable()
 
     def _keepNamesReadable(self) -> None:

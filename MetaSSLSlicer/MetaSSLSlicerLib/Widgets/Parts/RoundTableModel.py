@@ -16,6 +16,7 @@ class RoundTableModel:
 
     def __init__(self) -> None:
         self.rows: tuple[RoundRow, ...] = ()
+        self._table = None
         headings = [_("Round"), _("Begun"), _("Labels"), _("Dice"), _("Device"), _("Time"), _("State")]
         hints = {
             NUMBER: _("In bold: the round whose predictions are shown"),
@@ -36,10 +37,13 @@ class RoundTableModel:
             STATE: _("finished"),
         }
         dressTable(table, self.model, widest, DEVICE)
+        self._table = table
 
     def setRows(self, rows: tuple[RoundRow, ...]) -> None:
         self.rows = rows
         self.model.setRowCount(len(rows))
+        if self._table is not None:  # the device and the state need the room
+            self._table.setColumnHidden(DICE, all(row.summary.dice is None for row in rows))
         for place, row in enumerate(rows):
             font, hint = qt.QFont(), describe(row)
             font.setBold(row.isShown)

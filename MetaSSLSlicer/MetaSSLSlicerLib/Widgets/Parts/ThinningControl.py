@@ -34,13 +34,20 @@ class ThinningControl(Section):
         if not plan.spare:
             self._session.say("info", _("Nothing can go: there are only labels, models, records and the newest maps."))
             return
-        predictions = len(plan.predictions)
-        question = _(
-            "Free {size}? The maps of {predictions} of older rounds, what finished rounds kept to be resumed, and "
-            "preprocessed images go. All of it can be made again. Labels, models and records stay."
+        maps = plural(
+            len(plan.predictions),
+            _("the maps of 1 prediction of older rounds"),
+            _("the maps of {count} predictions of older rounds"),
         )
-        counted = plural(predictions, _("1 prediction"), _("{count} predictions"))
-        if self._confirm(question.format(size=bytes_as_text(plan.spare), predictions=counted)):
+        resumable = any(each.state == "finished" and each.checkpoint for each in plan.rounds)
+        parts = {
+            maps: plan.predictions,
+            _("what finished rounds kept to be resumed"): resumable,
+            _("preprocessed images"): plan.spare_cache,
+        }
+        question = _("Free {size}? This goes: {parts}. All of it can be made again. Labels, models and records stay.")
+        listed = ", ".join(text for text, goes in parts.items() if goes)
+        if self._confirm(question.format(size=bytes_as_text(plan.spare), parts=listed)):
             self._button.setEnabled(False)
             self._session.tasks.run(plan.apply, lambda _none: self._freed(plan), self._failed)
 

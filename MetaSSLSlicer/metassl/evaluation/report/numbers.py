@@ -19,6 +19,7 @@ from metassl.jobs.events import Event, read_events
 from metassl.jobs.liveness import job_status
 from metassl.jobs.status import JobStatus
 from metassl.project.cases import Case
+from metassl.project.coverage import with_present_names
 from metassl.project.places.search import Place, find_places
 from metassl.project.places.words import place_text
 from metassl.project.project import Project
@@ -187,7 +188,7 @@ class Report:
 
 def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) -> Report:
     """Read what there is. ProjectError when a file that is there is damaged."""
-    summaries, measured = _summaries(found), read_error_rates(found)
+    summaries, measured = _summaries(project, found), read_error_rates(found)
     known: list[str] = []
     if evaluation and evaluation["n_cases"]:
         evaluation, known = fair_evaluation(evaluation, project, found)
@@ -229,12 +230,12 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
     )
 
 
-def _summaries(found: Round) -> dict[str, Summary]:
+def _summaries(project: Project, found: Round) -> dict[str, Summary]:
     """The summaries of the predicted cases; a damaged one is left out, as in the ranking."""
     summaries = {}
     for case_id in found.predicted_cases():
         try:
-            summary = read_summary(found.prediction(case_id).summary, case_id)
+            summary = with_present_names(read_summary(found.prediction(case_id).summary, case_id), project.labels)
         except MetaSSLError:
             continue
         if summary.voxels is not None:
