@@ -70,9 +70,12 @@ def test_help_tells_the_commands_in_the_order_of_the_story(capsys):
     places = [text.index(f"\n  {name} ") for name in COMMANDS]
     assert end.value.code == 0
     assert places == sorted(places)
-    expected = "demo sample scan new label add remove structure train frameworks status stop rounds predict rank finish"
+    expected = "demo sample scan new label add remove structure train frameworks status stop rounds machines predict"
     of_research = {"uncertainty", "benchmark", "reproduce", "simulate"}
-    assert set(COMMANDS) == {*expected.split(), "evaluate", "report", "export", "doctor", "clean"} | of_research
+    assert (
+        set(COMMANDS)
+        == {*expected.split(), "rank", "finish", "evaluate", "report", "export", "doctor", "clean"} | of_research
+    )
 
 
 @pytest.mark.parametrize("command", COMMANDS)

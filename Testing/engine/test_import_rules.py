@@ -19,7 +19,7 @@ PICTURES = MODULE / "MetaSSLPictures"
 
 SLICER_ONLY = {"slicer", "qt", "ctk", "vtk", "vtkmodules", "mrml", "MetaSSLSlicerLib"}
 TORCH_ONLY = {"torch", "monai", "torchvision", "ignite"}
-SHARED_PARTS = ("files", "imaging", "choices", "project", "jobs", "finish")
+SHARED_PARTS = ("files", "imaging", "choices", "project", "jobs", "machines", "finish")
 SHARED = {f"metassl.{part}" for part in SHARED_PARTS}
 SHARED_PACKAGES = {"numpy", "SimpleITK"}
 OPTIONAL = r"metassl/imaging/multiframe\.py:\d+ imports pydicom"
@@ -31,6 +31,7 @@ LAYERS = [
     "choices",  # the catalogues
     "project",  # the folder on disk
     "jobs",  # what is at work in it, and what it says
+    "machines",  # other machines, and the launchers that train there
     "finish",  # when to stop: the audit, and the rest accepted
     "intake",  # a project from a folder of images
     "exports",  # its labels and predictions for other programs

@@ -284,7 +284,7 @@ def test_what_the_panel_imports_runs_in_the_oldest_python_of_a_slicer_that_is_su
     """Slicer 5.8 has Python 3.9."""
     shared = [
         MODULE / "metassl" / part
-        for part in ("files", "imaging", "choices", "project", "jobs", "finish", "intake", "exports")
+        for part in ("files", "imaging", "choices", "project", "jobs", "machines", "finish", "intake", "exports")
     ]
     command = [shutil.which("vermin", path=Path(sys.executable).parent), "--target=3.9-", "--no-tips", "--violations"]
     done = subprocess.run([*command, *map(str, slicer_side() + shared)], capture_output=True, text=True)

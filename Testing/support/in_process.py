@@ -18,7 +18,7 @@ class InThisProcess:
 
     launched: list[int] = []
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, machine: str = "") -> None:
         pass
 
     def launch(self, found) -> JobRecord:

@@ -15,7 +15,7 @@ from metassl.files.errors import MetaSSLError
 from metassl.imaging.images import read_image
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import CasePrediction, predict_image
-from metassl.jobs import get_launcher, start
+from metassl.jobs import launcher_of, start
 from metassl.jobs.liveness import job_status
 from metassl.jobs.record import JobRecord
 from metassl.jobs.status import JobStatus
@@ -104,7 +104,7 @@ class Experiment:
         state = job_status(found).state
         if state == "finished":
             return found
-        if state != "running":
+        if state not in ("running", "queued"):
             if not found.last_checkpoint_path.exists():
                 self._prepare(found, parent)
             start.launch_round(self.project, lambda: found)
@@ -180,7 +180,7 @@ def wait_for(found: Round) -> JobStatus:
         while not (status := job_status(found)).is_over:
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
-        get_launcher(found.record["launcher"]).stop(found)
+        launcher_of(found).stop(found)
         _wait_for_process(found)
         raise
     _wait_for_process(found)

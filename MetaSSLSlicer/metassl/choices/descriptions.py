@@ -85,8 +85,11 @@ class ExporterDescription:
 
 @dataclass(frozen=True)
 class LauncherDescription:
-    """name: as round.json keeps it. title: where it trains. path: of its class, a `metassl.jobs.Launcher`."""
+    """name: as round.json keeps it. title: where it trains. path: of its class, a `metassl.jobs.Launcher`. machine: the
+    class is made with the name of a machine (`metassl machines`), whose kind is the launcher's name.
+    """
 
     name: str
     title: str
     path: str
+    machine: bool = False

@@ -9,5 +9,10 @@ from __future__ import annotations
 from .descriptions import LauncherDescription
 from .plugins import entry_points_of
 
-_OURS = (LauncherDescription("local", "this computer", "metassl.jobs.launcher:LocalLauncher"),)
+_OURS = (
+    LauncherDescription("local", "this computer", "metassl.jobs.launcher:LocalLauncher"),
+    LauncherDescription("slurm", "a Slurm cluster", "metassl.machines.slurm.launcher:SlurmLauncher", machine=True),
+)
 LAUNCHER_CATALOG: tuple[LauncherDescription, ...] = (*_OURS, *entry_points_of("metassl.launchers"))
+MACHINE_KINDS = tuple(each.name for each in LAUNCHER_CATALOG if each.machine)
+"""What a machine can be."""

@@ -18,6 +18,7 @@ from . import (
     export,
     finish,
     frameworks,
+    machines,
     predict,
     rank,
     report,
@@ -32,7 +33,7 @@ from .begin import add, label, new, remove, scan, structure
 STORY = (
     ("See it once:", (demo, sample)),
     ("Begin a project and give it its first annotations:", (scan, new, label, add, remove, structure)),
-    ("Train in the background, and look after it:", (train, frameworks, status, stop, rounds)),
+    ("Train in the background, and look after it:", (train, frameworks, status, stop, rounds, machines)),
     ("Find out where to look next, and when to stop:", (predict, rank, finish)),
     ("Measure and show the result:", (evaluate, report, export)),
     ("When something is wrong with this computer, or its disk is full:", (doctor, clean)),

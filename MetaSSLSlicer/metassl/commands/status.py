@@ -140,8 +140,8 @@ def _state(case: Case) -> str:
 def _show_round(found: Round, status: JobStatus, console: Console) -> None:
     from .shared.follow import describe_device, describe_validation
 
-    words = [status.state]
-    if status.state in ("running", "paused", "interrupted", "failed") and status.stage:
+    words = [f"{status.state} on {status.machine}" if status.machine else status.state]
+    if status.state in ("queued", "running", "paused", "interrupted", "failed") and status.stage:
         place = f" {status.step}/{status.total}" if status.total else ""
         words.append(f"{status.stage}{place}")
     if status.state == "running" and status.eta_s is not None:
@@ -150,6 +150,8 @@ def _show_round(found: Round, status: JobStatus, console: Console) -> None:
         words.append(brief_duration(status.elapsed_s) + ("" if status.is_over else " so far"))
     words.append(describe_device(status))
     console.say(f"  {found.title}  {', '.join(filter(None, words))}")
+    if status.state == "queued" and status.queue:
+        console.say(f"  waits       {status.queue}")
     if status.plan.get("summary"):
         console.say(f"  plan        {status.plan['summary']}")
     if dice := describe_validation(status.validation):

@@ -29,16 +29,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.jobs import get_launcher, job_status
+    from metassl.jobs import job_status, launcher_of
     from metassl.project import Project
 
     project = Project.open(arguments.project)
     found = project.latest_round()
-    if found is None or job_status(found).state != "running":
+    if found is None or not job_status(found).is_going_on:
         console.say("nothing is being trained")
         console.result({"stopped": False, "round": None if found is None else found.number})
         return 0
-    launcher = get_launcher(found.record.get("launcher", "local"))
+    launcher = launcher_of(found)
     if arguments.now:
         launcher.stop_now(found)
     else:

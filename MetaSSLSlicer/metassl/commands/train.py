@@ -45,17 +45,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed, the same training")
     parser.add_argument("--fresh", action="store_true", help="do not start from the former round's model")
     parser.add_argument("--new-round", action="store_true", help="leave a stopped round as it is and begin another")
+    parser.add_argument("--on", metavar="NAME", help="the machine to train on; see `metassl machines`")
     add_json_option(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.jobs import JobRecord
     from metassl.jobs.start import start_training
+    from metassl.machines import read_machine
     from metassl.project import Project
     from metassl.project.cases import unseen_structures
 
     from .shared.follow import follow, last_seq
 
+    machine = None if arguments.on is None else read_machine(arguments.on)
     project = Project.open(arguments.project)
     for name in unseen_structures(project.labels, project.labelled_cases()):
         console.warn(f"no labelled case shows {name}: it cannot be learnt until one does")
@@ -71,6 +74,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         seed=arguments.seed,
         fresh=arguments.fresh,
         new_round=arguments.new_round,
+        launcher="local" if machine is None else machine.kind,
+        machine="" if machine is None else machine.name,
     )
     resumed = found == former
     watch = command_line("status", arguments.project, "--follow")
@@ -78,9 +83,14 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.detach:
         record = JobRecord.read(found.job_path)
         pid = None if record is None else record.pid
-        console.say(f"{found.title} trains in the background (pid {pid})")
+        if record is not None and record.job:
+            console.say(f"{found.title} is the job {record.job} on {record.machine}")
+        else:
+            console.say(f"{found.title} trains in the background (pid {pid})")
         console.commands([(watch, "watch it"), (stop, "stop it")])
-        console.result({"round": found.number, "resumed": resumed, "state": "running", "pid": pid})
+        where = {} if record is None or not record.job else {"machine": record.machine, "job": record.job}
+        state = "queued" if where else "running"
+        console.result({"round": found.number, "resumed": resumed, "state": state, "pid": pid, **where})
         return 0
     console.say(f"{found.title} {'goes on' if resumed else 'begins'}")
     try:

@@ -135,7 +135,7 @@ def begin(project: Project, seed: int | None = None) -> Audit:
     known = read_audits(project).of_round(found.number)
     if known is not None and not is_too_small(known, project.cases, cases):
         return known
-    if job_status(found).state == "running":
+    if job_status(found).is_going_on:
         raise ProjectError(f"{found.title} is still at work: the audit begins when all its predictions are there")
     if not cases:
         raise ProjectError(f"no prediction of {found.title} waits for a look: there is nothing to audit")

@@ -2,10 +2,11 @@
 
 from .events import Event, EventReader, EventWriter, read_events
 from .fold import StatusFold, status_of_events
-from .launcher import LAUNCHERS, Launcher, LocalLauncher, get_launcher
+from .launcher import LAUNCHERS, Launcher, LocalLauncher, get_launcher, launcher_of
 from .liveness import job_status, last_status
 from .lock import LockHolder, TrainingLock
 from .record import JobRecord
+from .standing import Standing, standing_of
 from .status import JobStatus
 from .writer import JobWriter
 
@@ -20,11 +21,14 @@ __all__ = [
     "Launcher",
     "LocalLauncher",
     "LockHolder",
+    "Standing",
     "StatusFold",
     "TrainingLock",
     "get_launcher",
     "job_status",
     "last_status",
+    "launcher_of",
     "read_events",
+    "standing_of",
     "status_of_events",
 ]

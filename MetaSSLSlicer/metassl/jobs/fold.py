@@ -39,7 +39,7 @@ class StatusFold:
 
     @staticmethod
     def _on_started(status: JobStatus, event: Event) -> None:
-        status.state, status.stage, status.eta_s = "running", "", None
+        status.state, status.stage, status.eta_s, status.queue = "running", "", None, ""
         status.code = status.message = status.hint = ""
         _take(status, event, "device", "device_name", "precision", "pid")
 
@@ -96,6 +96,11 @@ class StatusFold:
         if status.stage != "training":  # the step is one of training
             status.total = 0
         _take(status, event, "step")
+
+    @staticmethod
+    def _on_requeued(status: JobStatus, event: Event) -> None:
+        """Its machine has asked it to leave, and starts it again."""
+        status.state, status.eta_s, status.queue = "queued", None, event.message
 
     @staticmethod
     def _on_finished(status: JobStatus, event: Event) -> None:

@@ -6,8 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -33,7 +32,11 @@ STOP, GIVE_WAY = "stop\n", "give way\n"
 
 
 class Launcher(Protocol):
-    """How a job is started and stopped: on this machine, or some day on a cluster."""
+    """How a job is started and stopped: on this machine, or on another.
+
+    That of another also has `standing(record)`, which gives a `Standing`; `check()`, which gives `Check`s; if it likes
+    `fetch(round)`, which brings what the job has written there; and `every_s`, how often the machine may be asked.
+    """
 
     def launch(
         self, round: Round, python: str | None = None, environment: Mapping[str, str] | None = None
@@ -118,21 +121,22 @@ class LocalLauncher:
         return True
 
 
-def _launcher_at(path: str) -> Launcher:
-    found: Launcher = load(path)()
+LAUNCHERS = {each.name: each for each in LAUNCHER_CATALOG}
+
+
+def get_launcher(name: str = "local", machine: str = "") -> Launcher:
+    """The launcher of that name, of the machine of that name. ProjectError when there is none."""
+    if name not in LAUNCHERS:
+        raise ProjectError(f"there is no launcher {name!r}; use one of {', '.join(LAUNCHERS)}")
+    description = LAUNCHERS[name]
+    found: Launcher = load(description.path)(*([machine] if description.machine else []))
     return found
 
 
-LAUNCHERS: dict[str, Callable[[], Launcher]] = {
-    each.name: partial(_launcher_at, each.path) for each in LAUNCHER_CATALOG
-}
-
-
-def get_launcher(name: str = "local") -> Launcher:
-    """The launcher of that name; ProjectError when there is none."""
-    if name not in LAUNCHERS:
-        raise ProjectError(f"there is no launcher {name!r}; use one of {', '.join(LAUNCHERS)}")
-    return LAUNCHERS[name]()
+def launcher_of(found: Round) -> Launcher:
+    """The launcher that has started the job of a round; this computer's where none has. Raises ProjectError."""
+    record = JobRecord.read(found.job_path)
+    return get_launcher() if record is None else get_launcher(record.launcher, record.machine)
 
 
 def _start(command: list[str], log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

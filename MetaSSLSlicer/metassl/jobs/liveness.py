@@ -13,10 +13,12 @@ from metassl.project.words import duration
 from .fold import StatusFold, last_events, status_of_events
 from .process import process_started
 from .record import JobRecord
+from .standing import standing_of
 from .status import JobStatus, seconds_between
 
 _QUIET_S = 600.0
 _LOG_BYTES = 8192
+_LAST_WORDS = ("paused", "failed", "finished")
 
 
 def last_status(found: Round) -> JobStatus:
@@ -24,8 +26,11 @@ def last_status(found: Round) -> JobStatus:
     return JobStatus.read(found.status_path) or status_of_events(found.events_path)
 
 
-def job_status(found: Round) -> JobStatus:
-    """Where the job of a round stands now: what it said last, and whether its own process still lives."""
+def job_status(found: Round, patient: bool = True) -> JobStatus:
+    """Where the job of a round stands now: what it said last, and whether its own process still lives.
+
+    Of a job on another machine that machine is asked, now and then; where not `patient`, nobody waits for the answer.
+    """
     record = JobRecord.read(found.job_path)
     alive = record is not None and record.alive()  # first: what the process wrote before it ended is then read
     status = last_status(found)
@@ -36,6 +41,8 @@ def job_status(found: Round) -> JobStatus:
         status = _with_last_words(found, status)
     status = replace(status, pid=record.pid, host=record.host, device=status.device or record.device)
     silent = _is_silent(status, record)
+    if record.job:
+        return _on_machine(found, replace(status, machine=record.machine), record, patient)
     if not record.is_local:
         return _elsewhere(status, record, silent)
     if alive:
@@ -75,13 +82,44 @@ def _elsewhere(status: JobStatus, record: JobRecord, silent: bool) -> JobStatus:
     return status
 
 
-def _interrupted(found: Round, status: JobStatus) -> JobStatus:
+def _on_machine(found: Round, status: JobStatus, record: JobRecord, patient: bool) -> JobStatus:
+    if status.state in _LAST_WORDS and not _is_silent(status, record):
+        return status
+    standing = standing_of(record, found, patient)
+    said = last_status(found)  # what the job has written, or a launcher has fetched, while the machine was asked
+    if standing.state == "ended":
+        said = _with_last_words(found, said)
+    status = replace(
+        said, pid=status.pid, host=status.host, device=said.device or status.device, machine=status.machine
+    )
+    silent = _is_silent(status, record)
+    if status.state in _LAST_WORDS and not silent:
+        return status
+    if silent:
+        status = replace(status, code="", message="", hint="")
+    if standing.state == "ended":
+        last = _last_line(found.log_path, record.log_start) if silent else ""
+        reason = f"the job {record.job} on {record.machine} {standing.reason}"
+        return _interrupted(found, replace(status, queue=""), f"{reason}: {last}" if last else reason)
+    has_begun = status.state == "running" and not silent and status.time > standing.asked
+    if standing.state == "queued" and not has_begun:
+        return replace(status, state="queued", queue=standing.reason, eta_s=None)
+    if standing.state == "unknown":
+        warning = f"{record.machine} does not say how the job stands: {standing.reason}"
+        status.warnings = [*status.warnings, warning]
+        return replace(status, state="queued", stage="") if silent else status
+    if silent or status.state == "queued":  # it has begun, and has not said so yet
+        return replace(status, state="running", stage="", queue="")
+    return status
+
+
+def _interrupted(found: Round, status: JobStatus, message: str = "") -> JobStatus:
     return replace(
         status,
         state="interrupted",
         eta_s=None,
         code="",
-        message="the job's process ended without a word: killed, or out of memory?",
+        message=message or "the job's process ended without a word: killed, or out of memory?",
         hint=f"`metassl train {found.project_path}` goes on from the last checkpoint",
     )
 

@@ -16,26 +16,40 @@ from metassl.files.locks import file_lock
 from metassl.project.cases import now
 
 from .process import UNKNOWN, host_name, process_started, same_process
+from .record import JobRecord
+from .standing import standing_of
+
+JOB_VARIABLE = "METASSL_JOB"
+"""By this variable a worker on another machine knows which job it is."""
 
 
 @dataclass(frozen=True)
 class LockHolder:
-    """Who holds a project's training lock, since when (ISO 8601, UTC) and for what."""
+    """Who holds a project's training lock, since when (ISO 8601, UTC) and for what.
+
+    launcher, machine, job: of a job on another machine, as in its JobRecord. It holds the lock while it
+    waits there, and however often it is started again.
+    """
 
     pid: int
     process_started: str
     host: str
     since: str
     purpose: str = ""
+    launcher: str = ""
+    machine: str = ""
+    job: str = ""
 
     @property
     def is_local(self) -> bool:
-        """True when the holder is on this machine."""
-        return self.host == host_name()
+        """True when the holder is on this machine, and this machine alone looks after it."""
+        return not self.job and self.host == host_name()
 
     @property
     def is_stale(self) -> bool:
-        """True when the holder was on this machine and lives no more."""
+        """True when the holder was on this machine and lives no more, or its machine says that it ended."""
+        if self.job:
+            return standing_of(JobRecord.elsewhere(self.launcher, self.machine, self.job)).state == "ended"
         return self.is_local and not same_process(self.pid, self.process_started)
 
 
@@ -87,6 +101,18 @@ class TrainingLock:
             self._remove()
             return True
 
+    def hand_to(self, record: JobRecord, purpose: str) -> None:
+        """Hand the lock of this process to a job that was just launched, here or on another machine."""
+        if not record.job:
+            self.transfer(record.pid, purpose)
+            return
+        with self._guard():
+            holder = self.holder()
+            if holder is None or not _is_me(holder):
+                raise ProjectError(f"{self.path} is not held by this process")
+            to = LockHolder(0, "", record.machine, now(), purpose, record.launcher, record.machine, record.job)
+            write_json(self.path, asdict(to))
+
     def holder(self) -> LockHolder | None:
         """Who is named in the lock file, dead or alive; None when nobody is."""
         if not self.path.exists():
@@ -104,17 +130,21 @@ class TrainingLock:
     def _try(self, purpose: str, handed_to: int | None) -> bool:
         with self._guard():
             holder = self.holder()
-            if holder is not None and not holder.is_stale and not _is_me(holder):
+            if holder is not None and holder.job and holder.job == os.environ.get(JOB_VARIABLE):
+                self._write(os.getpid(), purpose or holder.purpose, holder)
+                return True
+            if holder is not None and not _is_me(holder) and not holder.is_stale:
                 if not holder.is_local or holder.pid != handed_to:
                     return False
             self._write(os.getpid(), purpose or (holder.purpose if holder else ""))
             return True
 
-    def _write(self, pid: int, purpose: str) -> bool:
+    def _write(self, pid: int, purpose: str, job: LockHolder | None = None) -> bool:
         started = process_started(pid)
         if started is None:
             return False
-        write_json(self.path, asdict(LockHolder(pid, started, host_name(), now(), purpose)))
+        of = {} if job is None else {"launcher": job.launcher, "machine": job.machine, "job": job.job}
+        write_json(self.path, asdict(LockHolder(pid, started, host_name(), now(), purpose, **of)))
         return True
 
     def _remove(self) -> None:
@@ -130,25 +160,27 @@ class TrainingLock:
         if holder is None:
             return f"project {path} is being trained by another process; try again"
         purpose = f" ({holder.purpose})" if holder.purpose else ""
+        who = f"the job {holder.job} on {holder.machine}" if holder.job else f"pid {holder.pid} on host {holder.host}"
         text = (
-            f"project {path} is being trained by pid {holder.pid} on host {holder.host} since "
+            f"project {path} is being trained by {who} since "
             f"{_local_time(holder.since)}{purpose}: follow it with `metassl status {path} "
             f"--follow`, or stop it with `metassl stop {path}`"
         )
-        if not holder.is_local:
+        if not holder.is_local and not holder.job:
             text += f"; if {holder.host} no longer trains it, delete {self.path}"
         return text
 
 
 def _holder_of(document: dict[str, Any]) -> LockHolder | None:
-    texts = [document.get(name, "") for name in ("process_started", "host", "since", "purpose")]
+    names = ("process_started", "host", "since", "purpose", "launcher", "machine", "job")
+    texts = [document.get(name, "") for name in names]
     if type(document.get("pid")) is not int or not all(isinstance(text, str) for text in texts):
         return None
     return LockHolder(document["pid"], *texts)
 
 
 def _is_me(holder: LockHolder) -> bool:
-    if holder.pid != os.getpid() or not holder.is_local:
+    if holder.pid != os.getpid() or holder.host != host_name():
         return False
     return holder.process_started in (process_started(holder.pid), UNKNOWN)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 
 from metassl.files.errors import ProjectError
@@ -12,7 +13,7 @@ from metassl.files.json_files import read_json, write_json
 from metassl.files.json_kinds import Kind, text, whole
 from metassl.project.cases import now
 
-from .process import ENDED, host_name, process_started, same_process
+from .process import ENDED, UNKNOWN, host_name, process_started, same_process
 
 
 @dataclass
@@ -21,6 +22,9 @@ class JobRecord:
 
     `log_start`: how long log.txt was, in bytes, before this process was started; `after`: the number of the last event
     before that, which tells older events from its own even when the clock was set back (None in older records).
+
+    Of a job on a machine that has a name (`metassl machines`), `machine` is that name and `job` what the machine calls
+    the job; `pid` is 0 until its process there has begun. `ended`: why it ended, where the machine has said so.
     """
 
     launcher: str
@@ -32,6 +36,14 @@ class JobRecord:
     launched: str = field(default_factory=now)
     log_start: int = 0
     after: int | None = None
+    machine: str = ""
+    job: str = ""
+    ended: str = ""
+
+    @staticmethod
+    def elsewhere(launcher: str, machine: str, job: str, device: str = "", python: str = "") -> JobRecord:
+        """The record of a job on another machine, whose process is not known yet."""
+        return JobRecord(launcher, 0, "", machine, device, python, machine=machine, job=job)
 
     @staticmethod
     def of(pid: int, launcher: str = "local", device: str = "", python: str = "") -> JobRecord:
@@ -41,8 +53,8 @@ class JobRecord:
 
     @property
     def is_local(self) -> bool:
-        """True when the process is, or was, on this machine."""
-        return self.host == host_name()
+        """True when the process is, or was, on this machine, and this machine alone looks after it."""
+        return not self.job and self.host == host_name()
 
     def alive(self) -> bool:
         """True when the process is on this machine, lives, and is the same one."""
@@ -53,6 +65,12 @@ class JobRecord:
         deadline = time.monotonic() + seconds
         while self.alive() and time.monotonic() < deadline:
             time.sleep(0.05)
+
+    def at_work_here(self) -> JobRecord:
+        """The same job, whose process is now the one that calls this."""
+        pid = os.getpid()
+        started = process_started(pid) or UNKNOWN
+        return replace(self, pid=pid, process_started=started, host=host_name(), ended="")
 
     def write(self, path: Path) -> None:
         """Write job.json atomically."""

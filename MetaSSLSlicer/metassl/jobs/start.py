@@ -15,7 +15,7 @@ from metassl.files.atomic import remove_leftovers, write_text
 from metassl.files.errors import ErrorCode, ProjectError
 from metassl.jobs.launcher import GIVE_WAY, get_launcher
 from metassl.jobs.liveness import job_status
-from metassl.jobs.lock import TrainingLock
+from metassl.jobs.lock import JOB_VARIABLE, TrainingLock
 from metassl.jobs.record import JobRecord
 from metassl.project.making import FOLDERS
 from metassl.project.project import Project
@@ -54,8 +54,11 @@ def start_training(
     launcher: str = "local",
     python: WorkerPython | None = None,
     patience_s: float = LEAVING_SECONDS,
+    machine: str = "",
 ) -> Round:
     """Launch the training in its own process and return its round at once.
+
+    launcher, machine: where, see `Machine.kind` and `Machine.name`; by default on this computer.
 
     A round that was stopped or killed goes on where it was, unless `new_round`. `fresh`: do not start from the
     former round's model. `python`: None for the one that runs this. A former job that is about to end is waited for,
@@ -80,7 +83,7 @@ def start_training(
         _check_same(found, asked)
         return found
 
-    return launch_round(project, choose, launcher, python, patience_s)
+    return launch_round(project, choose, launcher, python, patience_s, machine)
 
 
 def launch_round(
@@ -89,6 +92,7 @@ def launch_round(
     launcher: str = "local",
     python: WorkerPython | None = None,
     patience_s: float = LEAVING_SECONDS,
+    machine: str = "",
 ) -> Round:
     """Launch the worker of the round that `choose` makes or finds, and hand it the project's training lock.
 
@@ -106,8 +110,8 @@ def launch_round(
         if former is not None:
             former.wait(patience_s)
         chosen = () if python is None else (python.executable, python.environment)
-        record = get_launcher(launcher).launch(found, *chosen)
-        lock.transfer(record.pid)
+        record = get_launcher(launcher, machine).launch(found, *chosen)
+        lock.hand_to(record, found.title)
     except BaseException:
         lock.release()
         raise
@@ -156,7 +160,7 @@ def _resumable(project: Project) -> Round | None:
         return None
     state = job_status(latest).state
     unfinished = state == "failed" and latest.last_checkpoint_path.exists()
-    abandoned = state == "running"  # on another host: here the lock is ours, so nobody is at work any more
+    abandoned = state in ("running", "queued")  # on another host: here the lock is ours, so nobody is at work any more
     return latest if state in RESUMABLE or unfinished or abandoned else None
 
 
@@ -261,7 +265,9 @@ def launcher_between(found: Round) -> int | None:
 def take_over(project: Project, found: Round) -> None:
     """Put right what a launcher or a worker that was killed has left. To be called with the training lock."""
     record = JobRecord.read(found.job_path)
-    if record is None or not record.alive():  # the launcher died before it could say which process this is
+    if record is not None and record.job and record.job == os.environ.get(JOB_VARIABLE):
+        record.at_work_here().write(found.job_path)
+    elif record is None or not record.alive():  # the launcher died before it could say which process this is
         JobRecord.of(os.getpid()).write(found.job_path)
     remove_leftovers(found.checkpoints, 0.0)  # nobody else writes there
     for folder in FOLDERS:

@@ -26,8 +26,9 @@ class Validation(TypedDict, total=False):
 class JobStatus:
     """Where a job stands now.
 
-    `state`: created, running, paused, failed, finished or interrupted (its process is gone without
-    a word). `step` of `total` in `stage`; `eta_s`, `elapsed_s` in seconds; `loss`, `validation` and
+    `state`: created, queued (on `machine`, `queue` says why it waits; of a job that was put back, `step` is where it
+    goes on), running, paused, failed, finished or interrupted (its process is gone without a word). `step` of `total`
+    in `stage`; `eta_s`, `elapsed_s` in seconds; `loss`, `validation` and
     `regions` as last reported; `predicted` counts cases, `failed_cases` says why others failed.
     `message` is what went wrong, `code` of which kind that is (an ErrorCode's value), and `hint` what to do. `time`
     (ISO 8601) is when the job said so, and `seq` the number of the last event that is in it.
@@ -43,6 +44,8 @@ class JobStatus:
     precision: str = ""
     pid: int | None = None
     host: str = ""
+    machine: str = ""
+    queue: str = ""
     elapsed_s: float = 0.0
     loss: dict[str, float | None] = field(default_factory=dict)
     regions: dict[str, float | None] = field(default_factory=dict)
@@ -59,6 +62,11 @@ class JobStatus:
     warnings: list[str] = field(default_factory=list)
     time: str = ""
     seq: int = 0
+
+    @property
+    def is_going_on(self) -> bool:
+        """True while it is at work, or waits until a machine has room for it."""
+        return self.state in ("running", "queued")
 
     @property
     def is_over(self) -> bool:
@@ -87,7 +95,7 @@ class JobStatus:
 
 _KINDS: dict[str, Kind] = {
     **{each.name: EVENT_KINDS[each.name] for each in fields(JobStatus) if each.name in EVENT_KINDS},
-    **dict.fromkeys(("state", "host"), text),
+    **dict.fromkeys(("state", "host", "machine", "queue"), text),
     **dict.fromkeys(("predicted", "ranked"), whole),
     "elapsed_s": number,
     "validation": having(step=whole, dice=EVENT_KINDS["dice"], cases=whole),

@@ -16,7 +16,7 @@ from .fold import fold_of_events
 
 EVERY_S = 1.0
 BEAT_S = 10.0
-_AT_ONCE = ("started", "stage", "paused", "finished", "failed")
+_AT_ONCE = ("started", "stage", "paused", "requeued", "finished", "failed")
 
 
 class JobWriter:

@@ -5,6 +5,7 @@ python -m metassl.training.worker PROJECT ROUND
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import traceback
@@ -14,7 +15,7 @@ from pathlib import Path
 from metassl.choices.strategies import DEFAULT_STRATEGY
 from metassl.files.errors import ErrorCode, MetaSSLError, code_of
 from metassl.inference.features import write_labelled_cases
-from metassl.jobs.lock import TrainingLock
+from metassl.jobs.lock import JOB_VARIABLE, TrainingLock
 from metassl.jobs.start import launcher_between, take_over
 from metassl.jobs.writer import JobWriter
 from metassl.networks.memory_ladder import is_out_of_memory
@@ -57,15 +58,21 @@ def main(arguments: list[str]) -> int:
     lock = TrainingLock(project.path)
     lock.acquire(found.title, wait_s=30, handed_to=launcher_between(found))
     take_over(project, found)
-    events = JobWriter(found)
+    events, leaves = JobWriter(found), False
     try:
         job = Job(project, found, events.write)
-        for name in ("SIGTERM", "SIGINT"):
-            signal.signal(getattr(signal, name), lambda *_: setattr(job, "terminated", True))
+        for name in ("SIGTERM", "SIGINT", "SIGUSR1"):  # by the last Slurm tells that the time is nearly up
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), lambda *_: setattr(job, "terminated", True))
         run_training(job)
         return 0
     except Stopped:
-        events.write("paused", step=job.kept_step())
+        leaves = job.terminated and JOB_VARIABLE in os.environ and not found.stop_path.exists()
+        if leaves:
+            message = "its machine has asked it to leave, and is to start it again"
+            events.write("requeued", step=job.kept_step(), message=message)
+        else:
+            events.write("paused", step=job.kept_step())
         return 0
     except MetaSSLError as error:
         traceback.print_exc()
@@ -82,7 +89,8 @@ def main(arguments: list[str]) -> int:
         return 1
     finally:
         events.close()
-        lock.release()
+        if not leaves:  # else the job keeps it until it is started again, or its machine says that it has ended
+            lock.release()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metassl.files import MetaSSLError, code_of
-from metassl.jobs import Event, EventReader, JobStatus, get_launcher, job_status
+from metassl.jobs import Event, EventReader, JobStatus, job_status, launcher_of
 from metassl.jobs.start import (
     GIVING_WAY_SECONDS,
     LEAVING_SECONDS,
@@ -142,7 +142,7 @@ class TrainingJob:
         """Ask the job to end after its present step. What it has learnt is kept. Raises MetaSSLError."""
         if self.round is None or self.status is None or self.status.state != "running":
             return
-        get_launcher(self.round.record.get("launcher", "local")).stop(self.round)
+        launcher_of(self.round).stop(self.round)
         self.isStopping = True
         self.statusChanged.emit(self.status)
 
@@ -195,7 +195,7 @@ class TrainingJob:
             return
         if found.status_path.exists():
             try:
-                self._take(found, job_status(found))
+                self._take(found, job_status(found, patient=False))
             except MetaSSLError as error:
                 self._failToRead(found, error)
         elif due:  # of an older version, or about to begin: in a task, for its history may be long

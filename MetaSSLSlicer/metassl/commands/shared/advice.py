@@ -36,7 +36,7 @@ def next_steps(
         return _before_training(project, shown)
     status = status or job_status(found)
     train = command_line("train", shown)
-    if status.state == "running":
+    if status.is_going_on:
         return [
             Step(command_line("status", shown, "--follow"), "watch it"),
             Step(command_line("stop", shown), "stop after this step; it can go on later"),

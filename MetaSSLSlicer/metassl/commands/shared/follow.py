@@ -66,7 +66,9 @@ class JobDisplay:
 
     def update(self, status: JobStatus) -> None:
         """Redraw the bar."""
-        if status.state in ("created", "running") and not status.stage:
+        if status.state == "queued":
+            self.bar.show("queued", details=status.queue)
+        elif status.state in ("created", "running") and not status.stage:
             self.bar.show("starting")
         elif status.stage:
             self.bar.show(status.stage, status.step, status.total, status.eta_s, _details(status))

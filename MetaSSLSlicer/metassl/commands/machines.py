@@ -1,0 +1,111 @@
+"""The other machines that you can train on: list, add, test and remove them.
+
+A machine has a name, a kind and what a job gets there; the list is yours and in no
+project. `metassl train PROJECT --on NAME` trains there; `status` and `stop` are as
+for a training on this computer. `test` finds out whether a training could run: it
+takes no node and leaves nothing there. With `add` a known name is set up anew.
+
+  metassl machines
+  metassl machines add cluster --kind slurm --partition gpu --gpus 1 --time 8:00:00 \\
+      --python /home/me/venv/bin/python --setup "module load cuda"
+  metassl machines test cluster
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from metassl.choices.launchers import MACHINE_KINDS
+from metassl.files.errors import ProjectError
+
+from .shared.console import Console, command_line
+from .shared.options import add_json_option, count
+
+SUMMARY = "list, add, test and remove machines to train on"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", nargs="?", choices=("list", "add", "test", "remove"), default="list")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="what you call the machine")
+    parser.add_argument("--kind", choices=MACHINE_KINDS, help="how a training gets there")
+    parser.add_argument("--python", default="", metavar="PATH", help="the Python there (default: the path of this one)")
+    parser.add_argument(
+        "--setup", action="append", default=[], metavar="LINE", help="a line of a shell before it; may be repeated"
+    )
+    parser.add_argument("--engine", default="", metavar="DIR", help="the folder there that holds the package metassl")
+    slurm = parser.add_argument_group("what to ask Slurm for (default: what it gives by itself)")
+    slurm.add_argument("--partition", default="", metavar="NAME")
+    slurm.add_argument("--gpus", type=count, default=0, metavar="N", help="with more than one, each trains a part")
+    slurm.add_argument("--cpus", type=count, default=0, metavar="N")
+    slurm.add_argument("--memory", default="", metavar="SIZE", help="such as 16G")
+    slurm.add_argument("--time", default="", metavar="TIME", help="such as 4:00:00 or 2-00:00:00; it may be short")
+    slurm.add_argument(
+        "--option", action="append", default=[], metavar="WORD", help="another one of sbatch, as --option=--account=x"
+    )
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    if arguments.action == "list":
+        return _list(console)
+    if arguments.name is None:
+        raise ProjectError(f"which machine? `metassl machines {arguments.action} NAME`")
+    return {"add": _add, "test": _test, "remove": _remove}[arguments.action](arguments, console)
+
+
+def _list(console: Console) -> int:
+    from metassl.machines import list_machines
+
+    machines = list_machines()
+    if not machines:
+        console.say("no machine is set up: trainings run on this computer")
+        console.say(f"next: {command_line('machines', 'add', '--help')}")
+    for machine in machines:
+        told = [f"{name} {_plain(value)}" for name, value in machine.to_json().items() if name != "kind"]
+        console.say(f"{machine.name:<12} {machine.kind:<10} {', '.join(told)}".rstrip())
+    console.result({"machines": {machine.name: machine.to_json() for machine in machines}})
+    return 0
+
+
+def _add(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.machines import Machine, write_machine
+
+    if arguments.kind is None:
+        raise ProjectError(f"--kind says how a training gets there: {', '.join(MACHINE_KINDS)}")
+    names = ("kind", "python", "engine", "partition", "gpus", "cpus", "memory", "time")
+    told = {name: getattr(arguments, name) for name in names}
+    machine = Machine(arguments.name, setup=tuple(arguments.setup), options=tuple(arguments.option), **told)
+    is_new = write_machine(machine)
+    console.say(f"{machine.name} is {'set up' if is_new else 'set up anew'}")
+    console.commands([(command_line("machines", "test", machine.name), "could a training run there?")])
+    console.result({"machine": machine.name, "new": is_new, **machine.to_json()})
+    return 0
+
+
+def _test(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.jobs import get_launcher
+    from metassl.machines import read_machine
+
+    machine = read_machine(arguments.name)
+    checks = get_launcher(machine.kind, machine.name).check()  # type: ignore[attr-defined]
+    for check in checks:
+        console.say(f"{'ok' if check.is_fine else 'FAILED':<7} {check.what}: {check.words}")
+        if check.remedy:
+            console.say(f"{'':<7} {check.remedy}")
+    is_fine = all(check.is_fine for check in checks)
+    console.say(f"{machine.name} is ready" if is_fine else f"{machine.name} is not ready")
+    console.result({"machine": machine.name, "ok": is_fine, "checks": [vars(check) for check in checks]})
+    return 0 if is_fine else 1
+
+
+def _remove(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.machines import remove_machine
+
+    remove_machine(arguments.name)
+    console.say(f"{arguments.name} is forgotten; what runs there goes on")
+    console.result({"removed": arguments.name})
+    return 0
+
+
+def _plain(value: object) -> str:
+    return "; ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)

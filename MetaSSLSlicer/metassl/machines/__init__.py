@@ -1,0 +1,18 @@
+"""Other machines: what each is called, how it is reached, and the launchers that train there."""
+
+from .checks import Check
+from .machine import Machine
+from .shell import Done, LocalShell, Shell
+from .site import list_machines, read_machine, remove_machine, write_machine
+
+__all__ = [
+    "Check",
+    "Done",
+    "LocalShell",
+    "Machine",
+    "Shell",
+    "list_machines",
+    "read_machine",
+    "remove_machine",
+    "write_machine",
+]
