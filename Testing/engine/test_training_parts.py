@@ -18,7 +18,8 @@ from metassl.networks import memory_ladder
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.training import loop
 from metassl.training.eta import Budget, clock
-from metassl.training.loop import BAD_STEPS_IN_A_ROW, Stopped, Trainer, learning_rate
+from metassl.training.loop import Stopped, Trainer, learning_rate
+from metassl.training.refusals import BAD_STEPS_IN_A_ROW
 
 CPU = torch.device("cpu")
 

@@ -58,12 +58,23 @@ def choose_precision(device: str) -> str:
     """The number format of the forward pass: "bf16", "fp16" or "fp32"; always the same here.
 
     Full precision on a CPU: with the convolutions of networks/onednn.py a step took 0.7 to 0.8 of its time in bf16,
-    even on a CPU that has instructions for bf16.
+    even on a CPU that has instructions for bf16. Also on NVIDIA cards before Volta, which compute no faster in fp16.
     """
     if device_type(device) != "cuda":
         return "fp32"
-    there = torch.cuda.is_available()
-    return "bf16" if there and torch.cuda.get_device_capability(device)[0] >= 8 else "fp16"
+    return "fp32" if _generation(device) < VOLTA else half_precision(device)
+
+
+def half_precision(device: str) -> str:
+    """The number format of half the size, "bf16" or "fp16", that an NVIDIA card computes in; bf16 needs no scaling."""
+    return "bf16" if _generation(device) >= AMPERE else "fp16"
+
+
+VOLTA, AMPERE = 7, 8  # compute capabilities: with units for fp16 matrices, and for bf16 as well
+
+
+def _generation(device: str) -> int:
+    return torch.cuda.get_device_capability(device)[0] if torch.cuda.is_available() else VOLTA
 
 
 def bytes_per_voxel(first_filters: int, precision: str) -> int:

@@ -21,7 +21,7 @@ from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks.base import StepOutput
 from metassl.frameworks.pair import both
-from metassl.frameworks.pasted import UNLABELLED_WEIGHT, Pasted, random_boxes, weighted_supervision
+from metassl.frameworks.pasted import UNLABELLED_WEIGHT, Pasted, boxes_for, weighted_supervision
 from metassl.frameworks.pasting import PastingFramework
 from metassl.method.counting import added
 from metassl.method.prediction import predict_from_probabilities
@@ -94,7 +94,7 @@ class BidirectionalCopyPaste(PastingFramework):
 
 def paste_labelled(batch: Batch) -> Batch:
     """Every labelled patch with a box of the next one; a batch of one stays as it is."""
-    box = random_boxes(len(batch.annotation), tuple(batch.annotation.shape[1:])).to(batch.annotation.device)
+    box = boxes_for(batch)
     images = torch.where(box, batch.labelled, batch.labelled.roll(1, 0))
     annotation = torch.where(box[:, 0], batch.annotation, batch.annotation.roll(1, 0))
     missing = batch.missing

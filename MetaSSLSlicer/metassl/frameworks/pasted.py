@@ -25,20 +25,27 @@ UNLABELLED_WEIGHT = 0.5
 BOX_SHARE = 2 / 3  # of each side of the patch
 
 
-def random_boxes(count: int, shape: tuple[int, ...], share: float = BOX_SHARE) -> torch.Tensor:
-    """Boolean (count, 1, *shape), one random box each, drawn from torch's global generator on the CPU.
+def random_boxes(
+    count: int, shape: tuple[int, ...], share: float = BOX_SHARE, device: torch.device | None = None
+) -> torch.Tensor:
+    """Boolean (count, 1, *shape) on `device`, one random box each, which takes `share` of each side.
 
-    A box takes `share` of each side.
+    Their places are drawn from torch's global generator on the CPU, so that no device is waited for.
     """
-    boxes = torch.zeros(count, 1, *shape, dtype=torch.bool)
+    boxes = torch.zeros(count, 1, *shape, dtype=torch.bool, device=device)
     for box in boxes:
         places = []
         for length in shape:
             size = max(1, int(length * share))
             start = int(torch.randint(length - size + 1, ()))
             places.append(slice(start, start + size))
-        box[(0, *places)] = True
+        box[(0, *places)].fill_(True)
     return boxes
+
+
+def boxes_for(batch: Batch) -> torch.Tensor:
+    """One for each labelled patch: bool (B, 1, z, y, x), where the patches are."""
+    return random_boxes(len(batch.annotation), tuple(batch.annotation.shape[1:]), device=batch.annotation.device)
 
 
 def warm_up_share(planned_steps: int) -> float:
@@ -68,16 +75,15 @@ class Pasted:
     @staticmethod
     def of(batch: Batch) -> Pasted:
         """Either way round, as a coin falls."""
-        box = random_boxes(len(batch.annotation), tuple(batch.annotation.shape[1:]))
+        box = boxes_for(batch)
         if torch.rand(()) < 0.5:
             box = ~box
-        box = box.to(batch.labelled.device)
         return Pasted(torch.where(box, batch.labelled, batch.unlabelled), box[:, 0], batch.missing)
 
     @staticmethod
     def both_ways(batch: Batch) -> tuple[Pasted, Pasted]:
         """Labelled boxes in unlabelled patches, and the same boxes of the unlabelled patches in the labelled ones."""
-        box = random_boxes(len(batch.annotation), tuple(batch.annotation.shape[1:])).to(batch.labelled.device)
+        box = boxes_for(batch)
         return (
             Pasted(torch.where(box, batch.labelled, batch.unlabelled), box[:, 0], batch.missing),
             Pasted(torch.where(box, batch.unlabelled, batch.labelled), ~box[:, 0], batch.missing),

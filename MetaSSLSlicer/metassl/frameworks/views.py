@@ -2,7 +2,7 @@
 
 Cubuk et al., RandAugment, CVPR Workshops 2020; DeVries and Taylor, Improved Regularization of Convolutional Neural
 Networks with Cutout, 2017. Only the intensities change, so that a weak view's labels fit voxel by voxel. All draws
-come from torch's global generator.
+come from torch's global generators: strengths and places on the CPU, fields and noise where the patches are.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CUT_OUT_SHARE = 0.4  # of each side of the patch
 def strong_view(images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """The changed images (B, C, z, y, x), and where they are cut out: bool (B, z, y, x)."""
     views = torch.stack([_changed(image) for image in images])
-    cut_out = random_boxes(len(views), tuple(views.shape[2:]), CUT_OUT_SHARE).to(views.device)
+    cut_out = random_boxes(len(views), tuple(views.shape[2:]), CUT_OUT_SHARE, views.device)
     means = views.mean((2, 3, 4), keepdim=True)
     return torch.where(cut_out, means, views), cut_out[:, 0]
 
@@ -52,7 +52,7 @@ def _gamma(image: torch.Tensor, strength: float) -> torch.Tensor:
 
 
 def _bias_field(image: torch.Tensor, strength: float) -> torch.Tensor:
-    field = torch.randn(1, 1, 3, 3, 3).to(image)
+    field = torch.randn(1, 1, 3, 3, 3, dtype=image.dtype, device=image.device)
     field = F.interpolate(field, size=image.shape[1:], mode="trilinear", align_corners=True)[0]
     return image + strength * image.std() * field
 

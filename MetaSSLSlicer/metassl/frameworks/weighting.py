@@ -14,11 +14,18 @@ from metassl.method.thresholds import Half
 
 
 class RegionWeighting(nn.Module):
-    """The adaptive thresholds of one training, and the weights of the preset."""
+    """The adaptive thresholds of one training, and the weights of the preset: float32 (5,) by region, with the module
+    on its device, as a copy in each step would wait for it.
+    """
+
+    labelled_weights: torch.Tensor
+    unlabelled_weights: torch.Tensor
 
     def __init__(self, classes: int, preset: Preset = METASSL):
         super().__init__()
-        self.weights = preset.weights
+        weights = preset.weights
+        self.register_buffer("labelled_weights", torch.tensor(weights.labelled.table()), persistent=False)
+        self.register_buffer("unlabelled_weights", torch.tensor(weights.unlabelled.table()), persistent=False)
         self.thresholds = preset.thresholds(classes)
 
     @torch.no_grad()
@@ -37,7 +44,7 @@ class RegionWeighting(nn.Module):
             thresholds = self.thresholds.per_class(Half.UNLABELLED, n)
             other = predictions[1 - n].labels
             regions = partition(labels, confidence, other, thresholds, ignored)
-            taught.append((labels, region_weight_map(regions, self.weights.unlabelled)))
+            taught.append((labels, region_weight_map(regions, self.unlabelled_weights)))
             counts = torch.stack([(regions == region).sum() for region in REGIONS])
             shares.append(counts / counts.sum().clamp_min(1))
         means = torch.stack(shares).mean(0)
@@ -50,4 +57,4 @@ class RegionWeighting(nn.Module):
         self.thresholds.update(labels, confidence, Half.LABELLED, network, annotation != IGNORE)
         thresholds = self.thresholds.per_class(Half.LABELLED, network)
         regions = partition_against_annotation(labels, confidence, annotation, thresholds)
-        return region_weight_map(regions, self.weights.labelled)
+        return region_weight_map(regions, self.labelled_weights)

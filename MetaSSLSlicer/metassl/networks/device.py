@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from functools import cache
 
 import torch
@@ -101,6 +102,31 @@ def memory_in_use_mb(device: torch.device) -> int:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         return peak >> 20 if sys.platform == "darwin" else peak >> 10
     return 0
+
+
+def wait_for(device: torch.device) -> None:
+    """Until it has done all that it was asked for; a CPU has."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+@contextlib.contextmanager
+def always_the_same_shapes(device: torch.device) -> Iterator[None]:
+    """Context of training steps: cuDNN tries its algorithms on the first and keeps to the fastest.
+
+    Predictions, whose windows have many shapes, would pay for the trying and gain nothing. The algorithms add in an
+    order of their own, so that a run on a GPU repeats within the tolerance of its numbers, and not to the bit.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    before, torch.backends.cudnn.benchmark = torch.backends.cudnn.benchmark, True
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.benchmark = before
 
 
 AUTOCAST = {"bf16": torch.bfloat16, "fp16": torch.float16}

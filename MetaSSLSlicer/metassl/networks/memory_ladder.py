@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch.utils.checkpoint import checkpoint
 
-from metassl.data.budget import choose_precision
+from metassl.data.budget import half_precision
 from metassl.data.plan import Plan
 from metassl.imaging.geometry import triple
 from metassl.networks.onednn import fast_convolutions
@@ -48,7 +48,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 def next_rung(plan: Plan, device: torch.device, checkpointing: bool) -> tuple[Plan, torch.device, bool, str] | None:
     """The next rung down: (plan, device, checkpointing, message), or None at the bottom."""
     if device.type == "cuda" and plan.precision == "fp32":
-        precision = choose_precision(str(device))
+        precision = half_precision(str(device))
         return replace(plan, precision=precision), device, checkpointing, f"mixed precision ({precision})"
     if plan.batch[0] > 1:
         smaller = (plan.batch[0] // 2, max(plan.batch[1] // 2, 1))

@@ -9,13 +9,13 @@ from pathlib import Path
 import torch
 
 from metassl.data.streams import Batch, OnDemand, PatchSampler, Prefetcher
-from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.frameworks.base import Framework, StepOutput
 from metassl.networks.checkpoint import damaged, load_checkpoint, save_checkpoint
-from metassl.networks.device import memory_in_use_mb
+from metassl.networks.device import always_the_same_shapes, memory_in_use_mb, wait_for
 from metassl.networks.memory_ladder import is_out_of_memory
 from metassl.training.eta import Budget, StepTimes
 from metassl.training.job import Stopped
+from metassl.training.refusals import Refusals
 
 BETAS = (0.9, 0.98)  # a memory of 50 steps, not of 1000: a few minutes have not many more
 PROGRESS_SECONDS = 1.0
@@ -23,7 +23,6 @@ CHECKPOINT_SECONDS = REPLAN_SECONDS = 30.0
 CHECKPOINT_SHARE = 0.05  # of the time that writing them may take
 FIRST_PLANNED_STEP = 12
 LAST_REPLANNED_FRACTION = 0.9  # so that the learning rate ends where it should
-BAD_STEPS_IN_A_ROW = 5
 VALIDATIONS = 8
 VALIDATION_SHARE = 0.04  # of a time budget that they may take, the first aside
 
@@ -61,15 +60,16 @@ class Trainer:
         self.emit, self.stop_requested, self.validate = emit, stop_requested, validate
         self.base_lr, self.gradient_norm = base_lr, gradient_norm
         self.parameters = list(framework.trained_parameters())
-        fused = device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.AdamW(self.parameters, base_lr, BETAS, weight_decay=weight_decay, fused=fused)
+        self.fused = device.type in ("cpu", "cuda")
+        self.optimizer = torch.optim.AdamW(self.parameters, base_lr, BETAS, weight_decay=weight_decay, fused=self.fused)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16" and device.type == "cuda")
         self.step = 0
         self.clock = clock
         self.started = clock() if started is None else started
         self.elapsed_before = 0.0
         self.times = StepTimes()
-        self.bad_steps = 0
+        self.refusals = Refusals(emit)
+        self.looks_at_every_step = device.type != "cuda"
         self._validated_s = self._saving_s = 0.0
         self._reported = self._saved = self._replanned = time.monotonic()
 
@@ -85,6 +85,8 @@ class Trainer:
                 begin, waited = self.clock(), batches.waited
                 batch = batches.get().to(self.device)
                 output = self.train_step(batch)
+                if not self.budget.total:
+                    wait_for(self.device)  # else the first steps, by which all are planned, seem to take no time
                 self.times.add(self.clock() - begin, self.framework.cost(self.fraction), batches.waited - waited)
                 self.step += 1
                 self._plan()
@@ -117,40 +119,41 @@ class Trainer:
         return self.elapsed_before + self.clock() - self.started
 
     def train_step(self, batch: Batch) -> StepOutput:
-        """Forward, backward, update. A loss that is not finite changes no weight."""
+        """Forward, backward, update. A loss that is not finite changes no weight (averages still follow the weights).
+
+        On a GPU nothing here waits for it, so that it always has work.
+        """
         torch.manual_seed((self.seed << 32) + self.step)
         total = self.budget.total or 10**9
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.base_lr, self.step, total)
         self.framework.planned_steps = self.budget.total
-        output = self.framework.training_loss(batch, self.fraction)
-        if not torch.isfinite(output.total):
-            self._refuse(batch)
-            return output
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(output.total).backward()
+        with always_the_same_shapes(self.device):
+            output = self.framework.training_loss(batch, self.fraction)
+            self.optimizer.zero_grad(set_to_none=True)
+            self.scaler.scale(output.total).backward()
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.gradient_norm)
-        if self.scaler.is_enabled() or torch.isfinite(norm):
-            self.scaler.step(self.optimizer)
-            self.scaler.update()
-            self.framework.after_step(self.step)
-            self.bad_steps = 0
-        else:
-            self._refuse(batch)
+        finite = torch.isfinite(output.total.detach())
+        if not self.scaler.is_enabled():  # which looks for a scale at which gradients are finite
+            finite &= torch.isfinite(norm)
+        self._update(finite)
+        self.framework.after_step(self.step)
+        self.refusals.note(self.step, batch, finite)
+        if self.looks_at_every_step:
+            self.refusals.look()
         return output
 
-    def _refuse(self, batch: Batch) -> None:
-        self.bad_steps += 1
-        cases = ", ".join(dict.fromkeys(batch.labelled_cases + batch.unlabelled_cases))
-        message = f"step {self.step}: the loss is not finite on the cases {cases}; the step was skipped"
-        self.emit("warning", message=message)
-        if self.bad_steps >= BAD_STEPS_IN_A_ROW:
-            raise MetaSSLError(
-                f"the loss was not finite {self.bad_steps} steps in a row (last on the cases {cases}); the "
-                "checkpoint before it is kept: check these images and labels, then train a new round",
-                ErrorCode.NOT_FINITE,
-            )
+    def _update(self, finite: torch.Tensor) -> None:
+        """Move the weights where it is `finite`, which the fused optimiser and the scaler find out on the device."""
+        if self.scaler.is_enabled():
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        elif self.fused:
+            self.optimizer.found_inf = (~finite).float()  # type: ignore[attr-defined]  # as the scaler hands it over
+            self.optimizer.step()
+        elif finite:
+            self.optimizer.step()
 
     # ------------------------------------------------------------------ time
 
@@ -171,6 +174,7 @@ class Trainer:
         if now - self._reported < PROGRESS_SECONDS and not self.finished:
             return
         self._reported = now
+        self.refusals.look()
         total = self.budget.total
         regions = output.regions
         self.emit(
@@ -181,8 +185,8 @@ class Trainer:
             eta_s=self.times.left(total - self.step, self.framework.cost_to_come(self.fraction)) if total else None,
             seconds_per_step=round(self.times.median, 4),
             data_wait_share=round(self.times.wait_share, 4),
-            loss={name: _rounded(value) for name, value in output.parts.items()},
-            regions=None if regions is None else {k: _rounded(v) for k, v in regions.items()},
+            loss=_rounded(output.parts),
+            regions=None if regions is None else _rounded(regions),
             lr=self.optimizer.param_groups[0]["lr"],
             memory_mb=memory_in_use_mb(self.device),
         )
@@ -203,6 +207,7 @@ class Trainer:
     # ------------------------------------------------------------------ checkpoints
 
     def save(self) -> None:
+        self.refusals.look()
         state = {
             "framework": self.framework.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -257,5 +262,9 @@ def learning_rate(base: float, step: int, total: int, warmup: int = 20) -> float
     return float(base * min(1.0, (step + 1) / warmup) * (1.0 - fraction) ** 0.9)
 
 
-def _rounded(value: torch.Tensor | float) -> float:
-    return round(float(value), 5)
+def _rounded(values: Mapping[str, torch.Tensor]) -> dict[str, float]:
+    """In one copy from the device."""
+    if not values:
+        return {}
+    numbers = torch.stack([value.detach().float().reshape(()) for value in values.values()]).tolist()
+    return {name: round(number, 5) for name, number in zip(values, numbers, strict=True)}
