@@ -1,4 +1,4 @@
-"""A comparison of many trainings that goes on where it was stopped: train, measure, keep, one run after the other."""
+"""A comparison of many runs that goes on where it was stopped: train, measure, keep, one run after the other."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ Report = Callable[[int, int, str, float], object]
 
 
 class Run(Protocol):
-    """What tells one training from the others; the same run is equal to itself when it is read from the results."""
+    """What tells one run from the others; it is equal to itself when it is read from the results."""
 
     @property
     def key(self) -> str: ...
+
+
+class Training(Run, Protocol):
+    """A run that is one training."""
 
     @property
     def framework(self) -> str: ...
@@ -35,13 +39,14 @@ class Run(Protocol):
 
 
 AnyRun = TypeVar("AnyRun", bound=Run)
+AnyTraining = TypeVar("AnyTraining", bound=Training)
 
 
 class Resumable(ABC, Generic[AnyRun]):
     """Says which runs there are, which are kept, how one is done and how it is kept; the rest is here."""
 
-    def __init__(self, experiment: Experiment, report: Report) -> None:
-        self.experiment, self._report = experiment, report
+    def __init__(self, report: Report) -> None:
+        self._report = report
 
     @abstractmethod
     def planned(self) -> Sequence[AnyRun]:
@@ -53,7 +58,11 @@ class Resumable(ABC, Generic[AnyRun]):
 
     @abstractmethod
     def do(self, run: AnyRun) -> dict[str, Any]:
-        """Train and measure; what is to be kept, with "last" of `measured`."""
+        """Train and measure; what is to be kept."""
+
+    @abstractmethod
+    def words(self, found: dict[str, Any]) -> str:
+        """What came of a run, in a few words."""
 
     @abstractmethod
     def keep(self, run: AnyRun, found: dict[str, Any]) -> None:
@@ -76,7 +85,7 @@ class Resumable(ABC, Generic[AnyRun]):
             try:
                 found = self.do(run)
                 self.keep(run, found)
-                words = f"Dice {found['last']['dice']['mean'] or 0.0:.3f}"
+                words = self.words(found)
             except BusyError:
                 raise
             except MetaSSLError as error:
@@ -85,7 +94,18 @@ class Resumable(ABC, Generic[AnyRun]):
             self._report(total - len(waiting) + done, total, f"{run.key}: {words}", seconds)
         return failed
 
-    def trained(self, run: AnyRun, labelled: Sequence[str], **options: Any) -> dict[str, Any]:
+
+class Trainings(Resumable[AnyTraining]):
+    """Runs that are trainings of one experiment each; what is kept has the "last" of `measured`."""
+
+    def __init__(self, experiment: Experiment, report: Report) -> None:
+        super().__init__(report)
+        self.experiment = experiment
+
+    def words(self, found: dict[str, Any]) -> str:
+        return f"Dice {found['last']['dice']['mean'] or 0.0:.3f}"
+
+    def trained(self, run: AnyTraining, labelled: Sequence[str], **options: Any) -> dict[str, Any]:
         """What is measured of its training with these cases; options of `Experiment.train`."""
         choice: dict[str, Any] = {"framework": run.framework, "loss": run.loss, "seed": run.seed}
         return measured(self.experiment, self.experiment.train(run.key, labelled, **choice, **options))

@@ -81,6 +81,25 @@ def surface_distances(
     return float(hd95), float(total / (a_to_b.size + b_to_a.size))
 
 
+def surface_dice(a: np.ndarray, b: np.ndarray, spacing_zyx: Sequence[float], tolerance_mm: float) -> float:
+    """Which share of the surface voxels of both masks (z, y, x) lies within the tolerance of the other's surface.
+
+    NaN when both are empty, 0 when one is. Nikolov et al., J Med Internet Res 2021, e26151, counted in voxels.
+    """
+    if not a.any() or not b.any():
+        return 0.0 if a.any() or b.any() else NAN
+    box = bounding_box(a | b, margin=1)
+    surface_a, surface_b = _surface(a[box], None), _surface(b[box], None)
+    near = np.count_nonzero(_distances(surface_b, spacing_zyx)[surface_a] <= tolerance_mm)
+    near += np.count_nonzero(_distances(surface_a, spacing_zyx)[surface_b] <= tolerance_mm)
+    return float(near / (np.count_nonzero(surface_a) + np.count_nonzero(surface_b)))
+
+
+def _distances(surface: np.ndarray, spacing_zyx: Sequence[float]) -> np.ndarray:
+    """In mm, to the nearest voxel of the surface, on which they are 0."""
+    return np.where(surface, 0.0, distance_map(surface, spacing_zyx))
+
+
 def _surface(mask: np.ndarray, ignored: np.ndarray | None) -> np.ndarray:
     """Voxels of the mask with a face neighbour outside it; the image's border is outside too.
 

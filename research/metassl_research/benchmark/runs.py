@@ -9,10 +9,10 @@ from metassl_research.benchmark.results import Results
 from metassl_research.benchmark.settings import Settings
 from metassl_research.experiment import Experiment
 from metassl_research.label_noise import noisy_cases, wrong_annotation
-from metassl_research.resumable import Report, Resumable
+from metassl_research.resumable import Report, Trainings
 
 
-class Benchmark(Resumable[Run]):
+class Benchmark(Trainings[Run]):
     def __init__(self, experiment: Experiment, settings: Settings, results: Results, report: Report) -> None:
         super().__init__(experiment, report)
         self._settings, self._results = settings, results

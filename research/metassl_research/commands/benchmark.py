@@ -33,6 +33,7 @@ from .options import (
     open_experiment,
     results_file,
     resumable,
+    share,
     training_minutes,
     trainings_left,
 )
@@ -55,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--losses", default=losses, metavar="A,B", help=f"of {', '.join(LOSSES)} (default: {losses})")
     parser.add_argument("--seeds", type=count, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
     add_length_options(parser)
-    parser.add_argument("--noisy", type=_share, metavar="SHARE", help="also with so many annotations wrong, e.g. 0.3")
+    parser.add_argument("--noisy", type=share, metavar="SHARE", help="also with so many annotations wrong, e.g. 0.3")
     add_device_option(parser)
     add_results_options(parser, "results.json")
     add_yes_option(parser)
@@ -126,14 +127,3 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         clock=arguments.clock,
         noisy=arguments.noisy,
     )
-
-
-def _share(text: str) -> float:
-    """A share above 0, up to 1, for argparse."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value <= 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1, such as 0.3")
-    return value

@@ -108,3 +108,14 @@ def results_file(arguments: argparse.Namespace) -> Path:
     if out.suffix != ".json":
         raise ProjectError(f"--out {out} does not end in .json: the table and the plot are written beside it")
     return out
+
+
+def share(text: str) -> float:
+    """A share above 0, up to 1, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share between 0 and 1, such as 0.3")
+    return value

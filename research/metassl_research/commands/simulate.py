@@ -1,4 +1,4 @@
-"""Find out which way of choosing the next case needs the fewest labels.
+"""Find out which way of choosing the next case needs the fewest labels, or the fewest minutes.
 
 An annotator who knows every true label plays the loop on a Decathlon folder:
 train, rank the cases without a label, label what comes first, train again.
@@ -6,11 +6,17 @@ All strategies share the first training of a seed. Out comes the Dice on the
 test cases against the number of labels and against minutes of annotation: a
 table here and in OUT.md, a plot in OUT.svg.
 
-A simulation that was stopped goes on where it was; more strategies, rounds or
-seeds can be added later. --table makes table and plot again from the results.
+With --goal cohort the annotator plays a whole project instead, from nothing
+until each case of the cohort has its final label: draws the first cases, trains,
+corrects what is wrong by more than the tolerance, trains again, finishes. Out
+come a person's minutes, and how good the final labels of all cases are.
+
+A simulation that was stopped goes on where it was; more strategies, arms, rounds
+or seeds can be added later. --table makes table and plot again from the results.
 
   metassl simulate --data Task04_Hippocampus --strategies all
   metassl simulate --data DIR --strategies random,discrepancy --minutes 2 --rounds 10 --out run.json
+  metassl simulate --goal cohort --data Task04_Hippocampus --arms draw,random,combined --out cohort.json
   metassl simulate --table --out run.json
 """
 
@@ -25,6 +31,8 @@ from metassl.choices.strategies import STRATEGY_NAMES
 from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_device_option, add_json_option, count
 from metassl.project.words import count as counted
+
+from metassl_research.cohort import command as cohort
 
 from .options import (
     add_data_option,
@@ -48,6 +56,9 @@ CHAPTER = "Compare what there is to choose, where every label is known:"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_data_option(parser)
+    parser.add_argument(
+        "--goal", choices=("labels", "cohort"), default="labels", help="what is measured (default: labels)"
+    )
     names = ", ".join(STRATEGY_NAMES)
     parser.add_argument("--strategies", default="all", metavar="A,B|all", help=f"of {names} (default: all)")
     parser.add_argument("--rounds", type=count, default=6, metavar="N", help="rounds of annotation (default: 6)")
@@ -66,6 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_results_options(parser, "simulate.json")
     add_yes_option(parser)
     add_json_option(parser)
+    cohort.add_arguments(parser)
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
@@ -73,6 +85,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl_research.simulation.table import rows
 
     out = results_file(arguments)
+    if arguments.goal == "cohort":
+        return cohort.run(arguments, console, out)
     if not arguments.table:
         _simulate(arguments, console)
     curves, seeds = write_outcome(out)

@@ -22,7 +22,7 @@ from metassl.files.errors import MetaSSLError
 from metassl.project.cases import now
 
 from metassl_research.experiment import Experiment
-from metassl_research.resumable import Report, Resumable
+from metassl_research.resumable import Report, Trainings
 
 APART = 8  # cases between the first labelled cases of two seeds
 
@@ -110,7 +110,7 @@ def add_run(path: Path, found: dict[str, Any]) -> None:
         os.fsync(stream.fileno())
 
 
-class Reproduction(Resumable[Run]):
+class Reproduction(Trainings[Run]):
     def __init__(self, experiment: Experiment, settings: Settings, path: Path, report: Report) -> None:
         super().__init__(experiment, report)
         self._settings, self._path = settings, path

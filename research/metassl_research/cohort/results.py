@@ -1,0 +1,56 @@
+"""The results file of cohort plays: written whole after each, so that a killed one goes on from there.
+
+    {"settings", "cases": [id], "plays": [PLAY]}
+
+PLAY: {"arm", "seed", "trainings", "machine_seconds", "unseen", "cases": [CASE in the order of the work]}.
+CASE: {"case", "how": "drawn" | "corrected" | "accepted" | "unseen", "after": trainings before it, "seconds": {kind},
+"looked", "corrected": numbers of slices, "dice", "surface_dice", "deepest_mm"}; of the final label. A case that was
+looked at twice, partly at first, stands there twice; the quality is with the last.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from metassl.files.errors import MetaSSLError
+from metassl.files.json_files import read_json, write_json
+
+from metassl_research.cohort.settings import Settings
+
+
+class Results:
+    """The content of the file, and how it grows."""
+
+    def __init__(self, path: Path, content: dict[str, Any]) -> None:
+        self.path, self.content = path, content
+
+    @classmethod
+    def open(cls, path: Path, settings: Settings, cases: list[str]) -> Results:
+        """The file, as it is or begun. MetaSSLError when it holds another simulation."""
+        content: dict[str, Any] = {"settings": settings.to_json(), "cases": cases, "plays": []}
+        if path.exists():
+            former = read(path)
+            settings.continues(former["settings"], path)
+            if former["cases"] != cases:
+                raise MetaSSLError(f"{path} was made with other cases in {settings.data}: give another --out")
+            content["plays"] = former["plays"]
+            arms = [*former["settings"]["arms"], *settings.arms]
+            content["settings"]["arms"] = list(dict.fromkeys(arms))
+            content["settings"]["seeds"] = max(former["settings"]["seeds"], settings.seeds)
+        return cls(path, content)
+
+    def has(self, arm: str, seed: int) -> bool:
+        return any((play["arm"], play["seed"]) == (arm, seed) for play in self.content["plays"])
+
+    def add(self, play: dict[str, Any]) -> None:
+        self.content["plays"].append(play)
+        write_json(self.path, self.content)
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The content of a results file. MetaSSLError when it is none."""
+    content = read_json(path, "the results file of the simulation")
+    if not {"settings", "cases", "plays"} <= content.keys():
+        raise MetaSSLError(f"{path} holds no results of `metassl simulate --goal cohort`")
+    return content
