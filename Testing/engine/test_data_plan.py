@@ -4,11 +4,13 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from metassl.data import budget
-from metassl.data.plan import MOST_COARSENED, Plan, make_plan
+from metassl.data.plan import MOST_COARSENED, MOST_SLICES, Plan, make_plan
 from metassl.files.errors import ProjectError
+from metassl.inference.sliding_window import predict_pair
 from metassl.networks.unet import build_network
 
 GIGABYTE = 10**9
@@ -290,3 +292,31 @@ def test_a_cpu_convolves_at_half_the_resolution_and_brings_the_logits_back_witho
     even = network.output_block(torch.ones(1, plan.filters[0], 8, 8, 8))
     assert torch.allclose(even, even[..., :1, :1, :1].expand_as(even), atol=1e-6)
     assert make(BRAIN_CROP, "cuda").strides[0] == (1, 1, 1)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
+@pytest.mark.parametrize("name", ALL)
+def test_a_plan_of_slices_never_looks_across_them(name, device):
+    plan = make_plan(facts(ALL[name]), 3, device, 16 * GIGABYTE, "2d")
+    assert plan.is_flat and plan.is_of("2d") and plan.is_of("auto") and not plan.is_of("3d")
+    assert {kernel[0] for kernel in plan.kernels} == {1} and plan.total_stride[0] == 1
+    assert plan.spacing_zyx[0] == ALL[name][1][0]  # slices stay where they are
+    assert math.prod(plan.patch_zyx) <= budget.BUDGETS[device].slice_voxels
+    assert plan.batch[0] == plan.batch[1] <= MOST_SLICES
+    assert Plan.from_json(plan.to_json()) == plan
+
+
+def test_slices_come_in_as_large_a_batch_as_the_step_of_a_stack():
+    stack, slices = make(HEART_STACK), make_plan(facts(HEART_STACK), 3, "cpu", 16 * GIGABYTE, "2d")
+    ratio = math.prod(slices.patch_zyx) * slices.batch[0] / math.prod(stack.patch_zyx)
+    assert 0.6 < ratio < 1.5
+
+
+def test_a_slice_is_predicted_the_same_alone_and_in_its_stack():
+    torch.manual_seed(0)
+    plan = replace(make_plan(facts(HEART_STACK), 3, "cpu", 16 * GIGABYTE, "2d"), filters=(2, 2, 2, 2, 2))
+    pair = [build_network(plan).eval() for _ in range(2)]
+    image = np.random.default_rng(0).standard_normal((1, 4, 128, 128)).astype(np.float32)
+    whole = predict_pair(pair, image, plan, torch.device("cpu"))
+    alone = predict_pair(pair, image[:, 2:3], plan, torch.device("cpu"))
+    assert np.abs(whole[:, :, 2:3] - alone).max() < 1e-3

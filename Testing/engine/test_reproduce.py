@@ -197,19 +197,23 @@ def test_the_tables_say_from_how_many_runs_and_what_is_the_same_training(runs):
 
 
 def test_a_page_gets_the_tables_at_its_marks_and_nowhere_else(runs, tmp_path):
-    made = tmp_path / "page.md"
-    made.write_text(f"# Before\n\n{page.BEGIN}\nold\n{page.END}\nafter\n", encoding="utf-8")
-    page.write_page(made, runs)
-    page.write_page(made, runs)
-    assert made.read_text(encoding="utf-8") == f"# Before\n\n{page.BEGIN}\n{page.tables(runs)}\n{page.END}\nafter\n"
+    made, (begin, end) = tmp_path / "page.md", page.marks(Path("made.jsonl"))
+    made.write_text(f"# Before\n\n{begin}\nold\n{end}\nafter\n", encoding="utf-8")
+    page.write_page(made, runs, Path("made.jsonl"))
+    page.write_page(made, runs, Path("made.jsonl"))
+    assert made.read_text(encoding="utf-8") == f"# Before\n\n{begin}\n{page.tables(runs)}\n{end}\nafter\n"
+    with pytest.raises(MetaSSLError, match="other.jsonl: begin"):
+        page.write_page(made, runs, Path("other.jsonl"))
     made.write_text("no marks", encoding="utf-8")
     with pytest.raises(MetaSSLError, match="no place for the tables"):
-        page.write_page(made, runs)
+        page.write_page(made, runs, Path("made.jsonl"))
 
 
-def test_the_page_of_the_documentation_is_made_from_its_results_file():
-    results = DOCS / "benchmark" / "reproduction.jsonl"
+@pytest.mark.parametrize("name", ["reproduction.jsonl", "reproduction_hearts.jsonl"])
+def test_the_page_of_the_documentation_is_made_from_its_results_files(name):
+    results = DOCS / "benchmark" / name
     text = (DOCS / "REPRODUCTION.md").read_text("utf-8")
-    assert text.count(page.BEGIN) == text.count(page.END) == 1
+    begin, end = page.marks(results)
+    assert text.count(begin) == text.count(end) == 1
     runs = read_runs(results)
-    assert not runs or f"{page.BEGIN}\n{page.tables(runs)}\n{page.END}" in text
+    assert not runs or f"{begin}\n{page.tables(runs)}\n{end}" in text

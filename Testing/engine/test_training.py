@@ -185,6 +185,24 @@ def test_a_round_after_one_on_a_gpu_starts_afresh_on_a_cpu(project, in_this_proc
     assert TrainedModel.load(second.model_path, torch.device("cpu")).plan.device == "cpu"
 
 
+def test_slices_are_learnt_one_by_one_where_that_is_asked_for_and_volumes_start_afresh(project, in_this_process):
+    first = start_training(project, iterations=8, device="cpu", plan="2d", loss="official")
+    assert wait(first).state == "finished", first.log_path.read_text(encoding="utf-8")
+    flat = TrainedModel.load(first.model_path, torch.device("cpu"))
+    assert flat.plan.is_flat and first.predicted_cases() == ["ball2", "ball3", "ball4"]
+    assert sitk.ReadImage(str(first.prediction("ball2").regions)).GetSize() == (16, 16, 16)
+    second = start_training(project, iterations=5, device="cpu")
+    assert wait(second).state == "finished"
+    assert TrainedModel.load(second.model_path, torch.device("cpu")).plan == flat.plan, "auto goes on as it was"
+    third = start_training(project, iterations=5, device="cpu", plan="3d")
+    assert wait(third).state == "finished"
+    assert not TrainedModel.load(third.model_path, torch.device("cpu")).plan.is_flat
+    warnings = [event.message for event in read_events(third.events_path) if event.event == "warning"]
+    assert any("is for another plan (2d or 3d): starting afresh" in word for word in warnings)
+    with pytest.raises(ProjectError, match="there is no plan '4d': choose one of auto, 2d, 3d"):
+        start_training(project, iterations=5, plan="4d")
+
+
 def test_an_image_that_fails_stops_its_case_and_the_rest_go_on(project, in_this_process):
     broken = project.image_paths("ball3")[0]
     broken.write_bytes(broken.read_bytes()[:200])

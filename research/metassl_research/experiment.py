@@ -73,6 +73,7 @@ class Experiment:
         framework: str,
         loss: str,
         seed: int,
+        plan: str = "auto",
         minutes: float | None = None,
         iterations: int | None = None,
         device: str = "auto",
@@ -95,6 +96,7 @@ class Experiment:
             "device": device,
             "clock": clock,
             "seed": seed,
+            **({} if plan == "auto" else {"plan": plan}),
         }
         content = self._record(key, labelled, config, parent, label_versions or {})
         found = self.find(key)

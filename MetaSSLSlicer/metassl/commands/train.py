@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metassl.choices.defaults import DEFAULTS
+from metassl.choices.defaults import DEFAULTS, PLANS
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
 from metassl.project.words import duration
 
@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--host", dest="framework", choices=FRAMEWORKS, default=argparse.SUPPRESS, help=argparse.SUPPRESS
     )
     parser.add_argument("--loss", choices=LOSSES, help="what it learns by; see `metassl frameworks`")
+    parser.add_argument("--plan", choices=PLANS, help="slices one by one (2d), volumes (3d), or by the images")
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed, the same training")
     parser.add_argument("--fresh", action="store_true", help="do not start from the former round's model")
     parser.add_argument("--new-round", action="store_true", help="leave a stopped round as it is and begin another")
@@ -68,6 +69,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         project,
         framework=arguments.framework,
         loss=arguments.loss,
+        plan=arguments.plan,
         iterations=arguments.iterations,
         minutes=arguments.minutes,
         device=arguments.device,

@@ -16,6 +16,9 @@ from metassl.imaging.geometry import triple
 MOST_COARSENED = 2.0
 """The planes of a stack are coarsened this many times at most to see more of it, and never so far that it is none."""
 
+MOST_SLICES = 12
+"""Per half of a batch, as in the authors' 2-D trainings."""
+
 _DAMAGED = "the plan is damaged: "
 
 Spacing = tuple[float, float, float]
@@ -52,6 +55,11 @@ class Plan:
         problem = problem_of(self)
         if problem:
             raise ProjectError(f"{_DAMAGED}{problem}; train a new round")
+
+    @property
+    def is_flat(self) -> bool:
+        """A patch is one slice: slices are learnt and predicted one by one."""
+        return self.patch_zyx[0] == 1
 
     @property
     def is_stack(self) -> bool:
@@ -99,6 +107,10 @@ class Plan:
         """Whether the network is of a size for that kind of device: on a CPU it is far smaller than on a GPU."""
         return not self.device or (self.device == "cpu") == (device == "cpu")
 
+    def is_of(self, kind: str) -> bool:
+        """Whether it may go on where this kind (one of PLANS) is asked for."""
+        return kind == "auto" or self.is_flat == (kind == "2d")
+
     def describe(self) -> str:
         """One line for people; sizes are given as x by y by z, as viewers show them."""
         spacing = f"{_by(self.spacing_zyx, '.3g')} mm"
@@ -124,23 +136,30 @@ class Plan:
         )
 
 
-def make_plan(fingerprint: Mapping[str, Any], num_classes: int, device: str, memory_bytes: int) -> Plan:
+def make_plan(
+    fingerprint: Mapping[str, Any], num_classes: int, device: str, memory_bytes: int, kind: str = "auto"
+) -> Plan:
     """The plan for the images of `fingerprint` on "cpu", "cuda" or "mps" (an index may follow).
 
-    `num_classes` counts the background; `memory_bytes` is what the device has free. The same
+    `num_classes` counts the background; `memory_bytes` is what the device has free; `kind`: one of PLANS. The same
     inputs on the same machine give the same plan.
     """
     budget, precision = BUDGETS[device_type(device)], choose_precision(device)
     source = triple(float(s) for s in fingerprint["median_spacing_zyx"])
     extent = [n * s for n, s in zip(fingerprint["median_shape_zyx"], source, strict=True)]
-    spacing = _coarsened(source, extent, _most_voxels(budget, source) * MAX_IMAGE_PATCHES)
-    if thick_slices(spacing) and min(fingerprint["median_shape_zyx"]) > 1:  # one slice has no thickness
-        spacing = _coarsened(spacing, extent, budget.stack_image, MOST_COARSENED, thick_slices)
     affordable = affordable_voxels(memory_bytes, budget, precision, images=4)
-    voxels = min(_most_voxels(budget, spacing), affordable)
-    shape = [mm / s for mm, s in zip(extent, spacing, strict=True)]
-    topology = plan_patch(shape, spacing, voxels)
-    images = _images(topology.voxels, budget, precision, memory_bytes)
+    if kind == "2d":
+        spacing = source[0], *_coarsened(source, [0.0, *extent[1:]], budget.slice_voxels, MOST_COARSENED)[1:]
+        shape = [1.0, *(mm / s for mm, s in zip(extent[1:], spacing[1:], strict=True))]
+        topology = plan_patch(shape, spacing, min(budget.slice_voxels, affordable))
+        images = _slices(topology.voxels, budget, precision, memory_bytes)
+    else:
+        spacing = _coarsened(source, extent, _most_voxels(budget, source) * MAX_IMAGE_PATCHES)
+        if thick_slices(spacing) and min(fingerprint["median_shape_zyx"]) > 1:  # one slice has no thickness
+            spacing = _coarsened(spacing, extent, budget.stack_image, MOST_COARSENED, thick_slices)
+        shape = [mm / s for mm, s in zip(extent, spacing, strict=True)]
+        topology = plan_patch(shape, spacing, min(_most_voxels(budget, spacing), affordable))
+        images = _images(topology.voxels, budget, precision, memory_bytes)
     channels = fingerprint["channels"]
     filters = [min(budget.max_filters, budget.first_filters * 2**n) for n in range(len(topology.kernels))]
     left_out = int(budget.pools_first and len(filters) > FEWEST_LEVELS)
@@ -197,6 +216,13 @@ def _images(voxels: int, budget: Budget, precision: str, memory_bytes: int) -> i
     ):
         images *= 2
     return images
+
+
+def _slices(voxels: int, budget: Budget, precision: str, memory_bytes: int) -> int:
+    """As many per half as a stack would have in its one patch: a step then takes as long."""
+    wanted = round(min(budget.stack_image, budget.stack_voxels) / voxels)
+    fitting = affordable_voxels(memory_bytes, budget, precision, 4) // voxels
+    return max(1, min(wanted, fitting, MOST_SLICES))
 
 
 def _intensity(channel: Mapping[str, Any]) -> dict[str, Any]:

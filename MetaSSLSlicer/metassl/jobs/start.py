@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from metassl import __version__
-from metassl.choices.defaults import DEFAULTS
+from metassl.choices.defaults import DEFAULTS, PLANS
 from metassl.choices.frameworks import check_choice
 from metassl.files.atomic import remove_leftovers, write_text
 from metassl.files.errors import ErrorCode, ProjectError
@@ -45,6 +45,7 @@ def start_training(
     project: Project,
     framework: str | None = None,
     loss: str | None = None,
+    plan: str | None = None,
     iterations: int | None = None,
     minutes: float | None = None,
     device: str | None = None,
@@ -68,6 +69,7 @@ def start_training(
     asked = {
         "framework": framework,
         "loss": loss,
+        "plan": plan,
         "iterations": iterations,
         "minutes": minutes,
         "device": device,
@@ -189,6 +191,8 @@ def _new_round(
         raise ProjectError("give --iterations or --minutes, not both")
     config: dict[str, Any] = {name: asked[name] if asked[name] is not None else DEFAULTS.get(name) for name in asked}
     check_choice(config["framework"], config["loss"])
+    if config["plan"] not in PLANS:
+        raise ProjectError(f"there is no plan {config['plan']!r}: choose one of {', '.join(PLANS)}")
     if asked["iterations"] is not None:
         config["minutes"] = None
     parent = None if fresh else project.start_round()

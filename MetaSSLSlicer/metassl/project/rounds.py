@@ -192,7 +192,7 @@ def _numbered(rounds: Path) -> list[Round]:
 
 _KINDS = {
     "config": having(
-        **dict.fromkeys(("framework", "loss", "device", "clock"), text),
+        **dict.fromkeys(("framework", "loss", "plan", "device", "clock"), text),
         **dict.fromkeys(("seed", "iterations"), whole),
         minutes=lambda value: number(value) and value >= 0,
     ),
@@ -211,7 +211,7 @@ _CONFIG = ("framework", "loss", "device", "seed")
 
 def config_to_train(record: dict[str, Any], path: Path) -> dict[str, Any]:
     """The config of a record that has all that a training needs. ProjectError when it has not."""
-    config = {"iterations": None, "minutes": None, **(record.get("config") or {})}
+    config = {"iterations": None, "minutes": None, "plan": "auto", **(record.get("config") or {})}
     lacks = [name for name in _TO_TRAIN if record.get(name) is None]
     lacks += [name for name in _CONFIG if config.get(name) is None]
     if not config["iterations"] and not config["minutes"]:

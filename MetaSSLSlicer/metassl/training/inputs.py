@@ -52,7 +52,8 @@ class InputReader:
         """The round's plan: as written, else the parent's if it suits the device (same network), else a new one."""
         if self.round.plan_path.exists():
             return self._written_plan()
-        if parent is not None and parent.suits(device_type):
+        kind = (self.round.record.get("config") or {}).get("plan") or "auto"
+        if parent is not None and parent.suits(device_type) and parent.is_of(kind):
             plan = replace(parent, precision=choose_precision(device_type))
         else:
             labels = self.round.record["labels"]
@@ -61,7 +62,7 @@ class InputReader:
             step = max(1, len(others) // FINGERPRINT_CASES)
             chosen = labelled[:FINGERPRINT_CASES] + others[::step]
             readable = islice(self._readable(chosen), 2 * FINGERPRINT_CASES)
-            plan = make_plan(fingerprint(readable), len(self.values), device_type, memory)
+            plan = make_plan(fingerprint(readable), len(self.values), device_type, memory, kind)
         self.write_plan(plan)
         return plan
 

@@ -23,9 +23,8 @@ def choose_plan(job: Job) -> tuple[Plan, TrainedModel | None]:
     plan = job.reader.plan(job.device.type, memory_bytes(job.device), parent.plan if parent else None)
     job.emit("plan", summary=plan.describe(), **plan.to_json())
     if parent is not None and not plan.has_network_of(parent.plan):
-        job.warn(
-            f"the network of round {job.round.record['parent']:04d} is of a size for another device: starting afresh"
-        )
+        what = "of a size for another device" if plan.is_flat == parent.plan.is_flat else "for another plan (2d or 3d)"
+        job.warn(f"the network of round {job.round.record['parent']:04d} is {what}: starting afresh")
         parent = None
     return plan, parent
 

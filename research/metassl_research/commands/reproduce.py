@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from metassl.choices.defaults import PLANS
 from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_device_option, add_json_option, count
 from metassl.files.errors import ProjectError
@@ -33,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     losses = "plain,uniform,metassl,official"
     parser.add_argument("--losses", default=losses, metavar="A,B", help=f"default: {losses}")
     parser.add_argument("--seeds", type=count, default=5, metavar="N", help="seeds 0 to N - 1 (default: 5)")
+    parser.add_argument("--plan", choices=PLANS, default="auto", help="slices one by one (2d), or volumes (3d)")
     add_device_option(parser, default="cpu")
     parser.add_argument("--work", type=Path, metavar="DIR", help="where it trains (default: OUT without its suffix)")
     default = Path("reproduction.jsonl")
@@ -54,7 +56,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.say()
     console.table(page.arm_rows(runs))
     if arguments.page is not None:
-        page.write_page(arguments.page, runs)
+        page.write_page(arguments.page, runs, arguments.out)
     found = [
         {"steps": steps, "labelled": labelled, "framework": framework, "of": [first, second], **vars(each)}
         for ((steps, labelled, framework), first, second), each in page.differences(runs).items()
@@ -78,6 +80,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
         losses=chosen_losses(arguments.losses),
         seeds=arguments.seeds,
         device=arguments.device,
+        plan=arguments.plan,
     )
     settings.runs()
     reproduction = Reproduction(open_experiment(arguments, validate=False), settings, arguments.out, tell)

@@ -20,15 +20,14 @@ from metassl_research.text import markdown_table, spread
 
 CLAIM = 0.5  # points of Dice
 PAIRS = (("metassl", "plain"), ("metassl", "uniform"), ("official", "plain"), ("official", "uniform"))
-BEGIN, END = "<!-- tables: begin -->", "<!-- tables: end -->"
 
 Runs = Mapping[Run, dict[str, Any]]
-Cell = tuple[int, int, str]  # steps, labelled, framework
+Cell = tuple[int, int, str]  # steps, labelled, framework and, where it is not left to the images, the plan
 
 
 def cells(runs: Runs) -> list[Cell]:
-    found = {(run.iterations, run.labelled, run.framework) for run in runs}
-    return sorted(found, key=lambda cell: (*cell[:2], FRAMEWORKS.index(cell[2])))
+    found = {_cell(run) for run in runs}
+    return sorted(found, key=lambda cell: (*cell[:2], FRAMEWORKS.index(_framework(cell)), cell[2]))
 
 
 def arm_rows(runs: Runs) -> list[list[str]]:
@@ -50,7 +49,7 @@ def differences(runs: Runs) -> dict[tuple[Cell, str, str], Difference]:
     found = {}
     for cell in cells(runs):
         for first, second in PAIRS:
-            if second == "uniform" and cell[2] in UNIFORM_IS_PLAIN:
+            if second == "uniform" and _framework(cell) in UNIFORM_IS_PLAIN:
                 continue
             one, other = _arm(runs, cell, first), _arm(runs, cell, second)
             both = sorted(one.keys() & other.keys())
@@ -69,7 +68,7 @@ def difference_rows(runs: Runs) -> list[list[str]]:
         else:
             needed = f"more than {each.cases} cases" if each.needed is None else str(each.needed)
         figures = [f"{each.mean:+.2f}", f"{each.low:+.2f} to {each.high:+.2f}", f"{each.above} of {each.seeds}"]
-        second = "plain (= uniform)" if second == "plain" and cell[2] in UNIFORM_IS_PLAIN else second
+        second = "plain (= uniform)" if second == "plain" and _framework(cell) in UNIFORM_IS_PLAIN else second
         body.append([*map(str, cell), f"{first} - {second}", str(each.seeds), *figures, needed])
     return [[*heads, f"seeds for ±{CLAIM:g}"], *body]
 
@@ -93,22 +92,36 @@ def tables(runs: Runs) -> str:
     return "\n".join(lines)
 
 
-def write_page(page: Path, runs: Runs) -> None:
-    """Put the tables where the page has its two marks. MetaSSLError when it has not."""
+def marks(results: Path) -> tuple[str, str]:
+    """The lines of a page between which the tables of these results belong."""
+    return f"<!-- {results.name}: begin -->", f"<!-- {results.name}: end -->"
+
+
+def write_page(page: Path, runs: Runs, results: Path) -> None:
+    """Put the tables where the page has the marks of `results`. MetaSSLError when it has not."""
+    begin, end = marks(results)
     text = page.read_text("utf-8") if page.is_file() else ""
     made, places = re.subn(
-        f"{re.escape(BEGIN)}.*?{re.escape(END)}", lambda _: f"{BEGIN}\n{tables(runs)}\n{END}", text, flags=re.DOTALL
+        f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n{tables(runs)}\n{end}", text, flags=re.DOTALL
     )
     if places != 1:
-        raise MetaSSLError(f"{page} has no place for the tables: write the lines {BEGIN} and {END} into it once")
+        raise MetaSSLError(f"{page} has no place for the tables: write the lines {begin} and {end} into it once")
     write_text(page, made)
 
 
 def _arm(runs: Runs, cell: Cell, loss: str) -> dict[int, dict[str, Any]]:
     """{seed: what is known of the run}"""
-    iterations, labelled, framework = cell
     return {
         run.seed: known
         for run, known in sorted(runs.items(), key=lambda item: item[0].seed)
-        if (run.iterations, run.labelled, run.framework, run.loss) == (iterations, labelled, framework, loss)
+        if (_cell(run), run.loss) == (cell, loss)
     }
+
+
+def _cell(run: Run) -> Cell:
+    plan = "" if run.plan == "auto" else f" ({run.plan})"
+    return run.iterations, run.labelled, run.framework + plan
+
+
+def _framework(cell: Cell) -> str:
+    return cell[2].split(" ")[0]

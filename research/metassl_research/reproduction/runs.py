@@ -24,7 +24,7 @@ from metassl.project.cases import now
 from metassl_research.experiment import Experiment
 from metassl_research.resumable import Report, Trainings
 
-APART = 8  # cases between the first labelled cases of two seeds
+APART = 14  # cases between the first labelled cases of two seeds
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,13 @@ class Run:
     loss: str
     labelled: int
     seed: int
+    plan: str = "auto"
 
     @property
     def key(self) -> str:
         """Its name in the experiment and in messages."""
-        return f"{self.iterations} steps, seed {self.seed}, {self.labelled} labelled, {self.framework} {self.loss}"
+        plan = "" if self.plan == "auto" else f" {self.plan}"
+        return f"{self.iterations} steps, seed {self.seed}, {self.labelled} labelled, {self.framework} {self.loss}{plan}"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Settings:
     losses: tuple[str, ...]
     seeds: int = 5
     device: str = "cpu"
+    plan: str = "auto"
 
     def runs(self) -> list[Run]:
         """Length by length and seed by seed: stopped early, there are whole comparisons of fewer seeds.
@@ -63,7 +66,7 @@ class Settings:
             for loss in self.losses:
                 check_choice(framework, loss)
         return [
-            Run(self.data, iterations, framework, loss, labelled, seed)
+            Run(self.data, iterations, framework, loss, labelled, seed, self.plan)
             for iterations in self.iterations
             for seed in range(self.seeds)
             for labelled in self.labelled
@@ -90,7 +93,7 @@ def read_runs(path: Path) -> dict[Run, dict[str, Any]]:
     found = {}
     for line in path.read_bytes().splitlines():
         try:
-            known = json.loads(line)["run"]
+            known = {"plan": "auto", **json.loads(line)["run"]}
         except json.JSONDecodeError:
             continue
         except (KeyError, TypeError) as error:
@@ -132,7 +135,7 @@ class Reproduction(Trainings[Run]):
 
     def do(self, run: Run) -> dict[str, Any]:
         cases = labelled_cases(self.experiment.train_order, run.labelled, run.seed)
-        found = self.trained(run, cases, iterations=run.iterations, device=self._settings.device)
+        found = self.trained(run, cases, iterations=run.iterations, device=self._settings.device, plan=run.plan)
         last = found["last"]
         kept = {name: found[name] for name in ("round", "steps", "seconds", "device", "threads", "versions")}
         return {**asdict(run), "cases": cases, **kept, "dice": last.pop("cases"), "last": last}
