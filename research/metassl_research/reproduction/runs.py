@@ -43,7 +43,9 @@ class Run:
     def key(self) -> str:
         """Its name in the experiment and in messages."""
         plan = "" if self.plan == "auto" else f" {self.plan}"
-        return f"{self.iterations} steps, seed {self.seed}, {self.labelled} labelled, {self.framework} {self.loss}{plan}"
+        return (
+            f"{self.iterations} steps, seed {self.seed}, {self.labelled} labelled, {self.framework} {self.loss}{plan}"
+        )
 
 
 @dataclass(frozen=True)
