@@ -34,7 +34,8 @@ def to_correct(
     """In one slice (y, x): the wrong voxels no farther than the tolerance from a deep one, up to the true border."""
     wrong = (prediction != truth) & (truth != IGNORE)
     near = _distance(deep, spacing_yx) <= tolerance_mm
-    return wrong & near
+    chosen: np.ndarray = wrong & near
+    return chosen
 
 
 def _far(voxels: np.ndarray, target: np.ndarray, spacing_zyx: Sequence[float], tolerance_mm: float) -> np.ndarray:

@@ -159,7 +159,12 @@ class Play:
                 return
             asked = self._settings
             found = start_training(
-                self._project, asked.framework, asked.loss, asked.iterations, device=asked.device, seed=self._seed
+                self._project,
+                asked.framework,
+                asked.loss,
+                iterations=asked.iterations,
+                device=asked.device,
+                seed=self._seed,
             )
         status = wait_for(found)
         if status.state != "finished":
