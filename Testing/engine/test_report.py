@@ -365,3 +365,31 @@ def test_a_volume_too_small_for_two_decimals_is_not_shown_as_0(project, found):
     write_json(found.prediction(case).summary, {**summary.to_json(), "volume_ml": {"Anterior": 0.00005}})
     _, page = written(project, found)
     assert page.text.count("0.05 mm³") == 2 and "0.00 ml" not in page.text
+
+
+def spent(project: Project, case: str, state: str, seconds: float, when: str, **changes) -> None:
+    changes = {"state": state, "label_version": "a" * 64, "seconds_spent": seconds, "annotated": when, **changes}
+    project.update_case(case, **changes)
+
+
+def test_the_minutes_that_the_panel_recorded_tell_what_was_saved(project, found):
+    text, page = written(project, found)
+    assert 'id="time"' not in text and "#time" not in text, "nothing was recorded"
+
+    spent(project, "case_00", "labelled", 300, "2026-11-30T10:00:00.000+00:00")
+    spent(project, "case_01", "labelled", 420, "2026-11-30T11:00:00.000+00:00")
+    _, page = written(project, found)
+    assert "2 cases in 12 min, 6 min each. All were drawn without a prediction" in page.text
+
+    spent(project, "case_03", "corrected", 120, "2026-11-30T12:00:00.000+00:00")
+    spent(project, "case_04", "accepted", 60, "2026-11-30T13:00:00.000+00:00")
+    spent(project, "case_05", "accepted", 0, "2026-11-30T14:00:00.000+00:00", unseen=True)
+    time = gather(project, found, None).time
+    assert (time.seconds, time.untimed, time.unseen) == ((300, 420, 120, 60), 1, 1), "case_02 came as a file"
+    assert time.minutes(drawn=False) == [(3, 2.0), (4, 1.0)] and time.saved == 2 * 360 - 180
+    _, page = written(project, found)
+    told = "The 2 drawn without a prediction took 6 min each, the 2 with one 1 min 30 s: 9 min saved so far."
+    assert told in page.text and "15 min, 3 min 45 s each" in page.text and "Accepted unseen 1 case" in page.text
+
+    spent(project, "case_03", "corrected", 1200, "2026-11-30T12:00:00.000+00:00")
+    assert "more than drawing them so far" in written(project, found)[1].text

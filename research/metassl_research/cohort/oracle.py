@@ -47,7 +47,7 @@ class Oracle:
     def draw(self, case: str) -> tuple[np.ndarray, Geometry, Work]:
         """The true annotation, and what it costs to draw it."""
         truth, geometry = self.truth(case)
-        slices = np.count_nonzero(shown(truth, slicing_axis(geometry)))
+        slices = int(np.count_nonzero(shown(truth, slicing_axis(geometry))))
         return truth, geometry, Work(draw=self.costs.draw_case + self.costs.draw_slice * slices)
 
     def review(

@@ -30,6 +30,7 @@ from metassl.project.rounds import Round
 from metassl.project.words import count
 
 from ..stored import fair_evaluation
+from ..time_spent import TimeSpent, time_spent
 from .charts import Line, Points
 
 PICTURED = 3
@@ -155,7 +156,7 @@ class Report:
     """All that the page shows. `strategy`: the one that the ranking was made by; `strategy_summary`: what it does.
 
     measured: the round's error_rates.json, and `measured_from` says on what. predicted_shares: of the regions in all
-    predicted voxels.
+    predicted voxels. time: of annotation.
     """
 
     project: Project
@@ -178,6 +179,7 @@ class Report:
     rounds: Sequence[tuple[Round, JobStatus]]
     pool: int
     reviewed: Mapping[str, int]
+    time: TimeSpent
     written: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
 
     @property
@@ -227,6 +229,7 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
         rounds=[(one, job_status(one)) for one in project.rounds() if one.number <= found.number],
         pool=states.total(),
         reviewed={state: states[state] for state in _REVIEWED},
+        time=time_spent(project.cases.values()),
     )
 
 

@@ -98,4 +98,5 @@ def _environment() -> Environment:
     )
     made.filters.update({name: getattr(filters, name) for name in _FILTERS})
     made.globals.update({name: getattr(charts, name) for name in _CHARTS}, count=count, NONE=filters.NONE)
+    made.globals.update(Line=charts.Line)
     return made
