@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from metassl import doctor as doctor_checks
+from metassl.data.budget import choose_precision
 from metassl.networks import device
 from metassl.networks.device import autocast, choose_device, gpu_problem
-from metassl.networks.memory_ladder import is_out_of_memory
+from metassl.networks.memory_ladder import is_out_of_memory, next_rung
 
 OLD = "CUDA error: no kernel image is available for execution on the device\nCompile with ..."
 
@@ -59,3 +60,16 @@ def test_a_model_planned_for_an_nvidia_gpu_runs_in_full_precision_elsewhere(kind
 
 def test_an_unknown_failure_is_no_lack_of_memory():
     assert not is_out_of_memory(RuntimeError(OLD))
+
+
+@pytest.mark.parametrize(
+    ("capability", "planned", "when_memory_is_short"),
+    [((6, 1), "fp32", "fp16"), ((7, 5), "fp16", "fp16"), ((8, 0), "bf16", "bf16"), ((9, 0), "bf16", "bf16")],
+)
+def test_a_card_computes_in_what_it_is_fast_in(capability, planned, when_memory_is_short, tiny_plan, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda device: capability)
+    assert choose_precision("cuda") == planned
+    plan, *_rest = next_rung(tiny_plan(), torch.device("cuda"), False)
+    assert plan.precision == when_memory_is_short
+    assert next_rung(plan, torch.device("cuda"), False)[-1] == "gradient checkpointing", "not the same rung again"

@@ -8,6 +8,9 @@ import pytest
 import torch
 from framework_parts import LATE, fresh_framework, sampler
 from metassl.choices.frameworks import describe_framework
+from metassl.data import augment
+from metassl.data.ahead import batches_for
+from metassl.data.budget import choose_precision
 from metassl.frameworks import FRAMEWORKS
 from metassl.frameworks.bcp import BidirectionalCopyPaste
 from metassl.training.eta import Budget
@@ -15,7 +18,7 @@ from metassl.training.loop import Trainer
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-META = torch.device("meta")
+CPU, META = torch.device("cpu"), torch.device("meta")
 
 
 class Waits(Exception):
@@ -32,8 +35,7 @@ class NoCopies(TorchDispatchMode):
         out = function(*args, **(kwargs or {}))
         if function in (torch.ops.aten._to_copy.default, torch.ops.aten.copy_.default):
             source = args[1] if function is torch.ops.aten.copy_.default else args[0]
-            in_background = (kwargs or {}).get("non_blocking", False) and source.is_pinned()
-            if source.device != out.device and not in_background:
+            if source.device != out.device and not (kwargs or {}).get("non_blocking"):
                 raise Waits(f"{function} from {source.device} to {out.device}")
         return out
 
@@ -45,6 +47,31 @@ class NoListsToDevice(TorchFunctionMode):
         if function in (torch.tensor, torch.as_tensor) and (kwargs or {}).get("device") == META:
             raise Waits(f"{function.__name__} of a list")
         return function(*args, **(kwargs or {}))
+
+
+class NoValues(TorchDispatchMode):
+    """Refuses that a value is looked at."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if function is torch.ops.aten._local_scalar_dense.default:
+            raise Waits
+        return function(*args, **(kwargs or {}))
+
+
+def trainer_of(name, loss, plan, folder, events, device=CPU, precision="fp32") -> Trainer:
+    framework = fresh_framework(name, plan, loss)
+    framework.run_on(device, precision)
+    return Trainer(
+        framework,
+        sampler(plan),
+        Budget(iterations=30),
+        device=device,
+        precision=precision,
+        seed=0,
+        checkpoint_path=folder / "last.pt",
+        emit=lambda event, **fields: events.append((event, fields)),
+        stop_requested=lambda: False,
+    )
 
 
 def step(framework, batch) -> None:
@@ -71,6 +98,35 @@ def test_no_framework_waits_for_the_device(name, loss, tiny_plan, monkeypatch):
         step(framework, batch)
 
 
+def test_no_view_that_a_gpu_makes_waits_for_it(tiny_plan, monkeypatch):
+    monkeypatch.setattr(augment, "_values", lambda seed, channel: torch.randn(channel.shape, device=channel.device))
+    for number in range(8):  # until each change has been drawn; the device without data has no generator for noise
+        cuts = sampler(tiny_plan()).cuts(number)
+        with NoCopies(), NoListsToDevice():
+            batch = cuts.to(META)
+        assert {tensor.device for tensor in batch.tensors} == {META}
+    with NoValues():
+        cuts.to(CPU)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("precision", ["fp32", choose_precision("cuda")])
+def test_a_gpu_itself_is_not_waited_for(precision, tiny_plan, tmp_path):
+    device = torch.device("cuda")
+    trainer = trainer_of("cps", "metassl", tiny_plan(batch=(2, 2)), tmp_path, [], device, precision)
+    batches = batches_for(device, trainer.sampler, 0)
+    try:
+        assert all(cut.pixels.is_pinned() for cut in trainer.sampler.cuts(0, pinned=True).labelled)
+        for trainer.step in range(3):  # what is made once waits
+            trainer.train_step(batches.get())
+        torch.cuda.set_sync_debug_mode("error")
+        for trainer.step in range(3, 6):
+            trainer.train_step(batches.get())
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+        batches.close()
+
+
 @pytest.mark.parametrize(
     "waits",
     [
@@ -87,30 +143,11 @@ def test_what_waits_is_found(waits):
         waits(torch.ones(2, 2, device=META))
 
 
-class NoValues(TorchDispatchMode):
-    """Refuses that a value is looked at."""
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        if function is torch.ops.aten._local_scalar_dense.default:
-            raise Waits
-        return function(*args, **(kwargs or {}))
-
-
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_the_step_of_the_loop_looks_at_no_value_before_it_is_asked_to(precision, tiny_plan, tmp_path):
     """Of the framework that draws nothing on the CPU; in half precision the scaler decides about each step."""
     events = []
-    trainer = Trainer(
-        fresh_framework("supervised", tiny_plan(), "plain"),
-        sampler(tiny_plan()),
-        Budget(iterations=30),
-        device=torch.device("cpu"),
-        precision="fp32",
-        seed=0,
-        checkpoint_path=tmp_path / "last.pt",
-        emit=lambda event, **fields: events.append((event, fields)),
-        stop_requested=lambda: False,
-    )
+    trainer = trainer_of("supervised", "plain", tiny_plan(), tmp_path, events)
     trainer.scaler = torch.amp.GradScaler("cpu", enabled=precision == "fp16")
     trainer.looks_at_every_step = False
     before = [weights.clone() for weights in trainer.parameters]

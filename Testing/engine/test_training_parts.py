@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 from metassl.choices.frameworks import SEMI_SUPERVISED
+from metassl.data.ahead import OnDemand, Prefetcher
 from metassl.data.augment import Augmentation, random_view
-from metassl.data.streams import OnDemand, PatchSampler, Prefetcher, PreparedCase
+from metassl.data.streams import PatchSampler, PreparedCase
 from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.frameworks import FRAMEWORKS, build_framework
 from metassl.frameworks.pasted import MOST_WARM_UP, WARM_UP

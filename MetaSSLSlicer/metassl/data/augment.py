@@ -1,7 +1,11 @@
-"""Random views of a case: one affine + elastic resampling straight out of the stored array, then intensity changes."""
+"""Random views of a case: one affine + elastic resampling straight out of the stored array, then intensity changes.
+
+What is random about a view is drawn first, on the CPU; it is made of it there (`random_view`) or on a GPU (cut.py).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +13,9 @@ import torch
 import torch.nn.functional as F
 
 from metassl.imaging.images import IGNORE
+
+Noise = np.ndarray | int
+"""Standard normal values (z, y, x), or the seed of a generator on the device that makes them."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,35 @@ class Augmentation:
     gamma: float = 0.35
     mirror_axes: tuple[int, ...] = ()
     in_plane: bool = False
+
+
+@dataclass(frozen=True)
+class Change:
+    """Of the intensities of one channel, in the order of the fields; None: not at all."""
+
+    noise: tuple[Noise, float] | None
+    """The values, and their strength."""
+    blur: float | None
+    """Share of the local mean."""
+    contrast: float
+    brightness: float
+    power: float | None
+
+
+@dataclass(frozen=True)
+class View:
+    """What was drawn for a patch.
+
+    centre: of the patch, in voxels of the case; matrix (3, 3) takes offsets from it in the patch to offsets in the case
+    (voxels); bend (3, 4, 5, 5): control points of what is added to these, or None. All in z, y, x order.
+    """
+
+    patch: tuple[int, int, int]
+    centre: np.ndarray
+    matrix: np.ndarray
+    bend: np.ndarray | None
+    changes: Sequence[Change]
+    in_plane: bool
 
 
 def _rotation(angles: np.ndarray) -> np.ndarray:
@@ -53,18 +89,62 @@ def _affine(rng: np.random.Generator, spacing: np.ndarray, augmentation: Augment
     return matrix
 
 
-def _grid(rng: np.random.Generator, patch: np.ndarray, matrix: np.ndarray, augmentation: Augmentation) -> torch.Tensor:
+def _bend(rng: np.random.Generator, augmentation: Augmentation) -> np.ndarray | None:
+    if not augmentation.elastic_voxels:
+        return None
+    amount = rng.normal(0, augmentation.elastic_voxels, (3, 4, 5, 5)).astype(np.float32)
+    if augmentation.in_plane:
+        amount[0] = 0
+    return amount
+
+
+def _change(rng: np.random.Generator, augmentation: Augmentation, noise: Callable[[], Noise]) -> Change:
+    noisy = blur = power = None
+    if rng.random() < 0.4:
+        values = noise()
+        noisy = values, float(rng.uniform(0, augmentation.noise))
+    if rng.random() < 0.3:
+        blur = float(rng.uniform(0.2, 0.9))
+    contrast = float(rng.uniform(*augmentation.contrast))
+    brightness = float(rng.uniform(-augmentation.brightness, augmentation.brightness))
+    if rng.random() < 0.4:
+        power = float(np.exp(rng.uniform(-augmentation.gamma, augmentation.gamma)))
+    return Change(noisy, blur, contrast, brightness, power)
+
+
+def draw_view(
+    channels: int,
+    centre: np.ndarray,
+    patch: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    augmentation: Augmentation,
+    rng: np.random.Generator,
+    noise: Callable[[], Noise],
+) -> View:
+    """centre in voxels; spacing (z, y, x) mm; noise() is called where there is to be some."""
+    patch_array = np.asarray(patch)
+    shift = rng.uniform(-augmentation.shift, augmentation.shift, 3) * patch_array
+    if augmentation.in_plane:
+        shift[0] = 0
+    matrix = _affine(rng, np.asarray(spacing, float), augmentation).astype(np.float32)
+    bend = _bend(rng, augmentation)
+    changes = [_change(rng, augmentation, noise) for _ in range(channels)]
+    return View(patch, (centre + shift).astype(np.float32), matrix, bend, changes, augmentation.in_plane)
+
+
+def _grid(view: View) -> torch.Tensor:
     """Offsets from the patch centre in case voxels, (z, y, x, 3) in z, y, x order."""
-    axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in patch]
+    axes = [torch.arange(n, dtype=torch.float32) - (n - 1) / 2 for n in view.patch]
     offsets = torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1)
-    offsets = offsets @ torch.from_numpy(matrix.T.astype(np.float32))
-    if augmentation.elastic_voxels:
-        amount = rng.normal(0, augmentation.elastic_voxels, (1, 3, 4, 5, 5)).astype(np.float32)
-        if augmentation.in_plane:
-            amount[:, 0] = 0
-        bend = F.interpolate(torch.from_numpy(amount), size=tuple(patch), mode="trilinear", align_corners=True)
-        offsets = offsets + bend[0].permute(1, 2, 3, 0)
+    offsets = offsets @ torch.from_numpy(view.matrix.T)
+    if view.bend is not None:
+        offsets = offsets + bent(torch.from_numpy(view.bend), view.patch)
     return offsets
+
+
+def bent(bend: torch.Tensor, patch: tuple[int, int, int]) -> torch.Tensor:
+    """Control points (3, ...) in the size of the patch: (z, y, x, 3)."""
+    return F.interpolate(bend[None], size=patch, mode="trilinear", align_corners=True)[0].permute(1, 2, 3, 0)
 
 
 def random_view(
@@ -81,32 +161,48 @@ def random_view(
     image (C, z, y, x), label (z, y, x) or None, centre in voxels, spacing (z, y, x) mm. Returns float32
     (C, *patch) and int64 (*patch); voxels outside the image repeat its border and are IGNORE in the label.
     """
-    patch_array, spacing_array = np.asarray(patch), np.asarray(spacing, float)
-    shift = rng.uniform(-augmentation.shift, augmentation.shift, 3) * patch_array
-    if augmentation.in_plane:
-        shift[0] = 0
-    offsets = _grid(rng, patch_array, _affine(rng, spacing_array, augmentation), augmentation)
-    coordinates = offsets + torch.from_numpy((centre + shift).astype(np.float32))
+
+    def noise() -> np.ndarray:
+        return rng.standard_normal(patch, dtype=np.float32)
+
+    view = draw_view(len(image), centre, patch, spacing, augmentation, rng, noise)
+    coordinates = _grid(view) + torch.from_numpy(view.centre)
     shape = np.asarray(image.shape[1:])
     low = np.floor(coordinates.amin((0, 1, 2)).numpy()).astype(int) - 1
     high = np.ceil(coordinates.amax((0, 1, 2)).numpy()).astype(int) + 2
-    low, high = np.clip(low, 0, shape - 1), np.clip(high, 1, shape)
-    high = np.maximum(high, low + 1)
+    low, high = within(low, high, shape)
     block = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     size = torch.from_numpy((high - low).astype(np.float32))
     grid = (coordinates - torch.from_numpy(low.astype(np.float32)) + 0.5) * 2 / size - 1
-    grid = grid.flip(-1)[None]
     pixels = torch.from_numpy(np.ascontiguousarray(image[(slice(None), *block)], dtype=np.float32))
-    view = F.grid_sample(pixels[None], grid, padding_mode="border", align_corners=False)[0]
-    view = _change_intensity(view, augmentation, rng)
-    if label is None:
-        return view, None
+    values = None if label is None else torch.from_numpy(np.ascontiguousarray(label[block], dtype=np.float32))
+    return sampled(pixels, values, grid.flip(-1), view)
+
+
+def within(low: np.ndarray, high: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A block, at least a voxel large, inside an image of that shape."""
+    low, high = np.clip(low, 0, shape - 1), np.clip(high, 1, shape)
+    return low, np.maximum(high, low + 1)
+
+
+def sampled(
+    pixels: torch.Tensor, values: torch.Tensor | None, grid: torch.Tensor, view: View
+) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """The patch (C, *patch) and its label (*patch) int64, where these are.
+
+    pixels (C, z, y, x) and values (z, y, x) of a block, float32; grid (*patch, 3): places in it, -1..1, in x, y, z
+    order, as grid_sample takes them.
+    """
+    grid = grid[None]
+    patch = F.grid_sample(pixels[None], grid, padding_mode="border", align_corners=False)[0]
+    for channel, change in zip(patch, view.changes, strict=True):
+        _apply(change, channel, view.in_plane)
+    if values is None:
+        return patch, None
     # One is added so that the zero padding of grid_sample marks what lies outside the image.
-    values = torch.from_numpy(np.ascontiguousarray(label[block], dtype=np.float32)) + 1
-    target = F.grid_sample(values[None, None], grid, mode="nearest", padding_mode="zeros", align_corners=False)[
-        0, 0
-    ].long()
-    return view, torch.where(target == 0, IGNORE, target - 1)
+    marked = (values + 1)[None, None]
+    target = F.grid_sample(marked, grid, mode="nearest", padding_mode="zeros", align_corners=False)[0, 0].long()
+    return patch, torch.where(target == 0, IGNORE, target - 1)
 
 
 def local_mean(image: torch.Tensor, in_plane: bool = False) -> torch.Tensor:
@@ -117,20 +213,23 @@ def local_mean(image: torch.Tensor, in_plane: bool = False) -> torch.Tensor:
     return F.avg_pool3d(image[None], size, 1, [n // 2 for n in size], count_include_pad=False)[0]
 
 
-def _change_intensity(view: torch.Tensor, augmentation: Augmentation, rng: np.random.Generator) -> torch.Tensor:
-    """Noise, blur, contrast, brightness and gamma, each channel on its own."""
-    for channel in view:
-        if rng.random() < 0.4:
-            noise = rng.standard_normal(channel.shape, dtype=np.float32)
-            channel += torch.from_numpy(noise) * float(rng.uniform(0, augmentation.noise))
-        if rng.random() < 0.3:
-            smooth = local_mean(channel[None], augmentation.in_plane)[0]
-            channel.lerp_(smooth, float(rng.uniform(0.2, 0.9)))
-        channel *= float(rng.uniform(*augmentation.contrast))
-        channel += float(rng.uniform(-augmentation.brightness, augmentation.brightness))
-        if rng.random() < 0.4:
-            low, high = channel.min(), channel.max()
-            span = (high - low).clamp_min(1e-6)
-            power = float(np.exp(rng.uniform(-augmentation.gamma, augmentation.gamma)))
-            channel.copy_(((channel - low) / span).pow(power) * span + low)
-    return view
+def _apply(change: Change, channel: torch.Tensor, in_plane: bool) -> None:
+    """Noise, blur, contrast, brightness and gamma, in place."""
+    if change.noise is not None:
+        values, strength = change.noise
+        channel += _values(values, channel) * strength
+    if change.blur is not None:
+        channel.lerp_(local_mean(channel[None], in_plane)[0], change.blur)
+    channel *= change.contrast
+    channel += change.brightness
+    if change.power is not None:
+        low, high = channel.min(), channel.max()
+        span = (high - low).clamp_min(1e-6)
+        channel.copy_(((channel - low) / span).pow(change.power) * span + low)
+
+
+def _values(noise: Noise, channel: torch.Tensor) -> torch.Tensor:
+    if isinstance(noise, np.ndarray):
+        return torch.from_numpy(noise).to(channel.device)
+    generator = torch.Generator(channel.device).manual_seed(noise)
+    return torch.randn(channel.shape, generator=generator, device=channel.device)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import torch
 
 from metassl.data.augment import Augmentation, random_view
+from metassl.data.cut import Cut, random_cut
 from metassl.data.plan import Plan
 from metassl.files.errors import MetaSSLError
 from metassl.method.regions import IGNORE_LABEL
@@ -22,6 +22,7 @@ REMEMBERED_VOXELS = 2000  # per class and case, as centres
 
 
 Array = np.ndarray | Callable[[], np.ndarray]
+Made = TypeVar("Made")
 
 
 class PreparedCase:
@@ -69,12 +70,46 @@ class Batch:
         tensors = {name: getattr(self, name).to(device) for name in ("labelled", "annotation", "unlabelled")}
         return replace(self, missing=None if self.missing is None else self.missing.to(device), **tensors)
 
+    @property
+    def tensors(self) -> list[torch.Tensor]:
+        found = (self.labelled, self.annotation, self.unlabelled, self.missing)
+        return [tensor for tensor in found if tensor is not None]
+
     def as_annotated(self, logits: torch.Tensor) -> torch.Tensor:
         """`merge_missing` of the labelled patches, which come first; those that follow stay as they are."""
         if self.missing is None:
             return logits
         count = len(self.annotation)
         return torch.cat([merge_missing(logits[:count], self.missing), logits[count:]])
+
+
+@dataclass
+class Cuts:
+    """What a batch is made of on a GPU; the fields are those of a batch."""
+
+    labelled: list[Cut]
+    unlabelled: list[Cut]
+    labelled_cases: list[str]
+    unlabelled_cases: list[str]
+    missing: torch.Tensor | None = None
+
+    def to(self, device: torch.device) -> Batch:
+        """Made there, without waiting for it where the cuts are pinned."""
+        labelled = [_with_label(*each.made_on(device)) for each in self.labelled]
+        return Batch(
+            torch.stack([view for view, _ in labelled]),
+            torch.stack([label for _, label in labelled]),
+            torch.stack([each.made_on(device)[0] for each in self.unlabelled]),
+            self.labelled_cases,
+            self.unlabelled_cases,
+            None if self.missing is None else self.missing.to(device, non_blocking=True),
+        )
+
+
+def _with_label(view: torch.Tensor, label: torch.Tensor | None) -> tuple[torch.Tensor, torch.Tensor]:
+    if label is None:
+        raise ValueError("a labelled case has no label to learn from")
+    return view, label
 
 
 class PatchSampler:
@@ -106,18 +141,37 @@ class PatchSampler:
         self._until = None if (shares == 1).all() else np.cumsum(shares / shares.sum())
 
     def batch(self, step: int) -> Batch:
+        labelled, unlabelled = self._drawn_for(step, random_view)
+        views = [_with_label(*made) for _case, made in labelled]
+        return Batch(
+            torch.stack([view for view, _ in views]),
+            torch.stack([label for _, label in views]),
+            torch.stack([view for _case, (view, _) in unlabelled]),
+            [case.id for case, _ in labelled],
+            [case.id for case, _ in unlabelled],
+            self._missing([case for case, _ in labelled]),
+        )
+
+    def cuts(self, step: int, pinned: bool = False) -> Cuts:
+        """The same for a GPU to make, with noise of its own; `pinned`: see `random_cut`."""
+        labelled, unlabelled = self._drawn_for(step, partial(random_cut, pinned=pinned))
+        missing = self._missing([case for case, _ in labelled])
+        return Cuts(
+            [made for _case, made in labelled],
+            [made for _case, made in unlabelled],
+            [case.id for case, _ in labelled],
+            [case.id for case, _ in unlabelled],
+            missing.pin_memory() if pinned and missing is not None else missing,
+        )
+
+    def _drawn_for(
+        self, step: int, make: Callable[..., Made]
+    ) -> tuple[list[tuple[PreparedCase, Made]], list[tuple[PreparedCase, Made]]]:
+        """The labelled and the unlabelled cases of a batch, each with its view, by `random_view` or its like."""
         rng = np.random.default_rng([self.seed, step])
         count_labelled, count_unlabelled = self.plan.batch
-        labelled = [self._labelled_view(rng) for _ in range(count_labelled)]
-        unlabelled = [self._unlabelled_view(rng) for _ in range(count_unlabelled)]
-        return Batch(
-            torch.stack([view for _, view, _ in labelled]),
-            torch.stack([label for _, _, label in labelled]),
-            torch.stack([view for _, view in unlabelled]),
-            [case.id for case, _, _ in labelled],
-            [name for name, _ in unlabelled],
-            self._missing([case for case, _, _ in labelled]),
-        )
+        labelled = [self._labelled_view(rng, make) for _ in range(count_labelled)]
+        return labelled, [self._unlabelled_view(rng, make) for _ in range(count_unlabelled)]
 
     def _missing(self, cases: list[PreparedCase]) -> torch.Tensor | None:
         if not any(case.missing for case in cases):
@@ -158,81 +212,26 @@ class PatchSampler:
             return int(rng.integers(len(self.labelled)))
         return min(int(np.searchsorted(self._until, rng.random(), side="right")), len(self.labelled) - 1)
 
-    def _labelled_view(self, rng: np.random.Generator) -> tuple[PreparedCase, torch.Tensor, torch.Tensor]:
+    def _labelled_view(self, rng: np.random.Generator, make: Callable[..., Made]) -> tuple[PreparedCase, Made]:
         index = self._drawn(rng)
         case, centres, elsewhere = self.labelled[index], self._centres[index], self._elsewhere[index]
         focus = None if elsewhere is None else elsewhere[int(rng.integers(len(elsewhere)))]
         if centres and rng.random() < FOREGROUND_SHARE:
             voxels = centres[int(rng.integers(len(centres)))]
             focus = voxels[int(rng.integers(len(voxels)))]
-        view, label = self._view(case, rng, focus)
-        if label is None:
-            raise ValueError(f"case {case.id} has no label to learn from")
-        return case, view, label
+        return case, self._view(case, rng, focus, make)
 
-    def _unlabelled_view(self, rng: np.random.Generator) -> tuple[str, torch.Tensor]:
+    def _unlabelled_view(self, rng: np.random.Generator, make: Callable[..., Made]) -> tuple[PreparedCase, Made]:
         case = self.unlabelled[int(rng.integers(len(self.unlabelled)))]
-        view, _ = self._view(case.without_label(), rng, None)
-        return case.id, view
+        return case, self._view(case.without_label(), rng, None, make)
 
     def _view(
-        self, case: PreparedCase, rng: np.random.Generator, focus: np.ndarray | None
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        self, case: PreparedCase, rng: np.random.Generator, focus: np.ndarray | None, make: Callable[..., Made]
+    ) -> Made:
         image = case.image
         shape, patch = np.asarray(image.shape[1:]), np.asarray(self.plan.patch_zyx)
         free = np.maximum(shape - patch, 0)
         start = rng.uniform(0, 1, 3) * free if focus is None else np.clip(focus - patch / 2, 0, free)
         centre = np.where(free > 0, start + (patch - 1) / 2, (shape - 1) / 2)
         plan = self.plan
-        return random_view(image, case.label, centre, plan.patch_zyx, plan.spacing_zyx, self.augmentation, rng)
-
-
-class Prefetcher:
-    """Makes batches ahead, several at once in threads, and measures how long the training step waits for them."""
-
-    def __init__(self, make: Callable[[int], Batch], start: int, ahead: int = 4, threads: int = 4):
-        self._make, self._next = make, start
-        self._pool = ThreadPoolExecutor(threads, "metassl-batches")
-        self._coming: deque[Future] = deque()
-        self.waited = 0.0
-        for _ in range(ahead):
-            self._begin_one()
-
-    def _begin_one(self) -> None:
-        self._coming.append(self._pool.submit(self._make, self._next))
-        self._next += 1
-
-    def get(self) -> Batch:
-        """The batch of the next step; raises what making it raised."""
-        self._begin_one()
-        begin = time.perf_counter()
-        try:
-            batch: Batch = self._coming.popleft().result()
-            return batch
-        finally:
-            self.waited += time.perf_counter() - begin
-
-    def close(self) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
-
-
-class OnDemand:
-    """Makes every batch when it is asked for.
-
-    On a CPU a thread beside the training step would compete for its cores: measured on two of them, making batches
-    ahead, which is a sixth of the work, made the step 1.9 times as long.
-    """
-
-    def __init__(self, make: Callable[[int], Batch], start: int):
-        self._make, self._next = make, start
-        self.waited = 0.0
-
-    def get(self) -> Batch:
-        begin = time.perf_counter()
-        batch = self._make(self._next)
-        self._next += 1
-        self.waited += time.perf_counter() - begin
-        return batch
-
-    def close(self) -> None:
-        """Nothing runs."""
+        return make(image, case.label, centre, plan.patch_zyx, plan.spacing_zyx, self.augmentation, rng)

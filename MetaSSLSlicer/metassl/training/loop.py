@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from metassl.data.streams import Batch, OnDemand, PatchSampler, Prefetcher
+from metassl.data.ahead import batches_for
+from metassl.data.streams import Batch, PatchSampler
 from metassl.frameworks.base import Framework, StepOutput
 from metassl.networks.checkpoint import damaged, load_checkpoint, save_checkpoint
 from metassl.networks.device import always_the_same_shapes, memory_in_use_mb, wait_for
@@ -78,8 +79,7 @@ class Trainer:
     def run(self) -> None:
         """Train until the budget is spent. Raises Stopped after a graceful stop."""
         self.framework.train()
-        stream = OnDemand if self.device.type == "cpu" else Prefetcher
-        batches = stream(self.sampler.batch, self.step)
+        batches = batches_for(self.device, self.sampler, self.step)
         try:
             while not self.finished:
                 begin, waited = self.clock(), batches.waited
