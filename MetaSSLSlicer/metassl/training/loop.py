@@ -90,13 +90,13 @@ class Trainer:
                 self._plan()
                 self._report(output)
                 self._validate()
-                if self.stop_requested():
-                    self.save()
-                    raise Stopped
                 now = time.monotonic()
                 if now - self._replanned > REPLAN_SECONDS and self.fraction <= LAST_REPLANNED_FRACTION:
                     self._replanned = now
                     self._replan(self.times.mean_full)
+                if self._agree():
+                    self.save()
+                    raise Stopped
                 if now - self._saved > max(CHECKPOINT_SECONDS, self._saving_s / CHECKPOINT_SHARE):
                     self.save()
             self.save()
@@ -118,7 +118,7 @@ class Trainer:
 
     def train_step(self, batch: Batch) -> StepOutput:
         """Forward, backward, update. A loss that is not finite changes no weight."""
-        torch.manual_seed((self.seed << 32) + self.step)
+        torch.manual_seed((self.seed << 32) + self.step)  # in every process: they make the same draws
         total = self.budget.total or 10**9
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.base_lr, self.step, total)
@@ -129,6 +129,7 @@ class Trainer:
             return output
         self.optimizer.zero_grad(set_to_none=True)
         self.scaler.scale(output.total).backward()
+        self.framework.processes.add_up(self.parameters)
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.gradient_norm)
         if self.scaler.is_enabled() or torch.isfinite(norm):
@@ -152,6 +153,15 @@ class Trainer:
                 ErrorCode.NOT_FINITE,
             )
 
+    def _agree(self) -> bool:
+        """Whether a stop is asked for. How long it trains, and that, the first of the processes says to all."""
+        processes = self.framework.processes
+        if processes.size == 1:
+            return self.stop_requested()
+        self.budget.total, stops = processes.of_the_first(self.budget.total, int(self.stop_requested()))
+        self.framework.planned_steps = self.budget.total
+        return bool(stops)
+
     # ------------------------------------------------------------------ time
 
     def _plan(self) -> None:
@@ -162,6 +172,8 @@ class Trainer:
         self.save()
 
     def _replan(self, full_step: float) -> None:
+        if not self.framework.processes.is_first:
+            return
         for _ in range(2):  # what the steps to come cost depends on how many they are
             self.budget.replan(self.step, self.elapsed, full_step * self.framework.cost_to_come(self.fraction))
             self.framework.planned_steps = self.budget.total
@@ -203,6 +215,8 @@ class Trainer:
     # ------------------------------------------------------------------ checkpoints
 
     def save(self) -> None:
+        if not self.framework.processes.is_first:
+            return
         state = {
             "framework": self.framework.state_dict(),
             "optimizer": self.optimizer.state_dict(),
