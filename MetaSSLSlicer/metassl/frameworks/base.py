@@ -17,7 +17,9 @@ from metassl.method.counting import added
 from metassl.method.metassl_loss import MetaSSLLoss
 from metassl.method.presets import Preset, get_preset, official_preset
 from metassl.method.regions import REGIONS
+from metassl.method.thresholds import AdaptiveThresholds
 from metassl.networks.device import autocast
+from metassl.networks.processes import ALONE, Processes
 from metassl.networks.unet import build_network
 
 EMA_DECAY = 0.99
@@ -45,6 +47,9 @@ class Framework(nn.Module, ABC):
     """Of the whole training; 0 while the loop does not know."""
     taught = False
     """Whether its networks began as those of an earlier round."""
+    in_parts = True
+    """Whether `logits` is asked for one prediction of each patch only, so that processes can share a batch."""
+    processes = ALONE
     objective: MetaSSLLoss
     """What `metassl_step` minimises, in frameworks that use it."""
 
@@ -120,6 +125,13 @@ class Framework(nn.Module, ABC):
     def trained_parameters(self) -> Iterable[nn.Parameter]:
         return self.networks.parameters()
 
+    def share_among(self, processes: Processes) -> None:
+        """Have each network pass shared out. Every process then knows the whole batch, so nothing is to be pooled."""
+        self.processes = processes
+        for module in self.modules():
+            if isinstance(module, AdaptiveThresholds):
+                module.is_pooled = processes.size == 1
+
     def run_on(self, device: torch.device, precision: str) -> None:
         """Set the device and the precision of the forward passes."""
         self.device, self.precision = device, precision
@@ -130,8 +142,7 @@ class Framework(nn.Module, ABC):
     def logits(self, network: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
         """(B, K, z, y, x) in float32, whatever the precision of the network."""
         with autocast(self.device, self.precision):
-            logits = network(images)
-        return logits.float()
+            return self.processes.forward(network, images)
 
     def log_softmax(self, network: nn.Module, images: torch.Tensor) -> torch.Tensor:
         return self.logits(network, images).log_softmax(1)

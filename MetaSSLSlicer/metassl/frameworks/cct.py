@@ -35,6 +35,7 @@ class CrossConsistency(PairFramework):
     """Two networks whose encoders are the same parameters."""
 
     name = "cct"
+    in_parts = False
 
     def __init__(self, plan: Plan, loss: str):
         super().__init__(plan, loss, networks=2, averaged=False)

@@ -27,6 +27,7 @@ class RDrop(DropoutPassesFramework):
     """Both passes learn; with MetaSSL each is the other's reference."""
 
     name = "rdrop"
+    in_parts = False
     wiring = "cps"
 
     def training_loss(self, batch: Batch, fraction: float) -> StepOutput:

@@ -31,6 +31,8 @@ class AdaptiveThresholds(nn.Module):
     """
 
     state: Tensor
+    is_pooled = True
+    """Whether the processes of torch.distributed see batches of their own."""
 
     def __init__(
         self,
@@ -70,7 +72,7 @@ class AdaptiveThresholds(nn.Module):
             labels = labels.masked_fill(~valid, self.num_classes)
         counts, sums = counts_and_sums(labels, confidence, self.num_classes)
         pooled = torch.stack([counts.to(self.state.dtype), sums.to(self.state.dtype)])
-        if dist.is_available() and dist.is_initialized():
+        if self.is_pooled and dist.is_available() and dist.is_initialized():
             dist.all_reduce(pooled)
         counts, sums = pooled
         mean = sums / (counts + 1)

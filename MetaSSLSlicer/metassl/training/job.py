@@ -13,6 +13,7 @@ from metassl.jobs.launcher import GIVE_WAY
 from metassl.jobs.start import engine_versions
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.networks.device import choose_device, device_name, gpu_problem, keep_to_gpu_memory, usable_cores
+from metassl.networks.processes import ALONE, Processes
 from metassl.project.project import Project
 from metassl.project.rounds import Round, config_to_train
 from metassl.project.words import duration
@@ -25,10 +26,15 @@ class Stopped(Exception):
 
 
 class Job:
-    """One round at work. emit(event, **fields) reports; `device` changes where the memory makes it."""
+    """One round at work. emit(event, **fields) reports; `device` changes where the memory makes it.
 
-    def __init__(self, project: Project, found: Round, emit: Callable[..., object]):
-        self.project, self.round, self.emit = project, found, emit
+    processes: those that train it together.
+    """
+
+    def __init__(
+        self, project: Project, found: Round, emit: Callable[..., object], processes: Processes = ALONE
+    ) -> None:
+        self.project, self.round, self.emit, self.processes = project, found, emit, processes
         self.config = config_to_train(found.record, found.record_path)
         self.terminated = False
         self.definition = project.settings.get("region_map", SYMMETRIC)

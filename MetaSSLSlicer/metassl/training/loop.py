@@ -92,13 +92,13 @@ class Trainer:
                 self._plan()
                 self._report(output)
                 self._validate()
-                if self.stop_requested():
-                    self.save()
-                    raise Stopped
                 now = time.monotonic()
                 if now - self._replanned > REPLAN_SECONDS and self.fraction <= LAST_REPLANNED_FRACTION:
                     self._replanned = now
                     self._replan(self.times.mean_full)
+                if self._agree():
+                    self.save()
+                    raise Stopped
                 if now - self._saved > max(CHECKPOINT_SECONDS, self._saving_s / CHECKPOINT_SHARE):
                     self.save()
             self.save()
@@ -123,7 +123,7 @@ class Trainer:
 
         On a GPU nothing here waits for it, so that it always has work.
         """
-        torch.manual_seed((self.seed << 32) + self.step)
+        torch.manual_seed((self.seed << 32) + self.step)  # in every process: they make the same draws
         total = self.budget.total or 10**9
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.base_lr, self.step, total)
@@ -132,9 +132,10 @@ class Trainer:
             output = self.framework.training_loss(batch, self.fraction)
             self.optimizer.zero_grad(set_to_none=True)
             self.scaler.scale(output.total).backward()
+        self.framework.processes.add_up(self.parameters)
         self.scaler.unscale_(self.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.parameters, self.gradient_norm)
-        finite = torch.isfinite(output.total.detach())
+        finite = torch.isfinite(output.total.detach() if self.framework.processes.size == 1 else norm)  # same in all
         if not self.scaler.is_enabled():  # which looks for a scale at which gradients are finite
             finite &= torch.isfinite(norm)
         self._update(finite)
@@ -155,6 +156,15 @@ class Trainer:
         elif finite:
             self.optimizer.step()
 
+    def _agree(self) -> bool:
+        """Whether a stop is asked for. How long it trains, and that, the first of the processes says to all."""
+        processes = self.framework.processes
+        if processes.size == 1:
+            return self.stop_requested()
+        self.budget.total, stops = processes.of_the_first(self.budget.total, int(self.stop_requested()))
+        self.framework.planned_steps = self.budget.total
+        return bool(stops)
+
     # ------------------------------------------------------------------ time
 
     def _plan(self) -> None:
@@ -165,6 +175,8 @@ class Trainer:
         self.save()
 
     def _replan(self, full_step: float) -> None:
+        if not self.framework.processes.is_first:
+            return
         for _ in range(2):  # what the steps to come cost depends on how many they are
             self.budget.replan(self.step, self.elapsed, full_step * self.framework.cost_to_come(self.fraction))
             self.framework.planned_steps = self.budget.total
@@ -208,6 +220,8 @@ class Trainer:
 
     def save(self) -> None:
         self.refusals.look()
+        if not self.framework.processes.is_first:
+            return
         state = {
             "framework": self.framework.state_dict(),
             "optimizer": self.optimizer.state_dict(),

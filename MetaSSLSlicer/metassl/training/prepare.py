@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import torch
 
@@ -21,12 +22,22 @@ def choose_plan(job: Job) -> tuple[Plan, TrainedModel | None]:
     """The plan, and the model of the parent round where its network is that of the plan."""
     parent = _parent(job)
     plan = job.reader.plan(job.device.type, memory_bytes(job.device), parent.plan if parent else None)
+    if job.processes.size > plan.batch[0] and job.processes.is_first and job.kept_step() is None:
+        plan = for_processes(plan, job.processes.size)
+        job.reader.write_plan(plan)
     job.emit("plan", summary=plan.describe(), **plan.to_json())
     if parent is not None and not plan.has_network_of(parent.plan):
         what = "of a size for another device" if plan.is_flat == parent.plan.is_flat else "for another plan (2d or 3d)"
         job.warn(f"the network of round {job.round.record['parent']:04d} is {what}: starting afresh")
         parent = None
     return plan, parent
+
+
+def for_processes(plan: Plan, size: int) -> Plan:
+    """With a batch of which each process gets a labelled and an unlabelled patch at least."""
+    labelled, unlabelled = plan.batch
+    times = -(-size // min(labelled, unlabelled or labelled))
+    return replace(plan, batch=(times * labelled, times * unlabelled))
 
 
 def prepare(job: Job, plan: Plan) -> Inputs:

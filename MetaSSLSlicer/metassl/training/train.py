@@ -41,6 +41,12 @@ def train(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | None) -> 
         except memory_ladder.OUT_OF_MEMORY_ERRORS as error:
             if not memory_ladder.is_out_of_memory(error):
                 raise
+            if job.processes.size > 1:
+                raise MetaSSLError(
+                    f"the memory of one of {job.processes.size} GPUs is full: train on one first, which finds what "
+                    "fits, then go on with more",
+                    ErrorCode.OUT_OF_MEMORY,
+                ) from error
         rung = memory_ladder.next_rung(plan, job.device, checkpointing)
         if rung is None:
             raise MetaSSLError(
@@ -87,8 +93,9 @@ def build_trainer(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | N
         for network in framework.networks:
             memory_ladder.use_gradient_checkpointing(network)
     framework.run_on(job.device, plan.precision)
+    framework.share_among(job.processes)
     watch = None
-    if inputs.validation:
+    if inputs.validation and job.processes.is_first:
         best, labels = job.round.best_path, job.project.labels
         watch = ValidationWatch(
             framework, plan, inputs.validation, labels, job.device, best, job.emit, job.tell_of_memory

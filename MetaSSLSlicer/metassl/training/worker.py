@@ -9,9 +9,12 @@ import os
 import signal
 import sys
 import traceback
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from metassl.choices.frameworks import describe_framework
+from metassl.choices.plugins import load
 from metassl.choices.strategies import DEFAULT_STRATEGY
 from metassl.files.errors import ErrorCode, MetaSSLError, code_of
 from metassl.inference.features import write_labelled_cases
@@ -19,7 +22,9 @@ from metassl.jobs.lock import JOB_VARIABLE, TrainingLock
 from metassl.jobs.start import launcher_between, take_over
 from metassl.jobs.writer import JobWriter
 from metassl.networks.memory_ladder import is_out_of_memory
+from metassl.networks.processes import Processes
 from metassl.project.project import Project
+from metassl.project.rounds import Round, config_to_train
 from metassl.selection.rank import rank
 from metassl.training.calibrate import calibrate, measure
 from metassl.training.job import Job, Stopped
@@ -28,13 +33,18 @@ from metassl.training.predict import predict
 from metassl.training.prepare import choose_plan, prepare
 from metassl.training.train import train
 
+SIGNALS = [name for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, name)]
+"""Each asks for an end; by the last Slurm tells that the time is nearly up."""
+
 
 def run_training(job: Job) -> None:
     """One round, from its record to its ranking. What a former process has done of it is not done again."""
     job.announce()
     plan, parent = choose_plan(job)
     inputs = prepare(job, plan)
+    job.processes.begin(job.device.type)  # the others wait until the images are ready
     trained = train(job, plan, inputs, parent)
+    job.processes.end()
     passes = Passes()
     model = calibrate(job, trained, inputs, passes)
     measured = measure(job, model)
@@ -52,18 +62,43 @@ def rank_cases(job: Job) -> None:
     job.emit("ranked", count=len(ranking.cases))
 
 
+def help_to_train(project: Project, found: Round, processes: Processes) -> int:
+    """What all processes but the first do. They write and tell nothing, and end when the first says so."""
+    for name in SIGNALS:
+        signal.signal(getattr(signal, name), signal.SIG_IGN)
+    job = Job(project, found, lambda *_, **__: None, processes)
+    job.processes.begin(job.device.type)
+    plan, parent = choose_plan(job)
+    train(job, plan, prepare(job, plan), parent)
+    job.processes.end()
+    return 0
+
+
+def processes_of(found: Round) -> Processes:
+    """Those that torchrun has started; one where the framework cannot be shared out."""
+    processes = Processes.of_environment()
+    if processes.size > 1:
+        name = config_to_train(found.record, found.record_path)["framework"]
+        if not load(describe_framework(name).path).in_parts:
+            return replace(processes, size=1)
+    return processes
+
+
 def main(arguments: list[str]) -> int:
     project = Project.open(Path(arguments[0]))
     found = project.round(int(arguments[1]))
+    processes = processes_of(found)
+    processes.take_gpu()
+    if not processes.is_first:
+        return help_to_train(project, found, processes) if processes.size > 1 else 0
     lock = TrainingLock(project.path)
     lock.acquire(found.title, wait_s=30, handed_to=launcher_between(found))
     take_over(project, found)
     events, leaves = JobWriter(found), False
     try:
-        job = Job(project, found, events.write)
-        for name in ("SIGTERM", "SIGINT", "SIGUSR1"):  # by the last Slurm tells that the time is nearly up
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), lambda *_: setattr(job, "terminated", True))
+        job = Job(project, found, events.write, processes)
+        for name in SIGNALS:
+            signal.signal(getattr(signal, name), lambda *_: setattr(job, "terminated", True))
         run_training(job)
         return 0
     except Stopped:

@@ -1,0 +1,211 @@
+"""A training as a job of a real Slurm: whatever befalls it, nothing is lost and every end has a reason."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+import torch
+from metassl.files.errors import BusyError, ProjectError
+from metassl.jobs import JobRecord, TrainingLock, job_status, launcher_of, read_events
+from metassl.jobs.start import start_training
+from metassl.machines import write_machine
+from metassl.networks.checkpoint import load_checkpoint
+from metassl.project import LabelDefinition, Project
+from metassl.project.cases import Case
+
+PATIENCE_S = 240.0
+STEPS = 50
+TRAINING = {"iterations": STEPS, "device": "cpu", "seed": 3}
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    return balls(tmp_path)
+
+
+def balls(folder) -> Project:
+    """Six 16³ images of a bright ball, two of them labelled, one for validation."""
+    made = Project.create(folder / "project", "Balls", [LabelDefinition(3, "Ball")], ["MR"])
+    z, y, x = np.mgrid[:16, :16, :16]
+    for index in range(6):
+        rng = np.random.default_rng(index)
+        centre = rng.uniform(6, 10, 3)
+        ball = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 < 16
+        path = folder / f"ball{index}.nii.gz"
+        sitk.WriteImage(
+            sitk.GetImageFromArray((ball * 2 + rng.normal(0, 0.3, ball.shape)).astype(np.float32)), str(path)
+        )
+        made.add_cases([Case(f"ball{index}", [str(path)], "validation" if index == 5 else "pool")])
+        if index in (0, 1, 5):
+            sitk.WriteImage(sitk.GetImageFromArray((ball * 3).astype(np.uint8)), str(folder / "label.nrrd"))
+            made.add_label(f"ball{index}", folder / "label.nrrd")
+    return made
+
+
+def start(project: Project, **options):
+    return start_training(project, **{**TRAINING, **options}, launcher="slurm", machine="cluster")
+
+
+def wait(found, until=lambda status: status.is_over):
+    end = time.monotonic() + PATIENCE_S
+    while not until(status := job_status(found)):
+        log = found.log_path.read_text(encoding="utf-8") if found.log_path.exists() else ""
+        assert time.monotonic() < end, f"still {status}: {log}"
+        time.sleep(0.1)
+    return status
+
+
+def trains(status, step: int = 1) -> bool:
+    return status.state == "running" and status.stage == "training" and status.step >= step
+
+
+def job_of(found) -> str:
+    return JobRecord.read(found.job_path).job
+
+
+def weights(found) -> dict:
+    return load_checkpoint(found.last_checkpoint_path)["framework"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> dict:
+    """The weights of the same training, of one process on this computer that nobody disturbs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OMP_NUM_THREADS", "1")
+        found = start_training(balls(tmp_path_factory.mktemp("undisturbed")), **TRAINING)
+        assert wait(found).state == "finished"
+    return weights(found)
+
+
+def at_once(slurm, found) -> None:
+    """Slurm lets a job that was put back wait for two minutes; a test does not."""
+    slurm.run("scontrol", "update", f"jobid={job_of(found)}", "starttime=now")
+
+
+def check_whole(project, found, undisturbed: dict) -> None:
+    """It has ended as if nothing had happened: to the bit, with all predictions, and one process after the other."""
+    status = wait(found)
+    assert status.state == "finished", (status, found.log_path.read_text(encoding="utf-8"))
+    theirs = weights(found)
+    assert theirs.keys() == undisturbed.keys()
+    assert [name for name in theirs if not torch.equal(theirs[name], undisturbed[name])] == []
+    assert found.predicted_cases() == ["ball2", "ball3", "ball4"]
+    numbers = [event.seq for event in read_events(found.events_path)]
+    assert numbers == list(range(1, len(numbers) + 1))
+    end = time.monotonic() + 10
+    while TrainingLock(project.path).busy() is not None and time.monotonic() < end:
+        time.sleep(0.1)
+    assert TrainingLock(project.path).busy() is None
+
+
+def test_a_training_on_a_node_ends_as_one_on_this_computer(cluster, project, undisturbed):
+    found = start(project)
+    record = JobRecord.read(found.job_path)
+    assert (record.launcher, record.machine) == ("slurm", "cluster") and record.job.isdecimal()
+    status = wait(found, trains)
+    assert status.machine == "cluster" and status.pid and status.host
+    with pytest.raises(BusyError, match=f"the job {record.job} on cluster"):
+        start_training(project, new_round=True)
+    check_whole(project, found, undisturbed)
+
+
+def test_a_lost_node_costs_nothing(cluster, slurm, project, undisturbed):
+    found = start(project)
+    wait(found, lambda status: trains(status, 10) and found.last_checkpoint_path.exists())
+    node = slurm.run("squeue", "-h", "-o", "%N").strip()
+    slurm.lose_node(node)
+    status = wait(found, lambda status: status.state == "queued")
+    assert status.step > 0 and status.queue
+    at_once(slurm, found)
+    check_whole(project, found, undisturbed)
+    resumed = [event.resumed_from for event in read_events(found.events_path) if event.event == "started"]
+    assert len(resumed) == 2 and resumed[0] is None and resumed[1] > 0, resumed
+
+
+def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undisturbed):
+    found = start(project)
+    wait(found, lambda status: trains(status, 10))
+    slurm.run("sbatch", "-p", "urgent", "-N2", "--exclusive", "--output=/dev/null", "--wrap", "sleep 20")
+    status = wait(found, lambda status: status.state == "queued")
+    assert status.queue and status.step > 0 and not status.is_over
+    at_once(slurm, found)
+    check_whole(project, found, undisturbed)
+    assert [event.event for event in read_events(found.events_path)].count("started") == 2
+
+
+def test_a_job_whose_time_is_up_is_put_back_and_goes_on(cluster, slurm, project, undisturbed):
+    write_machine(replace(cluster, time="1", setup=(*cluster.setup, "export STEP_S=1.5")))
+    found = start(project)
+    wait(found, lambda status: status.state == "queued" and status.step > 0)
+    at_once(slurm, found)
+    check_whole(project, found, undisturbed)
+    kinds = [event.event for event in read_events(found.events_path)]
+    assert kinds.count("started") >= 2 and "requeued" in kinds and "paused" not in kinds
+    assert JobRecord.read(found.job_path).job == job_of(found)
+
+
+def test_a_cancelled_job_says_so_and_can_go_on(cluster, slurm, project, undisturbed):
+    found = start(project)
+    wait(found, lambda status: trains(status, 10))
+    job = job_of(found)
+    slurm.run("scancel", job)
+    status = wait(found)
+    assert status.state == "interrupted" and status.message == f"the job {job} on cluster was cancelled"
+    assert f"metassl train {project.path}" in status.hint
+    assert start(project) == found and job_of(found) != job
+    check_whole(project, found, undisturbed)
+
+
+def test_a_stopped_training_goes_on_later_on_this_computer(cluster, slurm, project, undisturbed, monkeypatch):
+    found = start(project)
+    wait(found, lambda status: trains(status, 10))
+    launcher_of(found).stop(found)
+    status = wait(found)
+    assert status.state == "paused" and not status.message
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert start_training(project) == found
+    assert JobRecord.read(found.job_path).launcher == "local"
+    check_whole(project, found, undisturbed)
+
+
+def test_a_job_waits_with_its_reason_and_is_stopped_there(cluster, slurm, project):
+    for _ in range(2):
+        slurm.run("sbatch", "--exclusive", "--output=/dev/null", "--wrap", "sleep 300")
+    found = start(project, iterations=3)
+    status = wait(found, lambda status: "Resources" in status.queue)
+    assert (status.state, status.machine) == ("queued", "cluster")
+    assert status.queue == "waits until nodes are free (Resources)"
+    with pytest.raises(BusyError, match="on cluster"):
+        start_training(project, new_round=True)
+    launcher_of(found).stop(found)
+    status = wait(found)
+    assert status.state == "interrupted" and "was cancelled by `metassl stop`" in status.message
+    assert slurm.state(job_of(found)) == "CANCELLED" and TrainingLock(project.path).busy() is None
+    assert start_training(project, iterations=3, device="cpu", seed=3) == found, "and goes on here"
+    assert wait(found).state == "finished"
+
+
+def test_what_slurm_does_not_take_is_said_in_its_own_words(cluster, slurm, project):
+    write_machine(replace(cluster, partition="nowhere"))
+    with pytest.raises(ProjectError, match="cluster did not take the job: .*invalid partition"):
+        start(project)
+    assert TrainingLock(project.path).busy() is None
+
+
+def test_a_job_that_cannot_begin_says_why(cluster, slurm, project):
+    write_machine(replace(cluster, python="/nowhere/python"))
+    found = start(project)
+    status = wait(found)
+    assert status.state == "interrupted" and "/nowhere/python" in status.message, status
+
+
+def test_slurm_that_does_not_answer_is_a_note_and_no_end(cluster, slurm, project, monkeypatch):
+    found = start(project)
+    wait(found, lambda status: trains(status, 1))
+    monkeypatch.setenv("SLURM_CONF", "/nowhere/slurm.conf")
+    status = wait(found, lambda status: any("does not say" in warning for warning in status.warnings))
+    assert status.state == "running" and status.stage == "training"
