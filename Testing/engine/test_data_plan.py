@@ -251,10 +251,11 @@ def test_a_damaged_plan_is_refused_by_name(field, value):
 def test_a_network_suits_devices_of_the_kind_that_it_was_sized_for():
     small, large = make(HEAD), make(HEAD, "cuda:1")
     assert (small.device, large.device) == ("cpu", "cuda")
-    assert small.suits("cpu") and large.suits("cuda") and large.suits("mps")
-    assert not small.suits("cuda") and not small.suits("mps") and not large.suits("cpu")
+    assert small.suits("cpu", "fast") and large.suits("cuda", "fast") and large.suits("mps", "fast")
+    assert not small.suits("cuda", "fast") and not small.suits("mps", "fast") and not large.suits("cpu", "fast")
+    assert not small.suits("cpu", "good"), "the grid is another"
     early = Plan.from_json({name: value for name, value in large.to_json().items() if name != "device"})
-    assert early == replace(large, device="") and early.suits("cpu") and early.suits("cuda")
+    assert early == replace(large, device="") and early.suits("cpu", "fast") and early.suits("cuda", "fast")
 
 
 def test_a_plan_that_lacks_a_field_says_which():

@@ -4,5 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-MINUTES = 4.0
-DEFAULTS: dict[str, Any] = {"framework": "cps", "loss": "metassl", "device": "auto", "seed": 0, "minutes": MINUTES}
+from .quality import DEFAULT_QUALITY, QUALITIES
+
+DEFAULTS: dict[str, Any] = {
+    "framework": "cps",
+    "loss": "metassl",
+    "device": "auto",
+    "seed": 0,
+    "quality": DEFAULT_QUALITY,
+    "minutes": QUALITIES[DEFAULT_QUALITY].minutes,
+}

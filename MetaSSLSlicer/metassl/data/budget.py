@@ -16,6 +16,9 @@ MEMORY_SHARE = 0.6
 MAX_IMAGE_PATCHES = 128
 """The median image is at most this many patches; beyond, a case would take too many windows."""
 
+LEAST_PATCH = 96**3
+"""Voxels. Where the memory is too small for a patch of this size of two images per half, it is one image, seen larger."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -24,6 +27,7 @@ class Budget:
     pools_first: the network pools before its first level and has no layers at full resolution, where most of the
     time goes; `first_filters` is then of the level that is left out.
     stack_image: the planes of a stack are coarsened, within limits, until the median image has at most so many voxels.
+    starts_coarse: other images are coarsened until they are as few patches as the quality asks for.
     """
 
     voxels: int
@@ -33,6 +37,7 @@ class Budget:
     max_images: int
     pools_first: bool = False
     stack_image: float = math.inf
+    starts_coarse: bool = False
 
 
 # Measured on two CPU cores: 90 000 voxels with (3, 3, 3) kernels and 210 000 voxels of a stack,
@@ -40,7 +45,7 @@ class Budget:
 # Hearts are seen whole with 120 000, which was better than to see them finer or a part of them (docs/ABLATION.md).
 # A step without the finest level takes a third of the time, and in the few minutes that people wait
 # for a CPU, steps are what is missing (docs/ABLATION.md).
-CPU = Budget(90_000, 210_000, 8, 64, 1, pools_first=True, stack_image=120_000)
+CPU = Budget(90_000, 210_000, 8, 64, 1, pools_first=True, stack_image=120_000, starts_coarse=True)
 CUDA = Budget(128**3, 128**3, 32, 320, 8)
 MPS = Budget(96**3, 96**3, 32, 256, 2)
 BUDGETS = {"cpu": CPU, "cuda": CUDA, "mps": MPS}

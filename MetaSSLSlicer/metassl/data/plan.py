@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass
 from typing import Any
 
-from metassl.data.budget import BUDGETS, MAX_IMAGE_PATCHES, Budget, affordable_voxels, choose_precision, device_type
+from metassl.choices.quality import DEFAULT_QUALITY, QUALITIES
+from metassl.data.budget import (
+    BUDGETS,
+    LEAST_PATCH,
+    MAX_IMAGE_PATCHES,
+    Budget,
+    affordable_voxels,
+    choose_precision,
+    device_type,
+)
 from metassl.data.orientation import thick_slices
 from metassl.data.topology import FEW_SLICES, Triple, plan_patch
 from metassl.files.errors import ProjectError
@@ -15,6 +24,9 @@ from metassl.imaging.geometry import triple
 
 MOST_COARSENED = 2.0
 """The planes of a stack are coarsened this many times at most to see more of it, and never so far that it is none."""
+
+LEAST_ACROSS = 4
+"""Images start no coarser than so many voxels across the thinnest structure."""
 
 _DAMAGED = "the plan is damaged: "
 
@@ -47,6 +59,8 @@ class Plan:
     precision: str
     device: str = ""
     """The kind of device that the network was sized for; "" in plans of early versions."""
+    quality: str = ""
+    """A key of QUALITIES; "" in plans of early versions."""
 
     def __post_init__(self) -> None:
         problem = problem_of(self)
@@ -95,9 +109,10 @@ class Plan:
         names = ("filters", "kernels", "strides", "in_channels", "classes")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
-    def suits(self, device: str) -> bool:
-        """Whether the network is of a size for that kind of device: on a CPU it is far smaller than on a GPU."""
-        return not self.device or (self.device == "cpu") == (device == "cpu")
+    def suits(self, device: str, quality: str) -> bool:
+        """Whether it was made for that quality, and for a device of that kind: on a CPU networks are far smaller."""
+        same_kind = not self.device or (self.device == "cpu") == (device == "cpu")
+        return same_kind and self.quality in ("", quality)
 
     def describe(self) -> str:
         """One line for people; sizes are given as x by y by z, as viewers show them."""
@@ -124,11 +139,17 @@ class Plan:
         )
 
 
-def make_plan(fingerprint: Mapping[str, Any], num_classes: int, device: str, memory_bytes: int) -> Plan:
+def make_plan(
+    fingerprint: Mapping[str, Any],
+    num_classes: int,
+    device: str,
+    memory_bytes: int,
+    quality: str = DEFAULT_QUALITY,
+) -> Plan:
     """The plan for the images of `fingerprint` on "cpu", "cuda" or "mps" (an index may follow).
 
-    `num_classes` counts the background; `memory_bytes` is what the device has free. The same
-    inputs on the same machine give the same plan.
+    `num_classes` counts the background; `memory_bytes` is what the device has free; quality: a key of QUALITIES. The
+    same inputs on the same machine give the same plan.
     """
     budget, precision = BUDGETS[device_type(device)], choose_precision(device)
     source = triple(float(s) for s in fingerprint["median_spacing_zyx"])
@@ -136,11 +157,19 @@ def make_plan(fingerprint: Mapping[str, Any], num_classes: int, device: str, mem
     spacing = _coarsened(source, extent, _most_voxels(budget, source) * MAX_IMAGE_PATCHES)
     if thick_slices(spacing) and min(fingerprint["median_shape_zyx"]) > 1:  # one slice has no thickness
         spacing = _coarsened(spacing, extent, budget.stack_image, MOST_COARSENED, thick_slices)
-    affordable = affordable_voxels(memory_bytes, budget, precision, images=4)
-    voxels = min(_most_voxels(budget, spacing), affordable)
+    elif budget.starts_coarse:
+        patches, thinnest = QUALITIES[quality].image_patches, fingerprint.get("thinnest_mm") or math.inf
+        spacing = _coarsened(
+            spacing, extent, budget.voxels * patches, allowed=lambda mm: min(mm) * LEAST_ACROSS <= thinnest
+        )
+    most = _most_voxels(budget, spacing)
+    images = 2
+    if affordable_voxels(memory_bytes, budget, precision, 4) < min(most, LEAST_PATCH):
+        images = 1
+    voxels = min(most, affordable_voxels(memory_bytes, budget, precision, 2 * images))
     shape = [mm / s for mm, s in zip(extent, spacing, strict=True)]
     topology = plan_patch(shape, spacing, voxels)
-    images = _images(topology.voxels, budget, precision, memory_bytes)
+    images = _images(images, topology.voxels, budget, precision, memory_bytes)
     channels = fingerprint["channels"]
     filters = [min(budget.max_filters, budget.first_filters * 2**n) for n in range(len(topology.kernels))]
     left_out = int(budget.pools_first and len(filters) > FEWEST_LEVELS)
@@ -158,6 +187,7 @@ def make_plan(fingerprint: Mapping[str, Any], num_classes: int, device: str, mem
         classes=int(num_classes),
         precision=precision,
         device=device_type(device),
+        quality=quality,
     )
 
 
@@ -187,9 +217,9 @@ def _coarsened(
     return best
 
 
-def _images(voxels: int, budget: Budget, precision: str, memory_bytes: int) -> int:
-    """Two per half (one on a CPU: many small steps learn faster there), more on an idle device."""
-    images = min(2, budget.max_images)
+def _images(images: int, voxels: int, budget: Budget, precision: str, memory_bytes: int) -> int:
+    """`images` per half (one on a CPU: many small steps learn faster there), more on an idle device."""
+    images = min(images, budget.max_images)
     while (
         2 * images <= budget.max_images
         and 2 * images * voxels <= budget.voxels
@@ -267,6 +297,7 @@ def problem_of(plan: Plan) -> str:
             "classes": _number(plan.classes, int) and 2 <= plan.classes <= MAX_CLASSES,
             "precision": plan.precision in PRECISIONS,
             "device": plan.device in DEVICES,
+            "quality": plan.quality in ("", *QUALITIES),
         }
     except (TypeError, KeyError, AttributeError) as error:
         return f"a field has the wrong form ({error})"
