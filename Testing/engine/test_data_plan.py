@@ -253,10 +253,11 @@ def test_a_damaged_plan_is_refused_by_name(field, value):
 def test_a_network_suits_devices_of_the_kind_that_it_was_sized_for():
     small, large = make(HEAD), make(HEAD, "cuda:1")
     assert (small.device, large.device) == ("cpu", "cuda")
-    assert small.suits("cpu") and large.suits("cuda") and large.suits("mps")
-    assert not small.suits("cuda") and not small.suits("mps") and not large.suits("cpu")
+    assert small.suits("cpu", "fast") and large.suits("cuda", "fast") and large.suits("mps", "fast")
+    assert not small.suits("cuda", "fast") and not small.suits("mps", "fast") and not large.suits("cpu", "fast")
+    assert not small.suits("cpu", "good"), "the grid is another"
     early = Plan.from_json({name: value for name, value in large.to_json().items() if name != "device"})
-    assert early == replace(large, device="") and early.suits("cpu") and early.suits("cuda")
+    assert early == replace(large, device="") and early.suits("cpu", "fast") and early.suits("cuda", "fast")
 
 
 def test_a_plan_that_lacks_a_field_says_which():
@@ -297,7 +298,7 @@ def test_a_cpu_convolves_at_half_the_resolution_and_brings_the_logits_back_witho
 @pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
 @pytest.mark.parametrize("name", ALL)
 def test_a_plan_of_slices_never_looks_across_them(name, device):
-    plan = make_plan(facts(ALL[name]), 3, device, 16 * GIGABYTE, "2d")
+    plan = make_plan(facts(ALL[name]), 3, device, 16 * GIGABYTE, kind="2d")
     assert plan.is_flat and plan.is_of("2d") and plan.is_of("auto") and not plan.is_of("3d")
     assert {kernel[0] for kernel in plan.kernels} == {1} and plan.total_stride[0] == 1
     assert plan.spacing_zyx[0] == ALL[name][1][0]  # slices stay where they are
@@ -307,14 +308,14 @@ def test_a_plan_of_slices_never_looks_across_them(name, device):
 
 
 def test_slices_come_in_as_large_a_batch_as_the_step_of_a_stack():
-    stack, slices = make(HEART_STACK), make_plan(facts(HEART_STACK), 3, "cpu", 16 * GIGABYTE, "2d")
+    stack, slices = make(HEART_STACK), make_plan(facts(HEART_STACK), 3, "cpu", 16 * GIGABYTE, kind="2d")
     ratio = math.prod(slices.patch_zyx) * slices.batch[0] / math.prod(stack.patch_zyx)
     assert 0.6 < ratio < 1.5
 
 
 def test_a_slice_is_predicted_the_same_alone_and_in_its_stack():
     torch.manual_seed(0)
-    plan = replace(make_plan(facts(HEART_STACK), 3, "cpu", 16 * GIGABYTE, "2d"), filters=(2, 2, 2, 2, 2))
+    plan = replace(make_plan(facts(HEART_STACK), 3, "cpu", 16 * GIGABYTE, kind="2d"), filters=(2, 2, 2, 2, 2))
     pair = [build_network(plan).eval() for _ in range(2)]
     image = np.random.default_rng(0).standard_normal((1, 4, 128, 128)).astype(np.float32)
     whole = predict_pair(pair, image, plan, torch.device("cpu"))

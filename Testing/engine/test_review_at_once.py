@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 from in_process import trainings_in_this_process
-from metassl.inference import predictor
+from metassl.inference import one_pass
+from metassl.inference.predict import predict_project
 from metassl.jobs.events import read_events
 from metassl.jobs.liveness import job_status
 from metassl.jobs.lock import TrainingLock
@@ -14,7 +15,8 @@ from metassl.project.round_files import read_ranking
 from metassl.project.rounds import Round
 from metassl.training import calibrate as calibrating
 from metassl.training import predict as predicting
-from metassl.training import worker
+from metassl.training import screening, worker
+from metassl.training.passes import Passes
 
 
 def test_there_is_a_ranking_when_the_first_case_is_predicted_and_it_grows(tiny_project, monkeypatch):
@@ -36,13 +38,16 @@ def test_there_is_a_ranking_when_the_first_case_is_predicted_and_it_grows(tiny_p
 
 
 def test_an_image_that_calibration_has_looked_at_is_not_looked_at_again(tiny_project, monkeypatch):
-    def looked(*given):
-        raise AssertionError("it was looked at again")
+    looks, predict_pair = [], one_pass.predict_pair
 
-    monkeypatch.setattr(predictor, "predict_pair", looked)
+    def looked(*given):
+        looks.append(given)
+        return predict_pair(*given)
+
+    monkeypatch.setattr(one_pass, "predict_pair", looked)
     with trainings_in_this_process(monkeypatch):
         found = start_training(tiny_project, iterations=2, device="cpu")
-    assert len(found.predicted_cases()) == 3
+    assert len(found.predicted_cases()) == len(looks) == 3
 
 
 @pytest.mark.parametrize(("voxels", "cases"), [(10, 3), (10**9, 5)])
@@ -70,7 +75,61 @@ def test_large_images_calibrate_in_few(voxels, cases, monkeypatch):
     assert len(taken) == cases
 
 
-def test_a_case_that_somebody_opens_is_predicted_before_the_others(tiny_project, monkeypatch):
+@pytest.fixture
+def ranked_by_name(monkeypatch):
+    """What a quick look makes of the cases: they come in the order of their names."""
+
+    def by_name(candidates, found, strategy):
+        return sorted(candidates, key=lambda each: each.case)
+
+    monkeypatch.setattr(screening, "ordered", by_name)
+
+
+def predicted_in_order(found):
+    return [event.case for event in read_events(found.events_path) if event.event == "predicted"]
+
+
+def test_what_a_quick_look_ranks_first_is_predicted_first(tiny_project, monkeypatch):
+    monkeypatch.setattr(calibrating, "CALIBRATION_CASES", 1)
+    monkeypatch.setattr(
+        screening, "ordered", lambda candidates, *_: sorted(candidates, key=lambda each: each.case)[::-1]
+    )
+    with trainings_in_this_process(monkeypatch):
+        found = start_training(tiny_project, iterations=2, device="cpu")
+    assert predicted_in_order(found) == ["case_5", "case_4", "case_3"]
+
+
+def test_cases_that_nobody_had_time_to_look_at_come_after_those_that_were(tiny_project, monkeypatch):
+    monkeypatch.setattr(calibrating, "CALIBRATION_CASES", 1)
+    monkeypatch.setattr(predicting, "FIRST_SECONDS", 0)
+    monkeypatch.setattr(predicting, "SHARE", 0)
+    with trainings_in_this_process(monkeypatch):
+        found = start_training(tiny_project, iterations=2, device="cpu")
+    assert predicted_in_order(found) == ["case_3", "case_4", "case_5"], "calibration has looked at the first"
+
+
+def test_nothing_is_looked_at_for_nothing_where_there_is_no_room_to_keep_it(tiny_project, monkeypatch):
+    monkeypatch.setattr(calibrating, "CALIBRATION_CASES", 1)
+    monkeypatch.setattr(worker, "Passes", lambda: Passes(kept_bytes=0))
+    looks, fitting_pass = [], screening.fitting_pass
+    monkeypatch.setattr(screening, "fitting_pass", lambda *given: looks.append(given) or fitting_pass(*given))
+    with trainings_in_this_process(monkeypatch):
+        found = start_training(tiny_project, iterations=2, device="cpu")
+    assert not looks and len(found.predicted_cases()) == 3
+
+
+def test_only_the_next_cases_are_predicted_where_that_is_asked_for(tiny_project, monkeypatch):
+    with trainings_in_this_process(monkeypatch):
+        found = start_training(tiny_project, iterations=2, device="cpu", predict=1)
+        assert len(found.predicted_cases()) == 1 == len(read_ranking(found).cases)
+        status = job_status(found)
+    assert status.state == "finished" and "2 cases are not predicted yet" in status.warnings[-1]
+    (first,) = found.predicted_cases()
+    rest = predict_project(tiny_project, device="cpu")
+    assert sorted([first, *(case for case, _ in rest)]) == ["case_3", "case_4", "case_5"]
+
+
+def test_a_case_that_somebody_opens_is_predicted_before_the_others(tiny_project, monkeypatch, ranked_by_name):
     predicted, predict = [], predicting.predict_into
 
     def opened_meanwhile(model, case_id, *others):
@@ -85,7 +144,9 @@ def test_a_case_that_somebody_opens_is_predicted_before_the_others(tiny_project,
     assert Round(found.path).wanted() == "case_5"
 
 
-def test_predicting_gives_way_to_the_next_training_where_there_are_new_labels(tiny_project, monkeypatch):
+def test_predicting_gives_way_to_the_next_training_where_there_are_new_labels(
+    tiny_project, monkeypatch, ranked_by_name
+):
     monkeypatch.setattr(calibrating, "CALIBRATION_CASES", 1)
     asked, predict = [], predicting.predict_into
 

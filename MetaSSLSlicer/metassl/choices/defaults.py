@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-MINUTES = 4.0
+from .quality import DEFAULT_QUALITY, QUALITIES
+
 PLANS = ("auto", "2d", "3d")
 """What a network sees at once: slices one by one, volumes, or what suits the images."""
+
 DEFAULTS: dict[str, Any] = {
     "framework": "cps",
     "loss": "metassl",
     "plan": "auto",
     "device": "auto",
     "seed": 0,
-    "minutes": MINUTES,
+    "quality": DEFAULT_QUALITY,
+    "minutes": QUALITIES[DEFAULT_QUALITY].minutes,
 }

@@ -1,7 +1,7 @@
 """Predict with the model that is reviewed, or the newest: cases of a project, or images from anywhere.
 
-Training predicts every case without a label by itself. Predict again after adding
-cases:
+Training predicts cases without a label by itself. Those that it left out (`metassl
+train --predict`), or that were added since:
 
   metassl predict liver
 
@@ -44,7 +44,7 @@ SUMMARY = "predict cases of the project, or images from anywhere"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", type=Path, metavar="MODEL", help="a project, a round or (with --images) a bundle")
-    parser.add_argument("--cases", nargs="+", metavar="CASE", help="these only (default: all without a label)")
+    parser.add_argument("--cases", nargs="+", metavar="CASE", help="these only (default: all that wait for one)")
     parser.add_argument("--images", nargs="+", type=Path, metavar="IMAGE", help="files, folders or tables of images")
     parser.add_argument("--out", type=Path, metavar="DIR", help="where their predictions go")
     parser.add_argument("--maps", action="store_true", help="with --images: also the maps of regions and uncertainty")
@@ -89,7 +89,7 @@ def _predict_project(arguments: argparse.Namespace, console: Console) -> int:
     if done:
         console.say(f"{len(done)} predicted, in {done[0][1].folder.parent}")
     elif not progress.failures:
-        console.say("nothing to predict: every case has a label")
+        console.say("nothing to predict: every case has a label, or a prediction by this model")
     console.result({"predicted": {case: paths.folder for case, paths in done}, "failed": progress.failures})
     return 1 if progress.failures else 0
 

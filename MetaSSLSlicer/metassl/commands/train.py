@@ -4,7 +4,13 @@ The training runs in a process of its own: this command only watches it, and
 Ctrl-C ends the watching. A training that was stopped or killed goes on where
 it was; otherwise a new round begins, from the former round's model.
 
+Cases come in the order in which they are worth a review, as far as a quick look at
+them tells, and each can be reviewed as soon as it is predicted. One that is opened
+comes first. What --predict leaves out is predicted when it is opened in Slicer, or
+by `metassl predict`.
+
   metassl train liver
+  metassl train liver --quality good --predict 20
   metassl train liver --minutes 30 --device cuda --detach
 """
 
@@ -17,6 +23,7 @@ from typing import TYPE_CHECKING
 
 from metassl.choices.defaults import DEFAULTS, PLANS
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
+from metassl.choices.quality import QUALITIES
 from metassl.project.words import duration
 
 from .shared.console import Console, command_line
@@ -33,9 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("project", type=Path, metavar="PROJECT")
     parser.add_argument("--detach", action="store_true", help="do not watch; see `metassl status`")
     length = parser.add_mutually_exclusive_group()
-    usual = f"{DEFAULTS['minutes']:g}"
-    length.add_argument("--minutes", type=minutes, metavar="M", help=f"how long to train (default: {usual})")
+    length.add_argument(
+        "--minutes", type=minutes, metavar="M", help="until the first case can be reviewed (default: by the quality)"
+    )
     length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
+    described = "; ".join(f"{each.name}: {each.minutes:g} minutes, {each.summary}" for each in QUALITIES.values())
+    parser.add_argument("--quality", choices=QUALITIES, help=f"{described} (default: {DEFAULTS['quality']})")
+    parser.add_argument(
+        "--predict", type=count, metavar="N", help="predict the N cases only that are worth most (default: all)"
+    )
     add_device_option(parser, default=None)
     parser.add_argument("--framework", choices=FRAMEWORKS, help="the framework; see `metassl frameworks`")
     parser.add_argument(
@@ -74,6 +87,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         minutes=arguments.minutes,
         device=arguments.device,
         seed=arguments.seed,
+        quality=arguments.quality,
+        predict=arguments.predict,
         fresh=arguments.fresh,
         new_round=arguments.new_round,
         launcher="local" if machine is None else machine.kind,

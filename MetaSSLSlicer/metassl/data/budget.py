@@ -16,6 +16,9 @@ MEMORY_SHARE = 0.6
 MAX_IMAGE_PATCHES = 128
 """The median image is at most this many patches; beyond, a case would take too many windows."""
 
+LEAST_PATCH = 96**3
+"""Voxels. Where the memory is too small for a patch of this size of two images per half, it is one image, seen larger."""
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -25,6 +28,7 @@ class Budget:
     time goes; `first_filters` is then of the level that is left out.
     stack_image: the planes of a stack are coarsened, within limits, until the median image has at most so many voxels.
     slice_voxels: so many at most has a slice, where slices are learnt one by one.
+    starts_coarse: other images are coarsened until they are as few patches as the quality asks for.
     """
 
     voxels: int
@@ -35,6 +39,7 @@ class Budget:
     pools_first: bool = False
     stack_image: float = math.inf
     slice_voxels: int = 512**2
+    starts_coarse: bool = False
 
 
 # Measured on two CPU cores: 90 000 voxels with (3, 3, 3) kernels and 210 000 voxels of a stack,
@@ -42,7 +47,7 @@ class Budget:
 # Hearts are seen whole with 120 000, which was better than to see them finer or a part of them (docs/ABLATION.md).
 # A step without the finest level takes a third of the time, and in the few minutes that people wait
 # for a CPU, steps are what is missing (docs/ABLATION.md).
-CPU = Budget(90_000, 210_000, 8, 64, 1, pools_first=True, stack_image=120_000, slice_voxels=16_384)
+CPU = Budget(90_000, 210_000, 8, 64, 1, pools_first=True, stack_image=120_000, slice_voxels=16_384, starts_coarse=True)
 CUDA = Budget(128**3, 128**3, 32, 320, 8)
 MPS = Budget(96**3, 96**3, 32, 256, 2)
 BUDGETS = {"cpu": CPU, "cuda": CUDA, "mps": MPS}

@@ -9,6 +9,7 @@ import numpy as np
 
 from metassl.data.intensity import Believable, believable, sample_of
 from metassl.data.orientation import across_slices, axis_order, patient_order, thick_slices
+from metassl.data.thickness import thickness_mm, thinnest_mm
 from metassl.files.errors import ProjectError
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import IGNORE, CaseImage
@@ -35,6 +36,7 @@ def fingerprint(
     votes: list[list[bool]] = []
     pooled: list[list[np.ndarray]] = []
     labelled: list[int] = []
+    thickness: list[dict[int, float]] = []
     for case, image, labels in cases:
         if pooled and len(image.array) != len(pooled):
             raise ProjectError(
@@ -46,6 +48,7 @@ def fingerprint(
         annotated = None if labels is None else (labels != 0) & (labels != IGNORE)
         if annotated is not None and annotated.any():
             labelled.append(len(geometries))
+            thickness.append(thickness_mm(labels, image.geometry.spacing_zyx))
         geometries.append(image.geometry)
         for channel, values, ct in zip(image.array, pooled, votes, strict=True):
             kept = believable(channel)
@@ -64,6 +67,7 @@ def fingerprint(
         "median_shape_zyx": [round(float(n), 3) for n in np.median(extents / spacing, axis=0)],
         "channels": [_channel(ct, values, labelled) for ct, values in zip(votes, pooled, strict=True)],
         "labelled": len(labelled),
+        "thinnest_mm": thinnest_mm(thickness),
     }
 
 

@@ -72,6 +72,13 @@ class GridTransform:
         spacing = self.axes.reorder(self.geometry.spacing_zyx)
         return triple(s * n / m for s, n, m in zip(spacing, shape, self.shape_zyx, strict=True))
 
+    @property
+    def of_grid(self) -> GridTransform:
+        """From the grid to itself: of an image that lies on it already."""
+        size, spacing = self.shape_zyx[::-1], self.spacing_zyx[::-1]
+        own = Geometry(size, spacing, (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0))
+        return GridTransform(own, AxisOrder((0, 1, 2), (False, False, False)), self.shape_zyx)
+
     def to_grid(self, channel: np.ndarray, out: np.ndarray, prepare: Prepare | None = None) -> None:
         """Bring one channel (z, y, x) of the image to the grid, into `out` (z, y, x)."""
         view = channel.transpose(self.axes.order)[None]
@@ -104,17 +111,26 @@ class GridTransform:
         volume, on that volume's device). Never holds more than about 100 MB beside its input, so
         a 512 x 512 x 600 image with many labels can be reduced to labels as it goes.
         """
+        shape_in = self.axes.back(self.shape_zyx)
+        channels = sum(v.shape[0] for v in volumes)
+        for start, stop in slab_ranges(shape_in, self.geometry.shape_zyx, channels):
+            yield slice(start, stop), self.restore_rows(start, stop, *volumes)
+
+    def restore_rows(self, start: int, stop: int, *volumes: Volume) -> tuple[torch.Tensor, ...]:
+        """The rows start..stop of `restore_slabs`."""
         for volume in volumes:
             self._check(volume.shape[1:], self.shape_zyx, "the prediction")
-        own = self.geometry.shape_zyx
         order = (0, *(1 + axis for axis in self._back))
         views = [v.permute(order) if isinstance(v, torch.Tensor) else v.transpose(order) for v in volumes]
         flips = self.axes.back(self.axes.flips)
-        shape_in = self.axes.back(self.shape_zyx)
-        channels = sum(v.shape[0] for v in volumes)
-        for start, stop in slab_ranges(shape_in, own, channels):
-            blocks = tuple(_flipped(view, own, start, stop, flips) for view in views)
-            yield slice(start, stop), blocks
+        return tuple(_flipped(view, self.geometry.shape_zyx, start, stop, flips) for view in views)
+
+    def on_own_axes(self, volume: np.ndarray) -> np.ndarray:
+        """A view of (..., z, y, x) on the grid with its axes as those of the image, still with the grid's spacing."""
+        other = tuple(range(volume.ndim - 3))
+        back = tuple(len(other) + axis for axis in self._back)
+        turned = [len(other) + int(axis) for axis in np.flatnonzero(self.axes.back(self.axes.flips))]
+        return np.flip(volume.transpose(other + back), turned)
 
     @property
     def _back(self) -> tuple[int, int, int]:

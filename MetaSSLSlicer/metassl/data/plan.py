@@ -7,7 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass
 from typing import Any
 
-from metassl.data.budget import BUDGETS, MAX_IMAGE_PATCHES, Budget, affordable_voxels, choose_precision, device_type
+from metassl.choices.quality import DEFAULT_QUALITY, QUALITIES
+from metassl.data.budget import (
+    BUDGETS,
+    LEAST_PATCH,
+    MAX_IMAGE_PATCHES,
+    Budget,
+    affordable_voxels,
+    choose_precision,
+    device_type,
+)
 from metassl.data.orientation import thick_slices
 from metassl.data.topology import FEW_SLICES, Triple, plan_patch
 from metassl.files.errors import ProjectError
@@ -18,6 +27,8 @@ MOST_COARSENED = 2.0
 
 MOST_SLICES = 12
 """Per half of a batch, as in the authors' 2-D trainings."""
+LEAST_ACROSS = 4
+"""Images start no coarser than so many voxels across the thinnest structure."""
 
 _DAMAGED = "the plan is damaged: "
 
@@ -50,6 +61,8 @@ class Plan:
     precision: str
     device: str = ""
     """The kind of device that the network was sized for; "" in plans of early versions."""
+    quality: str = ""
+    """A key of QUALITIES; "" in plans of early versions."""
 
     def __post_init__(self) -> None:
         problem = problem_of(self)
@@ -103,9 +116,10 @@ class Plan:
         names = ("filters", "kernels", "strides", "in_channels", "classes")
         return all(getattr(self, name) == getattr(other, name) for name in names)
 
-    def suits(self, device: str) -> bool:
-        """Whether the network is of a size for that kind of device: on a CPU it is far smaller than on a GPU."""
-        return not self.device or (self.device == "cpu") == (device == "cpu")
+    def suits(self, device: str, quality: str) -> bool:
+        """Whether it was made for that quality, and for a device of that kind: on a CPU networks are far smaller."""
+        same_kind = not self.device or (self.device == "cpu") == (device == "cpu")
+        return same_kind and self.quality in ("", quality)
 
     def is_of(self, kind: str) -> bool:
         """Whether it may go on where this kind (one of PLANS) is asked for."""
@@ -137,29 +151,36 @@ class Plan:
 
 
 def make_plan(
-    fingerprint: Mapping[str, Any], num_classes: int, device: str, memory_bytes: int, kind: str = "auto"
+    fingerprint: Mapping[str, Any],
+    num_classes: int,
+    device: str,
+    memory_bytes: int,
+    quality: str = DEFAULT_QUALITY,
+    kind: str = "auto",
 ) -> Plan:
     """The plan for the images of `fingerprint` on "cpu", "cuda" or "mps" (an index may follow).
 
-    `num_classes` counts the background; `memory_bytes` is what the device has free; `kind`: one of PLANS. The same
-    inputs on the same machine give the same plan.
+    `num_classes` counts the background; `memory_bytes` is what the device has free; quality: a key of QUALITIES; kind:
+    one of PLANS. The same inputs on the same machine give the same plan.
     """
     budget, precision = BUDGETS[device_type(device)], choose_precision(device)
     source = triple(float(s) for s in fingerprint["median_spacing_zyx"])
     extent = [n * s for n, s in zip(fingerprint["median_shape_zyx"], source, strict=True)]
-    affordable = affordable_voxels(memory_bytes, budget, precision, images=4)
     if kind == "2d":
         spacing = source[0], *_coarsened(source, [0.0, *extent[1:]], budget.slice_voxels, MOST_COARSENED)[1:]
         shape = [1.0, *(mm / s for mm, s in zip(extent[1:], spacing[1:], strict=True))]
+        affordable = affordable_voxels(memory_bytes, budget, precision, 4)
         topology = plan_patch(shape, spacing, min(budget.slice_voxels, affordable))
         images = _slices(topology.voxels, budget, precision, memory_bytes)
     else:
-        spacing = _coarsened(source, extent, _most_voxels(budget, source) * MAX_IMAGE_PATCHES)
-        if thick_slices(spacing) and min(fingerprint["median_shape_zyx"]) > 1:  # one slice has no thickness
-            spacing = _coarsened(spacing, extent, budget.stack_image, MOST_COARSENED, thick_slices)
+        spacing = _spacing(source, extent, fingerprint, budget, quality)
+        most, images = _most_voxels(budget, spacing), 2
+        if affordable_voxels(memory_bytes, budget, precision, 4) < min(most, LEAST_PATCH):
+            images = 1
+        voxels = min(most, affordable_voxels(memory_bytes, budget, precision, 2 * images))
         shape = [mm / s for mm, s in zip(extent, spacing, strict=True)]
-        topology = plan_patch(shape, spacing, min(_most_voxels(budget, spacing), affordable))
-        images = _images(topology.voxels, budget, precision, memory_bytes)
+        topology = plan_patch(shape, spacing, voxels)
+        images = _images(images, topology.voxels, budget, precision, memory_bytes)
     channels = fingerprint["channels"]
     filters = [min(budget.max_filters, budget.first_filters * 2**n) for n in range(len(topology.kernels))]
     left_out = int(budget.pools_first and len(filters) > FEWEST_LEVELS)
@@ -177,7 +198,21 @@ def make_plan(
         classes=int(num_classes),
         precision=precision,
         device=device_type(device),
+        quality=quality,
     )
+
+
+def _spacing(
+    source: Spacing, extent: Sequence[float], fingerprint: Mapping[str, Any], budget: Budget, quality: str
+) -> Spacing:
+    """Of the grid of volumes: that of the images, coarser where the device needs it."""
+    spacing = _coarsened(source, extent, _most_voxels(budget, source) * MAX_IMAGE_PATCHES)
+    if thick_slices(spacing) and min(fingerprint["median_shape_zyx"]) > 1:  # one slice has no thickness
+        return _coarsened(spacing, extent, budget.stack_image, MOST_COARSENED, thick_slices)
+    if not budget.starts_coarse:
+        return spacing
+    patches, thinnest = QUALITIES[quality].image_patches, fingerprint.get("thinnest_mm") or math.inf
+    return _coarsened(spacing, extent, budget.voxels * patches, allowed=lambda mm: min(mm) * LEAST_ACROSS <= thinnest)
 
 
 def _most_voxels(budget: Budget, spacing: tuple[float, ...]) -> int:
@@ -206,9 +241,9 @@ def _coarsened(
     return best
 
 
-def _images(voxels: int, budget: Budget, precision: str, memory_bytes: int) -> int:
-    """Two per half (one on a CPU: many small steps learn faster there), more on an idle device."""
-    images = min(2, budget.max_images)
+def _images(images: int, voxels: int, budget: Budget, precision: str, memory_bytes: int) -> int:
+    """`images` per half (one on a CPU: many small steps learn faster there), more on an idle device."""
+    images = min(images, budget.max_images)
     while (
         2 * images <= budget.max_images
         and 2 * images * voxels <= budget.voxels
@@ -293,6 +328,7 @@ def problem_of(plan: Plan) -> str:
             "classes": _number(plan.classes, int) and 2 <= plan.classes <= MAX_CLASSES,
             "precision": plan.precision in PRECISIONS,
             "device": plan.device in DEVICES,
+            "quality": plan.quality in ("", *QUALITIES),
         }
     except (TypeError, KeyError, AttributeError) as error:
         return f"a field has the wrong form ({error})"

@@ -93,7 +93,7 @@ def label_slab(labels: np.ndarray, shape: Shape, start: int, stop: int) -> np.nd
     objects outlive a coarser grid as far as possible). On a tie the lower value wins, so an
     annotated value goes before 255.
     """
-    axes = [_two_taps(n, m) for n, m in zip(labels.shape, shape, strict=True)]
+    axes = [two_taps(n, m) for n, m in zip(labels.shape, shape, strict=True)]
     low, high, weight = (part[start:stop] for part in axes[0])
     first, last = int(low.min()), int(high.max()) + 1
     axes[0] = (low - first, high - first, weight)
@@ -119,7 +119,8 @@ def label_slab(labels: np.ndarray, shape: Shape, start: int, stop: int) -> np.nd
     return result
 
 
-def _two_taps(n_in: int, n_out: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def two_taps(n_in: int, n_out: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Between which two of n_in voxels each of n_out lies, and the weight of the second: (n_out,) each."""
     centre = np.clip((np.arange(n_out) + 0.5) * (n_in / n_out) - 0.5, 0, n_in - 1)
     low = np.floor(centre).astype(np.int64)
     weight = (centre - low).astype(np.float32)

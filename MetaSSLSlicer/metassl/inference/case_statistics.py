@@ -7,12 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from metassl.inference.region_map import DC, DS, REGION_NAMES, UC, US, Maps
+from metassl.inference.region_map import DC, DS, LEAST_ENTROPY, REGION_NAMES, UC, US, Maps, top_class
 from metassl.project.structures import LabelDefinition
 
 INNER, OUTER = 0.7, 0.3
-LEAST_ENTROPY = 0.05
-"""Of ln K: agreed and confident voxels below it add nothing worth their cost."""
 
 
 class CaseStatistics:
@@ -36,7 +34,7 @@ class CaseStatistics:
         one, two = first[:, z, y, x], second[:, z, y, x]
         regions = maps.regions[uncertain].long()
         self._entropy += ((one + two) / 2 * maps.uncertainty[uncertain]).sum(1).double().cpu()
-        labels_1, labels_2 = one.argmax(0), two.argmax(0)
+        labels_1, labels_2 = top_class(one)[1].long(), top_class(two)[1].long()
         differ = labels_1 != labels_2
         self._count(regions, labels_1)
         self._count(regions[differ], labels_2[differ])
@@ -68,12 +66,16 @@ class DiceFeatures:
     def add(self, first: torch.Tensor, second: torch.Tensor) -> None:
         """Some rows of a case: softmaxes (K, z, y, x) of both networks."""
         classes = len(first)
-        labels_1, labels_2 = first.argmax(0), second.argmax(0)
+        labels_1, labels_2 = top_class(first)[1], top_class(second)[1]
         for index in range(1, classes):
             total = first[index] + second[index]
             one, two = labels_1 == index, labels_2 == index
             counts = (total > 2 * INNER, total > 2 * OUTER, one, two, one & two)
             self._counts[:, index] += torch.stack([count.sum() for count in counts]).cpu()
+
+    def add_sure(self, counts: Sequence[int]) -> None:
+        """Voxels of which both networks are sure, how many of each class, (K,)."""
+        self._counts[:, 1:] += torch.as_tensor(counts)[1:]
 
     def volumes(self, labels: list[LabelDefinition]) -> dict[str, tuple[int, int]]:
         """{structure: voxels above the upper and above the lower threshold of the mean probability}."""

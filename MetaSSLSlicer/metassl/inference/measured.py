@@ -22,7 +22,8 @@ from metassl.imaging.images import IGNORE, read_labels
 from metassl.imaging.unit_maps import read_unit_map
 from metassl.inference.error_model import FOLDS, MOST_VOXELS, ErrorModel, Sample, checked_error_model, take_sample
 from metassl.inference.model import TrainedModel, keep_error_model
-from metassl.inference.predictor import CasePrediction, Pass, predict_prepared
+from metassl.inference.one_pass import Pass
+from metassl.inference.predictor import CasePrediction, predict_prepared
 from metassl.inference.region_map import UC
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows

@@ -20,7 +20,8 @@ from metassl.files.errors import MetaSSLError, ProjectError
 from metassl.imaging.hashes import image_hashes
 from metassl.imaging.images import IGNORE, read_image
 from metassl.inference.model import TrainedModel
-from metassl.inference.predictor import CasePrediction, Pass, predict_finite, summarise, write_prediction
+from metassl.inference.one_pass import Pass
+from metassl.inference.predictor import CasePrediction, predict_finite, summarise, write_prediction
 from metassl.inference.smaller_windows import Told, with_smaller_windows
 from metassl.intake.images import find_images
 from metassl.intake.usable import images_of
@@ -114,14 +115,19 @@ def predict_project(
     failed: Failed | None = None,
     found: Round | None = None,
 ) -> list[tuple[str, PredictionPaths]]:
-    """Predict cases of the project (default: every unlabelled case) with the model of `found`, or `model_round`.
+    """Predict cases of the project with the model of `found`, or `model_round`.
+
+    The default are all unlabelled cases that this model has not predicted.
 
     An image that fails is handed to failed(case, reason) and the rest go on; without `failed` it is raised.
     """
     found = found or model_round(project)
     model = TrainedModel.load(found.model_path, choose_device(device))
     measured = read_error_rates(found)
-    chosen = [case.id for case in project.unlabelled_cases()] if cases is None else list(cases)
+    if cases is None:
+        waiting = (case.id for case in project.unlabelled_cases())
+        cases = [each for each in waiting if not predicted_by(found.prediction(each), model.step)]
+    chosen = list(cases)
 
     def one(case_id: str) -> PredictionPaths:
         paths = found.prediction(case_id)

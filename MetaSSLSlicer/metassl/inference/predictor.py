@@ -20,30 +20,15 @@ from metassl.imaging.images import CaseImage
 from metassl.imaging.unit_maps import write_unit_map
 from metassl.imaging.writer import write_array
 from metassl.inference.case_statistics import CaseStatistics, DiceFeatures, expected_dice
-from metassl.inference.features import BottleneckMean
 from metassl.inference.model import TrainedModel
-from metassl.inference.region_map import REGION_NAMES, region_map
-from metassl.inference.sliding_window import predict_pair
+from metassl.inference.one_pass import Pass
+from metassl.inference.region_map import REGION_NAMES, UC, region_map
+from metassl.inference.sure import DOUBT, restore_doubtful, sure_classes
 from metassl.project.links import refuse_link_out
 from metassl.project.masks import READING_BAND_VOXELS, dilate
 from metassl.project.records import ErrorRates, Summary
 from metassl.project.rounds import PredictionPaths
 from metassl.project.structures import LabelDefinition
-
-
-@dataclass(frozen=True)
-class Pass:
-    """Both networks' softmaxes (2, K, z, y, x) on the plan's grid, and what was seen of the bottleneck meanwhile."""
-
-    pair: np.ndarray
-    features: list[float] | None = None
-
-    @staticmethod
-    def over(model: TrainedModel, image: np.ndarray) -> Pass:
-        """One pass over an image (C, z, y, x) on the plan's grid."""
-        with BottleneckMean(model.networks[0]) as features:
-            pair = predict_pair(model.networks, image, model.plan, model.device)
-        return Pass(pair, features.vector())
 
 
 @dataclass
@@ -90,7 +75,7 @@ def predict_prepared(
     known: annotation values uint8 (z, y, x) on the image's grid, IGNORE where nobody knows: the truth, in which the
     networks are sure and agree, whatever they say.
     """
-    made = made or Pass.over(model, prepared.array)
+    made = made or Pass.over(model.networks, prepared.array, model.plan, model.device)
     pair = made.pair
     volumes = list(pair)
     if model.error_model is not None:
@@ -118,18 +103,27 @@ def to_image_grid(
     uncertainty, mutual = np.zeros(shape, np.float32), np.zeros(shape, np.float16)
     table = np.asarray(values, np.uint8)
     probability = np.zeros(shape, np.float32) if len(volumes) > 2 else None
-    for rows, (part_1, part_2, *errors) in transform.restore_slabs(*volumes):
+    sure = sure_classes(volumes, thresholds)
+    if known is not None:
+        sure.fill(DOUBT)
+    for rows, classes, places, (part_1, part_2, *errors) in restore_doubtful(volumes, transform, sure):
         if known is not None:
             part_1, part_2, *errors = _with_truth(known[rows], values, part_1, part_2, *errors)
         maps = region_map(part_1, part_2, thresholds, definition)
         statistics.add(part_1, part_2, maps)
         dice.add(part_1, part_2)
-        segmentation[rows] = table[maps.classes.numpy()]
-        regions[rows] = maps.regions.numpy()
-        uncertainty[rows] = maps.uncertainty.numpy()
-        mutual[rows] = maps.mutual_information.numpy()
+        whole, slab = (slice(None),) if places is None else places, segmentation[rows]
+        if classes is not None:
+            dice.add_sure(np.bincount(classes.ravel(), minlength=DOUBT + 1)[: len(values)])
+            classes[places] = 0
+            slab[:], regions[rows] = table[classes], UC
+        fitting = slab[whole].shape
+        slab[whole] = table[maps.classes.numpy()].reshape(fitting)
+        regions[rows][whole] = maps.regions.numpy().reshape(fitting)
+        uncertainty[rows][whole] = maps.uncertainty.numpy().reshape(fitting)
+        mutual[rows][whole] = maps.mutual_information.numpy().reshape(fitting)
         if probability is not None:
-            probability[rows] = errors[0][0].numpy()
+            probability[rows][whole] = errors[0].numpy().reshape(fitting)
     geometry = transform.geometry
     return CasePrediction(segmentation, regions, uncertainty, mutual, geometry, statistics, dice, probability)
 
@@ -142,6 +136,16 @@ def _with_truth(known: np.ndarray, values: list[int], *parts: torch.Tensor) -> l
     is_known = classes < len(values)
     truth = torch.nn.functional.one_hot(classes, len(values) + 1)[..., :-1].movedim(-1, 0)
     return [torch.where(is_known, truth.to(part) if len(part) == len(values) else 0, part) for part in parts]
+
+
+def summarise_on_grid(
+    model: TrainedModel, prepared: Prepared, made: Pass, case: str, labels: list[LabelDefinition]
+) -> Summary:
+    """What a pass comes to, in voxels of the plan's grid: `summarise` without the way back to the image's own."""
+    transform = prepared.transform.of_grid
+    labelling = model.values, model.thresholds, model.definition
+    maps = to_image_grid(list(made.pair), transform, *labelling, made.features)
+    return summarise(maps, case, None, model.known(labels), None, model.step)
 
 
 def summarise(

@@ -24,6 +24,10 @@ from metassl.project.regions import KEY_OF as REGION_NAMES
 
 SYMMETRIC, OFFICIAL = REGION_MAPS
 NOT_PREDICTED, UC, US, DC, DS = range(5)
+LEAST_MUTUAL = 0.01
+LEAST_ENTROPY = 0.05
+"""Of ln K: agreed and confident voxels below it add nothing worth their cost."""
+
 __all__ = ["DC", "DS", "NOT_PREDICTED", "OFFICIAL", "REGION_NAMES", "SYMMETRIC", "UC", "US", "Maps"]
 
 
@@ -79,5 +83,8 @@ def region_map(
     regions = torch.where(labels_1 == labels_2, unanimous, discrepant).to(torch.uint8)
     mean = (first + second) / 2
     total = entropy(mean)
-    mutual = (total - (entropy(first) + entropy(second)) / 2).clamp_min(0)
+    mutual = torch.zeros_like(total)
+    unsure = (total > LEAST_MUTUAL).nonzero(as_tuple=True)  # elsewhere it is less than that
+    each = (entropy(first[:, *unsure]) + entropy(second[:, *unsure])) / 2
+    mutual[unsure] = (total[unsure] - each).clamp_min(0)
     return Maps(top_class(mean)[1], regions, total, mutual)

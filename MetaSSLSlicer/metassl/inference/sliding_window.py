@@ -1,7 +1,7 @@
 """Both networks over all windows in one pass, in bounded memory.
 
-Rows of windows go through the volume along z. Only one row's depth is accumulated in float32; what no later window
-can touch is normalised and put away as float16, on disk when it is large.
+Air is left out. Rows of windows go through the rest along z. Only one row's depth is accumulated in float32; what no
+later window can touch is normalised and put away as float16, on disk when it is large.
 """
 
 from __future__ import annotations
@@ -14,7 +14,15 @@ import numpy as np
 import torch
 
 from metassl.data.plan import Plan
+from metassl.imaging.geometry import triple
 from metassl.networks.device import autocast, free_gpu_bytes
+from metassl.project.masks import bounding_box, dilate
+
+OVERLAP = 0.5
+"""Of a window with the next one."""
+
+REACH, BORDER = 3, 4
+"""Voxels that are farther from anything that shows are empty; windows go so many voxels beyond those that are not."""
 
 IN_MEMORY_BYTES = 1 << 30
 ON_DEVICE_BYTES = 2 << 30
@@ -53,13 +61,51 @@ def predict_pair(
     image: np.ndarray,
     plan: Plan,
     device: torch.device,
-    overlap: float = 0.5,
+    overlap: float = OVERLAP,
 ) -> np.ndarray:
     """Softmax of N networks, usually two, for an image (C, z, y, x) on the plan's grid: float16 (N, K, z, y, x).
 
-    A window in which every channel has one value throughout, such as air in a CT, which is clipped to the least value
-    that counts, is background without a look.
+    What is not `seen` is background, without a look.
     """
+    visible = seen(image)
+    if visible.all():
+        return _windows(networks, image, visible, plan, device, overlap)
+    result = _allocate((len(networks), plan.classes, *visible.shape))
+    result[:, 1:] = 0
+    result[:, 0] = 1
+    if (box := bounding_box(visible, BORDER)) is not None:
+        inside = _windows(networks, image[(slice(None), *box)], visible[box], plan, device, overlap)
+        for whole, part in zip(result.reshape(-1, *visible.shape), inside.reshape(-1, *inside.shape[2:]), strict=True):
+            np.copyto(whole[box], part, where=visible[box])
+    return result
+
+
+def shown_box(image: np.ndarray) -> tuple[slice, ...] | None:
+    """Where windows lie in an image (C, z, y, x); None where nothing shows."""
+    return bounding_box(seen(image), BORDER)
+
+
+def seen(image: np.ndarray) -> np.ndarray:
+    """Where an image (C, z, y, x) shows anything: mask (z, y, x), the whole of it where it has no empty space.
+
+    Empty is what lies among voxels that all have the least value of each channel, such as air in a CT, which is clipped
+    to the least value that counts, or what was cut away round a brain.
+    """
+    shows = np.zeros(image.shape[1:], bool)
+    for channel in image:
+        shows |= channel > channel.min()
+    reach = triple(min(REACH, n - 1) for n in shows.shape)
+    return dilate(shows, reach)
+
+
+def _windows(
+    networks: Sequence[torch.nn.Module],
+    image: np.ndarray,
+    visible: np.ndarray,
+    plan: Plan,
+    device: torch.device,
+    overlap: float,
+) -> np.ndarray:
     shape = image.shape[1:]
     patch = window_size(shape, plan)
     missing = [max(p - n, 0) for p, n in zip(patch, shape, strict=True)]
@@ -67,6 +113,7 @@ def predict_pair(
     if any(missing):
         margins = [(b, m - b) for b, m in zip(before, missing, strict=True)]
         image = np.pad(image, [(0, 0), *margins], mode="edge")
+        visible = np.pad(visible, margins, mode="edge")
     depth, height, width = image.shape[1:]
     rows, ys, xs = (window_starts(n, p, overlap) for n, p in zip((depth, height, width), patch, strict=True))
     result = _allocate((len(networks), plan.classes, depth, height, width))
@@ -83,7 +130,7 @@ def predict_pair(
             for y, x in places[first : first + group]:
                 window = image[:, z : z + patch[0], y : y + patch[1], x : x + patch[2]]
                 weight[:, y : y + patch[1], x : x + patch[2]] += importance
-                if _is_empty(window):
+                if not visible[z : z + patch[0], y : y + patch[1], x : x + patch[2]].any():
                     total[:, 0, :, y : y + patch[1], x : x + patch[2]] += importance
                 else:
                     chosen.append((y, x))
@@ -104,11 +151,6 @@ def predict_pair(
         weight = torch.cat([weight[done:], torch.zeros_like(weight[:done])])
     inside = tuple(slice(b, b + n) for b, n in zip(before, shape, strict=True))
     return result[(slice(None), slice(None), *inside)]
-
-
-def _is_empty(window: np.ndarray) -> bool:
-    flat = window.reshape(len(window), -1)
-    return bool((flat == flat[:, :1]).all())
 
 
 def _has_room(device: torch.device, needed: int) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 from metassl import __version__
 from metassl.choices.defaults import DEFAULTS, PLANS
 from metassl.choices.frameworks import check_choice
+from metassl.choices.quality import QUALITIES
 from metassl.files.atomic import remove_leftovers, write_text
 from metassl.files.errors import ErrorCode, ProjectError
 from metassl.jobs.launcher import GIVE_WAY, get_launcher
@@ -50,6 +51,8 @@ def start_training(
     minutes: float | None = None,
     device: str | None = None,
     seed: int | None = None,
+    quality: str | None = None,
+    predict: int | None = None,
     fresh: bool = False,
     new_round: bool = False,
     launcher: str = "local",
@@ -63,8 +66,9 @@ def start_training(
 
     A round that was stopped or killed goes on where it was, unless `new_round`. `fresh`: do not start from the
     former round's model. `python`: None for the one that runs this. A former job that is about to end is waited for,
-    `patience_s` seconds at most. Raises BusyError when the project is being trained, ProjectError when there is nothing
-    to train on, or when the options contradict the round that would be resumed.
+    `patience_s` seconds at most. `quality`: a key of QUALITIES, which has a length of its own. `predict`: so many cases
+    are predicted after it, None for all. Raises BusyError when the project is being trained, ProjectError when there is
+    nothing to train on, or when the options contradict the round that would be resumed.
     """
     asked = {
         "framework": framework,
@@ -74,7 +78,11 @@ def start_training(
         "minutes": minutes,
         "device": device,
         "seed": seed,
+        "quality": quality,
+        "predict": predict,
     }
+    if quality is not None and quality not in QUALITIES:
+        raise ProjectError(f"there is no quality {quality!r}: use {', '.join(QUALITIES)}")
     if seed is not None and not 0 <= seed < LARGEST_SEED:
         raise ProjectError(f"the seed {seed} is not between 0 and {LARGEST_SEED - 1}")
 
@@ -193,6 +201,8 @@ def _new_round(
     check_choice(config["framework"], config["loss"])
     if config["plan"] not in PLANS:
         raise ProjectError(f"there is no plan {config['plan']!r}: choose one of {', '.join(PLANS)}")
+    if asked["minutes"] is None:
+        config["minutes"] = QUALITIES[config["quality"]].minutes
     if asked["iterations"] is not None:
         config["minutes"] = None
     parent = None if fresh else project.start_round()

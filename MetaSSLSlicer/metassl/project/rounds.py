@@ -192,8 +192,8 @@ def _numbered(rounds: Path) -> list[Round]:
 
 _KINDS = {
     "config": having(
-        **dict.fromkeys(("framework", "loss", "plan", "device", "clock"), text),
-        **dict.fromkeys(("seed", "iterations"), whole),
+        **dict.fromkeys(("framework", "loss", "plan", "device", "clock", "quality"), text),
+        **dict.fromkeys(("seed", "iterations", "predict"), whole),
         minutes=lambda value: number(value) and value >= 0,
     ),
     **dict.fromkeys(("labels", "validation", "versions"), by_name(text)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from metassl.choices.strategies import DEFAULT_STRATEGY
 from metassl.files.errors import MetaSSLError
@@ -13,7 +14,7 @@ from metassl.project.round_choice import waiting_cases
 from metassl.project.round_files import read_summary
 from metassl.project.rounds import Round
 
-from .base import Strategy, get_strategy
+from .base import Scored, Strategy, get_strategy
 from .candidate import Candidate
 from .context import Context
 
@@ -40,22 +41,34 @@ def ranking_by(project: Project, round: Round, strategy: str = DEFAULT_STRATEGY)
             candidates.append(_candidate(round, case_id, chosen))
         except MetaSSLError as error:
             skipped[case_id] = str(error)
-    ordered = chosen.order(candidates, Context.of(round))
-    for each in ordered:
+    found = chosen.order(candidates, Context.of(round))
+    for each in found:
         if not math.isfinite(each.score):
             skipped[each.case] = f"the summary of case {each.case} gives no finite score"
-    ranked = [
-        RankedCase(each.case, each.score, each.reason, each.parts) for each in ordered if each.case not in skipped
-    ]
+    ranked = [RankedCase(each.case, each.score, each.reason, each.parts) for each in found if each.case not in skipped]
     return Ranking(strategy, ranked, skipped)
+
+
+def ordered(candidates: Sequence[Candidate], round: Round, strategy: str) -> list[Scored]:
+    """Candidates that lie in no folder, the best first; those that the strategy can say nothing about are left out."""
+    chosen = get_strategy(strategy)
+    usable = [each for each in candidates if not _lacks(each, chosen)]
+    return [each for each in chosen.order(usable, Context.of(round)) if math.isfinite(each.score)]
 
 
 def _candidate(round: Round, case_id: str, strategy: Strategy) -> Candidate:
     path = round.prediction(case_id).summary
     candidate = Candidate(case_id, read_summary(path, case_id))
+    if error := _lacks(candidate, strategy):
+        raise MetaSSLError(f"the summary of case {case_id} is damaged: {path} ({error!r})") from error
+    return candidate
+
+
+def _lacks(candidate: Candidate, strategy: Strategy) -> Exception | None:
+    """Why the strategy cannot use the candidate; None where it can."""
     try:
         for field in strategy.needs:
             getattr(candidate, field)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise MetaSSLError(f"the summary of case {case_id} is damaged: {path} ({error!r})") from error
-    return candidate
+        return error
+    return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,16 +12,16 @@ from metassl.files.errors import ProjectError
 from metassl.files.json_files import write_json
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.error_model import ErrorModel
-from metassl.inference.features import BottleneckMean
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import TrainedModel
-from metassl.inference.predictor import Pass
-from metassl.inference.smaller_windows import predict_case
+from metassl.inference.one_pass import fitting_pass
 from metassl.project.records import ErrorRates
 from metassl.training.inputs import Inputs
 from metassl.training.job import Job
 from metassl.training.passes import Passes
-from metassl.training.train import Trained
+
+if TYPE_CHECKING:
+    from metassl.training.train import Trained
 
 CALIBRATION_CASES = 16
 CALIBRATION_CASES_WHEN_STOPPED = 4
@@ -35,10 +36,7 @@ def calibrate(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> Tra
     """
     job.emit("stage", stage="calibrating", total=None)
     networks, plan, step = trained
-    pool = inputs.unlabelled or inputs.labelled
-    enough = max(CALIBRATION_VOXELS // pool[0].image[0].size, LEAST_CASES)
-    cases = min(enough, CALIBRATION_CASES_WHEN_STOPPED if job.stop_requested else CALIBRATION_CASES)
-    chosen = pool[:: max(1, len(pool) // cases)][:cases]
+    chosen = calibration_cases(inputs, CALIBRATION_CASES_WHEN_STOPPED if job.stop_requested else CALIBRATION_CASES)
     thresholds = calibrate_thresholds(_softmaxes(job, trained, chosen, passes), plan, job.definition)
     framework, values = job.config["framework"], job.project.values
     model = TrainedModel(
@@ -47,6 +45,14 @@ def calibrate(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> Tra
     model.save(job.round.model_path)
     job.stop_if_requested()
     return model
+
+
+def calibration_cases(inputs: Inputs, most: int = CALIBRATION_CASES) -> list[PreparedCase]:
+    """The cases to look at, from all over the list."""
+    pool = inputs.unlabelled or inputs.labelled
+    enough = max(CALIBRATION_VOXELS // pool[0].image[0].size, LEAST_CASES)
+    cases = min(enough, most)
+    return pool[:: max(1, len(pool) // cases)][:cases]
 
 
 def measure(job: Job, model: TrainedModel) -> ErrorRates | None:
@@ -81,8 +87,7 @@ def _softmaxes(job: Job, trained: Trained, cases: list[PreparedCase], passes: Pa
     for done, case in enumerate(cases):
         if done >= CALIBRATION_CASES_WHEN_STOPPED and job.stop_requested:
             return
-        with BottleneckMean(trained.networks[0]) as features:
-            pair = predict_case(trained.networks, case, trained.plan, job.device, job.tell_of_memory)
-        passes.keep(case.id, Pass(pair, features.vector()))
-        yield pair
+        made = fitting_pass(trained.networks, case.image, case.id, trained.plan, job.device, job.tell_of_memory)
+        passes.keep(case.id, made)
+        yield made.pair
         job.progress("calibrating", done + 1, len(cases))

@@ -53,9 +53,9 @@ class StepTimes:
         self._full.append(seconds / cost)
         self._waits.append(waited)
 
-    def left(self, steps: int, cost: float) -> float:
-        """The seconds that so many more steps take, of that cost on average."""
-        return round(steps * self.median_full * cost, 1)
+    def left(self, steps: int, cost: float, afterwards: float = 0.0) -> float:
+        """The seconds that so many more steps take, of that cost on average, and what comes after the last one."""
+        return round(steps * self.median_full * cost + afterwards, 1)
 
     @property
     def median(self) -> float:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from metassl.choices.quality import DEFAULT_QUALITY
 from metassl.data.budget import choose_precision
 from metassl.data.cache import PreprocessCache, content_key
 from metassl.data.fingerprint import fingerprint
@@ -49,11 +50,12 @@ class InputReader:
         self.values = project.values
 
     def plan(self, device_type: str, memory: int, parent: Plan | None) -> Plan:
-        """The round's plan: as written, else the parent's if it suits the device (same network), else a new one."""
+        """The round's plan: as written, else the parent's if it suits device and quality, else a new one."""
         if self.round.plan_path.exists():
             return self._written_plan()
-        kind = (self.round.record.get("config") or {}).get("plan") or "auto"
-        if parent is not None and parent.suits(device_type) and parent.is_of(kind):
+        config = self.round.record["config"]
+        quality, kind = str(config.get("quality") or DEFAULT_QUALITY), config.get("plan") or "auto"
+        if parent is not None and parent.suits(device_type, quality) and parent.is_of(kind):
             plan = replace(parent, precision=choose_precision(device_type))
         else:
             labels = self.round.record["labels"]
@@ -62,7 +64,7 @@ class InputReader:
             step = max(1, len(others) // FINGERPRINT_CASES)
             chosen = labelled[:FINGERPRINT_CASES] + others[::step]
             readable = islice(self._readable(chosen), 2 * FINGERPRINT_CASES)
-            plan = make_plan(fingerprint(readable), len(self.values), device_type, memory, kind)
+            plan = make_plan(fingerprint(readable), len(self.values), device_type, memory, quality, kind)
         self.write_plan(plan)
         return plan
 

@@ -33,7 +33,7 @@ class Trainer:
 
     emit(event, **fields) writes to the round's events; stop_requested() is asked after every step;
     validate(step), when given, is called a few times on the way. clock() is what the budget's seconds are counted on,
-    and started its reading at which they began to run.
+    and started its reading at which they began to run; afterwards: seconds that are waited for after the last step.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Trainer:
         validate: Callable[[int], None] | None = None,
         clock: Callable[[], float] = time.monotonic,
         started: float | None = None,
+        afterwards: float = 0.0,
         base_lr: float = 6e-3,
         weight_decay: float = 1e-2,
         gradient_norm: float = 5.0,
@@ -67,6 +68,7 @@ class Trainer:
         self.step = 0
         self.clock = clock
         self.started = clock() if started is None else started
+        self.afterwards = afterwards
         self.elapsed_before = 0.0
         self.times = StepTimes()
         self.refusals = Refusals(emit)
@@ -194,7 +196,9 @@ class Trainer:
             stage="training",
             step=self.step,
             total=total,
-            eta_s=self.times.left(total - self.step, self.framework.cost_to_come(self.fraction)) if total else None,
+            eta_s=self.times.left(total - self.step, self.framework.cost_to_come(self.fraction), self.afterwards)
+            if total
+            else None,
             seconds_per_step=round(self.times.median, 4),
             data_wait_share=round(self.times.wait_share, 4),
             loss=_rounded(output.parts),

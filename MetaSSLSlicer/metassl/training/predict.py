@@ -14,9 +14,11 @@ from metassl.project.project import Project
 from metassl.project.records import ErrorRates
 from metassl.project.round_files import read_ranking, read_summary
 from metassl.project.rounds import Round
+from metassl.project.words import count as counted
 from metassl.training.eta import time_left
 from metassl.training.job import Job
 from metassl.training.passes import Passes
+from metassl.training.screening import FIRST_SECONDS, SHARE, Screening
 
 MARKING_SHARE = 0.1
 """Of the time of predicting: every time, all cases are read and written."""
@@ -29,35 +31,44 @@ def predict(
 ) -> None:
     """Cases that this very model has predicted are left as they are; one that fails is reported, and the rest go on.
 
-    Those with a pass that was made already come first: they cost next to nothing. Then, and whenever twice as many are
-    predicted as before, `rank` is called: whoever reviews need not wait for the last case. A case that somebody opens
-    comes before the others; where another training waits, the rest is left to it.
+    What a quick look makes likely to be worth most comes first, see `Screening`. With the first prediction, and
+    whenever twice as many are there, `rank` is called: whoever reviews need not wait for the last case. A case that
+    somebody opens comes before the others; where another training waits, the rest is left to it. The config may say how
+    many are predicted; the others are when somebody asks for them.
     """
     marks = PredictedMarks(job.project, job.emit)
     try:
-        cases = sorted(_to_predict(job, model, marks), key=lambda case: case.id not in passes)
-        due = max(sum(case.id in passes for case in cases), 1)
-        total = len(cases)
+        cases = _to_predict(job, model, marks)
+        wait = len(cases)
+        total = min(job.config.get("predict") or wait, wait)
         job.emit("stage", stage="predicting", total=total)
-        begin = time.monotonic()
+        screening = Screening(job, model, passes, cases)
+        screening.go_on(FIRST_SECONDS)
+        due, begin = 1, time.monotonic()
         for done in range(1, total + 1):
             job.stop_if_requested()
             if job.gives_way:
                 break
-            case = _take_next(cases, job.round.wanted())
-            _predict_case(job, case, model, measured, marks, passes)
+            began = time.monotonic()
+            _predict_case(job, screening.take(job.round.wanted()), model, measured, marks, passes)
             if done == due < total:
                 marks.write()
                 rank()
                 due *= 2
             job.progress("predicting", done, total, time_left(time.monotonic() - begin, done, total))
+            if done < total:
+                screening.go_on(SHARE * (time.monotonic() - began))
+        if total < wait:
+            job.warn(_left_words(len(screening), screening.looked_at, wait))
     finally:
         marks.write()
 
 
-def _take_next(cases: list[Case], wanted: str) -> Case:
-    """The case that somebody waits for, if it is among them, else the first."""
-    return cases.pop(next((place for place, case in enumerate(cases) if case.id == wanted), 0))
+def _left_words(left: int, looked_at: int, wait: int) -> str:
+    return (
+        f"{counted(left, 'case')} {'is' if left == 1 else 'are'} not predicted yet, as asked for: a quick look at "
+        f"{looked_at} of {wait} chose those that are; `metassl predict` predicts the rest"
+    )
 
 
 def _predict_case(

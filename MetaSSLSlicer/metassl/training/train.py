@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -11,15 +13,18 @@ from metassl.data.plan import Plan
 from metassl.data.streams import PatchSampler
 from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.frameworks import build_framework
+from metassl.inference.cost import MAPS_SECONDS, pass_seconds
 from metassl.inference.model import TrainedModel
 from metassl.networks import memory_ladder
+from metassl.training.calibrate import calibration_cases
 from metassl.training.eta import Budget
 from metassl.training.inputs import Inputs
 from metassl.training.job import Job, Stopped
 from metassl.training.loop import Trainer
 from metassl.training.watch import ValidationWatch
 
-RESERVED_SECONDS = 4.0  # of a time budget, for calibration
+RESERVED_SECONDS = 1.0  # of a time budget, for thresholds, files, a ranking
+LARGEST_RESERVE = 0.5  # of it
 
 
 class Trained(NamedTuple):
@@ -100,10 +105,14 @@ def build_trainer(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | N
         watch = ValidationWatch(
             framework, plan, inputs.validation, labels, job.device, best, job.emit, job.tell_of_memory
         )
+    seconds = None if minutes is None else 60.0 * minutes
+    reserve = seconds_until_review(job, plan, inputs, framework.inference_pair())
+    if seconds is not None:
+        reserve = min(reserve, LARGEST_RESERVE * seconds)
     trainer = Trainer(
         framework,
         PatchSampler(plan, inputs.labelled, inputs.unlabelled, seed, augmentation(job, plan)),
-        Budget(job.config["iterations"], None if minutes is None else max(60.0 * minutes - RESERVED_SECONDS, 1.0)),
+        Budget(job.config["iterations"], None if seconds is None else max(seconds - reserve, 1.0)),
         device=job.device,
         precision=plan.precision,
         seed=seed,
@@ -113,10 +122,25 @@ def build_trainer(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | N
         validate=watch,
         clock=job.clock,
         started=job.started,
+        afterwards=reserve,
     )
     if job.round.last_checkpoint_path.exists():
         trainer.resume()
     return trainer
+
+
+def seconds_until_review(job: Job, plan: Plan, inputs: Inputs, networks: Sequence[torch.nn.Module]) -> float:
+    """From the last step until the first case can be reviewed: calibration, what is measured, and its prediction."""
+    chosen, validation = calibration_cases(inputs), inputs.validation
+    modes = [network.training for network in networks]
+    for network in networks:
+        network.eval()
+    one = pass_seconds(networks, chosen[0].image, plan, job.device, job.clock)
+    for network, mode in zip(networks, modes, strict=True):
+        network.train(mode)
+    finer = math.prod(plan.spacing_zyx) / math.prod(plan.source_spacing_zyx)
+    maps = MAPS_SECONDS * chosen[0].image[0].size * finer / torch.get_num_threads()
+    return RESERVED_SECONDS + len(chosen) * one + len(validation) * (one + maps) + maps
 
 
 def augmentation(job: Job, plan: Plan) -> Augmentation:

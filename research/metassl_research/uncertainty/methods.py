@@ -16,7 +16,8 @@ from metassl.data.preprocess import Prepared, to_grid
 from metassl.data.resample import Volume
 from metassl.imaging.images import CaseImage
 from metassl.inference.model import TrainedModel
-from metassl.inference.predictor import CasePrediction, Pass, predict_prepared
+from metassl.inference.one_pass import Pass
+from metassl.inference.predictor import CasePrediction, predict_prepared
 from metassl.inference.region_map import DC, DS, UC, US, entropy, top_class
 from metassl.inference.sliding_window import predict_pair
 from torch import nn

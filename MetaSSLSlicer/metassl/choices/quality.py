@@ -1,0 +1,28 @@
+"""How much a training may cost, and how fine it looks at the images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Quality:
+    """name: as `--quality` takes it. minutes: how long it takes unless said otherwise. summary: in one line.
+
+    image_patches: on a CPU, the median image is at most so many patches of the network: with few, each patch shows an
+    organ and what lies around it, and few steps see much of every image; with many, the voxels are finer.
+    """
+
+    name: str
+    minutes: float
+    image_patches: int
+    summary: str
+
+
+_OURS = (
+    Quality("fast", 4.0, 16, "something to review soon; on a CPU large images are seen coarsely"),
+    Quality("good", 15.0, 48, "on a CPU large images are seen with voxels of a third of that volume"),
+    Quality("best", 60.0, 128, "as fine as the images, or on a CPU with voxels of an eighth of that volume"),
+)
+QUALITIES = {each.name: each for each in _OURS}
+DEFAULT_QUALITY = "fast"
