@@ -17,7 +17,7 @@ MAX_IMAGE_PATCHES = 128
 """The median image is at most this many patches; beyond, a case would take too many windows."""
 
 LEAST_PATCH = 96**3
-"""Voxels. Where the memory is too small for a patch of this size of two images per half, it is one image, seen larger."""
+"""Voxels. Where the memory is too small for such a patch of two images per half, it is one image, seen larger."""
 
 
 @dataclass(frozen=True)
