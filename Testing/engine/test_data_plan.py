@@ -36,9 +36,10 @@ ALL = {
 }
 
 
-def facts(kind, *channels, axes="patient"):
+def facts(kind, *channels, axes="patient", thinnest=None):
     shape, spacing = kind
     return {
+        "thinnest_mm": thinnest,
         "axes": axes,
         "median_shape_zyx": list(shape),
         "median_spacing_zyx": list(spacing),
@@ -46,8 +47,8 @@ def facts(kind, *channels, axes="patient"):
     }
 
 
-def make(kind, device="cpu", memory=16 * GIGABYTE, classes=3, channels=()):
-    return make_plan(facts(kind, *channels), classes, device, memory)
+def make(kind, device="cpu", memory=16 * GIGABYTE, classes=3, channels=(), quality="fast", thinnest=None):
+    return make_plan(facts(kind, *channels, thinnest=thinnest), classes, device, memory, quality)
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda", "mps", "cuda:1"])
@@ -203,6 +204,46 @@ def test_huge_images_are_coarsened_on_a_cpu_but_never_on_a_large_gpu():
     assert make(BRAIN_CROP).source_spacing_zyx == make(BRAIN_CROP).spacing_zyx
 
 
+@pytest.mark.parametrize("kind", [TORSO_CT, HEAD])
+def test_a_cpu_starts_coarse_with_patches_that_see_much_of_an_image(kind):
+    plans = [make(kind, quality=quality) for quality in ("fast", "good", "best")]
+    voxels = [math.prod(n * mm / s for n, mm, s in zip(*kind, plan.spacing_zyx, strict=True)) for plan in plans]
+    assert voxels[0] <= 16 * budget.CPU.voxels < voxels[1] <= 48 * budget.CPU.voxels < voxels[2]
+    assert len({plan.patch_zyx for plan in plans}) == 1, "what it costs to predict differs, not what a step does"
+    assert all(plan.has_network_of(plans[0]) for plan in plans), "a round goes on from the weights of a coarser one"
+    assert [plan.quality for plan in plans] == ["fast", "good", "best"]
+    assert (
+        min(plans[0].patch_zyx) * plans[0].spacing_zyx[0] > 2 * min(plans[2].patch_zyx) * plans[2].spacing_zyx[0] - 20
+    )
+
+
+def test_the_thinnest_structure_is_not_lost_by_starting_coarse():
+    thick, thin, thinner = (make(TORSO_CT, thinnest=mm).spacing_zyx for mm in (None, 10.0, 2.0))
+    assert 10 / 4 * 0.98 < min(thin) <= 10 / 4 < min(thick)
+    assert thinner == make(TORSO_CT, quality="best").spacing_zyx, "finer than that would take too many windows"
+
+
+def test_quality_leaves_stacks_small_images_and_gpus_as_they_are():
+    for kind, device in ((HEART_STACK, "cpu"), (BRAIN_CROP, "cpu"), (TORSO_CT, "cuda"), (HEAD, "mps")):
+        fast, best = (make(kind, device, quality=quality) for quality in ("fast", "best"))
+        assert replace(fast, quality="best") == best
+
+
+@pytest.mark.parametrize(
+    ("gigabytes", "edge", "images"),
+    [(8, 88, 1), (12, 104, 1), (24, 104, 2), (80, 128, 2)],
+)
+def test_a_gpu_plan_by_memory(gigabytes, edge, images, monkeypatch):
+    """On a CT. The precision is that of cards since 2018."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    plan = make(TORSO_CT, "cuda", gigabytes * GIGABYTE)
+    seen = sorted(round(edge * mm) for edge, mm in zip(plan.patch_zyx, plan.spacing_zyx, strict=True))
+    assert (math.prod(plan.patch_zyx), plan.batch[0]) == (pytest.approx(edge**3, rel=0.25), images)
+    assert seen[0] > 60 and plan.batch[0] == plan.batch[1]
+    per_voxel = budget.bytes_per_voxel(plan.filters[0], plan.precision)
+    assert budget.NETWORKS * sum(plan.batch) * math.prod(plan.patch_zyx) * per_voxel < 0.7 * gigabytes * GIGABYTE
+
+
 def test_the_same_facts_give_the_same_plan():
     assert make(TORSO_CT, channels=(CT,)) == make(TORSO_CT, channels=(CT,))
 
@@ -241,6 +282,7 @@ def test_a_plan_survives_json(name):
         ("classes", True),
         ("precision", "fp8"),
         ("precision", None),
+        ("quality", "perfect"),
     ],
 )
 def test_a_damaged_plan_is_refused_by_name(field, value):

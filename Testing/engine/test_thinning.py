@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from metassl.cli import main
 from metassl.files.errors import BusyError, ProjectError
@@ -14,9 +16,12 @@ from metassl.jobs import JobWriter
 from metassl.jobs.lock import TrainingLock
 from metassl.jobs.thinning import plan_thinning, thin
 from metassl.project.round_choice import review_round
+from metassl.training import disk
+from metassl.training.disk import tell_of_disk, thin_after
 from predicting import predict
 from random_model import add_round as random_model_round
 from random_model import random_model
+from tiny_plan import tiny_plan
 
 CASES = ("case_3", "case_4")
 MODEL, CHECKPOINT = b"m" * 1000, b"c" * 3000
@@ -152,3 +157,38 @@ def test_what_went_can_be_predicted_again_by_its_round_and_is_what_it_was(tiny_p
     assert rounds[0].predicted_cases() == ["case_3", "case_4", "case_5"]
     assert {path.name: path.read_bytes() for path in first.maps if path.exists()} == before
     review_round(tiny_project, 1)
+
+
+def test_older_rounds_lose_their_maps_at_the_end_of_a_training_only_where_that_is_the_rule(project, capsys):
+    told = []
+
+    class Ended:
+        def __init__(self):
+            self.project, self.warn = project, told.append
+
+    thin_after(Ended())
+    assert with_maps(project)[1] == [*CASES] and not told
+    assert main(["clean", str(project.path), "--always"]) == 0
+    assert "at the end of each training" in capsys.readouterr().out and with_maps(project)[1] == [*CASES]
+    thin_after(Ended())
+    assert with_maps(project) == {1: [], 2: [], 3: [*CASES], 4: [*CASES]}
+    assert len(told) == 1 and "clean --always" in told[0]
+    assert main(["clean", str(project.path), "--never"]) == 0 and "thin" not in project.settings
+
+
+def test_a_training_says_before_what_its_maps_will_take(tiny_project, monkeypatch):
+    told, plan = [], tiny_plan()
+
+    class Begun:
+        project, warn, config = tiny_project, told.append, {"predict": None}
+
+    class Large:
+        image = np.lib.stride_tricks.as_strided(np.zeros(1, np.float16), (1, 300, 512, 512), (0, 0, 0, 0))
+
+    tell_of_disk(Begun, plan, [Large] * 3)
+    assert not told, "under a tenth of a gigabyte"
+    tell_of_disk(Begun, plan, [Large] * 50)
+    assert "the maps of 50 cases will take about 1.4" in told[0] and "are free" in told[0] and "clean" not in told[0]
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**9))
+    tell_of_disk(Begun, plan, [Large] * 50)
+    assert "metassl clean" in told[1]

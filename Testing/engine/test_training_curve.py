@@ -55,7 +55,15 @@ def test_a_failure_is_told_in_the_users_words(code, word, advice):
 
 def test_options_are_handed_on_as_the_start_of_a_training_takes_them():
     usual = {"minutes": 4.0, "iterations": None, "framework": "cps", "loss": "metassl", "device": "auto"}
+    usual |= {"quality": "fast", "predict": None}
     assert TrainingOptions().asked() == {**usual, "new_round": False}
+    assert TrainingOptions("good", predict=20).asked() == {
+        **usual,
+        "quality": "good",
+        "minutes": 15.0,
+        "predict": 20,
+        "new_round": False,
+    }
     asked = TrainingOptions(iterations=9, newRound=True).asked()
     assert (asked["minutes"], asked["iterations"], asked["new_round"]) == (None, 9, True)
     assert asked.keys() <= inspect.signature(start_training).parameters.keys()

@@ -160,7 +160,7 @@ def test_a_training_is_stopped_and_goes_on_from_another_panel(tiny_project, sess
     assert job.canGoOn
     look(other)
     assert other.canGoOn and not other.isStopping
-    other.start(TrainingOptions(minutes=1.0))
+    other.start(TrainingOptions(ownMinutes=1.0))
     run(other, until=lambda: other.status.state == "running")
     assert other.round.number == 1, "it goes on with the round that was stopped"
     look(job)

@@ -107,15 +107,18 @@ def test_the_button_starts_a_training_that_can_be_watched_to_its_end(makePanel, 
     watch.assertShort()
 
 
+UNTIL = ": about {} minutes until the first case can be reviewed"
+
+
 def test_idle_the_device_and_the_time_are_shown(panel):
-    assert panel.ui.deviceLabel.text == "Will train on NVIDIA RTX A4000, 16 GiB: about 4 minutes"
+    assert panel.ui.deviceLabel.text == "Will train on NVIDIA RTX A4000, 16 GiB" + UNTIL.format(4)
     panel.ui.presetComboBox.setCurrentIndex(1)
-    assert panel.ui.deviceLabel.text == "Will train on NVIDIA RTX A4000, 16 GiB: about 15 minutes"
+    assert panel.ui.deviceLabel.text == "Will train on NVIDIA RTX A4000, 16 GiB" + UNTIL.format(15)
     assert not panel.ui.progressWidget.isVisible() and not panel.ui.problemFrame.isVisible()
     panel.grab("train_idle")
     panel.ui.presetComboBox.setCurrentIndex(0)
     panel.ready(EngineCheck(True, "cpu", "CPU (8 cores)", "2.9.1"))
-    assert panel.ui.deviceLabel.text == "No GPU can be used. Will train on the CPU (8 cores): about 4 minutes"
+    assert panel.ui.deviceLabel.text == "No GPU can be used. Will train on the CPU (8 cores)" + UNTIL.format(4)
     panel.ui.advancedGroup.collapsed = False
     panel.engine.ui.section.collapsed = False
     panel.grab("train_idle_cpu_advanced")
@@ -128,7 +131,8 @@ def test_the_choices_reach_the_engine(panel):
     ui.frameworkComboBox.setCurrentIndex(1)
     ui.lossComboBox.setCurrentIndex(1)
     ui.deviceComboBox.setCurrentIndex(3)
-    assert panel.train.options == TrainingOptions(15.0, "mt", "plain", "cpu")
+    ui.predictComboBox.setCurrentIndex(1)
+    assert panel.train.options == TrainingOptions("good", 0.0, 20, "mt", "plain", "cpu")
     assert "on the CPU, as chosen" in ui.deviceLabel.text
     ui.minutesSpinBox.value = 30
     assert panel.train.options.minutes == 30 and "30 minutes" in ui.deviceLabel.text

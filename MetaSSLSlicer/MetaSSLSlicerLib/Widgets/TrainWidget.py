@@ -7,20 +7,22 @@ from functools import partial
 
 import qt
 from metassl.choices.frameworks import LOSS_CATALOG
+from metassl.choices.quality import DEFAULT_QUALITY
 from metassl.files import MetaSSLError
 from metassl.jobs import JobStatus
 
 from ..Durations import duration
 from ..Logic.Project.ProjectReader import ProjectReader
+from ..Logic.Training.PredictionOnDemand import PredictionOnDemand
 from ..Logic.Training.TrainingAdvice import TrainingAdvice, unseenText
 from ..Logic.Training.TrainingJob import TrainingJob
 from ..Logic.Training.TrainingOptions import (
-    ACCURATE_MINUTES,
     DEVICES,
-    FAST_MINUTES,
+    NEXT,
     TrainingOptions,
     frameworkTexts,
     lossTexts,
+    qualityTexts,
 )
 from ..Logic.Training.TrainingWords import detailText, noticeText, stageText
 from ..Translation import _
@@ -29,7 +31,7 @@ from .Parts.CurvePicture import CurvePicture
 from .Section import Section, loadUi, onClick
 from .userSettings import userSettings
 
-PRESET_KEY = "MetaSSL/trainMinutes"
+QUALITY_KEY = "MetaSSL/trainQuality"
 _TICK_MS = 500
 _LOG_BYTES = 16 << 10
 
@@ -41,6 +43,7 @@ class TrainWidget(Section):
         super().__init__(session)
         self.widget, self.ui = loadUi("TrainWidget")
         self.job, self._engine = job, engine
+        self.onDemand = PredictionOnDemand(session, job, job.python)
         self._unseen = ProjectReader(session, lambda project: partial(unseenText, project), self._showUnseen)
         self._curve = CurvePicture(self.ui.curveLabel)
         self._shownLog = ""
@@ -58,7 +61,7 @@ class TrainWidget(Section):
             (job.statusChanged, self._refresh),
             (engine.setup.changed, self._refreshDevice),
             (session.projectChanged, self._onProjectChanged),
-            (session.caseOpened, lambda case: job.want(case.id)),
+            (session.caseOpened, self.onDemand.want),
             (session.casesChanged, lambda _ids: self._unseen.ask()),
         )
         self.makeTimer(_TICK_MS, self._onTick).start()
@@ -68,13 +71,16 @@ class TrainWidget(Section):
     def cleanup(self) -> None:
         """Stop looking; the training itself goes on."""
         super().cleanup()
+        self.onDemand.close()
         self.job.cleanup()
 
     @property
     def options(self) -> TrainingOptions:
         ui = self.ui
         return TrainingOptions(
-            minutes=float(ui.minutesSpinBox.value or _chosen(ui.presetComboBox)),
+            quality=_chosen(ui.presetComboBox),
+            ownMinutes=float(ui.minutesSpinBox.value),
+            predict=_chosen(ui.predictComboBox),
             framework=_chosen(ui.frameworkComboBox),
             loss=_chosen(ui.lossComboBox),
             device=_chosen(ui.deviceComboBox),
@@ -100,7 +106,7 @@ class TrainWidget(Section):
             qt.QDesktopServices.openUrl(qt.QUrl.fromLocalFile(str(self.job.logPath)))
 
     def _onPreset(self, _index: int = 0) -> None:
-        userSettings().setValue(PRESET_KEY, _chosen(self.ui.presetComboBox))
+        userSettings().setValue(QUALITY_KEY, _chosen(self.ui.presetComboBox))
         self.ui.minutesSpinBox.value = 0
         self._refreshDevice()
 
@@ -114,10 +120,12 @@ class TrainWidget(Section):
 
     def _onTick(self) -> None:
         self.job.tick()
+        self.onDemand.poll()
         self._refreshCurve()
         self._refreshLog()
 
     def _onProjectChanged(self) -> None:
+        self.onDemand.close()
         self._showUnseen("")
         self._unseen.ask()
         self._refresh()
@@ -174,7 +182,7 @@ class TrainWidget(Section):
         if self.job.isRunning and status is not None and status.device_name:
             text = _("Trains on {device}").format(device=status.device_name)
         elif chosen.device == "cpu" and setup.state == "ready":
-            text = _("Will train on the CPU, as chosen under Advanced: about {time}")
+            text = _("Will train on the CPU, as chosen: about {time} until the first case can be reviewed")
             text = text.format(time=duration(60 * chosen.minutes))
         else:
             text = setup.deviceLine(chosen.minutes)
@@ -203,12 +211,14 @@ class TrainWidget(Section):
 
     def _fillCombos(self) -> None:
         ui = self.ui
-        presets = _("Fast (4 min)"), _("Accurate (15 min)")
+        qualities = qualityTexts()
+        counts = [_("the next {count} cases").format(count=count) if count else _("all cases") for count in NEXT]
         devices = _("Automatic: a GPU if there is one"), _("NVIDIA GPU"), _("Apple GPU"), _("CPU")
         frameworks = frameworkTexts()
         losses = lossTexts()
         for combo, texts, values in (
-            (ui.presetComboBox, presets, (FAST_MINUTES, ACCURATE_MINUTES)),
+            (ui.presetComboBox, [text for text, _hint in qualities.values()], qualities),
+            (ui.predictComboBox, counts, NEXT),
             (ui.deviceComboBox, devices, DEVICES),
             (ui.frameworkComboBox, frameworks.values(), frameworks),
             (ui.lossComboBox, losses.values(), losses),
@@ -217,8 +227,11 @@ class TrainWidget(Section):
                 combo.addItem(text, value)
         for index, loss in enumerate(LOSS_CATALOG):
             ui.lossComboBox.setItemData(index, loss.summary, qt.Qt.ToolTipRole)
-        if float(userSettings().value(PRESET_KEY, FAST_MINUTES)) == ACCURATE_MINUTES:
-            ui.presetComboBox.setCurrentIndex(1)
+        for index, (_text, hint) in enumerate(qualities.values()):
+            ui.presetComboBox.setItemData(index, hint, qt.Qt.ToolTipRole)
+        chosen = str(userSettings().value(QUALITY_KEY, DEFAULT_QUALITY))
+        if chosen in qualities:
+            ui.presetComboBox.setCurrentIndex(list(qualities).index(chosen))
 
 
 def _chosen(combo):

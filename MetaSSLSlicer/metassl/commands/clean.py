@@ -6,8 +6,12 @@ to be resumed, and preprocessed images, which the next training makes again.
 Models, labels with all former versions, records and summaries always stay, and
 so do the predictions that are reviewed now and those that were corrected.
 
+With --always each training does so at its end, for older rounds, and says what it
+removed; --never takes that back. The preprocessed images stay then.
+
   metassl clean liver
   metassl clean liver --keep 5 --keep-cache --yes
+  metassl clean liver --always
 """
 
 from __future__ import annotations
@@ -43,6 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--keep-cache", action="store_true", help="leave the preprocessed images")
     parser.add_argument("--yes", action="store_true", help="remove it")
+    rule = parser.add_mutually_exclusive_group()
+    rule.add_argument("--always", action="store_true", help="from now on at the end of each training")
+    rule.add_argument("--never", action="store_true", help="only when this command is given, as at first")
     add_json_option(parser)
 
 
@@ -51,6 +58,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.project import Project
 
     project = Project.open(arguments.project)
+    if arguments.always or arguments.never:
+        project.update_settings(thin=True if arguments.always else None)
+        when = "at the end of each training" if arguments.always else "only by `metassl clean --yes`"
+        console.say(f"older rounds lose their maps {when}")
     plan = plan_thinning(project, arguments.keep, not arguments.keep_cache)
     _show(plan, console)
     spare = bytes_as_text(plan.spare)
@@ -74,6 +85,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             "cache": plan.cache,
             "spare": plan.spare,
             "removed": bool(arguments.yes and plan.spare),
+            "always": bool(project.settings.get("thin")),
         }
     )
     return 0

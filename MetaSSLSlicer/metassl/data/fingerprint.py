@@ -46,7 +46,7 @@ def fingerprint(
         pooled = pooled or [[] for _ in image.array]
         votes = votes or [[] for _ in image.array]
         annotated = None if labels is None else (labels != 0) & (labels != IGNORE)
-        if annotated is not None and annotated.any():
+        if labels is not None and annotated is not None and annotated.any():
             labelled.append(len(geometries))
             thickness.append(thickness_mm(labels, image.geometry.spacing_zyx))
         geometries.append(image.geometry)

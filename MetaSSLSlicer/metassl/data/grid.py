@@ -129,8 +129,9 @@ class GridTransform:
         """A view of (..., z, y, x) on the grid with its axes as those of the image, still with the grid's spacing."""
         other = tuple(range(volume.ndim - 3))
         back = tuple(len(other) + axis for axis in self._back)
-        turned = [len(other) + int(axis) for axis in np.flatnonzero(self.axes.back(self.axes.flips))]
-        return np.flip(volume.transpose(other + back), turned)
+        turned = tuple(len(other) + int(axis) for axis in np.flatnonzero(self.axes.back(self.axes.flips)))
+        view: np.ndarray = np.flip(volume.transpose(other + back), turned)
+        return view
 
     @property
     def _back(self) -> tuple[int, int, int]:

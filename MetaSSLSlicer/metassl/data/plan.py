@@ -127,9 +127,9 @@ class Plan:
 
     def describe(self) -> str:
         """One line for people; sizes are given as x by y by z, as viewers show them."""
-        spacing = f"{_by(self.spacing_zyx, '.3g')} mm"
+        spacing = f"{by(self.spacing_zyx)} mm"
         if self.spacing_zyx != self.source_spacing_zyx:
-            spacing += f" (images: {_by(self.source_spacing_zyx, '.3g')} mm)"
+            spacing += f" (images: {by(self.source_spacing_zyx)} mm)"
         schemes = {
             "robust_zscore": "z-score per case",
             "ct_window": "CT window {low:.0f} to {high:.0f}",
@@ -141,7 +141,7 @@ class Plan:
         return " · ".join(
             [
                 spacing,
-                f"patch {_by(self.patch_zyx)}",
+                f"patch {by(self.patch_zyx)}",
                 f"batch {self.batch[0]} labelled + {self.batch[1]} unlabelled",
                 " / ".join(intensity),
                 network + (f", {flat} of them flat" if flat else ""),
@@ -277,7 +277,8 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
-def _by(numbers: tuple, form: str = "d") -> str:
+def by(numbers: tuple, form: str = ".3g") -> str:
+    """(z, y, x) as "x x y x z", as viewers show them."""
     return " x ".join(format(number, form) for number in reversed(numbers))
 
 

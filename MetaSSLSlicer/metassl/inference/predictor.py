@@ -114,7 +114,7 @@ def to_image_grid(
         dice.add(part_1, part_2)
         whole, slab = (slice(None),) if places is None else places, segmentation[rows]
         if classes is not None:
-            dice.add_sure(np.bincount(classes.ravel(), minlength=DOUBT + 1)[: len(values)])
+            dice.add_sure(np.bincount(classes.ravel(), minlength=DOUBT + 1)[: len(values)].tolist())
             classes[places] = 0
             slab[:], regions[rows] = table[classes], UC
         fitting = slab[whole].shape

@@ -84,7 +84,7 @@ def region_map(
     mean = (first + second) / 2
     total = entropy(mean)
     mutual = torch.zeros_like(total)
-    unsure = (total > LEAST_MUTUAL).nonzero(as_tuple=True)  # elsewhere it is less than that
-    each = (entropy(first[:, *unsure]) + entropy(second[:, *unsure])) / 2
+    unsure = total > LEAST_MUTUAL  # elsewhere it is less than that
+    each = (entropy(first[:, unsure]) + entropy(second[:, unsure])) / 2
     mutual[unsure] = (total[unsure] - each).clamp_min(0)
     return Maps(top_class(mean)[1], regions, total, mutual)

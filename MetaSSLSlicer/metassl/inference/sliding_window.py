@@ -94,7 +94,7 @@ def seen(image: np.ndarray) -> np.ndarray:
     shows = np.zeros(image.shape[1:], bool)
     for channel in image:
         shows |= channel > channel.min()
-    reach = triple(min(REACH, n - 1) for n in shows.shape)
+    reach = triple([min(REACH, int(n) - 1) for n in image.shape[1:]])
     return dilate(shows, reach)
 
 

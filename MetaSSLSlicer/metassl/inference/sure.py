@@ -85,8 +85,9 @@ def _at(together: np.ndarray, places: Sequence[np.ndarray], taps: Sequence[tuple
     result = np.zeros((len(places[0]), flat.shape[-1]), np.float32)
     for first in range(0, len(result), AT_ONCE):
         part = slice(first, first + AT_ONCE)
+        count = len(result[part])
         for corner in range(8):
-            index, share = np.int64(0), np.float32(1)
+            index, share = np.zeros(count, np.int64), np.ones(count, np.float32)
             for axis, (low, high, weight) in enumerate(taps):
                 place = places[axis][part]
                 upper = corner >> axis & 1

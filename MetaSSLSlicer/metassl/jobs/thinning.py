@@ -59,15 +59,19 @@ class Thinning:
         lock = TrainingLock(self.project.path)
         lock.acquire("thinning")
         try:
-            if self.spare_cache:
-                _empty(self.project.path / "cache")
-            for done, paths in enumerate(self.predictions, 1):
-                thin(paths)
-                report(done, len(self.predictions))
-            for path in self.files:
-                remove_file(path)
+            self.remove(report)
         finally:
             lock.release()
+
+    def remove(self, report: Report = lambda done, total: None) -> None:
+        """The same, for who has the project's lock."""
+        if self.spare_cache:
+            _empty(self.project.path / "cache")
+        for done, paths in enumerate(self.predictions, 1):
+            thin(paths)
+            report(done, len(self.predictions))
+        for path in self.files:
+            remove_file(path)
 
 
 def plan_thinning(project: Project, keep: int = KEEP, cache: bool = True) -> Thinning:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import torch
 
-from metassl.data.plan import Plan
+from metassl.data.plan import Plan, by
 from metassl.files.errors import ProjectError
 from metassl.inference.model import TrainedModel
 from metassl.networks.device import memory_bytes
@@ -30,6 +30,9 @@ def choose_plan(job: Job) -> tuple[Plan, TrainedModel | None]:
         what = "of a size for another device" if plan.is_flat == parent.plan.is_flat else "for another plan (2d or 3d)"
         job.warn(f"the network of round {job.round.record['parent']:04d} is {what}: starting afresh")
         parent = None
+    elif parent is not None and plan.spacing_zyx != parent.plan.spacing_zyx:
+        number, before, now = job.round.record["parent"], *map(by, (parent.plan.spacing_zyx, plan.spacing_zyx))
+        job.warn(f"images are seen at {now} mm now, at {before} in round {number:04d}: going on from its weights")
     return plan, parent
 
 

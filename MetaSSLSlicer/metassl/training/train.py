@@ -139,7 +139,7 @@ def seconds_until_review(job: Job, plan: Plan, inputs: Inputs, networks: Sequenc
     for network, mode in zip(networks, modes, strict=True):
         network.train(mode)
     finer = math.prod(plan.spacing_zyx) / math.prod(plan.source_spacing_zyx)
-    maps = MAPS_SECONDS * chosen[0].image[0].size * finer / torch.get_num_threads()
+    maps: float = MAPS_SECONDS * chosen[0].image[0].size * finer / torch.get_num_threads()
     return RESERVED_SECONDS + len(chosen) * one + len(validation) * (one + maps) + maps
 
 

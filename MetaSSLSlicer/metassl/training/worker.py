@@ -27,6 +27,7 @@ from metassl.project.project import Project
 from metassl.project.rounds import Round, config_to_train
 from metassl.selection.rank import rank
 from metassl.training.calibrate import calibrate, measure
+from metassl.training.disk import tell_of_disk, thin_after
 from metassl.training.job import Job, Stopped
 from metassl.training.passes import Passes
 from metassl.training.predict import predict
@@ -42,6 +43,7 @@ def run_training(job: Job) -> None:
     job.announce()
     plan, parent = choose_plan(job)
     inputs = prepare(job, plan)
+    tell_of_disk(job, plan, inputs.unlabelled)
     job.processes.begin(job.device.type)  # the others wait until the images are ready
     trained = train(job, plan, inputs, parent)
     job.processes.end()
@@ -53,6 +55,7 @@ def run_training(job: Job) -> None:
         write_labelled_cases(job.project, job.round, model, inputs.labelled)
     job.emit("stage", stage="ranking", total=None)
     rank_cases(job)
+    thin_after(job)
     job.emit("finished", seconds=round(job.clock() - job.started, 1))
 
 

@@ -123,9 +123,9 @@ class EngineSetup:
             return _("Looking for a GPU ...") if self.state == "checking" else ""
         onCpu = self.check.device == "cpu"
         text = (
-            _("No GPU can be used. Will train on the {name}: about {time}")
+            _("No GPU can be used. Will train on the {name}: about {time} until the first case can be reviewed")
             if onCpu
-            else _("Will train on {name}: about {time}")
+            else _("Will train on {name}: about {time} until the first case can be reviewed")
         )
         return text.format(name=self.check.deviceName, time=duration(60 * minutes))
 

@@ -6,13 +6,33 @@ from dataclasses import dataclass
 from typing import Any
 
 from metassl.choices.frameworks import FRAMEWORK_CATALOG, LOSS_CATALOG, check_choice
+from metassl.choices.quality import DEFAULT_QUALITY, QUALITIES
 
 from ...Translation import _
 
-FAST_MINUTES = 4.0
-ACCURATE_MINUTES = 15.0
+NEXT = (0, 20, 100)
+"""How many cases are predicted after a training; 0: all."""
 
 DEVICES = ("auto", "cuda", "mps", "cpu")
+
+
+def qualityTexts() -> dict[str, tuple[str, str]]:
+    """What to call each quality, and what it costs and brings, in a sentence or two."""
+    ours = {
+        "fast": (
+            _("Fast ({minutes:g} min)"),
+            _("Something to review soon. On a CPU large images, such as CT, are seen coarsely."),
+        ),
+        "good": (
+            _("Good ({minutes:g} min)"),
+            _("On a CPU voxels are a third as large as with Fast, and what is learnt is finer."),
+        ),
+        "best": (
+            _("Best ({minutes:g} min)"),
+            _("On a CPU voxels are an eighth as large as with Fast; predicting takes longer."),
+        ),
+    }
+    return {name: (ours[name][0].format(minutes=each.minutes), ours[name][1]) for name, each in QUALITIES.items()}
 
 
 def frameworkTexts() -> dict[str, str]:
@@ -44,22 +64,32 @@ def lossTexts() -> dict[str, str]:
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """How long, by which method, on what. `newRound`: begin anew although the last round could go on.
+    """How long, how finely, by which method, on what. `newRound`: begin anew although the last round could go on.
 
-    `iterations`, when it is not 0, counts steps instead of minutes.
+    `ownMinutes`, when it is not 0, counts instead of those of the quality; `iterations` counts steps instead of
+    minutes. `predict`: so many cases are predicted after it, 0 for all.
     """
 
-    minutes: float = FAST_MINUTES
+    quality: str = DEFAULT_QUALITY
+    ownMinutes: float = 0.0
+    predict: int = 0
     framework: str = "cps"
     loss: str = "metassl"
     device: str = "auto"
     newRound: bool = False
     iterations: int = 0
 
+    @property
+    def minutes(self) -> float:
+        """Until the first case can be reviewed."""
+        return self.ownMinutes or QUALITIES[self.quality].minutes
+
     def asked(self) -> dict[str, Any]:
         """As `start_training` takes them. Raises ProjectError when the framework does not have the loss."""
         check_choice(self.framework, self.loss)
         return {
+            "quality": self.quality,
+            "predict": self.predict or None,
             "minutes": None if self.iterations else self.minutes,
             "iterations": self.iterations or None,
             "framework": self.framework,
