@@ -177,7 +177,7 @@ def test_a_prediction_says_what_it_will_cost_by_what_was_measured_of_the_round(t
     assert measured.effort_model["cases"] == 3
     write_json(found.error_rates_path, measured.to_json())
     assert read_error_rates(found).effort_model == measured.effort_model
-    predict_project(project, device="cpu")
+    predict_project(project, [case], device="cpu")
     after = read_summary(found.prediction(case).summary, case).effort
     assert after.cases == 3 and after.scale == measured.effort_model["scale"]
     deep, grid = read_unit_map(found.prediction(case).deep_errors, case)
@@ -186,7 +186,7 @@ def test_a_prediction_says_what_it_will_cost_by_what_was_measured_of_the_round(t
         and len(after.voxels) == grid.shape_zyx[0]
     )
     project.update_settings(tolerance_mm=3)
-    predict_project(project, device="cpu")
+    predict_project(project, [case], device="cpu")
     assert read_summary(found.prediction(case).summary, case).effort.is_assumed, "it was measured for 2 mm"
 
 
