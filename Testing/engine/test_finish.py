@@ -13,12 +13,12 @@ from metassl.cli import main
 from metassl.exports import export_project
 from metassl.files import ProjectError, read_json, write_json
 from metassl.finish.audit import begin, read_audits
-from metassl.finish.depth import error_depth_mm
 from metassl.finish.rest import accept_unseen, take_back
 from metassl.finish.standing import read_standing
 from metassl.imaging import write_array
 from metassl.jobs import JobWriter
 from metassl.project import Case, Project
+from metassl.project.effort.depth import error_depth_mm
 from metassl.project.round_choice import waiting_cases
 from metassl.project.structure_changes import rename_structure
 from predicting import predict, structureBlock

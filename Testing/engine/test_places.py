@@ -9,6 +9,7 @@ import pytest
 import SimpleITK as sitk
 from metassl.imaging import Geometry
 from metassl.project import LabelDefinition
+from metassl.project.effort.expected import looking_seconds
 from metassl.project.masks import bounding_box, dilate
 from metassl.project.places import search
 from metassl.project.places.pieces import cut
@@ -209,7 +210,7 @@ def test_the_place_that_pays_most_a_second_of_looking_comes_first():
     flat, cube = find_places(*lumps((DS, CUBE), (DS, FLAT)), grid())
     assert (flat.ml, cube.ml) == (pytest.approx(0.288), pytest.approx(0.343))
     assert (flat.slices, cube.slices, flat.rank, cube.rank) == (2, 7, 1, 2)
-    assert (flat.seconds, cube.seconds) == (search.ARRIVE_S + 2 * search.SLICE_S, search.ARRIVE_S + 7 * search.SLICE_S)
+    assert (flat.seconds, cube.seconds) == (looking_seconds(2), looking_seconds(7))
     assert flat.expected_ml / flat.seconds > cube.expected_ml / cube.seconds and flat.expected_ml < cube.expected_ml
 
 

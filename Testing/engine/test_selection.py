@@ -52,7 +52,7 @@ def test_the_ranking_is_written_with_score_parts_and_reason(tiny_project, predic
     ranking = rank(project, made)
     assert [entry.case for entry in ranking.cases] == [b, c, a]
     written = json.loads(made.ranking_path.read_text(encoding="utf-8"))
-    assert all(set(entry) == {"case", "score", "parts", "reason"} for entry in written["cases"])
+    assert all(set(entry) == {"case", "score", "parts", "reason", "seconds"} for entry in written["cases"])
     assert written["strategy"] == "combined" and written["skipped"] == {}
     assert written["cases"] == ranking.to_json()["cases"] and read_ranking(made) == ranking
 
@@ -155,5 +155,5 @@ def test_the_context_of_a_round_comes_from_its_files(tiny_project):
 
 
 def test_an_unknown_strategy_is_answered_with_the_known_ones():
-    with pytest.raises(MetaSSLError, match="clasp_pe, combined, discrepancy, diversity, entropy"):
+    with pytest.raises(MetaSSLError, match="clasp_pe, combined, deep_errors, discrepancy, diversity, entropy"):
         get_strategy("cleverest")

@@ -6,6 +6,7 @@ import pytest
 import qt
 from metassl.finish.audit import begin, read_audits
 from metassl.project import Case
+from metassl.project.effort.depth import tolerance_of
 from MetaSSLSlicerLib.Widgets.Parts import CaseCells
 from predicting import predict, structureBlock
 
@@ -119,7 +120,7 @@ def test_the_tolerance_is_kept_with_the_project(harness, panel, unfold, predicte
     assert "Of 1 drawn at random 1 needed" in text(ui)
     ui.toleranceSpin.value = 3.5
     harness.wait(lambda: "Of 1 drawn at random 0 needed" in text(ui))
-    assert read_audits(predicted).tolerance_mm == 3.5
+    assert tolerance_of(predicted) == 3.5
 
 
 def test_the_rest_is_accepted_after_a_question_shown_as_unseen_and_taken_back(harness, panel, unfold, predicted, asked):

@@ -24,6 +24,11 @@ _OURS = (
         path="metassl.selection.discrepancy:Discrepancy",
     ),
     StrategyDescription(
+        "deep_errors",
+        "most errors deeper than the tolerance to be expected per second of work",
+        path="metassl.selection.deep_errors:DeepErrors",
+    ),
+    StrategyDescription(
         "diversity",
         "least like the cases that are labelled",
         "Sener and Savarese, Active Learning for Convolutional Neural Networks: A Core-Set Approach, ICLR 2018",

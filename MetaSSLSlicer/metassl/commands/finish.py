@@ -20,7 +20,6 @@ takes exactly these back.
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
-    from metassl.finish.audit import begin, change_audits
+    from metassl.finish.audit import begin
     from metassl.finish.standing import read_standing
     from metassl.project import Project
 
@@ -63,7 +62,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.undo:
         return _undo(project, arguments, console)
     if arguments.tolerance is not None:
-        change_audits(project, lambda audits: replace(audits, tolerance_mm=arguments.tolerance))
+        project.update_settings(tolerance_mm=arguments.tolerance)
     begin(project)
     standing = read_standing(project, confidence=arguments.confidence)
     console.warn_all(standing.notes)

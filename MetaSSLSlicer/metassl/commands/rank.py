@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metassl.choices.strategies import DEFAULT_STRATEGY, STRATEGY_CATALOG, STRATEGY_NAMES
 from metassl.files.errors import MetaSSLError
@@ -18,6 +19,9 @@ from metassl.project.rounds import Round
 
 from .shared.console import Console, command_line
 from .shared.options import add_json_option, count
+
+if TYPE_CHECKING:
+    from metassl.project import Project
 
 __doc__ += "\n".join(f"  {each.name:<18} {each.summary}" for each in STRATEGY_CATALOG)
 
@@ -61,6 +65,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             rows.append((f"{place}.", case, f"{entry.score:.4g}", *dice, entry.reason))
         console.say(f"{found.title}, strategy {ranking.strategy}")
         console.table(rows)
+        if told := _how_work_is_known(project, found, entries[0].case):
+            console.say(f"  work: {told}")
         if len(entries) > arguments.top:
             console.say(f"  and {len(entries) - arguments.top} more")
         if strategy != own:
@@ -78,6 +84,17 @@ def _predicts_dice(found: Round) -> bool:
     except MetaSSLError:
         return False
     return measured is not None and bool(measured.dice_model)
+
+
+def _how_work_is_known(project: Project, found: Round, case_id: str) -> str:
+    from metassl.project.effort.pace import pace_of
+    from metassl.project.effort.words import how_known
+
+    try:
+        effort = read_summary(found.prediction(case_id).summary, case_id).effort
+    except MetaSSLError:
+        return ""
+    return "" if effort is None else how_known(effort, pace_of(project))
 
 
 def _expected_dice(found: Round, case_id: str) -> str:

@@ -21,10 +21,9 @@ from metassl.project.cases import Case, now
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 
-DEFAULT_TOLERANCE_MM = 2.0
 _DEPTH = whole_of(label=text, mm=maybe(number))
 _AUDIT = whole_of(round=whole, seed=whole, begun=text, order=texts, depths=by_name(_DEPTH))
-_KINDS = {"tolerance_mm": lambda value: number(value) and value >= 0, "audits": list_of(_AUDIT)}
+_KINDS = {"audits": list_of(_AUDIT)}
 
 
 @dataclass(frozen=True)
@@ -68,9 +67,8 @@ class Audit:
 
 @dataclass(frozen=True)
 class Audits:
-    """What audit.json says. `tolerance_mm`: errors that are no deeper need no correction."""
+    """What audit.json says."""
 
-    tolerance_mm: float = DEFAULT_TOLERANCE_MM
     audits: tuple[Audit, ...] = ()
 
     def of_round(self, number: int) -> Audit | None:
@@ -89,9 +87,8 @@ def read_audits(project: Project) -> Audits:
     if not path.exists():
         return Audits()
     document = read_json(path, "the audit", _KINDS)
-    tolerance = document.get("tolerance_mm")
     audits = tuple(Audit.of(each) for each in document.get("audits") or ())
-    return Audits(DEFAULT_TOLERANCE_MM if tolerance is None else float(tolerance), audits)
+    return Audits(audits)
 
 
 def change_audits(project: Project, change: Callable[[Audits], Audits]) -> Audits:
@@ -101,7 +98,7 @@ def change_audits(project: Project, change: Callable[[Audits], Audits]) -> Audit
         changed = change(former)
         if changed != former:
             audits = [each.to_json() for each in changed.audits]
-            write_json(_file(project), {"tolerance_mm": changed.tolerance_mm, "audits": audits})
+            write_json(_file(project), {"audits": audits})
     return changed
 
 

@@ -11,12 +11,12 @@ import numpy as np
 from metassl.files.errors import LabelError, MetaSSLError
 from metassl.imaging.images import IGNORE, read_labels
 from metassl.project.cases import Case
+from metassl.project.effort.depth import error_depth_mm, tolerance_of
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 
 from .audit import Audit, Audits, Depth, audited_round, change_audits, is_too_small, read_audits, waiting
 from .bound import Bound, bound_on_rest
-from .depth import error_depth_mm
 
 CONFIDENCE = 0.95
 RIGHT, WRONG, UNKNOWN = "right", "wrong", "unknown"
@@ -80,7 +80,7 @@ def read_standing(
     if audit is None or is_too_small(audit, cases, predicted):
         audit = Audit(found.number, 0, "", tuple(sorted(predicted)))
     audit, notes = _measured(project, found, audit, cases, report)
-    tolerance = audits.tolerance_mm if tolerance_mm is None else tolerance_mm
+    tolerance = tolerance_of(project) if tolerance_mm is None else tolerance_mm
     results = {case_id: _result(cases.get(case_id), audit.depths.get(case_id), tolerance) for case_id in audit.order}
     open_ = [case_id for case_id in audit.order if results[case_id] is None]
     drawn = audit.order.index(open_[0]) if open_ else len(audit.order)

@@ -13,10 +13,12 @@ import numpy as np
 
 from metassl.data.preprocess import Prepare, labels_to_grid, prepare_image
 from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, MeasuredCase, fit_dice_model
+from metassl.evaluation.effort_model import MeasuredEffort, fit_effort_model, measured_effort
 from metassl.evaluation.metrics import as_annotated, dice
 from metassl.evaluation.region_errors import MapErrors
 from metassl.evaluation.volume_range import MeasuredVolume, fit_volume_model
 from metassl.files.errors import MetaSSLError
+from metassl.imaging.geometry import Geometry
 from metassl.imaging.hashes import image_hashes, replaced_image
 from metassl.imaging.images import IGNORE, read_labels
 from metassl.imaging.unit_maps import read_unit_map
@@ -27,6 +29,7 @@ from metassl.inference.predictor import CasePrediction, predict_prepared
 from metassl.inference.region_map import UC
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows
+from metassl.project.effort.depth import tolerance_of
 from metassl.project.project import Project
 from metassl.project.records import ErrorRates, Features
 from metassl.project.round_files import read_summary
@@ -75,6 +78,7 @@ def measured_error_rates(
         **measurement.errors.to_json(),
         dice_model=fit_dice_model(measurement.cases, recipe),
         volume_model=fit_volume_model(measurement.volumes),
+        effort_model=fit_effort_model(measurement.efforts, tolerance_of(project)),
         error_model=learnt,
         validation_cases=len(validation),
         corrected_cases=len(corrected),
@@ -91,6 +95,8 @@ class _Measurement:
         self.volumes: dict[str, list[MeasuredVolume]] = {}
         self.samples: list[Sample] = []
         self._sampled: list[int] = []  # which of the cases each sample is of
+        self.efforts: list[MeasuredEffort] = []
+        self._tolerance = tolerance_of(project)
         self._rounds, self._trained_on = project.rounds(), cache(trained_on)
         self._most = min(MOST_VOXELS, 10 * MOST_VOXELS // max(len(project.validation_cases()), 1))
 
@@ -111,12 +117,13 @@ class _Measurement:
         pair = with_smaller_windows(
             networks, model.plan, model.device, case_id, lambda *sized: predict_pair(networks, image, *sized)
         )
-        prediction = predict_prepared(model, prepared, Pass(pair))
+        prediction = predict_prepared(model, prepared, Pass(pair), tolerance_mm=self._tolerance)
         missing = case.missing(self.project.values)
         segmentation = as_annotated(prediction.segmentation, missing)
         self.errors.add(segmentation, prediction.regions, prediction.uncertainty, label)
         self._add_dice(prediction.dice_features.summary(model.known(self.project.labels)), segmentation, label)
         self._add_volumes(prediction, label, missing)
+        self._add_effort(segmentation, prediction.deep_errors, label, geometry)
         truth = labels_to_grid(label, geometry, model.plan)
         seed = len(self.samples)
         sample = take_sample(pair, prepared.array, truth, model.values, model.plan, seed, self._most, missing)
@@ -155,16 +162,30 @@ class _Measurement:
         missing = self.project.case(case_id).missing(self.project.values)
         segmentation = as_annotated(read_labels(paths.segmentation, case_id)[0], missing)
         regions, _ = read_labels(paths.regions, case_id)
-        label, _ = self.project.read_label(case_id)
+        label, geometry = self.project.read_label(case_id)
         looked_at = label != IGNORE
         if np.array_equal(looked_at, regions == UC):
             return False  # the confident part was kept as it was: nobody has looked for errors there
         uncertainty, _ = read_unit_map(paths.uncertainty, case_id)
         self.errors.add(segmentation, regions, uncertainty, label)
-        features = read_summary(paths.summary, case_id).dice_features
-        if features and looked_at.all():
-            self._add_dice(features, segmentation, label)
+        summary = read_summary(paths.summary, case_id)
+        if summary.dice_features and looked_at.all():
+            self._add_dice(summary.dice_features, segmentation, label)
+        if (
+            summary.effort is not None
+            and summary.effort.tolerance_mm == self._tolerance
+            and paths.deep_errors.is_file()
+        ):
+            self._add_effort(segmentation, read_unit_map(paths.deep_errors, case_id)[0], label, geometry)
         return True
+
+    def _add_effort(
+        self, segmentation: np.ndarray, expected: np.ndarray | None, label: np.ndarray, geometry: Geometry
+    ) -> None:
+        if expected is not None:
+            values = self.project.values[1:]
+            found = measured_effort(segmentation, expected, label, geometry, values, self._tolerance)
+            self.efforts += [] if found is None else [found]
 
     def _add_volumes(self, prediction: CasePrediction, label: np.ndarray, missing: Sequence[int]) -> None:
         if (label == IGNORE).any():

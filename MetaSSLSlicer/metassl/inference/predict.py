@@ -26,6 +26,7 @@ from metassl.inference.smaller_windows import Told, with_smaller_windows
 from metassl.intake.images import find_images
 from metassl.intake.usable import images_of
 from metassl.networks.device import choose_device
+from metassl.project.effort.depth import DEFAULT_TOLERANCE_MM, tolerance_of
 from metassl.project.project import Project
 from metassl.project.records import ErrorRates, Summary
 from metassl.project.round_choice import model_round
@@ -61,13 +62,15 @@ def predict_into(
     prepare: Prepare = prepare_image,
     known: np.ndarray | None = None,
     made: Pass | None = None,
+    tolerance_mm: float = DEFAULT_TOLERANCE_MM,
 ) -> Summary:
     """Predict one case, write its files, return its summary.
 
     told(case, how): see `Told`; known: `known_voxels`; made: the model's pass over the image, if there was one.
+    tolerance_mm: `tolerance_of` the project.
     """
     hashes = image_hashes(images, case_id)
-    prediction = predict_files(model, case_id, images, told, prepare, known, made)
+    prediction = predict_files(model, case_id, images, told, prepare, known, made, tolerance_mm)
     summary = summarise(prediction, case_id, round_number, model.known(labels), measured, model.step)
     summary = replace(summary, image_hashes=hashes)
     write_prediction(paths, prediction, summary)
@@ -82,15 +85,17 @@ def predict_files(
     prepare: Prepare = prepare_image,
     known: np.ndarray | None = None,
     made: Pass | None = None,
+    tolerance_mm: float | None = None,
 ) -> CasePrediction:
-    """Predict the image files of one case, in windows that fit into the memory; known, made: see `predict_into`.
+    """Predict the image files of one case, in windows that fit into the memory; known, made, tolerance_mm: see
+    `predict_into`.
 
     Raises MetaSSLError.
     """
 
     def work(plan: Plan, device: torch.device) -> CasePrediction:
         sized = replace(model, plan=plan, device=device)
-        return predict_finite(sized, prepare(images, plan, case_id), case_id, known, made)
+        return predict_finite(sized, prepare(images, plan, case_id), case_id, known, made, tolerance_mm)
 
     return with_smaller_windows(model.networks, model.plan, model.device, case_id, work, told)
 
@@ -127,13 +132,13 @@ def predict_project(
     if cases is None:
         waiting = (case.id for case in project.unlabelled_cases())
         cases = [each for each in waiting if not predicted_by(found.prediction(each), model.step)]
-    chosen = list(cases)
+    chosen, depth = list(cases), tolerance_of(project)
 
     def one(case_id: str) -> PredictionPaths:
         paths = found.prediction(case_id)
         images = project.image_paths(case_id)
-        known = known_voxels(project, case_id)
-        predict_into(model, case_id, images, paths, project.labels, found.number, measured, known=known)
+        known, numbered = known_voxels(project, case_id), found.number
+        predict_into(model, case_id, images, paths, project.labels, numbered, measured, known=known, tolerance_mm=depth)
         return paths
 
     done = _each(chosen, one, report, failed)
@@ -171,7 +176,10 @@ def predict_folder(
             for note in notes:
                 tell(note)
             prepare = telling(cases[case_id].images[0], usual, tell)
-            predict_into(model, case_id, files, paths, project.labels, None, measured, prepare=prepare)
+            depth = tolerance_of(project)
+            predict_into(
+                model, case_id, files, paths, project.labels, None, measured, prepare=prepare, tolerance_mm=depth
+            )
         return paths
 
     return _each(list(cases), one, report, failed)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -20,10 +21,12 @@ from metassl.imaging.images import CaseImage
 from metassl.imaging.unit_maps import write_unit_map
 from metassl.imaging.writer import write_array
 from metassl.inference.case_statistics import CaseStatistics, DiceFeatures, expected_dice
+from metassl.inference.deep_errors import expected_deep_errors
 from metassl.inference.model import TrainedModel
 from metassl.inference.one_pass import Pass
 from metassl.inference.region_map import REGION_NAMES, UC, region_map
 from metassl.inference.sure import DOUBT, restore_doubtful, sure_classes
+from metassl.project.effort.expected import Effort, EffortModel, expected_effort
 from metassl.project.links import refuse_link_out
 from metassl.project.masks import READING_BAND_VOXELS, dilate
 from metassl.project.records import ErrorRates, Summary
@@ -35,7 +38,8 @@ from metassl.project.structures import LabelDefinition
 class CasePrediction:
     """Maps (z, y, x) on the image's grid: annotation values uint8, regions uint8, uncertainty float32.
 
-    error_probability: float32, where the model has learnt it.
+    error_probability: float32, where the model has learnt it. deep_errors: float32, of errors deeper than
+    `tolerance_mm`, where one was given.
     """
 
     segmentation: np.ndarray
@@ -46,6 +50,8 @@ class CasePrediction:
     statistics: CaseStatistics
     dice_features: DiceFeatures
     error_probability: np.ndarray | None = None
+    deep_errors: np.ndarray | None = None
+    tolerance_mm: float | None = None
 
 
 def predict_image(model: TrainedModel, image: CaseImage, case: str) -> CasePrediction:
@@ -54,13 +60,20 @@ def predict_image(model: TrainedModel, image: CaseImage, case: str) -> CasePredi
 
 
 def predict_finite(
-    model: TrainedModel, prepared: Prepared, case: str, known: np.ndarray | None = None, made: Pass | None = None
+    model: TrainedModel,
+    prepared: Prepared,
+    case: str,
+    known: np.ndarray | None = None,
+    made: Pass | None = None,
+    tolerance_mm: float | None = None,
 ) -> CasePrediction:
-    """known, made: see `predict_prepared`. MetaSSLError when `known` is on another grid, or a number is not finite."""
+    """known, made, tolerance_mm: see `predict_prepared`. MetaSSLError when `known` is on another grid, or a number is
+    not finite.
+    """
     shape = prepared.transform.geometry.shape_zyx
     if known is not None and known.shape != shape:
         raise LabelError(f"case {case}: its annotation of {known.shape} voxels is not on the image's grid of {shape}")
-    prediction = predict_prepared(model, prepared, made, known)
+    prediction = predict_prepared(model, prepared, made, known, tolerance_mm)
     if not np.isfinite(prediction.uncertainty).all():
         message = f"case {case}: the model gives numbers that are not finite; train a new round"
         raise MetaSSLError(message, ErrorCode.NOT_FINITE)
@@ -68,47 +81,56 @@ def predict_finite(
 
 
 def predict_prepared(
-    model: TrainedModel, prepared: Prepared, made: Pass | None = None, known: np.ndarray | None = None
+    model: TrainedModel,
+    prepared: Prepared,
+    made: Pass | None = None,
+    known: np.ndarray | None = None,
+    tolerance_mm: float | None = None,
 ) -> CasePrediction:
-    """made: the pass over the image, where it has been made already.
+    """made: the pass over the image, where it has been made already. tolerance_mm: of the deep errors, if wanted.
 
     known: annotation values uint8 (z, y, x) on the image's grid, IGNORE where nobody knows: the truth, in which the
     networks are sure and agree, whatever they say.
     """
     made = made or Pass.over(model.networks, prepared.array, model.plan, model.device)
     pair = made.pair
-    volumes = list(pair)
+    chances = {}
     if model.error_model is not None:
-        volumes.append(model.error_model.probability(pair, prepared.array)[None])
+        chances["error_probability"] = model.error_model.probability(pair, prepared.array)
+    if tolerance_mm is not None:
+        chances["deep_errors"] = expected_deep_errors(pair, prepared.transform.spacing_zyx, tolerance_mm)
     labelling = model.values, model.thresholds, model.definition
-    return to_image_grid(volumes, prepared.transform, *labelling, made.features, known)
+    prediction = to_image_grid(pair, prepared.transform, *labelling, made.features, known, chances)
+    return replace(prediction, tolerance_mm=tolerance_mm)
 
 
 def to_image_grid(
-    volumes: Sequence[np.ndarray],
+    pair: np.ndarray | Sequence[np.ndarray],
     transform: GridTransform,
     values: list[int],
     thresholds: torch.Tensor,
     definition: str,
     features: list[float] | None = None,
     known: np.ndarray | None = None,
+    chances: Mapping[str, np.ndarray] = MappingProxyType({}),
 ) -> CasePrediction:
     """Labels and maps on the image's own grid, from volumes on the plan's: the softmaxes (K, z, y, x) of both networks
-    and, where it is known, P(error) (1, z, y, x). values, thresholds, definition: as in `TrainedModel`; known: as in
-    `predict_prepared`.
+    and `chances` (z, y, x) of being wrong, by their fields in `CasePrediction`. values, thresholds, definition: as in
+    `TrainedModel`; known: as in `predict_prepared`.
     """
     statistics, dice = CaseStatistics(values, features), DiceFeatures(values)
     shape = transform.geometry.shape_zyx
     segmentation, regions = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
     uncertainty, mutual = np.zeros(shape, np.float32), np.zeros(shape, np.float16)
     table = np.asarray(values, np.uint8)
-    probability = np.zeros(shape, np.float32) if len(volumes) > 2 else None
+    restored = {name: np.zeros(shape, np.float32) for name in chances}
+    volumes = [*pair, *(chance[None] for chance in chances.values())]
     sure = sure_classes(volumes, thresholds)
     if known is not None:
         sure.fill(DOUBT)
-    for rows, classes, places, (part_1, part_2, *errors) in restore_doubtful(volumes, transform, sure):
+    for rows, classes, places, (part_1, part_2, *others) in restore_doubtful(volumes, transform, sure):
         if known is not None:
-            part_1, part_2, *errors = _with_truth(known[rows], values, part_1, part_2, *errors)
+            part_1, part_2, *others = _with_truth(known[rows], values, part_1, part_2, *others)
         maps = region_map(part_1, part_2, thresholds, definition)
         statistics.add(part_1, part_2, maps)
         dice.add(part_1, part_2)
@@ -122,14 +144,14 @@ def to_image_grid(
         regions[rows][whole] = maps.regions.numpy().reshape(fitting)
         uncertainty[rows][whole] = maps.uncertainty.numpy().reshape(fitting)
         mutual[rows][whole] = maps.mutual_information.numpy().reshape(fitting)
-        if probability is not None:
-            probability[rows][whole] = errors[0].numpy().reshape(fitting)
-    geometry = transform.geometry
-    return CasePrediction(segmentation, regions, uncertainty, mutual, geometry, statistics, dice, probability)
+        for chance, part in zip(restored.values(), others, strict=True):
+            chance[rows][whole] = part[0].numpy().reshape(fitting)
+    prediction = CasePrediction(segmentation, regions, uncertainty, mutual, transform.geometry, statistics, dice)
+    return replace(prediction, **restored)  # type: ignore[arg-type]
 
 
 def _with_truth(known: np.ndarray, values: list[int], *parts: torch.Tensor) -> list[torch.Tensor]:
-    """Softmaxes (K, z, y, x), then P(error) (1, z, y, x) where there is one, with the truth where it is known."""
+    """Softmaxes (K, z, y, x), then chances (1, z, y, x) of being wrong, with the truth where it is known."""
     table = np.full(256, len(values), np.int64)  # of values that the model does not know, such as IGNORE
     table[values] = np.arange(len(values))
     classes = torch.from_numpy(table[known])
@@ -139,12 +161,21 @@ def _with_truth(known: np.ndarray, values: list[int], *parts: torch.Tensor) -> l
 
 
 def summarise_on_grid(
-    model: TrainedModel, prepared: Prepared, made: Pass, case: str, labels: list[LabelDefinition]
+    model: TrainedModel,
+    prepared: Prepared,
+    made: Pass,
+    case: str,
+    labels: list[LabelDefinition],
+    tolerance_mm: float | None = None,
 ) -> Summary:
     """What a pass comes to, in voxels of the plan's grid: `summarise` without the way back to the image's own."""
     transform = prepared.transform.of_grid
     labelling = model.values, model.thresholds, model.definition
-    maps = to_image_grid(list(made.pair), transform, *labelling, made.features)
+    chances = {}
+    if tolerance_mm is not None:
+        chances["deep_errors"] = expected_deep_errors(made.pair, transform.spacing_zyx, tolerance_mm)
+    maps = to_image_grid(list(made.pair), transform, *labelling, made.features, chances=chances)
+    maps = replace(maps, tolerance_mm=tolerance_mm)
     return summarise(maps, case, None, model.known(labels), None, model.step)
 
 
@@ -198,7 +229,15 @@ def summarise(
         classes=prediction.statistics.classes(volumes, labels),
         features=prediction.statistics.features,
         values=[label.value for label in labels],
+        effort=_effort(prediction, measured),
     )
+
+
+def _effort(prediction: CasePrediction, measured: ErrorRates) -> Effort | None:
+    if prediction.deep_errors is None or prediction.tolerance_mm is None:
+        return None
+    model = EffortModel.of(measured.effort_model, prediction.tolerance_mm)
+    return expected_effort(prediction.segmentation, prediction.deep_errors, prediction.geometry, model)
 
 
 def write_prediction(paths: PredictionPaths, prediction: CasePrediction, summary: Summary) -> None:
@@ -209,8 +248,12 @@ def write_prediction(paths: PredictionPaths, prediction: CasePrediction, summary
     write_array(paths.segmentation, prediction.segmentation, prediction.geometry)
     write_array(paths.regions, prediction.regions, prediction.geometry)
     write_unit_map(paths.uncertainty, prediction.uncertainty, prediction.geometry)
-    if prediction.error_probability is not None:
-        write_unit_map(paths.error_probability, prediction.error_probability, prediction.geometry)
-    else:
-        remove_file(paths.error_probability)
+    for path, chance in (
+        (paths.error_probability, prediction.error_probability),
+        (paths.deep_errors, prediction.deep_errors),
+    ):
+        if chance is not None:
+            write_unit_map(path, chance, prediction.geometry)
+        else:
+            remove_file(path)
     write_json(paths.summary, summary.to_json())

@@ -11,7 +11,7 @@ from typing import Any
 
 from metassl.files.errors import LabelError, ProjectError
 from metassl.files.json_files import read_json, write_json
-from metassl.files.json_kinds import Kind, list_of, text, truth, whole
+from metassl.files.json_kinds import Kind, list_of, number, text, truth, whole
 
 from .cases import Case, key_of
 from .structures import LabelDefinition, check_labels
@@ -24,6 +24,7 @@ _SETTINGS: dict[str, tuple[Kind, str]] = {
     "region_map": (lambda value: value in REGION_MAPS, " or ".join(map(repr, REGION_MAPS))),
     "cache_bytes": (whole, "a whole number of bytes"),
     "mirror_axes": (list_of(lambda axis: type(axis) is int and 0 <= axis <= 2), "a list of axes: 0, 1 or 2"),
+    "tolerance_mm": (lambda value: number(value) and value >= 0, "a depth in mm, such as 2"),
     "shown_round": (whole, "the number of a round"),
     "start_round": (whole, "the number of a round"),
     "thin": (truth, "true or false"),

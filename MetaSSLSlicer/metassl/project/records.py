@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Optional, TypeVar
 
+from .effort.expected import Effort
+
 Rates = Mapping[str, Optional[float]]
 """{region: P(error)}, None where nothing was measured."""
 Features = Mapping[str, Mapping[str, Optional[float]]]
@@ -18,12 +20,15 @@ Record = TypeVar("Record")
 
 @dataclass(frozen=True)
 class RankedCase:
-    """A case's score (higher is looked at earlier), why, in a line, and the parts that the score is made of."""
+    """A case's score (higher is looked at earlier), why, in a line, the parts that the score is made of, and how many
+    seconds of work are expected (None: not known).
+    """
 
     case: str
     score: float
     reason: str = ""
     parts: Mapping[str, float] = field(default_factory=dict)
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,13 @@ class Ranking:
     def of(document: Mapping[str, Any]) -> Ranking:
         """From ranking.json."""
         cases = [
-            RankedCase(entry["case"], entry["score"], entry.get("reason") or "", entry.get("parts") or {})
+            RankedCase(
+                entry["case"],
+                entry["score"],
+                entry.get("reason") or "",
+                entry.get("parts") or {},
+                entry.get("seconds"),
+            )
             for entry in document.get("cases") or ()
         ]
         return Ranking(document.get("strategy") or "", cases, document.get("skipped") or {})
@@ -81,7 +92,7 @@ class Summary:
     `mutual_information`: 0..1, and `uncertainty`: the share of each flagged region, in and round the structures.
     `error_rates`, `class_error_rates` {structure: rates}: as measured of the round. `classes`: voxels, flagged voxels
     and summed entropy of each structure. `features`: of the network's bottleneck. `image_hashes`: one per channel file.
-    `values`: of the structures that the model knew.
+    `values`: of the structures that the model knew. `effort`: what it will cost to correct the case.
     """
 
     case: str | None = None
@@ -105,12 +116,18 @@ class Summary:
     features: list[float] | None = None
     image_hashes: list[str] | None = None
     values: list[int] | None = None
+    effort: Effort | None = None
 
     @staticmethod
     def of(document: Mapping[str, Any]) -> Summary:
         """From summary.json."""
-        predicted = document.get("predicted_dice")
-        return _known(Summary, document, predicted_dice=None if predicted is None else PredictedDice.of(predicted))
+        dice, effort = document.get("predicted_dice"), document.get("effort")
+        return _known(
+            Summary,
+            document,
+            predicted_dice=None if dice is None else PredictedDice.of(dice),
+            effort=None if effort is None else Effort.of(effort),
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The content of summary.json."""
@@ -124,6 +141,7 @@ class ErrorRates:
     `rates`, `class_rates` {structure: rates}: P(error | region). `volume`, `band`: the tables of
     `RegionErrors`, over all voxels and in and round the structures. `uncertainty`: how well it tells errors.
     `dice_model`: see `predict_dice`. `volume_model`: see `volume_range`. `error_model`: how well P(error) was learnt.
+    `effort_model`: see `fit_effort_model`.
     """
 
     rates: Rates | None = None
@@ -134,6 +152,7 @@ class ErrorRates:
     dice_model: Mapping[str, Any] | None = None
     volume_model: Mapping[str, Any] | None = None
     error_model: Mapping[str, Any] | None = None
+    effort_model: Mapping[str, Any] | None = None
     validation_cases: int | None = None
     corrected_cases: int | None = None
 

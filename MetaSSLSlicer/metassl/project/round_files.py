@@ -21,6 +21,7 @@ from metassl.files.json_kinds import (
     whole_of,
 )
 
+from .effort.expected import IS_EFFORT
 from .former_names import renamed
 from .records import ErrorRates, Ranking, Summary
 from .regions import KEYS as REGIONS
@@ -51,6 +52,7 @@ _SUMMARY = {
     "classes": by_name(by_name(number)),
     "features": list_of(number),
     "image_hashes": texts,
+    "effort": IS_EFFORT,
 }
 
 
@@ -73,12 +75,13 @@ _ERROR_RATES = {
     "uncertainty": lambda value: _score(value) and having(ece_calibrated=number)(value),
     "dice_model": _dice_model,
     "volume_model": _VOLUME_MODEL,
+    "effort_model": whole_of(**dict.fromkeys(("tolerance_mm", "scale", "clump_mm2"), number), cases=whole),
     "error_model": either(whole_of(kept=truth, error_probability=_score), lambda value: value == {"kept": False}),
 }
 _ENTRY = whole_of(case=text, score=number)
 _RANKING = {
     "strategy": text,
-    "cases": list_of(lambda entry: _ENTRY(entry) and having(reason=text, parts=by_name(number))(entry)),
+    "cases": list_of(lambda entry: _ENTRY(entry) and having(reason=text, parts=by_name(number), seconds=number)(entry)),
     "skipped": by_name(text),
 }
 _LABELLED = {"cases": by_name(having(volume_ml=by_name(number)))}

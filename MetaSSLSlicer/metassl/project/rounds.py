@@ -47,6 +47,11 @@ class PredictionPaths:
         return self.folder / "error_probability.nrrd"
 
     @property
+    def deep_errors(self) -> Path:
+        """How likely each voxel is wrong by more than the tolerance, before it is scaled, see `project.effort`."""
+        return self.folder / "deep_errors.nrrd"
+
+    @property
     def thinned(self) -> Path:
         """What was the summary, where the maps have been removed to free the disk."""
         return self.folder / "thinned.json"
@@ -54,7 +59,7 @@ class PredictionPaths:
     @property
     def maps(self) -> list[Path]:
         """All files that can be made again by predicting, whether or not they exist."""
-        return [self.segmentation, self.regions, self.uncertainty, self.error_probability]
+        return [self.segmentation, self.regions, self.uncertainty, self.error_probability, self.deep_errors]
 
     @property
     def complete(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Protocol
 from metassl.choices.plugins import load
 from metassl.choices.strategies import STRATEGY_CATALOG
 from metassl.files.errors import MetaSSLError
+from metassl.project.effort.cost import ASSUMED
 from metassl.selection.candidate import Candidate
 from metassl.selection.context import Context
 
@@ -56,7 +57,7 @@ def place_score(place: int, count: int) -> float:
 CASE_SECONDS = 120.0
 """Per case, right or wrong: opening it, looking through its slices, accepting it. An assumption, not a measurement."""
 
-VOXEL_SECONDS = 0.05
+VOXEL_SECONDS = ASSUMED.correct_voxel
 """Per voxel that has to be changed: twenty voxels a second with brush and fill. An assumption as well."""
 
 

@@ -19,7 +19,6 @@ from collections.abc import Mapping, Sequence, Set
 from statistics import median
 
 from metassl.project.regions import FLAGGED
-from metassl.project.words import duration
 
 from .base import Scored, annotation_minutes, by_score
 from .candidate import WHOLE, Candidate, ClassStatistics
@@ -44,10 +43,10 @@ class Discrepancy:
         apart = all(each.tells_classes for each in candidates)
         views = [each.classes if apart else {WHOLE: each.whole} for each in candidates]
         labelled = [each.volumes for each in context.labelled if each.volumes] if apart else []
-        sizes = _typical(labelled or [_volumes(view) for view in views])
-        for name, size in _typical([_volumes(view) for view in views]).items():
+        sizes = typical(labelled or [volumes_of(view) for view in views])
+        for name, size in typical([volumes_of(view) for view in views]).items():
             sizes.setdefault(name, size)  # a structure that no labelled case has
-        usual = _usual(labelled or [_volumes(view) for view in views])
+        usual = usual_structures(labelled or [volumes_of(view) for view in views])
         rates = _rates(context)
         voxel = [each.voxel_ml if apart else 1.0 for each in candidates]
         return by_score(
@@ -74,11 +73,10 @@ class Discrepancy:
         voxels += sum(sizes[name] for name in missing) / voxel_ml
         minutes = annotation_minutes(voxels)
         parts = {name: 100 * volume / sizes[name] / minutes for name, volume in wrong.items()}
-        work = f"about {duration(60 * max(1, round(minutes)))} of work"
         if candidate.is_empty:
-            reason = f"no structure was found in this image; {work}"
+            reason = "no structure was found in this image"
         elif missing:
-            reason = f"{' and '.join(missing)} was not found in this image; {work}"
+            reason = f"{' and '.join(missing)} was not found in this image"
         else:
             differ = uncertain["DC"] + uncertain["DS"]
             reason = f"the networks differ on {differ:,.0f} voxels and are unsure of {uncertain['US']:,.0f} more"
@@ -86,7 +84,7 @@ class Discrepancy:
                 reason = f"about {voxels:,.0f} voxels are expected to be wrong"
             most = max(parts, key=parts.__getitem__, default=WHOLE)
             where = "" if len(parts) < 2 or not parts[most] else f", above all for {most}"
-            reason = f"{reason}{where}; {work}"
+            reason = f"{reason}{where}"
         return Scored(candidate.case, sum(parts.values()), reason, parts)
 
 
@@ -99,17 +97,17 @@ def _rates(context: Context) -> dict[str, float]:
     return {name: known.get(name, assumed) for name, assumed in ASSUMED_RATES.items()}
 
 
-def _volumes(view: Mapping[str, ClassStatistics]) -> dict[str, float]:
+def volumes_of(view: Mapping[str, ClassStatistics]) -> dict[str, float]:
     return {name: found.volume for name, found in view.items()}
 
 
-def _typical(cases: Sequence[Mapping[str, float]]) -> dict[str, float]:
+def typical(cases: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """The median volume of each structure over the cases that have it."""
     names = sorted({name for case in cases for name in case})
     found = {name: [case[name] for case in cases if case.get(name, 0) > 0] for name in names}
     return {name: float(median(volumes)) for name, volumes in found.items() if volumes}
 
 
-def _usual(cases: Sequence[Mapping[str, float]]) -> set[str]:
+def usual_structures(cases: Sequence[Mapping[str, float]]) -> set[str]:
     names = {name for case in cases for name in case}
     return {name for name in names if sum(case.get(name, 0) > 0 for case in cases) >= USUAL * len(cases)}

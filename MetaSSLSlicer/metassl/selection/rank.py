@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from metassl.choices.strategies import DEFAULT_STRATEGY
 from metassl.files.errors import MetaSSLError
 from metassl.files.json_files import write_json
+from metassl.project.effort.pace import Pace, pace_of
+from metassl.project.effort.words import work_text
 from metassl.project.project import Project
 from metassl.project.records import RankedCase, Ranking
 from metassl.project.round_choice import waiting_cases
@@ -33,20 +35,29 @@ def ranking_by(project: Project, round: Round, strategy: str = DEFAULT_STRATEGY)
     """
     chosen = get_strategy(strategy)
     waiting = {*waiting_cases(project, round)}
-    candidates, skipped = [], {}
+    candidates, skipped = {}, {}
     for case_id in round.predicted_cases():
         if case_id not in waiting:
             continue
         try:
-            candidates.append(_candidate(round, case_id, chosen))
+            candidates[case_id] = _candidate(round, case_id, chosen)
         except MetaSSLError as error:
             skipped[case_id] = str(error)
-    found = chosen.order(candidates, Context.of(round))
+    found = chosen.order(list(candidates.values()), Context.of(round))
     for each in found:
         if not math.isfinite(each.score):
             skipped[each.case] = f"the summary of case {each.case} gives no finite score"
-    ranked = [RankedCase(each.case, each.score, each.reason, each.parts) for each in found if each.case not in skipped]
+    pace = pace_of(project)
+    ranked = [_ranked(each, candidates[each.case], pace) for each in found if each.case not in skipped]
     return Ranking(strategy, ranked, skipped)
+
+
+def _ranked(scored: Scored, candidate: Candidate, pace: Pace) -> RankedCase:
+    """With the work that it will be, where that is known."""
+    effort = candidate.summary.effort
+    seconds = None if effort is None else pace.factor * effort.seconds()
+    reason = scored.reason if seconds is None else f"{scored.reason}; {work_text(seconds)}"
+    return RankedCase(scored.case, scored.score, reason, scored.parts, seconds)
 
 
 def ordered(candidates: Sequence[Candidate], round: Round, strategy: str) -> list[Scored]:

@@ -10,6 +10,7 @@ from metassl.files.errors import MetaSSLError, ProjectError
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import known_voxels, predict_into, predicted_by
 from metassl.project.cases import Case
+from metassl.project.effort.depth import tolerance_of
 from metassl.project.project import Project
 from metassl.project.records import ErrorRates
 from metassl.project.round_files import read_ranking, read_summary
@@ -92,6 +93,7 @@ def _predict_case(
             job.reader.images.get,
             known_voxels(job.project, case.id),
             passes.take(case.id),
+            tolerance_of(job.project),
         )
     except MetaSSLError as error:
         job.reader.report_failure(case.id, error)

@@ -16,6 +16,7 @@ from metassl.inference.model import TrainedModel
 from metassl.inference.one_pass import fitting_pass
 from metassl.inference.predictor import summarise_on_grid
 from metassl.project.cases import Case
+from metassl.project.effort.depth import tolerance_of
 from metassl.selection.candidate import Candidate
 from metassl.selection.rank import ordered
 from metassl.training.job import Job
@@ -77,7 +78,8 @@ class Screening:
                 sized = model.plan, model.device, job.tell_of_memory
                 made = fitting_pass(model.networks, prepared.array, case.id, *sized)
                 self._passes.keep(case.id, made)
-            summary = summarise_on_grid(model, prepared, made, case.id, job.project.labels)
+            depth = tolerance_of(job.project)
+            summary = summarise_on_grid(model, prepared, made, case.id, job.project.labels, depth)
         except MetaSSLError:
             return  # its prediction says why
         self._seen[case.id] = Candidate(case.id, summary)

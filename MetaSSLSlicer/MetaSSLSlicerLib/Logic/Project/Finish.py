@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
-from metassl.finish.audit import begin, change_audits
+from metassl.finish.audit import begin
 from metassl.finish.bound import Bound
 from metassl.finish.rest import Accepted, accept_unseen, take_back
 from metassl.finish.standing import Standing, read_standing
@@ -77,7 +76,7 @@ class Finish:
             return
 
         def change() -> Standing:
-            change_audits(project, lambda audits: replace(audits, tolerance_mm=millimetres))
+            project.update_settings(tolerance_mm=millimetres)
             return read_standing(project)
 
         self._run(project, change, self._onRead)

@@ -25,6 +25,7 @@ def STRATEGIES() -> list[tuple[str, str]]:
         ("entropy", _("where the model is unsure")),
         ("random", _("at random")),
         ("discrepancy", _("where the two networks differ")),
+        ("deep_errors", _("most deep errors per second of work")),
         ("diversity", _("unlike the labelled cases")),
         ("clasp_pe", _("one structure after the other")),
         ("foreground_random", _("at random, each structure alike")),

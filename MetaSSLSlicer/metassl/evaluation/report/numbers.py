@@ -20,6 +20,7 @@ from metassl.jobs.liveness import job_status
 from metassl.jobs.status import JobStatus
 from metassl.project.cases import Case
 from metassl.project.coverage import with_present_names
+from metassl.project.effort.maps import read_work
 from metassl.project.places.search import Place, find_places
 from metassl.project.places.words import place_text
 from metassl.project.project import Project
@@ -312,13 +313,15 @@ def _places(project: Project, found: Round, case_id: str, rates: Mapping[str, fl
         regions, _ = read_labels(paths.regions, case_id)
         learnt = paths.error_probability.exists()
         heat, _ = read_unit_map(paths.error_probability if learnt else paths.uncertainty, case_id)
-        own_rates = read_summary(paths.summary, case_id).error_rates
+        summary = read_summary(paths.summary, case_id)
+        work = read_work(paths, summary, geometry, case_id)
     except MetaSSLError:
         return []
     if not segmentation.shape == regions.shape == heat.shape:
         return []
-    maps = {"error_probability": heat} if learnt else {"uncertainty": heat}
-    places = find_places(segmentation, regions, geometry, project.labels, own_rates, **maps)
+    learnt_heat, other_heat = (heat, None) if learnt else (None, heat)
+    told = project.labels, summary.error_rates, learnt_heat, other_heat, work
+    places = find_places(segmentation, regions, geometry, *told)
     return places if learnt else [replace(place, chance=_chance(place, rates)) for place in places]
 
 

@@ -152,10 +152,10 @@ class RegionMapd(MapTransform):
         for key in self.key_iterator(result):
             pair = np.asarray(result[key])
             pair = pair.reshape(2, -1, *pair.shape[1:])
-            volumes = list(pair)
+            chances = {}
             if self._errors is not None:
-                volumes.append(self._errors.probability(pair, np.asarray(image))[None])
-            maps = to_image_grid(volumes, transform, *self._labelling)
+                chances["error_probability"] = self._errors.probability(pair, np.asarray(image))
+            maps = to_image_grid(pair, transform, *self._labelling, chances=chances)
             if not np.isfinite(maps.uncertainty).all():
                 raise MetaSSLError("the model gives numbers that are not finite", ErrorCode.NOT_FINITE)
             result[key] = _image(maps.segmentation, meta)

@@ -11,6 +11,8 @@ import SimpleITK as sitk
 from metassl.imaging.geometry import Geometry, triple
 from metassl.imaging.images import IGNORE
 
+from ..effort.expected import looking_seconds, thick_axis
+from ..effort.maps import Work
 from ..masks import bounding_box, dilate
 from ..regions import CODE_OF, DC, DS, REGIONS, US
 from ..structures import LabelDefinition
@@ -31,13 +33,6 @@ _LEAST_WORTH = 0.01  # of an uncertain voxel, however sure the model is that it 
 LONGEST_MM = 15.0
 LEAST_VOXELS, MOST_VOXELS = 12, 24
 MOST_SLICES = 5
-THICK = 1.25
-"""So many times as thick as along the other axes, a voxel is a slice of a stack."""
-
-SLICE_S = 2.0
-"""To look at one slice of a place. An assumption, not a measurement."""
-ARRIVE_S = 2.0
-"""Until the views have moved and the eyes have found the cross. An assumption as well."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +44,9 @@ class Place:
     `outside` of all structures, of the nearest one ("": none is near). `disputed`: one network says `structure` there
     and the other that it is none; known where a project has a single structure. `chance`: of its voxels to be wrong,
     0..1, as it was learnt or measured; None: not yet. `expected_ml`: how much of it is expected to be wrong, by an
-    assumption where nothing was measured. `slices` show it, and `seconds` it takes to look at them. `extent_mm`: its
-    longest side along the image's axes.
+    assumption where nothing was measured. `slices` show it, and `seconds` it takes to look at them; `work_seconds`: and
+    to correct what is expected to be wrong deeper than the tolerance (None: not known). `extent_mm`: its longest side
+    along the image's axes.
     """
 
     rank: int
@@ -66,6 +62,7 @@ class Place:
     slices: int
     seconds: float
     extent_mm: float
+    work_seconds: float | None = None
 
     @property
     def main_region(self) -> str:
@@ -91,6 +88,7 @@ class _Case:
     geometry: Geometry
     names: dict[int, str]
     measured: set[int] | None  # the region codes whose rate of error is known; None: P(error) itself is
+    work: Work | None = None
 
 
 def find_places(
@@ -101,6 +99,7 @@ def find_places(
     rates: Mapping[str, float | None] | None = None,
     error_probability: np.ndarray | None = None,
     uncertainty: np.ndarray | None = None,
+    work: Work | None = None,
 ) -> list[Place]:
     """The places of a segmentation and its region map (uint8, z y x), at most `MOST`. May run in a thread.
 
@@ -110,9 +109,13 @@ def find_places(
 
         ml that are expected to be wrong / seconds of looking   (see `looking_seconds`)
 
+    What has to be corrected takes time too, but the same in whatever order the places come: it does not count here. Nor
+    does it say more of where errors deeper than a tolerance are found first (tried on hippocampi).
+
     `error_probability` (float32, z y x): P(error) where the model has learnt it; without it a voxel is as likely wrong
     as its region in `rates`, measured, or in `SEVERITY`. The cross goes to the voxel with the highest P(error), else
     with the highest `uncertainty` (float32, z y x), else of the worst region; of several to the one deepest inside.
+    `work`: what the case will cost, and its map of deep errors (float32, z y x).
     """
     known = {code: rate for name, code in CODE_OF.items() if (rate := (rates or {}).get(name)) is not None}
     uncertain = _uncertain(segmentation, regions)
@@ -127,24 +130,17 @@ def find_places(
     members = np.split(order, starts[1:])
     sizes = np.array([len(own) for own in members])
     slices = slices_to_look_at(_sides(unsure.voxels[order], starts), geometry)
-    seconds = looking_seconds(slices)
+    seconds = np.array([looking_seconds(int(each)) for each in slices])
     pays = np.add.reduceat(unsure.expected[order], starts) / seconds
     first = np.argsort(-pays, kind="stable")
     large = first[sizes[first] >= _CRUMB_VOXELS]
     kept = large[:MOST] if large.size else first[:_CRUMBS_KEPT]
     names = {label.value: label.name for label in labels}
-    case = _Case(segmentation, geometry, names, None if error_probability is not None else set(known))
+    case = _Case(segmentation, geometry, names, None if error_probability is not None else set(known), work)
     return [
         _place(case, rank, _of(unsure, members[piece]), int(slices[piece]), float(seconds[piece]))
         for rank, piece in enumerate(kept, start=1)
     ]
-
-
-def thick_axis(geometry: Geometry) -> int | None:
-    """The axis (of z, y, x) along which the slices of a stack follow each other; None on an even grid."""
-    steps = np.array(geometry.spacing_zyx)
-    thinner, thickest = np.argsort(steps, kind="stable")[-2:]
-    return int(thickest) if steps[thickest] >= THICK * steps[thinner] else None
 
 
 def longest_sides(geometry: Geometry) -> tuple[int, int, int]:
@@ -168,14 +164,6 @@ def slices_to_look_at(sides: np.ndarray, geometry: Geometry) -> np.ndarray:
     """
     axis = thick_axis(geometry)
     return sides.min(axis=1) if axis is None else sides[:, axis]
-
-
-def looking_seconds(slices: np.ndarray) -> np.ndarray:
-    """The seconds that it takes to look at places of so many slices: ARRIVE_S + SLICE_S a slice.
-
-    What has to be corrected takes time too, but the same in whatever order the places come, so it does not count here.
-    """
-    return ARRIVE_S + SLICE_S * slices
 
 
 def _uncertain(segmentation: np.ndarray, regions: np.ndarray) -> np.ndarray:
@@ -281,7 +269,15 @@ def _place(case: _Case, rank: int, unsure: _Unsure, slices: int, seconds: float)
         slices=slices,
         seconds=seconds,
         extent_mm=float((_sides(voxels, [0])[0] * geometry.spacing_zyx).max()),
+        work_seconds=_work_seconds(case, voxels, slices),
     )
+
+
+def _work_seconds(case: _Case, voxels: np.ndarray, slices: int) -> float | None:
+    if case.work is None:
+        return None
+    effort, deep = case.work
+    return effort.place_seconds(slices, effort.scale * float(deep[tuple(voxels.T)].sum()))
 
 
 def deepest(voxels: np.ndarray, geometry: Geometry, likelihood: np.ndarray | None = None) -> int:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ..effort.words import roundly
 from ..words import NO_BREAK
 from .search import Place
 
 
 def place_text(place: Place, _: Callable[[str], str] = str) -> str:
-    """ "Liver: networks differ, both unsure, 0.31 ml, 42 % chance to be wrong". `_` translates."""
+    """ "Liver: networks differ, both unsure, 0.31 ml, 42 % chance to be wrong, about 10 s". `_` translates."""
     text = _("{where}: {region}, {volume}, {chance}")
+    if place.work_seconds is not None:
+        text = _("{where}: {region}, {volume}, {chance}, about {seconds} s")
     return text.format(
+        seconds=roundly(place.work_seconds or 0.0),
         where=where_text(place, _),
         region=region_text(place, _),
         volume=volume_text(place.ml).replace(NO_BREAK, " "),
