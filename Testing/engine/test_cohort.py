@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +18,13 @@ from metassl.files import MetaSSLError, write_json
 from metassl.finish.audit import read_audits
 from metassl.imaging import Geometry, read_labels, write_array
 from metassl.jobs import JobRecord, JobWriter, start
-from metassl.project import Project
+from metassl.project import Project, Round
+from metassl.project.effort.cost import Costs
+from metassl.project.effort.expected import Effort
 from metassl.project.masks import dilate
+from metassl.project.round_files import read_summary
 from metassl_research.cohort.arms import Arm, chosen_arms
-from metassl_research.cohort.costs import Costs, Work, read_costs
+from metassl_research.cohort.costs import Work, read_costs
 from metassl_research.cohort.data import Cohort
 from metassl_research.cohort.oracle import Oracle
 from metassl_research.cohort.outcome import write_outcome
@@ -115,21 +119,25 @@ def test_costs_have_a_source_each(tmp_path):
 
 
 def test_arms_are_orders_and_looks():
-    assert chosen_arms("draw, random,expected/worth") == ("draw", "random", "expected/worth")
-    assert Arm.of("combined/slices") == Arm("combined", "slices")
-    for wrong in ("combined/nowhere", "by_name", "draw/worth"):
+    assert chosen_arms("draw, random,combined/0.90") == ("draw", "random", "combined/0.9")
+    assert Arm.of("combined/0.9/slices") == Arm("combined", 0.9, True)
+    for wrong in ("combined/nowhere", "combined/2", "by_name", "draw/0.9", "combined/slices", "random/0.9/all"):
         with pytest.raises(MetaSSLError, match=f"no arm '{wrong}'"):
             chosen_arms(wrong)
 
 
 class Teacher:
-    """A launcher whose rounds predict the truth of every case, but for a deep error in those of `wrong`."""
+    """A launcher whose rounds predict the truth of every case, but for a deep error in slice 5 of those of `wrong`.
+
+    `worth`: the slices of a case in which one is to be expected.
+    """
 
     cohort: Cohort
     wrong: tuple[str, ...] = ()
+    worth: dict[str, list[int]] = {}
     fails: bool = False
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, machine: str = "") -> None:
         pass
 
     def launch(self, found) -> JobRecord:
@@ -141,6 +149,10 @@ class Teacher:
             if case.id in self.wrong:
                 truth[5, 1:4, 1:4] = 1
             predict(project, case.id, geometry, truth)
+            paths = Round(found.path).prediction(case.id)
+            likely = [9.0 * (place in self.worth.get(case.id, ())) for place in range(len(truth))]
+            effort = Effort(1.5, 0, len(truth), likely, 1.0, 1.0, 0)
+            write_json(paths.summary, replace(read_summary(paths.summary, case.id), effort=effort).to_json())
         events.write("failed", message="no") if self.fails else events.write("finished", seconds=60.0)
         return JobRecord.of(os.getpid())
 
@@ -148,7 +160,7 @@ class Teacher:
 @pytest.fixture
 def cohort(decathlon: Path, monkeypatch) -> Cohort:
     monkeypatch.setattr(start, "get_launcher", Teacher)
-    Teacher.cohort, Teacher.wrong, Teacher.fails = Cohort.of(decathlon), (), False
+    Teacher.cohort, Teacher.wrong, Teacher.worth, Teacher.fails = Cohort.of(decathlon), (), {}, False
     return Teacher.cohort
 
 
@@ -195,13 +207,32 @@ def test_the_rest_is_accepted_unseen_when_the_audit_allows_it_and_counts_as_it_i
     assert [case for case, row in unseen.items() if row["deepest_mm"] > 1.5] == [audit.order[-1]]
 
 
-def test_looking_where_a_deep_error_is_expected_leaves_the_others_unseen(cohort, tmp_path):
-    found = play(tmp_path, cohort, "random/worth").run()
-    hows = {case["case"]: case["how"] for case in found["cases"]}
-    assert set(hows) == set(cohort.cases) and "drawn" in hows.values()
-    partly = play(tmp_path, cohort, "random/slices").run()
-    last = {case["case"]: case for case in partly["cases"]}
-    assert set(last) == set(cohort.cases) and all("dice" in case for case in last.values())
+def test_looking_where_a_deep_error_is_likely_leaves_the_others_unseen(cohort, tmp_path):
+    Teacher.wrong = tuple(cohort.cases)
+    Teacher.worth = {case: [place] for case, place in zip(cohort.cases, (5, 5, 5, 5, 7, 7), strict=True)}
+    found = play(tmp_path, cohort, "random/0.5").run()
+    for case in found["cases"]:
+        if case["how"] != "drawn":
+            assert case["how"] == ("corrected" if Teacher.worth[case["case"]] == [5] else "accepted")
+            assert (case["deepest_mm"] > 1.5) == (case["how"] == "accepted"), "what nobody looked at stays as it is"
+            assert case["looked"] == (3 if case["how"] == "corrected" else 1)
+
+    Teacher.worth = {}
+    found = play(tmp_path / "nothing", cohort, "random/0.5").run()
+    assert [case["how"] for case in found["cases"]] == ["drawn", "drawn", "accepted", "unseen", "unseen", "unseen"]
+
+
+def test_slices_that_were_looked_at_are_annotated_first_and_whole_cases_later(cohort, tmp_path):
+    Teacher.wrong = tuple(cohort.cases)
+    Teacher.worth = {case: [5] for case in cohort.cases}
+    found = play(tmp_path, cohort, "random/0.5/slices").run()
+    partly = [case for case in found["cases"] if case.get("partly")]
+    assert len(partly) == 1 and "dice" not in partly[0], "only until the last training"
+    final = {case["case"]: case for case in found["cases"] if "dice" in case}
+    assert set(final) == set(cohort.cases)
+    project = Project.open(tmp_path / "random-0.5-slices" / "project")
+    assert project.round(2).record["partial"] == [partly[0]["case"]]
+    assert all(case.is_done and not case.has_gaps for case in project.cases.values())
 
 
 def test_a_killed_play_goes_on_where_it_was(cohort, tmp_path, monkeypatch):

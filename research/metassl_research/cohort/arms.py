@@ -1,6 +1,9 @@
 """The ways to work through a cohort that are compared: which case next, and what of it is looked at.
 
-An arm is ORDER or ORDER/LOOK; `draw` draws every case, without any model.
+draw                  every case is drawn, without any model
+combined              an order of the cases, a strategy of `metassl rank`; every slice is looked at
+combined/0.9          only slices that hold an error deeper than the tolerance with this chance, or a higher one
+combined/0.9/slices   the same, and until the last training only the slices that were looked at count as annotated
 """
 
 from __future__ import annotations
@@ -9,36 +12,35 @@ from dataclasses import dataclass
 
 from metassl.choices.strategies import STRATEGY_NAMES
 from metassl.files.errors import MetaSSLError
-from metassl.files.json_files import write_json
 from metassl.project.project import Project
 from metassl.project.records import Ranking
-from metassl.project.round_files import read_ranking
+from metassl.project.round_files import read_ranking, read_summary
 from metassl.project.rounds import Round
 from metassl.selection.rank import rank
 
-from metassl_research.cohort.costs import Costs
-from metassl_research.cohort.expected import expected_ranking, worthwhile_slices
-
-DRAW = "draw"
+DRAW, SLICES = "draw", "slices"
 LOOKS = {
-    "all": "every slice that may show a structure; at the end an audit, after which the rest may be accepted unseen",
-    "worth": "the slices that are expected to hold a deep error; a case without any is accepted unseen at the end",
-    "slices": "as worth, but until the last training only the slices that were looked at are kept as annotation",
+    "ORDER": "every slice that may show a structure; at the end an audit, after which the rest may be accepted unseen",
+    "ORDER/CHANCE": "only slices that are expected to hold an error deeper than the tolerance with this chance or a "
+    "higher one; at the end, cases without any such slice are accepted unseen",
+    "ORDER/CHANCE/slices": "the same, and until the last training only slices that were looked at count as annotated",
 }
-EXPECTED = "expected"
-"""An order beside the strategies of the product: most deep errors to be expected per second first."""
 
 
 @dataclass(frozen=True)
 class Arm:
-    """`order`: a strategy of the product, or EXPECTED; `look`: one of LOOKS."""
+    """`order`: a strategy, or DRAW. `chance`: of the slices to look at, None for all. `partly`: what was looked at is
+    kept as a partial annotation until the last training.
+    """
 
     order: str
-    look: str = "all"
+    chance: float | None = None
+    partly: bool = False
 
     @property
     def name(self) -> str:
-        return self.order if self.look == "all" else f"{self.order}/{self.look}"
+        chance = [] if self.chance is None else [f"{self.chance:g}"]
+        return "/".join([self.order, *chance, *([SLICES] if self.partly else [])])
 
     @property
     def draws_all(self) -> bool:
@@ -47,34 +49,41 @@ class Arm:
     @staticmethod
     def of(text: str) -> Arm:
         """MetaSSLError for an arm that does not exist."""
-        order, _, look = text.partition("/")
-        known = (*STRATEGY_NAMES, EXPECTED)
-        if (order not in known and text != DRAW) or (look or "all") not in LOOKS:
+        order, *looks = text.split("/")
+        partly = looks[1:] == [SLICES]
+        chance = _chance(looks[0]) if looks else None
+        wrong = (looks and chance is None) or (len(looks) > 1 and not partly) or (order == DRAW and looks)
+        if wrong or order not in (*STRATEGY_NAMES, DRAW):
             raise MetaSSLError(
-                f"there is no arm {text!r}: use {DRAW}, or ORDER or ORDER/LOOK with an order of {', '.join(known)} and "
-                f"a look of {', '.join(LOOKS)}"
+                f"there is no arm {text!r}: use {DRAW}, ORDER, ORDER/CHANCE or ORDER/CHANCE/{SLICES}, with an order of "
+                f"{', '.join(STRATEGY_NAMES)} and a chance such as 0.9"
             )
-        return Arm(order, look or "all")
+        return Arm(order, chance, partly)
 
-    def ranking(self, project: Project, found: Round, costs: Costs, tolerance_mm: float) -> Ranking:
+    def ranking(self, project: Project, found: Round) -> Ranking:
         """The ranking of a round by this arm, made once and kept with the round, as the product keeps its own."""
         kept = read_ranking(found)
-        if kept.strategy == self.order:
-            return kept
-        if self.order != EXPECTED:
-            return rank(project, found, self.order)
-        ranking = expected_ranking(project, found, costs, tolerance_mm)
-        write_json(found.ranking_path, ranking.to_json())
-        return ranking
+        return kept if kept.strategy == self.order else rank(project, found, self.order)
 
-    def slices(self, found: Round, case: str, tolerance_mm: float) -> list[int] | None:
-        """Those of the case to look at; None for all."""
-        return None if self.look == "all" else worthwhile_slices(found, case, tolerance_mm)
+    def slices(self, found: Round, case: str) -> list[int] | None:
+        """Those of the case to look at; None for all, also where nothing is known of them."""
+        effort = None if self.chance is None else read_summary(found.prediction(case).summary, case).effort
+        if self.chance is None or effort is None:
+            return None
+        return [place for place, wrong in enumerate(effort.wrong) if wrong >= self.chance]
 
 
 def chosen_arms(text: str) -> tuple[str, ...]:
-    """The names in "a,b/worth,draw". MetaSSLError for one that does not exist."""
+    """The names in "draw,random,combined/0.9". MetaSSLError for one that does not exist."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
         raise MetaSSLError("name an arm at least, such as draw,random,combined")
     return tuple(dict.fromkeys(Arm.of(name).name for name in names))
+
+
+def _chance(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 <= value <= 1 else None

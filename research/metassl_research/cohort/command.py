@@ -26,9 +26,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--arms",
         default="draw,random,combined",
         metavar="A,B",
-        help="draw, or the order of the cases: a strategy or `expected` (most deep errors to be expected per second); "
-        "/worth after it: only slices with a deep error to be expected are looked at; /slices: as partial annotation "
-        "first (default: draw,random,combined)",
+        help="draw, or an order of the cases, a strategy; ORDER/CHANCE: only slices are looked at that are expected to "
+        "hold an error deeper than the tolerance with this chance or a higher one; ORDER/CHANCE/slices: and until the "
+        "last training only they count as annotated (default: draw,random,combined)",
     )
     group.add_argument("--after", default="3,8,32", metavar="N,N", help="a training after so many cases")
     group.add_argument("--costs", type=Path, metavar="FILE", help="JSON of seconds, each with its source")

@@ -8,28 +8,10 @@ from pathlib import Path
 
 from metassl.files.errors import MetaSSLError
 from metassl.files.json_files import read_json
+from metassl.project.effort.cost import Costs
 
 USUAL = Path(__file__).with_name("costs.json")
 KINDS = ("open", "look", "correct", "draw")
-
-
-@dataclass(frozen=True)
-class Costs:
-    """Seconds: to open a case; to come to a slice that is not beside the one before it; to look at a slice; to correct
-    one, and each voxel of it; to draw a case, and each slice of it that shows a structure.
-    """
-
-    open_case: float
-    arrive: float
-    look_slice: float
-    correct_slice: float
-    correct_voxel: float
-    draw_case: float
-    draw_slice: float
-
-    def correction(self, voxels: int) -> float:
-        """Of one slice in which so many voxels change: whoever has much to correct in it draws it anew."""
-        return min(self.correct_slice + self.correct_voxel * voxels, self.draw_slice)
 
 
 def read_costs(path: Path = USUAL) -> tuple[Costs, dict[str, str]]:

@@ -1,6 +1,6 @@
 """The annotator of a play: it knows the truth, corrects what is wrong by more than the tolerance, and counts its time.
 
-It works in slices across the thickest axis of the voxels. It opens a case and looks at slices: at all from the first to
+It works in slices, see `review_axis`. It opens a case and looks at slices: at all from the first to
 the last that the prediction shows, and one more at each end, or at those that it is told to. A slice with a deep error
 is corrected: the deep voxels and what is wrong round them, not the rest of its border. Then the slices beside it are
 looked at, too, and so on. Where all that would take longer than to draw the case, it is drawn.
@@ -16,9 +16,12 @@ import numpy as np
 from metassl.files.errors import ProjectError
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import IGNORE, read_labels
+from metassl.project.effort.cost import Costs
+from metassl.project.effort.depth import deep_errors
+from metassl.project.effort.expected import review_axis
+from metassl.project.masks import distance_map
 
-from metassl_research.cohort.costs import Costs, Work
-from metassl_research.cohort.deep import deep_errors, to_correct
+from metassl_research.cohort.costs import Work
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Oracle:
     def draw(self, case: str) -> tuple[np.ndarray, Geometry, Work]:
         """The true annotation, and what it costs to draw it."""
         truth, geometry = self.truth(case)
-        slices = int(np.count_nonzero(shown(truth, slicing_axis(geometry))))
+        slices = int(np.count_nonzero(shown(truth, review_axis(geometry))))
         return truth, geometry, Work(draw=self.costs.draw_case + self.costs.draw_slice * slices)
 
     def review(
@@ -57,7 +60,7 @@ class Oracle:
         truth, own = self.truth(case)
         if difference := own.difference(geometry):
             raise ProjectError(f"{self._truth(case)} is not on the grid of case {case}: {difference}")
-        axis, spacing = slicing_axis(geometry), geometry.spacing_zyx
+        axis, spacing = review_axis(geometry), geometry.spacing_zyx
         deep = np.moveaxis(deep_errors(prediction, truth, spacing, self.values, self._tolerance), axis, 0)
         label = prediction.copy()
         shown_truth, into, right = shown(truth, axis), np.moveaxis(label, axis, 0), np.moveaxis(truth, axis, 0)
@@ -71,10 +74,10 @@ class Oracle:
             looked.append(place)
             if not deep[place].any():
                 continue
-            change = to_correct(deep[place], into[place], right[place], in_plane, self._tolerance)
+            change = _to_correct(deep[place], into[place], right[place], in_plane, self._tolerance)
             into[place][change] = right[place][change]
             corrected.append(place)
-            seconds += self.costs.correction(int(np.count_nonzero(change)))
+            seconds += self.costs.correction(1, int(np.count_nonzero(change)))
             beside = {place - 1, place + 1} - {*looked, *waiting}
             waiting += sorted(each for each in beside if 0 <= each < len(deep))
         looking = self.costs.look_slice * len(looked)
@@ -87,17 +90,19 @@ class Oracle:
         return Review(label, work, sorted(looked), sorted(corrected))
 
 
-def slicing_axis(geometry: Geometry) -> int:
-    """Of an array (z, y, x): the one along which voxels are thickest; where all are alike, the first."""
-    spacing = geometry.spacing_zyx
-    thickest = max(spacing)
-    return next(place for place, step in enumerate(spacing) if step >= 0.99 * thickest)
-
-
 def shown(array: np.ndarray, axis: int) -> np.ndarray:
     """Which slices across the axis show a structure, bool (n,)."""
     others = tuple(each for each in range(array.ndim) if each != axis)
     found: np.ndarray = ((array > 0) & (array != IGNORE)).any(axis=others)
+    return found
+
+
+def _to_correct(
+    deep: np.ndarray, prediction: np.ndarray, truth: np.ndarray, spacing_yx: Sequence[float], tolerance_mm: float
+) -> np.ndarray:
+    """In one slice (y, x): the wrong voxels no farther than the tolerance from a deep one, up to the true border."""
+    far = distance_map(deep[None], (1.0, *spacing_yx))[0] > tolerance_mm
+    found: np.ndarray = (prediction != truth) & (truth != IGNORE) & (deep | ~far)
     return found
 
 

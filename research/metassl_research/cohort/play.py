@@ -25,13 +25,14 @@ from metassl.jobs.events import read_events
 from metassl.jobs.liveness import job_status
 from metassl.jobs.start import start_training
 from metassl.project.annotations import version_of
+from metassl.project.effort.expected import review_axis
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 
 from metassl_research.cohort.arms import Arm
 from metassl_research.cohort.costs import Work
 from metassl_research.cohort.data import Cohort
-from metassl_research.cohort.oracle import Oracle, slicing_axis
+from metassl_research.cohort.oracle import Oracle
 from metassl_research.cohort.quality import quality
 from metassl_research.cohort.settings import Settings
 from metassl_research.experiment import wait_for
@@ -59,7 +60,7 @@ class Play:
         for number, cases in enumerate(self._trainings, start=1):
             self._work_until(cases)
             self._train(number)
-        (self._finish_by_audit if self._arm.look == "all" else self._finish_by_looks)()
+        (self._finish_by_audit if self._arm.chance is None else self._finish_by_looks)()
         return self._outcome()
 
     # ------------------------------------------------------------------ the beginning, which all arms share
@@ -72,7 +73,8 @@ class Play:
         start = Play(folder, self._cohort, self._oracle, self._settings, self._arm, self._seed, self._say)
         if not start._file.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            self._cohort.new_project(make_folder(folder) / "project")
+            project = self._cohort.new_project(make_folder(folder) / "project")
+            project.update_settings(tolerance_mm=self._settings.tolerance)
             write_json(start._file, {"cases": []})
         start._open()
         order = np.random.default_rng([self._seed, len(self._cohort.cases)]).permutation(sorted(self._cohort.cases))
@@ -97,14 +99,14 @@ class Play:
             case = self._next_case()
             if case is None:
                 return
-            self._work_on(case, self._arm.look == "slices")
+            self._work_on(case, self._arm.partly)
 
     def _next_case(self) -> str | None:
         """The first of the newest ranking that waits; then those without a prediction."""
         found = self._project.latest_round()
         waiting = {case.id for case in self._project.cases.values() if not case.is_labelled}
         if found is not None:
-            ranking = self._arm.ranking(self._project, found, self._oracle.costs, self._settings.tolerance)
+            ranking = self._arm.ranking(self._project, found)
             for entry in ranking.cases:
                 if entry.case in waiting:
                     return entry.case
@@ -117,13 +119,13 @@ class Play:
             self._draw(case)
             return
         found, paths = prediction
-        slices = self._arm.slices(found, case, self._settings.tolerance)
+        slices = self._arm.slices(found, case)
         segmentation, geometry = read_labels(paths.segmentation, case)
         review = self._oracle.review(case, segmentation, geometry, slices)
         label = review.label
         if partly and review.looked:
             label = np.full_like(review.label, IGNORE)
-            axis = slicing_axis(geometry)
+            axis = review_axis(geometry)
             np.moveaxis(label, axis, 0)[review.looked] = np.moveaxis(review.label, axis, 0)[review.looked]
         how = "drawn" if review.drawn else "corrected" if review.corrected else "accepted"
         about = {"looked": len(review.looked), "corrected": len(review.corrected), "partly": partly}
@@ -178,10 +180,9 @@ class Play:
 
     def _finish_by_audit(self) -> None:
         """Look at the rest in a random order, wholly, until enough of it is known to be right; accept what remains."""
-        tolerance = self._settings.tolerance
         begin(self._project, self._seed)
         while True:
-            standing = read_standing(self._project, tolerance)
+            standing = read_standing(self._project)
             if standing.bound.says_something and standing.bound.share <= self._settings.unseen:
                 accept_unseen(self._project, self._project.round(standing.round), standing.remaining)
                 break
@@ -196,7 +197,7 @@ class Play:
         unseen = []
         for case in self._project.cases.values():
             if not case.is_labelled and found.prediction(case.id).complete:
-                unseen += [] if self._arm.slices(found, case.id, self._settings.tolerance) else [case.id]
+                unseen += [] if self._arm.slices(found, case.id) != [] else [case.id]
         accept_unseen(self._project, found, unseen)
         self._look_at_what_is_left()
 

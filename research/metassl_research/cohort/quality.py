@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from metassl.evaluation.bootstrap import nan_mean
 from metassl.evaluation.metrics import dice, surface_dice
-from metassl.finish.depth import error_depth_mm
 from metassl.imaging.images import IGNORE
+from metassl.project.effort.depth import error_depth_mm
 
 
 def quality(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from metassl_research.cohort.costs import Costs
+from metassl.project.effort.cost import Costs
+
 from metassl_research.kept_settings import refuse_other_settings
 
 MAY_GROW = ("arms", "seeds")

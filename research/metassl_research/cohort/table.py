@@ -68,10 +68,9 @@ def markdown(found: Sequence[Figures], content: dict[str, Any], plot: str) -> st
         "deeper error*: final labels with an error that a full look would have corrected. A person who draws is no "
         "oracle: labels drawn by hand do not have the Dice of 1 that stands here.",
         "",
-        "An arm is the order of the cases (a strategy of `metassl rank`, or *expected*: most deep errors to be "
-        "expected per second), and what of them is looked at:",
+        "An arm is the order of the cases, a strategy of `metassl rank`, and what of them is looked at:",
         "",
-        *(f"- {name}: {words}" for name, words in LOOKS.items()),
+        *(f"- `{name}`: {words}" for name, words in LOOKS.items()),
         "",
         *markdown_table([["cost", "seconds", "source"], *_cost_rows(costs, settings["sources"])], left=1),
         "",
