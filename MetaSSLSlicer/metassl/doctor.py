@@ -40,14 +40,14 @@ class Finding:
     state: str
     text: str
     advice: str = ""
-    facts: dict[str, str | int] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def examine(names: Sequence[str] | None = None, patience_s: float = PATIENCE_S) -> Iterator[Finding]:
-    """Run the checks (all by default) in child processes and yield each finding as it comes.
+    """Run the checks (all of CHECKS by default) in child processes and yield each finding as it comes.
 
     When a check takes its process down or hangs, that is its finding, and the rest are run in a
     new process.
@@ -136,7 +136,7 @@ def main(names: list[str]) -> int:
     """The child: run each check and print what it found."""
     for name in names:
         try:
-            finding = Finding(name, *CHECKS[name]())
+            finding = Finding(name, *(CHECKS | MEASURES)[name]())
         except Exception as error:
             first_line = (str(error).splitlines() or [""])[0]
             finding = Finding(name, "failed", f"{type(error).__name__}: {first_line}")
@@ -276,6 +276,40 @@ def check_pictures() -> Answer:
         advice = 'for pictures in the report: pip install "metassl[report]"'
         return "note", "slicer-core is not installed: reports have no pictures", advice
 
+
+def measure_training() -> Answer:
+    """A training step as a round has it on this machine, in half a minute or so."""
+    import torch
+
+    from metassl.networks.device import choose_device, usable_cores
+    from metassl.networks.memory_ladder import OUT_OF_MEMORY_ERRORS, is_out_of_memory
+    from metassl.project.words import percent
+    from metassl.training.speed import StepMeter, usual_plan
+
+    torch.set_num_threads(usable_cores())
+    device = choose_device()
+    try:
+        speed = StepMeter(usual_plan(device), device).measure(MEASURED_SECONDS)
+    except OUT_OF_MEMORY_ERRORS as error:
+        if not is_out_of_memory(error):
+            raise
+        return "note", "the memory is full: a training would go on with smaller patches", "close other programs"
+    patch = " x ".join(map(str, reversed(speed.patch_zyx)))
+    text = (
+        f"{speed.device}: a step takes {speed.seconds_per_step:.3g} s (patch {patch}, {speed.batch[0]} labelled + "
+        f"{speed.batch[1]} unlabelled, {speed.precision}), {percent(speed.data_wait_share)} of it waiting for data; "
+        f"{speed.memory_mb / 1024:.1f} GiB of memory"
+    )
+    facts = {**speed.to_json(), "steps_per_second": round(1 / speed.seconds_per_step, 3)}
+    if device.type != "cpu" and speed.data_wait_share > MOST_DATA_WAIT:
+        return "note", text, "the GPU waits for its data: close other programs that use the CPU", facts
+    return "ok", text, "", facts
+
+
+MEASURED_SECONDS, MOST_DATA_WAIT = 8.0, 0.05
+
+MEASURES: dict[str, Callable[[], Answer]] = {"training": measure_training}
+"""Checks that take their time."""
 
 CHECKS: dict[str, Callable[[], Answer]] = {
     "python": check_python,

@@ -7,6 +7,8 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
+from metassl import doctor
 from metassl.cli import main
 from metassl.doctor import CHECKS, CRASH_ADVICE, anonymous, examine, memory_total
 from metassl.jobs.process import host_name
@@ -87,3 +89,32 @@ def test_a_name_inside_a_word_is_no_name(monkeypatch):
 
 def test_the_memory_of_this_computer_is_known():
     assert memory_total() > 1 << 28
+
+
+def test_a_training_step_is_timed_with_its_wait_for_data_and_its_memory(tiny_plan, monkeypatch):
+    monkeypatch.setattr(doctor, "MEASURED_SECONDS", 0.0)
+    monkeypatch.setattr("metassl.training.speed.usual_plan", lambda device: tiny_plan())
+    threads = torch.get_num_threads()
+    try:
+        state, text, _advice, facts = doctor.measure_training()
+    finally:
+        torch.set_num_threads(threads)
+    assert state in ("ok", "note") and "patch 16 x 16 x 16, 1 labelled + 1 unlabelled, fp32" in text
+    assert facts["seconds_per_step"] > 0 and 0 <= facts["data_wait_share"] < 1 and facts["memory_mb"] > 10
+    assert facts["steps_per_second"] == pytest.approx(1 / facts["seconds_per_step"], rel=0.01)
+    json.dumps(facts)
+
+
+def test_a_full_memory_is_a_note_of_the_measurement(monkeypatch):
+    def full(device):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("metassl.training.speed.usual_plan", full)
+    assert doctor.measure_training()[0] == "note"
+
+
+def test_only_who_asks_for_it_waits_for_the_measurement(monkeypatch, capsys):
+    asked = []
+    monkeypatch.setattr(doctor, "examine", lambda names=None: asked.append(names) or [])
+    assert main(["doctor"]) == main(["doctor", "--measure"]) == 0
+    assert asked == [None, [*CHECKS, "training"]]
