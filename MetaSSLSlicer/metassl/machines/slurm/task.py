@@ -1,6 +1,7 @@
 """What runs in a job of Slurm: the worker, and what to do when Slurm wants the node back.
 
-python -m metassl.machines.slurm.task PROJECT ROUND
+python -m metassl.machines.slurm.task PROJECT ROUND           trains
+python -m metassl.machines.slurm.task PROJECT ROUND SHARE     predicts with the other tasks of an array
 
 Slurm sends SIGUSR1 before the time is up, and SIGTERM when a job that comes first needs the node, or somebody cancels.
 Either way the worker saves a checkpoint; unless it was cancelled or stopped, the job is then put back into the queue.
@@ -25,11 +26,13 @@ NO_PROGRESS = "had made no step by the time that Slurm wanted the node back: giv
 
 
 def main(arguments: list[str]) -> int:
-    project, number = Path(arguments[0]), int(arguments[1])
-    found = Round(round_path(project / "rounds", number))
     asked: list[int] = []
     for name in ("SIGUSR1", "SIGTERM"):  # before the worker, which would go on alone
         signal.signal(getattr(signal, name), lambda received, _frame: asked.append(received))
+    if len(arguments) > 2:
+        return predict(arguments, asked)
+    project, number = Path(arguments[0]), int(arguments[1])
+    found = Round(round_path(project / "rounds", number))
     history = EventReader(found.events_path)
     history.skip_middle(0)
     worker = subprocess.Popen([*worker_command(), str(project), str(number)])
@@ -40,6 +43,14 @@ def main(arguments: list[str]) -> int:
             return 1
         return requeue()
     return code
+
+
+def predict(arguments: list[str], asked: list[int]) -> int:
+    """Predict, and come back where Slurm has wanted the node."""
+    task = os.environ.get("SLURM_ARRAY_TASK_ID", "0")
+    worker = subprocess.Popen([sys.executable, "-m", "metassl.inference.shared", *arguments, task])
+    code = _wait(worker, asked)
+    return requeue() if asked and code else code
 
 
 def worker_command() -> list[str]:
