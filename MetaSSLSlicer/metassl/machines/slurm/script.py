@@ -59,7 +59,12 @@ def escaped(path: str) -> str:
 
 def script(machine: Machine, python: str, engine: str, arguments: Sequence[str]) -> str:
     """A script that sets up what the machine asks for and becomes `python ARGUMENTS`. engine: holds the package."""
-    lines = ["#!/bin/bash", *machine.setup, 'export METASSL_JOB="${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}"']
+    lines = [
+        "#!/bin/bash",
+        "trap '' USR1 TERM  # until the Python heeds them",
+        *machine.setup,
+        'export METASSL_JOB="${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}"',
+    ]
     if engine:
         quoted = shlex.quote(engine)
         lines += [f'export PYTHONPATH={quoted}"${{PYTHONPATH:+:$PYTHONPATH}}"', f"cd {quoted}"]
