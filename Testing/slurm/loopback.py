@@ -36,6 +36,7 @@ SlurmdLogFile={folder}/slurmd.%n.log
 SlurmUser={user}
 SlurmdUser={user}
 ReturnToService=2
+SlurmdParameters=config_overrides
 SlurmdTimeout=10
 KillWait=10
 MinJobAge={min_job_age}

@@ -5,70 +5,19 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-import numpy as np
 import pytest
-import SimpleITK as sitk
 import torch
 from metassl.files.errors import BusyError, ProjectError
-from metassl.jobs import JobRecord, TrainingLock, job_status, launcher_of, read_events
+from metassl.jobs import JobRecord, TrainingLock, launcher_of, read_events
 from metassl.jobs.start import start_training
 from metassl.machines import write_machine
-from metassl.networks.checkpoint import load_checkpoint
-from metassl.project import LabelDefinition, Project
-from metassl.project.cases import Case
-
-PATIENCE_S = 240.0
-STEPS = 50
-TRAINING = {"iterations": STEPS, "device": "cpu", "seed": 3}
+from metassl.project import Project
+from on_cluster import TRAINING, at_once, balls, job_of, start, trains, wait, weights
 
 
 @pytest.fixture
 def project(tmp_path) -> Project:
     return balls(tmp_path)
-
-
-def balls(folder) -> Project:
-    """Six 16³ images of a bright ball, two of them labelled, one for validation."""
-    made = Project.create(folder / "project", "Balls", [LabelDefinition(3, "Ball")], ["MR"])
-    z, y, x = np.mgrid[:16, :16, :16]
-    for index in range(6):
-        rng = np.random.default_rng(index)
-        centre = rng.uniform(6, 10, 3)
-        ball = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 < 16
-        path = folder / f"ball{index}.nii.gz"
-        sitk.WriteImage(
-            sitk.GetImageFromArray((ball * 2 + rng.normal(0, 0.3, ball.shape)).astype(np.float32)), str(path)
-        )
-        made.add_cases([Case(f"ball{index}", [str(path)], "validation" if index == 5 else "pool")])
-        if index in (0, 1, 5):
-            sitk.WriteImage(sitk.GetImageFromArray((ball * 3).astype(np.uint8)), str(folder / "label.nrrd"))
-            made.add_label(f"ball{index}", folder / "label.nrrd")
-    return made
-
-
-def start(project: Project, **options):
-    return start_training(project, **{**TRAINING, **options}, launcher="slurm", machine="cluster")
-
-
-def wait(found, until=lambda status: status.is_over):
-    end = time.monotonic() + PATIENCE_S
-    while not until(status := job_status(found)):
-        log = found.log_path.read_text(encoding="utf-8") if found.log_path.exists() else ""
-        assert time.monotonic() < end, f"still {status}: {log}"
-        time.sleep(0.1)
-    return status
-
-
-def trains(status, step: int = 1) -> bool:
-    return status.state == "running" and status.stage == "training" and status.step >= step
-
-
-def job_of(found) -> str:
-    return JobRecord.read(found.job_path).job
-
-
-def weights(found) -> dict:
-    return load_checkpoint(found.last_checkpoint_path)["framework"]
 
 
 @pytest.fixture(scope="module")
@@ -79,11 +28,6 @@ def undisturbed(tmp_path_factory) -> dict:
         found = start_training(balls(tmp_path_factory.mktemp("undisturbed")), **TRAINING)
         assert wait(found).state == "finished"
     return weights(found)
-
-
-def at_once(slurm, found) -> None:
-    """Slurm lets a job that was put back wait for two minutes; a test does not."""
-    slurm.run("scontrol", "update", f"jobid={job_of(found)}", "starttime=now")
 
 
 def check_whole(project, found, undisturbed: dict) -> None:
@@ -138,7 +82,7 @@ def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undi
 
 
 def test_a_job_whose_time_is_up_is_put_back_and_goes_on(cluster, slurm, project, undisturbed):
-    write_machine(replace(cluster, time="1", setup=(*cluster.setup, "export STEP_S=1.5")))
+    write_machine(replace(cluster, time="2", setup=(*cluster.setup, "export STEP_S=2")))
     found = start(project)
     wait(found, lambda status: status.state == "queued" and status.step > 0)
     at_once(slurm, found)

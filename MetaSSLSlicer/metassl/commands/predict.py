@@ -9,6 +9,10 @@ and the maps that `metassl clean` has removed from an older round:
 
   metassl predict liver/rounds/0001
 
+or have tasks on another machine share them (`metassl machines`):
+
+  metassl predict liver --on cluster --tasks 64
+
 Images that belong to no project are files, folders (also of DICOM), or tables of
 cases (CSV), and the model is a project's, a round's or a bundle's (`metassl export
 --format bundle`). DIR gets CASE.nii.gz on the image's own grid; with --maps also
@@ -32,12 +36,13 @@ from metassl.files.errors import ProjectError
 from metassl.project.words import count
 
 from .shared.bar import ProgressBar
-from .shared.console import Console, listing
+from .shared.console import Console, command_line, listing
 from .shared.options import add_device_option, add_json_option
+from .shared.options import count as number
 
 if TYPE_CHECKING:
     from metassl.inference.outside import PredictedImages
-    from metassl.project import Round
+    from metassl.project import Project, Round
 
 SUMMARY = "predict cases of the project, or images from anywhere"
 
@@ -49,6 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where their predictions go")
     parser.add_argument("--maps", action="store_true", help="with --images: also the maps of regions and uncertainty")
     parser.add_argument("--overwrite", action="store_true", help="with --images: also what is there already")
+    parser.add_argument("--on", metavar="NAME", help="the machine to predict on; see `metassl machines`")
+    parser.add_argument("--tasks", type=number, metavar="N", help="with --on: how many tasks share the cases")
+    parser.add_argument("--detach", action="store_true", help="with --on: do not watch; see `metassl status`")
     add_device_option(parser)
     add_json_option(parser)
 
@@ -65,6 +73,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise ProjectError("--images and --out go together: where the images are, and where to write")
     if arguments.images is not None and arguments.cases is not None:
         raise ProjectError("--cases are of the project and --images are not: give one of the two")
+    if arguments.images is not None and arguments.on is not None:
+        raise ProjectError("--on predicts cases of the project, and --images are none: leave one out")
+    if arguments.on is None and (arguments.tasks is not None or arguments.detach):
+        raise ProjectError("--tasks and --detach go with --on: on this computer one process predicts")
     if arguments.images is None and (arguments.maps or arguments.overwrite):
         raise ProjectError("--maps and --overwrite go with --images: cases of the project always get their maps")
 
@@ -79,6 +91,8 @@ def _predict_project(arguments: argparse.Namespace, console: Console) -> int:
     for case_id in arguments.cases or []:
         project.case(case_id)
     found = _round_of(arguments.model)  # complains before anything is shown, and before the engine is loaded
+    if arguments.on is not None and found is not None:
+        return _predict_elsewhere(arguments, project, found, console)
     cases = arguments.cases
     if is_round and cases is None and found is not None:
         cases = [paths.folder.name for paths in found.thinned_or_predicted() if not paths.complete] or None
@@ -92,6 +106,19 @@ def _predict_project(arguments: argparse.Namespace, console: Console) -> int:
         console.say("nothing to predict: every case has a label, or a prediction by this model")
     console.result({"predicted": {case: paths.folder for case, paths in done}, "failed": progress.failures})
     return 1 if progress.failures else 0
+
+
+def _predict_elsewhere(arguments: argparse.Namespace, project: Project, found: Round, console: Console) -> int:
+    from .shared.sharing import launch, watch
+
+    share = launch(project, found, arguments.cases, arguments.on, arguments.tasks or 1, arguments.device)
+    tasks = count(share.tasks, "task")
+    console.say(f"{count(len(share.cases), 'case')} shared by {tasks} of the job {share.job} on {share.machine}")
+    if not arguments.detach:
+        return watch(project, found, share, arguments.model, console)
+    console.commands([(command_line("status", project.path), "look at it")])
+    console.result({"share": share.number, "job": share.job, "cases": len(share.cases), "tasks": share.tasks})
+    return 0
 
 
 def _predict_images(arguments: argparse.Namespace, console: Console) -> int:

@@ -138,7 +138,11 @@ def _state(case: Case) -> str:
 
 
 def _show_round(found: Round, status: JobStatus, console: Console) -> None:
+    from metassl.jobs import standing_of
+    from metassl.jobs.share import shares_of
+
     from .shared.follow import describe_device, describe_validation
+    from .shared.sharing import describe
 
     words = [f"{status.state} on {status.machine}" if status.machine else status.state]
     if status.state in ("queued", "running", "paused", "interrupted", "failed") and status.stage:
@@ -156,6 +160,9 @@ def _show_round(found: Round, status: JobStatus, console: Console) -> None:
         console.say(f"  plan        {status.plan['summary']}")
     if dice := describe_validation(status.validation):
         console.say(f"  validation  {dice}")
+    for share in shares_of(found)[-1:]:
+        if not share.ended_path.exists():
+            console.say(f"  shared      {describe(share)}: {standing_of(share.record).reason}")
     if status.predicted:
         console.say(f"  predicted   {status.predicted} cases")
     for warning in status.warnings[-3:]:

@@ -61,16 +61,25 @@ class Answer:
     node: str = ""
 
 
-def of_queue(line: str) -> Answer | None:
-    """What a line of `ASK` says; None where it says nothing."""
-    cells = line.strip().split("|")
-    return None if len(cells) < 3 else _answer(cells[0], cells[1], cells[2])
+def of_queue(text: str) -> Answer | None:
+    """What the lines of `ASK` say; None where they say nothing."""
+    cells = [line.strip().split("|") for line in text.splitlines()]
+    return _together([_answer(*each[:3]) for each in cells if len(each) >= 3])
 
 
-def of_accounts(line: str) -> Answer | None:
-    """What a line of `ASK_LATER` says; None where it says nothing."""
-    cells = line.strip().split("|")
-    return None if len(cells) < 3 else _answer(cells[0], f"exit code {cells[1]}", cells[2])
+def of_accounts(text: str) -> Answer | None:
+    """What the lines of `ASK_LATER` say; None where they say nothing."""
+    cells = [line.strip().split("|") for line in text.splitlines()]
+    return _together([_answer(each[0], f"exit code {each[1]}", each[2]) for each in cells if len(each) >= 3])
+
+
+def _together(answers: list[Answer]) -> Answer | None:
+    """Of the tasks of an array: it runs while one does, and waits while one does."""
+    for state in ("running", "queued", "ended"):
+        of_state = [answer for answer in answers if answer.state == state]
+        if of_state:
+            return of_state[0]
+    return None
 
 
 def _answer(state: str, reason: str, node: str) -> Answer:

@@ -10,6 +10,7 @@ from metassl.files.errors import ProjectError
 from metassl.jobs.events import last_number
 from metassl.jobs.launcher import ENGINE_ROOT, STOP
 from metassl.jobs.record import JobRecord
+from metassl.jobs.share import Share
 from metassl.jobs.standing import Standing, forget
 from metassl.project.cases import now
 from metassl.project.rounds import Round
@@ -20,7 +21,7 @@ from ..shell import LocalShell, Shell
 from ..site import read_machine
 from .answers import ASK, ASK_LATER, FORGOTTEN, Answer, of_accounts, of_queue
 from .check import check
-from .script import script, submission
+from .script import escaped, script, submission
 
 _NO_SUCH_JOB = "Invalid job id"
 ENDED_BY_US = "was cancelled by `metassl stop`"
@@ -50,7 +51,7 @@ class SlurmLauncher:
         remove_file(round.stop_path)
         launched, after = now(), last_number(round.events_path)
         arguments = ["-m", "metassl.machines.slurm.task", self.there(str(round.project_path)), str(round.number)]
-        log = self.there(str(round.log_path))
+        log = escaped(self.there(str(round.log_path)))
         log_start = round.log_path.stat().st_size if round.log_path.exists() else 0
         job = self.submit(f"metassl-{round.project_path.name}", log, arguments)
         record = JobRecord.elsewhere(self.machine.kind, self.machine.name, job, python=self.python)
@@ -61,6 +62,14 @@ class SlurmLauncher:
             self.cancel(job)
             raise
         return record
+
+    def launch_share(self, share: Share, round: Round) -> Share:
+        """Submit the tasks of a shared prediction as an array. Raises ProjectError."""
+        project, number = self.there(str(round.project_path)), str(round.number)
+        arguments = ["-m", "metassl.machines.slurm.task", project, number, str(share.number)]
+        log = escaped(self.there(str(share.logs))) + "/%a.txt"
+        job = self.submit(f"metassl-{round.project_path.name}", log, arguments, share.tasks)
+        return share.launched(JobRecord.elsewhere(self.machine.kind, self.machine.name, job))
 
     @property
     def python(self) -> str:
@@ -117,13 +126,12 @@ class SlurmLauncher:
     def ask(self, job: str) -> Answer | Standing:
         """What Slurm says of a job; a standing "unknown" where it gives no answer."""
         done = self.shell.run([*ASK, job])
-        if done.code == 0 and (answer := of_queue(done.out.strip().splitlines()[0] if done.out.strip() else "")):
+        if done.code == 0 and (answer := of_queue(done.out)):
             return answer
         if done.code and _NO_SUCH_JOB not in done.err:
             return Standing("unknown", done.said)
         later = self.shell.run([*ASK_LATER, job])
-        lines = later.out.strip().splitlines()
-        return (of_accounts(lines[0]) if later.code == 0 and lines else None) or Answer("ended", FORGOTTEN)
+        return (of_accounts(later.out) if later.code == 0 else None) or Answer("ended", FORGOTTEN)
 
     def check(self) -> list[Check]:
         """Whether a training could run there."""

@@ -12,7 +12,8 @@ LEAD_S, LEAD_SHARE = 120, 0.25
 
 
 def submission(machine: Machine, name: str, log: str, array: int = 0) -> list[str]:
-    """The command that takes the script on its stdin. log: where the output goes. array: how many tasks of it."""
+    """The command that takes the script on its stdin. log: where the output goes, as a
+    pattern. array: how many tasks of it."""
     asked = {
         "partition": machine.partition,
         "time": machine.time,
@@ -29,7 +30,7 @@ def submission(machine: Machine, name: str, log: str, array: int = 0) -> list[st
         "--ntasks=1",
         "--requeue",
         "--open-mode=append",
-        f"--output={escaped(log)}",
+        f"--output={log}",
         f"--signal=B:USR1@{lead_of(machine.time)}",
     ]
     command += [f"--{option}={value}" for option, value in asked.items() if value]
@@ -58,7 +59,12 @@ def escaped(path: str) -> str:
 
 def script(machine: Machine, python: str, engine: str, arguments: Sequence[str]) -> str:
     """A script that sets up what the machine asks for and becomes `python ARGUMENTS`. engine: holds the package."""
-    lines = ["#!/bin/bash", *machine.setup, 'export METASSL_JOB="${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}"']
+    lines = [
+        "#!/bin/bash",
+        "trap '' USR1 TERM  # until the Python heeds them",
+        *machine.setup,
+        'export METASSL_JOB="${SLURM_ARRAY_JOB_ID:-$SLURM_JOB_ID}"',
+    ]
     if engine:
         quoted = shlex.quote(engine)
         lines += [f'export PYTHONPATH={quoted}"${{PYTHONPATH:+:$PYTHONPATH}}"', f"cd {quoted}"]
