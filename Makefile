@@ -7,6 +7,7 @@
 # make faults          crashes, full disks, people at work side by side ... again and again: is anything lost?
 #                      (FAULTS='--times 0.1 --only events' does less)
 # make export-test     what is exported, taken by the programs that it is for: nnU-Net, dcmqi ... (large; in build/.checkers)
+# make ssh-test        trainings on another computer, through an sshd of its own on the loopback (in five minutes)
 # make slicer-test SLICER=/path/to/Slicer
 #                      the module in a desktop Slicer, with a real mouse and real keys (Linux; xvfb and xdotool)
 #
@@ -27,7 +28,7 @@ JOURNEYS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo style types test docs wheel faults export-test slicer-test clean
+.PHONY: help install demo style types test docs wheel faults export-test ssh-test slicer-test clean
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
@@ -68,6 +69,12 @@ export-test: build/.checkers
 	@command -v dciodvfy > /dev/null || apt-get install -y --no-install-recommends dicom3tools > /dev/null 2>&1 || \
 	  echo 'DICOM is not checked by dciodvfy: on Debian and Ubuntu, as root: apt-get install dicom3tools'
 	$</bin/python -m pytest Testing/exports
+
+# The service that the package brings is not used: the tests start their own, with keys of its own, and stop it.
+ssh-test: $(STAMP)
+	@test -x /usr/sbin/sshd || RUNLEVEL=1 apt-get install -y --no-install-recommends openssh-server > /dev/null 2>&1 || \
+	  echo 'There is no sshd: on Debian and Ubuntu, as root: apt-get install openssh-server'
+	METASSL_SSH_TEST=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest Testing/ssh
 
 slicer-test: $(STAMP)
 	@test -n "$(SLICER)" || { echo 'Which Slicer? make slicer-test SLICER=/path/to/Slicer'; exit 2; }
