@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metassl.choices.frameworks import FRAMEWORK_CATALOG, LOSS_CATALOG, check_choice
+from metassl.machines import Machine
 
 from ...Translation import _
 
@@ -46,7 +47,7 @@ def lossTexts() -> dict[str, str]:
 class TrainingOptions:
     """How long, by which method, on what. `newRound`: begin anew although the last round could go on.
 
-    `iterations`, when it is not 0, counts steps instead of minutes.
+    `iterations`, when it is not 0, counts steps instead of minutes. `machine`: None for this computer.
     """
 
     minutes: float = FAST_MINUTES
@@ -55,6 +56,13 @@ class TrainingOptions:
     device: str = "auto"
     newRound: bool = False
     iterations: int = 0
+    machine: Machine | None = None
+
+    def where(self) -> dict[str, Any]:
+        """On which machine, as `start_training` takes it."""
+        if self.machine is None:
+            return {"launcher": "local"}
+        return {"launcher": self.machine.kind, "machine": self.machine.name}
 
     def asked(self) -> dict[str, Any]:
         """As `start_training` takes them. Raises ProjectError when the framework does not have the loss."""
@@ -66,4 +74,5 @@ class TrainingOptions:
             "loss": self.loss,
             "device": self.device,
             "new_round": self.newRound,
+            **self.where(),
         }
