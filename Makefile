@@ -8,6 +8,7 @@
 #                      (FAULTS='--times 0.1 --only events' does less)
 # make export-test     what is exported, taken by the programs that it is for: nnU-Net, dcmqi ... (large; in build/.checkers)
 # make slurm-test      trainings on a real Slurm of two nodes, started here: killed, preempted, cancelled, out of time
+# make ssh-test        trainings on another computer, through an sshd of its own on the loopback (in five minutes)
 # make slicer-test SLICER=/path/to/Slicer
 #                      the module in a desktop Slicer, with a real mouse and real keys (Linux; xvfb and xdotool)
 #
@@ -28,7 +29,7 @@ JOURNEYS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo style types test docs wheel faults export-test slurm-test slicer-test clean
+.PHONY: help install demo style types test docs wheel faults export-test slurm-test ssh-test slicer-test clean
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
@@ -75,6 +76,12 @@ slurm-test: $(STAMP)
 	  apt-get install -y --no-install-recommends slurm-wlm munge > /dev/null 2>&1 || \
 	  echo 'There is no Slurm here: on Debian and Ubuntu, as root: apt-get install slurm-wlm munge'
 	METASSL_SLURM_TEST=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest Testing/slurm
+
+# The service that the package brings is not used: the tests start their own, with keys of its own, and stop it.
+ssh-test: $(STAMP)
+	@test -x /usr/sbin/sshd || RUNLEVEL=1 apt-get install -y --no-install-recommends openssh-server > /dev/null 2>&1 || \
+	  echo 'There is no sshd: on Debian and Ubuntu, as root: apt-get install openssh-server'
+	METASSL_SSH_TEST=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest Testing/ssh
 
 slicer-test: $(STAMP)
 	@test -n "$(SLICER)" || { echo 'Which Slicer? make slicer-test SLICER=/path/to/Slicer'; exit 2; }

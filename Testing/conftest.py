@@ -49,6 +49,14 @@ def make_grid() -> Callable:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def without_machines_of_ones_own(tmp_path_factory) -> Iterator[None]:
+    """No test knows, or changes, the machines of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("METASSL_CONFIG", str(tmp_path_factory.mktemp("config")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def without_waiting_for_the_disk() -> Iterator[None]:
     """Files go to the system alone: no test pulls the plug. One that wants to know about fsync puts its own there."""
 

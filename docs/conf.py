@@ -49,6 +49,7 @@ docs/troubleshooting
 :caption: How to
 docs/your_images
 docs/command_line
+docs/another_machine
 docs/when_to_stop
 CONTRIBUTING
 ```

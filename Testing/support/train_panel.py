@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
 import qt
+from metassl.jobs import JobRecord, status_of_events
 from MetaSSLSlicerLib.Logic.Case.Session import Session
 from MetaSSLSlicerLib.Logic.Engine.Dependencies import Dependencies, SlicerPackages
 from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
@@ -76,3 +82,43 @@ class TrainPanel:
         self.engine.cleanup()
         self.session.shutdown()
         self.pump.stop()
+
+
+def line(number: int, event: str, **fields) -> str:
+    when = datetime.now(UTC) - timedelta(seconds=150 - number)
+    return json.dumps({"seq": number, "time": when.isoformat(), "event": event, **fields}) + "\n"
+
+
+def tell(found, *events: str) -> None:
+    """What the job has told since, as the worker writes it."""
+    with open(found.events_path, "a", encoding="utf-8") as stream:
+        stream.write("".join(events))
+    status_of_events(found.events_path).write(found.status_path)
+
+
+def write(panel: TrainPanel, project, *events: str, alive: bool = True, log: str = "", machine: str = ""):
+    """A round as the engine would have written it; the panel has looked at it."""
+    found = project.new_round({"config": {}, "launcher": "local"})
+    tell(found, *events)
+    found.log_path.write_text(log, encoding="utf-8")
+    record = replace(JobRecord.of(os.getpid()), launched="2026-01-01T00:00:00+00:00", machine=machine)
+    (record if alive else replace(record, pid=2**22 - 7)).write(found.job_path)
+    panel.job.attach()
+    panel.harness.wait(lambda: panel.job.round == found)
+    return found
+
+
+def course(steps: int, total: int) -> list[str]:
+    events = [
+        line(1, "started", device="cuda", device_name="NVIDIA RTX A4000"),
+        line(2, "stage", stage="training", total=total),
+    ]
+    for step in range(1, steps + 1, 5):
+        events.append(
+            line(3, "progress", stage="training", step=step, total=total, eta_s=(total - step) * 0.4, memory_mb=2300,
+                 loss={"total": 0.35 + 0.9 / (1 + step / 20) + 0.04 * ((step * 7919) % 11 - 5) / 5})
+        )  # fmt: skip
+        if step % 50 == 1 and step > 1:
+            dice = {"mean": 0.93 - 0.5 / (step / 40), "per_class": {}}
+            events.append(line(4, "validation", step=step, dice=dice))
+    return events

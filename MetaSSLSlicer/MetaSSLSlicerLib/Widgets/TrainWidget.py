@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 import qt
+import slicer.util
 from metassl.choices.frameworks import LOSS_CATALOG
 from metassl.choices.quality import DEFAULT_QUALITY
 from metassl.files import MetaSSLError
@@ -27,6 +28,7 @@ from ..Logic.Training.TrainingOptions import (
 from ..Logic.Training.TrainingWords import detailText, noticeText, stageText
 from ..Translation import _
 from .EngineWidget import EngineWidget
+from .Machines.MachineChoice import MachineChoice
 from .Parts.CurvePicture import CurvePicture
 from .Section import Section, loadUi, onClick
 from .userSettings import userSettings
@@ -46,7 +48,8 @@ class TrainWidget(Section):
         self.onDemand = PredictionOnDemand(session, job, job.python)
         self._unseen = ProjectReader(session, lambda project: partial(unseenText, project), self._showUnseen)
         self._curve = CurvePicture(self.ui.curveLabel)
-        self._shownLog = ""
+        self._shownLog, self._followed = "", (None, "")
+        self._machines = self.addPart(MachineChoice(session, self.ui, slicer.util.confirmOkCancelDisplay))
         self._fillCombos()
         ui = self.ui
         onClick(
@@ -60,6 +63,7 @@ class TrainWidget(Section):
         self.listen(
             (job.statusChanged, self._refresh),
             (engine.setup.changed, self._refreshDevice),
+            (self._machines.changed, self._refreshDevice),
             (session.projectChanged, self._onProjectChanged),
             (session.caseOpened, self.onDemand.want),
             (session.casesChanged, lambda _ids: self._unseen.ask()),
@@ -84,15 +88,19 @@ class TrainWidget(Section):
             framework=_chosen(ui.frameworkComboBox),
             loss=_chosen(ui.lossComboBox),
             device=_chosen(ui.deviceComboBox),
+            machine=self._machines.machine,
         )
 
     # What the user does
 
     def train(self, options: TrainingOptions | None = None) -> None:
-        """Start, or go on; when something is missing, ask and install it first."""
+        """Start, or go on; when something is missing on this computer, ask and install it first."""
+        chosen = options or self.options
+        if chosen.machine is not None:
+            self._try(lambda: self.job.start(chosen))
+            return
         if self._engine.setup.state in ("unknown", "missing"):
             self._engine.setup.lookAgain()
-        chosen = options or self.options
         if self._engine.setup.state in ("missing", "installing"):
             self._engine.installFor(lambda: self.train(chosen))
             return
@@ -124,6 +132,14 @@ class TrainWidget(Section):
         self._refreshCurve()
         self._refreshLog()
 
+    def _onFollowed(self, status: JobStatus | None) -> None:
+        """What can go on goes on where it was begun, unless somebody chooses another machine."""
+        followed = (self.job.round, "" if status is None else status.machine)
+        if followed != self._followed:
+            self._followed = followed
+            if status is not None and status.machine:
+                self._machines.choose(status.machine)
+
     def _onProjectChanged(self) -> None:
         self.onDemand.close()
         self._showUnseen("")
@@ -136,10 +152,11 @@ class TrainWidget(Section):
 
     def _refresh(self, _status: JobStatus | None = None) -> None:
         job, ui, status = self.job, self.ui, self.job.status
+        self._onFollowed(status)
         ui.trainButton.text = self._buttonText()
         ui.trainButton.setEnabled(self._session.project is not None and not job.isStarting and not job.isStopping)
         ui.newRoundButton.setVisible(job.canGoOn or job.canGiveWay)
-        for choice in (ui.presetComboBox, ui.advancedGroup):
+        for choice in (ui.presetComboBox, ui.machineComboBox, ui.advancedGroup):
             choice.setEnabled(not job.isRunning)
         advice = job.problem or (TrainingAdvice.of(status) if status is not None and not job.isRunning else None)
         ui.problemFrame.setVisible(advice is not None)
@@ -179,8 +196,12 @@ class TrainWidget(Section):
 
     def _refreshDevice(self, *_ignored: object) -> None:
         status, setup, chosen = self.job.status, self._engine.setup, self.options
-        if self.job.isRunning and status is not None and status.device_name:
-            text = _("Trains on {device}").format(device=status.device_name)
+        if self.job.isRunning and status is not None and (status.device_name or status.machine):
+            where = ": ".join(filter(None, (status.machine, status.device_name)))
+            text = _("Will train on {device}") if status.state == "queued" else _("Trains on {device}")
+            text = text.format(device=where)
+        elif chosen.machine is not None:
+            text = self._machines.line(chosen.minutes)
         elif chosen.device == "cpu" and setup.state == "ready":
             text = _("Will train on the CPU, as chosen: about {time} until the first case can be reviewed")
             text = text.format(time=duration(60 * chosen.minutes))

@@ -11,6 +11,8 @@ from .plugins import entry_points_of
 
 _OURS = (
     LauncherDescription("local", "this computer", "metassl.jobs.launcher:LocalLauncher"),
+    LauncherDescription("ssh", "a computer over ssh", "metassl.machines.ssh.launcher:SshLauncher", machine=True),
+    LauncherDescription("ssh+slurm", "Slurm over ssh", "metassl.machines.ssh.launcher:SshSlurmLauncher", machine=True),
     LauncherDescription("slurm", "a Slurm cluster", "metassl.machines.slurm.launcher:SlurmLauncher", machine=True),
 )
 LAUNCHER_CATALOG: tuple[LauncherDescription, ...] = (*_OURS, *entry_points_of("metassl.launchers"))

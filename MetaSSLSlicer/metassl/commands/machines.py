@@ -33,6 +33,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--setup", action="append", default=[], metavar="LINE", help="a line of a shell before it; may be repeated"
     )
     parser.add_argument("--engine", default="", metavar="DIR", help="the folder there that holds the package metassl")
+    ssh = parser.add_argument_group("a computer that ssh reaches")
+    ssh.add_argument("--host", default="", metavar="HOST", help="as you type it after `ssh`: a name, or user@name")
+    ssh.add_argument(
+        "--folder", default="", metavar="DIR", help="where projects are copied to there (default: ~/.metassl)"
+    )
+    ssh.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        nargs=2,
+        metavar=("HERE", "THERE"),
+        help="a folder that both share, by its two names: what is in it is not copied; may be repeated",
+    )
     slurm = parser.add_argument_group("what to ask Slurm for (default: what it gives by itself)")
     slurm.add_argument("--partition", default="", metavar="NAME")
     slurm.add_argument("--gpus", type=count, default=0, metavar="N", help="with more than one, each trains a part")
@@ -72,8 +85,9 @@ def _add(arguments: argparse.Namespace, console: Console) -> int:
 
     if arguments.kind is None:
         raise ProjectError(f"--kind says how a training gets there: {', '.join(MACHINE_KINDS)}")
-    names = ("kind", "python", "engine", "partition", "gpus", "cpus", "memory", "time")
+    names = ("kind", "python", "engine", "host", "folder", "partition", "gpus", "cpus", "memory", "time")
     told = {name: getattr(arguments, name) for name in names}
+    told["maps"] = tuple((here, there) for here, there in arguments.map)
     machine = Machine(arguments.name, setup=tuple(arguments.setup), options=tuple(arguments.option), **told)
     is_new = write_machine(machine)
     console.say(f"{machine.name} is {'set up' if is_new else 'set up anew'}")

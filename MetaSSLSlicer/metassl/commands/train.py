@@ -59,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed, the same training")
     parser.add_argument("--fresh", action="store_true", help="do not start from the former round's model")
     parser.add_argument("--new-round", action="store_true", help="leave a stopped round as it is and begin another")
-    parser.add_argument("--on", metavar="NAME", help="the machine to train on; see `metassl machines`")
+    parser.add_argument("--on", metavar="NAME", help="the machine to train on, or local; see `metassl machines`")
     add_json_option(parser)
 
 
@@ -72,7 +72,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     from .shared.follow import follow, last_seq
 
-    machine = None if arguments.on is None else read_machine(arguments.on)
+    is_named = arguments.on not in (None, "local")
+    machine = read_machine(arguments.on) if is_named else None
     project = Project.open(arguments.project)
     for name in unseen_structures(project.labels, project.labelled_cases()):
         console.warn(f"no labelled case shows {name}: it cannot be learnt until one does")
@@ -91,7 +92,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         predict=arguments.predict,
         fresh=arguments.fresh,
         new_round=arguments.new_round,
-        launcher="local" if machine is None else machine.kind,
+        launcher=arguments.on if machine is None else machine.kind,
         machine="" if machine is None else machine.name,
     )
     resumed = found == former

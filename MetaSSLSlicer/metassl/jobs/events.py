@@ -122,6 +122,11 @@ class EventWriter:
         self._next = last_number(self.path) + 1
         self._torn = _ends_torn(self.path)
 
+    @property
+    def last(self) -> int:
+        """The number of the last event."""
+        return self._next - 1
+
     def write(self, event: str, **fields: Any) -> Event:
         """Append one event and return it. Numbers that JSON does not know become null.
 

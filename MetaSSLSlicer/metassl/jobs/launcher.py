@@ -78,7 +78,7 @@ class LocalLauncher:
         with log:
             log_start = os.fstat(log.fileno()).st_size
             try:
-                process = _start(command, log, os.environ if environment is None else environment)
+                process = start_detached(command, log, os.environ if environment is None else environment)
             except OSError as error:
                 raise ProjectError(f"cannot start {python}: {error.strerror or error}") from error
         try:
@@ -139,7 +139,8 @@ def launcher_of(found: Round) -> Launcher:
     return get_launcher() if record is None else get_launcher(record.launcher, record.machine)
 
 
-def _start(command: list[str], log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def start_detached(command: list[str], log: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A process that outlives this one, and finds the engine. Raises OSError."""
     paths = dict.fromkeys([str(ENGINE_ROOT), environment.get("PYTHONPATH", "")])
     options: dict[str, Any] = {
         "stdin": subprocess.DEVNULL,

@@ -40,9 +40,9 @@ def job_status(found: Round, patient: bool = True) -> JobStatus:
     if record.is_local and not alive and (not status.is_over or _is_silent(status, record)):
         status = _with_last_words(found, status)
     status = replace(status, pid=record.pid, host=record.host, device=status.device or record.device)
-    silent = _is_silent(status, record)
+    status.machine, silent = record.machine, _is_silent(status, record)
     if record.job:
-        return _on_machine(found, replace(status, machine=record.machine), record, patient)
+        return _on_machine(found, status, record, patient)
     if not record.is_local:
         return _elsewhere(status, record, silent)
     if alive:
@@ -56,7 +56,10 @@ def job_status(found: Round, patient: bool = True) -> JobStatus:
             ErrorCode.MISSING_PACKAGE.value if said.partition(":")[0] in ("ImportError", "ModuleNotFoundError") else ""
         )
         return replace(status, state="failed", code=code, message=said, hint=f"see {found.log_path}")
-    return status if status.is_over and not silent else _interrupted(found, status)
+    if status.is_over and not silent:
+        return status
+    unwatched = f"nobody here follows the training on {record.machine} any more, which may go on there"
+    return _interrupted(found, status, unwatched if record.machine else "")
 
 
 def _is_silent(status: JobStatus, record: JobRecord) -> bool:

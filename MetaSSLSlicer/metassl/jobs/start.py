@@ -55,14 +55,15 @@ def start_training(
     predict: int | None = None,
     fresh: bool = False,
     new_round: bool = False,
-    launcher: str = "local",
+    launcher: str | None = None,
     python: WorkerPython | None = None,
     patience_s: float = LEAVING_SECONDS,
     machine: str = "",
 ) -> Round:
     """Launch the training in its own process and return its round at once.
 
-    launcher, machine: where, see `Machine.kind` and `Machine.name`; by default on this computer.
+    launcher, machine: where, see `Machine.kind` and `Machine.name`; by default a round goes on where it was begun, and
+    a new one is trained on this computer ("local").
 
     A round that was stopped or killed goes on where it was, unless `new_round`. `fresh`: do not start from the
     former round's model. `python`: None for the one that runs this. A former job that is about to end is waited for,
@@ -89,7 +90,7 @@ def start_training(
     def choose() -> Round:
         found = _resumable(project)
         if found is None or new_round:
-            return _new_round(project, asked, fresh, launcher, python)
+            return _new_round(project, asked, fresh, launcher or "local", python)
         _check_same(found, asked)
         return found
 
@@ -99,7 +100,7 @@ def start_training(
 def launch_round(
     project: Project,
     choose: Callable[[], Round],
-    launcher: str = "local",
+    launcher: str | None = None,
     python: WorkerPython | None = None,
     patience_s: float = LEAVING_SECONDS,
     machine: str = "",
@@ -119,6 +120,8 @@ def launch_round(
         former = JobRecord.read(found.job_path)
         if former is not None:
             former.wait(patience_s)
+        if launcher is None:
+            launcher, machine = (former.launcher, former.machine) if former and former.machine else ("local", "")
         chosen = () if python is None else (python.executable, python.environment)
         record = get_launcher(launcher, machine).launch(found, *chosen)
         lock.hand_to(record, found.title)

@@ -8,6 +8,7 @@ from typing import Any
 
 from metassl.files.atomic import remove_leftovers
 from metassl.files.errors import ProjectError
+from metassl.files.path_map import PathMap
 from metassl.project.cases import now
 from metassl.project.rounds import Round
 
@@ -40,7 +41,7 @@ class JobWriter:
     def write(self, event: str, **fields: Any) -> Event:
         """Append one event and return it. Raises ProjectError when the disk is full."""
         with self._lock:
-            entry = self._events.write(event, **fields)
+            entry = self._events.write(event, **PathMap.of_worker().told(fields))
             self._fold.update([entry])
             self._is_due = True
             if event in _AT_ONCE or time.monotonic() - self._written >= self._every_s:

@@ -52,6 +52,9 @@ class Machine:
         if self.kind not in MACHINE_KINDS:
             raise ProjectError(f"machine {self.name}: there is no kind {self.kind!r}; use {', '.join(MACHINE_KINDS)}")
 
+        if self.kind.startswith("ssh") and not self.host:
+            raise ProjectError(f"machine {self.name}: it is reached by ssh, and has no host")
+
     def to_json(self) -> dict[str, Any]:
         """What there is to say of it, without its name."""
         told = asdict(self)

@@ -14,6 +14,7 @@ import numpy as np
 from metassl.files.errors import LabelError, ProjectError
 from metassl.files.json_files import read_json, write_json
 from metassl.files.locks import file_lock
+from metassl.files.path_map import PathMap
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import read_labels
 
@@ -120,9 +121,10 @@ class Project:
         return self._case_list.get(case_id) or known_case(self.cases, case_id, self.path)
 
     def image_paths(self, case: Case | str) -> list[Path]:
-        """The absolute image paths of a case, one per channel file."""
+        """The absolute image paths of a case, one per channel file; on another computer as they are called there."""
         found = self.case(case) if isinstance(case, str) else case
-        return [self.path / image for image in found.images]
+        paths = PathMap.of_worker()
+        return [self.path / paths.there(image) for image in found.images]
 
     def add_cases(self, cases: Iterable[Case]) -> None:
         """Add new cases. ProjectError when an id is taken (capital letters do not tell ids apart).

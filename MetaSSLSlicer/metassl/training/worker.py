@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -113,11 +114,11 @@ def main(arguments: list[str]) -> int:
             events.write("paused", step=job.kept_step())
         return 0
     except MetaSSLError as error:
-        traceback.print_exc()
+        _log_error()
         events.write("failed", message=str(error), hint="", code=code_of(error).value)
         return 1
     except BaseException as error:
-        traceback.print_exc()
+        _log_error()
         message = f"the training ended unexpectedly ({type(error).__name__}: {error})".splitlines()[0]
         code = code_of(error)
         if is_out_of_memory(error):
@@ -129,6 +130,11 @@ def main(arguments: list[str]) -> int:
         events.close()
         if not leaves:  # else the job keeps it until it is started again, or its machine says that it has ended
             lock.release()
+
+
+def _log_error() -> None:
+    with suppress(OSError):  # a disk that is full for the log may have room for the last event
+        traceback.print_exc()
 
 
 if __name__ == "__main__":

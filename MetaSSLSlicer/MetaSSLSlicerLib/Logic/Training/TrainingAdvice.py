@@ -25,6 +25,9 @@ class TrainingAdvice:
     @staticmethod
     def of(status: JobStatus) -> TrainingAdvice | None:
         """For a training that ended badly; None for any other."""
+        if status.state == "interrupted" and status.machine and status.message:
+            text = _("Press Go on once the cause is gone: what was made meanwhile is fetched. Nothing is lost.")
+            return TrainingAdvice(sentence(status.message), text)
         if status.state == "interrupted":
             return TrainingAdvice(
                 _(

@@ -75,7 +75,7 @@ class TrainingJob:
     @property
     def isRunning(self) -> bool:
         """True while the job is at work, here or elsewhere."""
-        return self.isStarting or (self.status is not None and self.status.state == "running")
+        return self.isStarting or (self.status is not None and self.status.is_going_on)
 
     @property
     def canGoOn(self) -> bool:
@@ -133,16 +133,21 @@ class TrainingJob:
             return
         self.problem, self.isStopping = None, False
         goesOn = self.canGoOn and not options.newRound
-        asked = {} if goesOn else options.asked()
-        self._start = StartingUp(self.session.project, {"python": self.python.worker(), **asked})
+        asked = options.where() if goesOn else options.asked()
+        python = self.python if options.machine is None else EnginePython()  # there another one trains
+        self._start = StartingUp(self.session.project, {"python": python.worker(), **asked})
         self._goOnStarting(self._start)
         self.statusChanged.emit(self.status)
 
     def stop(self) -> None:
         """Ask the job to end after its present step. What it has learnt is kept. Raises MetaSSLError."""
-        if self.round is None or self.status is None or self.status.state != "running":
+        if self.round is None or self.status is None or not self.status.is_going_on:
             return
-        launcher_of(self.round).stop(self.round)
+        found = self.round
+        if self.status.machine:  # which may have to be asked
+            self.session.tasks.run(lambda: launcher_of(found).stop(found), failed=self.session.fail)
+        else:
+            launcher_of(found).stop(found)
         self.isStopping = True
         self.statusChanged.emit(self.status)
 
@@ -240,7 +245,7 @@ class TrainingJob:
         def done(glance: JobGlance | None) -> None:
             self._looking = False
             if project is self.session.project and glance is not None:
-                self._follow(glance, isNews=known is not None or self._handedOver or glance.status.state == "running")
+                self._follow(glance, isNews=known is not None or self._handedOver or glance.status.is_going_on)
             self._afterLook()
 
         def failed(error: Exception) -> None:
@@ -294,10 +299,10 @@ class TrainingJob:
         was = "" if before is None else before.state
         if status.is_over:
             self.isStopping = False
-        if status.state == "running":
+        if status.is_going_on:
             self.problem = None
         self.statusChanged.emit(status)
-        if status.is_over and was in ("running", "created"):
+        if status.is_over and was in ("running", "queued", "created"):
             self.ended.emit(self.round, status)
         if status.state != was:
             self.session.roundsChanged.emit()

@@ -7,6 +7,7 @@ from typing import Any
 
 from metassl.choices.frameworks import FRAMEWORK_CATALOG, LOSS_CATALOG, check_choice
 from metassl.choices.quality import DEFAULT_QUALITY, QUALITIES
+from metassl.machines import Machine
 
 from ...Translation import _
 
@@ -67,7 +68,7 @@ class TrainingOptions:
     """How long, how finely, by which method, on what. `newRound`: begin anew although the last round could go on.
 
     `ownMinutes`, when it is not 0, counts instead of those of the quality; `iterations` counts steps instead of
-    minutes. `predict`: so many cases are predicted after it, 0 for all.
+    minutes. `predict`: so many cases are predicted after it, 0 for all. `machine`: None for this computer.
     """
 
     quality: str = DEFAULT_QUALITY
@@ -78,6 +79,13 @@ class TrainingOptions:
     device: str = "auto"
     newRound: bool = False
     iterations: int = 0
+    machine: Machine | None = None
+
+    def where(self) -> dict[str, Any]:
+        """On which machine, as `start_training` takes it."""
+        if self.machine is None:
+            return {"launcher": "local"}
+        return {"launcher": self.machine.kind, "machine": self.machine.name}
 
     @property
     def minutes(self) -> float:
@@ -96,4 +104,5 @@ class TrainingOptions:
             "loss": self.loss,
             "device": self.device,
             "new_round": self.newRound,
+            **self.where(),
         }

@@ -14,6 +14,9 @@ def stageText(status: JobStatus) -> str:
     """ "Training", "Predicting the other cases" or how it ended."""
     if status.state == "running":
         return _stages().get(status.stage, _("Starting"))
+    if status.state == "queued":
+        text = _("Waits on {machine}: {reason}") if status.queue else _("Waits on {machine}")
+        return text.format(machine=status.machine, reason=status.queue)
     if status.state == "finished":
         return _("Finished. Cases predicted: {count}").format(count=status.predicted)
     if status.state == "paused":
@@ -27,7 +30,7 @@ def detailText(status: JobStatus) -> str:
     """ "step 120 of 400 · 1 min 20 s left · 2 min 10 s so far · memory 1.2 GB"."""
     parts = []
     if status.state == "running" and status.total:
-        text = _("step {step} of {total}") if status.stage == "training" else _("{step} of {total}")
+        text = _counts().get(status.stage, _("{step} of {total}"))
         parts.append(text.format(step=status.step, total=status.total))
     if status.state == "running" and status.eta_s is not None:
         parts.append(_("{time} left").format(time=briefDuration(status.eta_s)))
@@ -53,8 +56,18 @@ def noticeText(status: JobStatus) -> str:
     return "\n".join(lines)
 
 
+def _counts() -> dict[str, str]:
+    return {
+        "training": _("step {step} of {total}"),
+        "sending": _("{step} of {total}\u00a0MB"),
+        "fetching": _("{total} files are still to come"),
+    }
+
+
 def _stages() -> dict[str, str]:
     return {
+        "sending": _("Copying to the other computer"),
+        "fetching": _("Bringing the results back"),
         "preparing": _("Preparing the images"),
         "training": _("Training"),
         "calibrating": _("Measuring how sure the model is"),

@@ -1,0 +1,1 @@
+"""Other machines in the panel: chosen, set up and tested."""
