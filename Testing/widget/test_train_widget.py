@@ -86,7 +86,8 @@ def test_the_choices_reach_the_engine(panel):
     ui.lossComboBox.setCurrentIndex(1)
     ui.deviceComboBox.setCurrentIndex(3)
     ui.predictComboBox.setCurrentIndex(1)
-    assert panel.train.options == TrainingOptions("good", 0.0, 20, "mt", "plain", "cpu")
+    ui.planComboBox.setCurrentIndex(1)
+    assert panel.train.options == TrainingOptions("good", 0.0, 20, "mt", "plain", "cpu", "2d")
     assert "on the CPU, as chosen" in ui.deviceLabel.text
     ui.minutesSpinBox.value = 30
     assert panel.train.options.minutes == 30 and "30 minutes" in ui.deviceLabel.text

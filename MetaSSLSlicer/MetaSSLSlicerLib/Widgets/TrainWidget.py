@@ -23,6 +23,7 @@ from ..Logic.Training.TrainingOptions import (
     TrainingOptions,
     frameworkTexts,
     lossTexts,
+    planTexts,
     qualityTexts,
 )
 from ..Logic.Training.TrainingWords import detailText, noticeText, stageText
@@ -87,6 +88,7 @@ class TrainWidget(Section):
             predict=_chosen(ui.predictComboBox),
             framework=_chosen(ui.frameworkComboBox),
             loss=_chosen(ui.lossComboBox),
+            plan=_chosen(ui.planComboBox),
             device=_chosen(ui.deviceComboBox),
             machine=self._machines.machine,
         )
@@ -237,12 +239,14 @@ class TrainWidget(Section):
         devices = _("Automatic: a GPU if there is one"), _("NVIDIA GPU"), _("Apple GPU"), _("CPU")
         frameworks = frameworkTexts()
         losses = lossTexts()
+        plans = planTexts()
         for combo, texts, values in (
             (ui.presetComboBox, [text for text, _hint in qualities.values()], qualities),
             (ui.predictComboBox, counts, NEXT),
             (ui.deviceComboBox, devices, DEVICES),
             (ui.frameworkComboBox, frameworks.values(), frameworks),
             (ui.lossComboBox, losses.values(), losses),
+            (ui.planComboBox, plans.values(), plans),
         ):
             for text, value in zip(texts, values):
                 combo.addItem(text, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from metassl.choices.defaults import PLANS
 from metassl.choices.frameworks import FRAMEWORK_CATALOG, LOSS_CATALOG, check_choice
 from metassl.choices.quality import DEFAULT_QUALITY, QUALITIES
 from metassl.machines import Machine
@@ -63,6 +64,12 @@ def lossTexts() -> dict[str, str]:
     return {each.name: ours[each.name] for each in LOSS_CATALOG}
 
 
+def planTexts() -> dict[str, str]:
+    """What to call each plan."""
+    ours = {"auto": _("what suits the images"), "2d": _("slices, one by one (2-D)"), "3d": _("volumes (3-D)")}
+    return {name: ours[name] for name in PLANS}
+
+
 @dataclass(frozen=True)
 class TrainingOptions:
     """How long, how finely, by which method, on what. `newRound`: begin anew although the last round could go on.
@@ -77,6 +84,7 @@ class TrainingOptions:
     framework: str = "cps"
     loss: str = "metassl"
     device: str = "auto"
+    plan: str = "auto"
     newRound: bool = False
     iterations: int = 0
     machine: Machine | None = None
@@ -102,6 +110,7 @@ class TrainingOptions:
             "iterations": self.iterations or None,
             "framework": self.framework,
             "loss": self.loss,
+            "plan": self.plan,
             "device": self.device,
             "new_round": self.newRound,
             **self.where(),
