@@ -13,7 +13,7 @@ from metassl.inference.model import TrainedModel
 from metassl.inference.one_pass import Pass
 from metassl.inference.predictor import predict_image, summarise
 from metassl.inference.region_map import DC, DS, OFFICIAL, UC, US, entropy, region_map
-from metassl.inference.sliding_window import predict_pair, window_starts
+from metassl.inference.sliding_window import predict_pair, seen, window_starts
 from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.networks.unet import build_network
 from metassl.project.records import ErrorRates
@@ -177,6 +177,16 @@ def test_windows_of_air_are_background_without_a_look(tiny_plan):
     found = predict_pair((Counting(),), image, tiny_plan(), CPU)
     assert Counting.windows == 1, "of seven, the one that holds the body"
     assert (found[0, 0, :40] == 1).all() and found[0, 1, 56:].mean() > 0.5
+
+
+def test_a_hole_in_a_body_is_looked_at_and_the_air_round_it_is_not():
+    image = np.full((2, 40, 40, 40), -1, np.float32)
+    image[0, 10:30, 10:30, 10:30] = 1
+    image[0, 16:24, 12:28, 14:27] = -1
+    found = seen(image)
+    assert found[20, 20, 20] and found[8:32, 8:32, 8:32].all()
+    assert not found[:6].any() and not found[..., 35:].any()
+    assert not seen(np.zeros((1, 8, 8, 8), np.float16)).any()
 
 
 def test_a_pass_that_was_kept_is_taken_once_and_is_what_it_was():

@@ -118,6 +118,21 @@ def test_nothing_is_looked_at_for_nothing_where_there_is_no_room_to_keep_it(tiny
     assert not looks and len(found.predicted_cases()) == 3
 
 
+def test_no_more_cases_are_looked_at_than_are_needed_to_choose_among(tiny_project, monkeypatch):
+    monkeypatch.setattr(calibrating, "CALIBRATION_CASES", 1)
+    monkeypatch.setattr(screening, "AHEAD", 1)
+    waiting, go_on = [], screening.Screening.go_on
+
+    def looked(self, seconds):
+        go_on(self, seconds)
+        waiting.append(len(self._seen))
+
+    monkeypatch.setattr(screening.Screening, "go_on", looked)
+    with trainings_in_this_process(monkeypatch):
+        found = start_training(tiny_project, iterations=2, device="cpu")
+    assert waiting == [1, 1, 1] and len(found.predicted_cases()) == 3
+
+
 def test_only_the_next_cases_are_predicted_where_that_is_asked_for(tiny_project, monkeypatch):
     with trainings_in_this_process(monkeypatch):
         found = start_training(tiny_project, iterations=2, device="cpu", predict=1)

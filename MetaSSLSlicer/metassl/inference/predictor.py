@@ -28,7 +28,7 @@ from metassl.inference.region_map import REGION_NAMES, UC, region_map
 from metassl.inference.sure import DOUBT, restore_doubtful, sure_classes
 from metassl.project.effort.expected import Effort, EffortModel, expected_effort
 from metassl.project.links import refuse_link_out
-from metassl.project.masks import READING_BAND_VOXELS, dilate
+from metassl.project.masks import READING_BAND_VOXELS, bounding_box, dilate
 from metassl.project.records import ErrorRates, Summary
 from metassl.project.rounds import PredictionPaths
 from metassl.project.structures import LabelDefinition
@@ -188,18 +188,18 @@ def summarise(
     step: int,
 ) -> Summary:
     """measured: of the round; step: of the model that predicted."""
-    foreground = prediction.segmentation > 0
+    everywhere, volumes = counts(prediction.regions), counts(prediction.segmentation)
+    box = bounding_box(prediction.segmentation, READING_BAND_VOXELS) or (slice(0),) * 3
+    foreground = prediction.segmentation[box] > 0
     band = dilate(foreground, READING_BAND_VOXELS)
-    everywhere = np.bincount(prediction.regions.ravel(), minlength=5)
-    inside = np.bincount(prediction.regions[band], minlength=5)
+    inside = np.bincount(prediction.regions[box][band], minlength=5)
     size = max(int(band.sum()), 1)
-    volumes = np.bincount(prediction.segmentation.ravel(), minlength=256)
     learnt = prediction.error_probability
-    expected = None if learnt is None else expected_dice(learnt, foreground, band)
+    expected = None if learnt is None else expected_dice(learnt[box], foreground, band)
     voxel_ml = prediction.geometry.voxel_ml
 
     def mean(values: np.ndarray) -> float:
-        return float(values[band].mean(dtype=np.float64)) if band.any() else 0.0
+        return float(values[box][band].mean(dtype=np.float64)) if band.any() else 0.0
 
     figures = prediction.dice_features.summary(labels, expected)
     measured = measured or ErrorRates()
@@ -213,7 +213,7 @@ def summarise(
         round=round_number,
         step=step,
         voxels={name: int(everywhere[code]) for code, name in REGION_NAMES.items()},
-        structure_voxels=int(foreground.sum()),
+        structure_voxels=int(volumes[1:].sum()),
         band_voxels={name: int(inside[code]) for code, name in REGION_NAMES.items()},
         volume_ml=ml,
         volume_range_ml={name: found for name, found in ranges.items() if found is not None},
@@ -238,6 +238,11 @@ def _effort(prediction: CasePrediction, measured: ErrorRates) -> Effort | None:
         return None
     model = EffortModel.of(measured.effort_model, prediction.tolerance_mm)
     return expected_effort(prediction.segmentation, prediction.deep_errors, prediction.geometry, model)
+
+
+def counts(array: np.ndarray) -> np.ndarray:
+    """How often each value of a uint8 array (z, y, x) occurs, (256,); slice by slice, for little memory."""
+    return sum((np.bincount(part.ravel(), minlength=256) for part in array), start=np.zeros(256, np.int64))
 
 
 def write_prediction(paths: PredictionPaths, prediction: CasePrediction, summary: Summary) -> None:

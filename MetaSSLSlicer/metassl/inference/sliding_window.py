@@ -88,14 +88,24 @@ def shown_box(image: np.ndarray) -> tuple[slice, ...] | None:
 def seen(image: np.ndarray) -> np.ndarray:
     """Where an image (C, z, y, x) shows anything: mask (z, y, x), the whole of it where it has no empty space.
 
-    Empty is what lies among voxels that all have the least value of each channel, such as air in a CT, which is clipped
-    to the least value that counts, or what was cut away round a brain.
+    Empty is what lies among voxels that all have the least value of each channel, such as air round a body in a CT,
+    which is clipped to the least value that counts, or what was cut away round a brain. A hole with something on all
+    six sides of it, such as air in a bowel, is looked at.
     """
     shows = np.zeros(image.shape[1:], bool)
     for channel in image:
         shows |= channel > channel.min()
     reach = triple([min(REACH, int(n) - 1) for n in image.shape[1:]])
-    return dilate(shows, reach)
+    return dilate(shows, reach) | _enclosed(shows)
+
+
+def _enclosed(shows: np.ndarray) -> np.ndarray:
+    """Voxels (z, y, x) with something that shows before and after them along each axis."""
+    inside = np.ones_like(shows)
+    for axis in range(shows.ndim):
+        inside &= np.logical_or.accumulate(shows, axis)
+        inside &= np.flip(np.logical_or.accumulate(np.flip(shows, axis), axis), axis)
+    return inside
 
 
 def _windows(

@@ -28,6 +28,9 @@ FIRST_SECONDS = 4.0
 SHARE = 0.5
 """Of the time of each prediction, that is spent on looking at further cases after it."""
 
+AHEAD = 256
+"""Cases that were looked at and wait: more are not ranked again and again."""
+
 
 class Screening:
     """Cases that wait to be predicted, in the order in which they are worth it as far as they have been looked at."""
@@ -52,7 +55,9 @@ class Screening:
         end = time.monotonic() + seconds
         found = self.looked_at
         for case in [case for case in self._waiting.values() if case.id not in self._seen]:
-            if time.monotonic() >= end or self._passes.is_full or self._job.stop_requested or self._job.gives_way:
+            if time.monotonic() >= end or self._passes.is_full or len(self._seen) >= AHEAD:
+                break
+            if self._job.stop_requested or self._job.gives_way:
                 break
             self._look_at(case)
         if self.looked_at > found:
