@@ -25,6 +25,7 @@ _SIGNS = (
     "not enough memory",
     "bad_alloc",
     "alloc_failed",  # cuDNN, cuBLAS
+    "allocation_failed",  # cuDNN 9
     "cublas_status_not_initialized",
     "cudnn_status_not_initialized",
     "unable to find an engine",  # cuDNN, when none of its algorithms got the memory that it needs
