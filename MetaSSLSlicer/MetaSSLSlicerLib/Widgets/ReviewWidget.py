@@ -21,12 +21,14 @@ from ..Logic.Review.PlaceNavigator import PlaceNavigator, findPlaces
 from ..Logic.Review.PredictionWords import legendRows, regionMeaning, volumes, volumesHint
 from ..Logic.Review.RegionDisplay import HEAT_MAPS, MODES, RegionDisplay
 from ..Logic.Review.ReviewActions import ReviewActions
+from ..Logic.Review.SliceReview import SliceReview
 from ..Logic.Review.UnderMouse import Percents, percentsOf
 from ..Signal import Signal
 from ..Translation import _
 from .Parts.MouseLine import MouseLine
 from .Parts.PlaceList import PlaceList
 from .Parts.SurfaceControl import SurfaceControl
+from .Review.SliceReviewControl import SliceReviewControl
 from .Section import Section, loadUi, onClick
 from .Shortcuts import KEYS, withKey
 from .userSettings import userSettings
@@ -51,9 +53,12 @@ class ReviewWidget(Section):
         self.display = RegionDisplay(session.services, session.tasks)
         self.navigator = PlaceNavigator(session.services)
         self.decisions = ReviewActions(session)
+        self.slices = SliceReview(session)
         self.actions = {
             "nextSpot": self.navigator.next,
             "previousSpot": self.navigator.previous,
+            "nextSlice": self.slices.next,
+            "didSlices": self.slices.take,
             "blink": self.display.toggle,
             "accept": self.decisions.accept,
             "correct": self.decisions.correct,
@@ -62,6 +67,7 @@ class ReviewWidget(Section):
         }
         """What the panel's keys call, by name."""
         self.addPart(PlaceList(self.ui.spotsList, self.navigator))
+        self.sliceControl = self.addPart(SliceReviewControl(self.ui.slicesPlaceholder, self.slices))
         self._mouse = self.addPart(MouseLine(self.ui.mouseLabel, session))
         self.surfaceControl = self.addPart(SurfaceControl(self.ui.surfacePlaceholder, session, self.navigator))
         self._prepare()
@@ -75,6 +81,7 @@ class ReviewWidget(Section):
             (self.display.failed, session.fail),
             (self.navigator.changed, self._showSpots),
             (self.decisions.finished, self._onFinished),
+            (self.slices.decided, self._onFinished),
         )
         if session.case is not None:
             self._onCaseOpened(session.case)
@@ -159,12 +166,14 @@ class ReviewWidget(Section):
         self.display.setCase(case)
         self._mouse.setCase(case)
         self._showLegend(case)
+        self.slices.setCase(case)
         if case.hasPrediction:
             self._search(case)
 
     def _onCaseAboutToClose(self, _case: OpenCase) -> None:
         self.display.setCase(None)
         self._mouse.setCase(None)
+        self.slices.setCase(None)
         self._searching = False
         self.navigator.setPlaces([])
 

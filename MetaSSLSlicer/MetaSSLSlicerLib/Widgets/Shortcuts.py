@@ -15,6 +15,8 @@ from .Section import userAction
 KEYS = {
     "nextSpot": "N",
     "previousSpot": "Shift+N",
+    "nextSlice": "M",
+    "didSlices": "Shift+M",
     "blink": "H",
     "accept": "Shift+A",
     "correct": "C",

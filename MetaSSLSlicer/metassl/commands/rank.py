@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metassl.choices.strategies import DEFAULT_STRATEGY, STRATEGY_CATALOG, STRATEGY_NAMES
-from metassl.files.errors import MetaSSLError
+from metassl.files.errors import MetaSSLError, ProjectError
+from metassl.project.effort.words import how_known, work_text
 from metassl.project.round_files import read_error_rates, read_summary
 from metassl.project.rounds import Round
+from metassl.project.words import count as counted
+from metassl.project.words import percent
 
 from .shared.console import Console, command_line
 from .shared.options import add_json_option, count
@@ -34,6 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--strategy", choices=STRATEGY_NAMES, help=f"default: the project's own, or {DEFAULT_STRATEGY}")
     parser.add_argument("--keep", action="store_true", help="make the strategy the project's own, and go by it")
     parser.add_argument("--top", type=count, default=SHOWN, metavar="N", help=f"show so many (default: {SHOWN})")
+    parser.add_argument(
+        "--slices", metavar="CASE", help="the slices of a case that are worth correcting, not the cases"
+    )
     add_json_option(parser)
 
 
@@ -44,6 +50,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     project = Project.open(arguments.project)
     own = project.settings.get("strategy", DEFAULT_STRATEGY)
     strategy = arguments.strategy or own
+    if arguments.slices is not None:
+        return _show_slices(project, arguments.slices, console)
     found = project.shown_round() or model_round(project)  # complains before the engine is loaded
     from metassl.selection.rank import rank, ranking_by
 
@@ -77,6 +85,36 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _show_slices(project: Project, case_id: str, console: Console) -> int:
+    from metassl.project.effort.pace import pace_of
+    from metassl.project.effort.slices import done_slices, worthwhile_slices
+
+    case, found = project.case(case_id), project.prediction(case_id)
+    effort = None if found is None else read_summary(found[1].summary, case_id).effort
+    if found is None or effort is None:
+        raise ProjectError(f"case {case_id}: no prediction says which of its slices are wrong; run `metassl predict`")
+    done = done_slices(project.read_label(case_id, case.label_version)[0], effort.axis) if case.is_reviewed else []
+    pace, slices = pace_of(project), worthwhile_slices(effort, done)
+    seconds = [pace.factor * each for each in effort.slice_seconds()]
+    console.say(f"{case_id}, {found[0].title}: slices across {'zyx'[effort.axis]}, counted from 0, of {len(seconds)}")
+    if done:
+        console.say(f"  done  {counted(len(done), 'slice')}")
+    if not slices:
+        console.say(f"  no slice is likely to hold errors deeper than {effort.tolerance_mm:g} mm")
+    rows = [("slice", "chance", "voxels", "seconds")]
+    rows += [(str(n), percent(effort.wrong[n]), f"{effort.voxels[n]:.0f}", f"{seconds[n]:.0f}") for n in slices]
+    if slices:
+        console.table(rows)
+        console.say(f"  {work_text(sum(seconds[n] for n in slices))}; {how_known(effort, pace)}")
+        said = command_line("label", project.path, case_id, "FILE", "--slices", *map(str, slices[:3]))
+        console.say(f"next: {said}")
+    listed = [
+        {"slice": n, "chance": effort.wrong[n], "voxels": effort.voxels[n], "seconds": seconds[n]} for n in slices
+    ]
+    console.result({"case": case_id, "round": found[0].number, "axis": effort.axis, "done": done, "slices": listed})
+    return 0
+
+
 def _predicts_dice(found: Round) -> bool:
     """Whether it has been measured how well the Dice of a case can be told."""
     try:
@@ -88,7 +126,6 @@ def _predicts_dice(found: Round) -> bool:
 
 def _how_work_is_known(project: Project, found: Round, case_id: str) -> str:
     from metassl.project.effort.pace import pace_of
-    from metassl.project.effort.words import how_known
 
     try:
         effort = read_summary(found.prediction(case_id).summary, case_id).effort

@@ -7,6 +7,7 @@ import getpass
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,17 @@ def refuse_empty(array: np.ndarray, where: str, allow_background: bool) -> None:
             f"{where} is empty: it holds no structure; say so explicitly if that is right "
             "(on the command line with --allow-empty)"
         )
+
+
+def put_back(project: Path, case: Case, before: Case, version: str) -> Case:
+    """The case with the annotation, or without any, that it had `before` it was given that of this `version`.
+
+    ChangedError when it has another one since.
+    """
+    refuse_changed(case, version)
+    put_in_place(project, case, before.label_version)
+    of_label = ("state", "label_version", "image_hashes", "label_voxels", "coverage", "annotator", "annotated")
+    return replace(case, **{name: getattr(before, name) for name in (*of_label, "dice", "done", "unseen")})
 
 
 def voxels_of(array: np.ndarray) -> dict[str, int]:

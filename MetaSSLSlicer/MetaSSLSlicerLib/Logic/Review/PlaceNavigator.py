@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
+from metassl.files import MetaSSLError
 from metassl.project import LabelDefinition
+from metassl.project.effort.maps import Work, read_work
 from metassl.project.places.search import Place, find_places
 from metassl.project.places.words import place_text, position_text
 
@@ -30,7 +32,15 @@ def findPlaces(data: CaseData, labels: Iterable[LabelDefinition], heat: HeatMap 
         prediction.errorRates,
         maps.get(ERROR_PROBABILITY),
         maps.get(UNCERTAINTY),
+        _workOf(data),
     )
+
+
+def _workOf(data: CaseData) -> Work | None:
+    try:
+        return read_work(data.prediction.paths, data.prediction.summary, data.geometry, data.caseId)
+    except MetaSSLError:
+        return None  # the review by slices tells of it
 
 
 def placeText(place: Place) -> str:

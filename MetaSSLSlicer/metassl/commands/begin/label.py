@@ -13,6 +13,11 @@ a case that has a label keeps it unless --replace is given.
 A case of which only a part is annotated is trained on with that part, and is
 predicted and asked about again, until --done says that the rest stays without.
 
+--slices takes only these slices of the file, as whole slices that somebody has
+looked at; what was annotated before stays. They are counted from 0, across the
+thickest side of the voxels (of even ones, in the order of the file); which ones
+are worth it says `metassl rank PROJECT --slices CASE`.
+
 A prediction of a model that did not know a structure says nothing about it; nor
 does a file of which --about says so. What such a label calls background may be
 that structure, and is trained so.
@@ -20,6 +25,7 @@ that structure, and is trained so.
   metassl label liver case_07 case_07_liver.nii.gz
   metassl label liver case_07 mask.nii.gz --values 255=Liver
   metassl label liver case_08 livers_alone.nii.gz --about Liver
+  metassl label liver case_08 corrected.nii.gz --slices 12 30-34
   metassl label liver --from ~/labels
 """
 
@@ -28,10 +34,17 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import numpy as np
+
 from metassl.files.errors import LabelError, ProjectError
+from metassl.imaging.annotations import read_annotation
+from metassl.imaging.geometry import Geometry
+from metassl.imaging.images import read_geometry
 from metassl.imaging.matching import key_of_name, listed
 from metassl.project import Project
 from metassl.project.coverage import unknown_in
+from metassl.project.effort.expected import review_axis
+from metassl.project.effort.slices import with_slices
 from metassl.project.words import count as counted
 
 from ..shared.advice import next_steps
@@ -49,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     done = parser.add_mutually_exclusive_group()
     done.add_argument("--done", action="store_true", help="nothing more is to be annotated in the case")
     done.add_argument("--not-done", action="store_true", help="take that back")
+    parser.add_argument("--slices", nargs="+", type=slice_numbers, metavar="N|N-M", help="take only these slices")
     parser.add_argument("--replace", action="store_true", help="with --from: also where there is a label")
     add_values_option(parser)
     parser.add_argument(
@@ -67,6 +81,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.source is not None and arguments.case is None:
         if arguments.about:
             raise ProjectError("--about goes with one CASE and its FILE")
+        if arguments.slices:
+            raise ProjectError("--slices goes with one CASE and its FILE")
         return _many(project, arguments, console)
     says_done = arguments.done or arguments.not_done
     if arguments.case and arguments.file is None and arguments.source is None and says_done:
@@ -79,9 +95,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     told = _spoken_about(project, arguments)
     version = project.add_label(
         before.id,
-        arguments.file,
+        arguments.file if arguments.slices is None else _slices_of(project, arguments, console),
         state="corrected" if reviewed else "labelled",
-        allow_empty=arguments.allow_empty,
+        allow_empty=arguments.allow_empty or arguments.slices is not None,
         former=before.label_version,
         names=names_of(arguments),
         tell=console.warn,
@@ -115,6 +131,27 @@ def _tell(project: Project, arguments: argparse.Namespace, console: Console, cha
         }
     )
     return 0
+
+
+def _slices_of(project: Project, arguments: argparse.Namespace, console: Console) -> tuple[np.ndarray, Geometry]:
+    """The slices of the file that are taken, with what was annotated before."""
+    case = project.case(arguments.case)
+    image = project.image_paths(case)[0]
+    grid = read_geometry(image, case.id)
+    read = read_annotation(arguments.file, grid, project.labels, case.id, names_of(arguments), image)
+    console.warn_all(read.notes)
+    former = project.read_label(case.id, case.label_version)[0] if case.is_reviewed else None
+    axis, slices = review_axis(grid), sorted({each for numbers in arguments.slices for each in numbers})
+    console.say(f"{case.id}: {counted(len(slices), 'slice')} across {'zyx'[axis]} of {grid.shape_zyx[axis]}")
+    return with_slices(read.array, former, axis, slices), grid
+
+
+def slice_numbers(text: str) -> range:
+    """ "12" or "30-34", for argparse."""
+    first, dash, last = text.partition("-")
+    if not first.isdecimal() or (dash and not last.isdecimal()) or (dash and int(last) < int(first)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of a slice, such as 12, nor a range, such as 30-34")
+    return range(int(first), int(last or first) + 1)
 
 
 def _spoken_about(project: Project, arguments: argparse.Namespace) -> list[int] | None:
