@@ -84,8 +84,9 @@ def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undi
 def test_a_job_whose_time_is_up_is_put_back_and_goes_on(cluster, slurm, project, undisturbed):
     write_machine(replace(cluster, time="2", setup=(*cluster.setup, "export STEP_S=2")))
     found = start(project)
-    wait(found, lambda status: status.state == "queued" and status.step > 0)
-    at_once(slurm, found)
+    while wait(found, lambda status: status.is_over or (status.state == "queued" and status.step)).state == "queued":
+        at_once(slurm, found)
+        wait(found, lambda status: status.state != "queued")
     check_whole(project, found, undisturbed)
     kinds = [event.event for event in read_events(found.events_path)]
     assert kinds.count("started") >= 2 and "requeued" in kinds and "paused" not in kinds
