@@ -73,7 +73,7 @@ export-test: build/.checkers
 
 slurm-test: $(STAMP)
 	@PATH="$$PATH:/usr/sbin" command -v slurmctld > /dev/null || \
-	  apt-get install -y --no-install-recommends slurm-wlm munge > /dev/null 2>&1 || \
+	  RUNLEVEL=1 apt-get install -y --no-install-recommends slurm-wlm munge > /dev/null 2>&1 || \
 	  echo 'There is no Slurm here: on Debian and Ubuntu, as root: apt-get install slurm-wlm munge'
 	METASSL_SLURM_TEST=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest Testing/slurm
 

@@ -106,7 +106,7 @@ def by_slurm(folder: Path, told: argparse.Namespace) -> Iterator:
         job = slurm.run("sbatch", "--parsable", "--requeue", array, "--output=/dev/null", "--wrap", command).strip()
         if not job:
             raise SystemExit("Slurm took no job")
-        yield lambda: not slurm.run("squeue", "-h", "-j", job, "-t", "PD,R,CG")
+        yield lambda: slurm.run("squeue", "-o", "%i", "-j", job, "-t", "PD,R,CG").split() == ["JOBID"]  # its header
 
 
 @contextmanager

@@ -89,6 +89,7 @@ def test_a_job_that_is_put_back_keeps_its_step_and_goes_on(launched, monkeypatch
     with JobWriter(found, every_s=0.0) as events:
         events.write("started", device="cpu")
         events.write("progress", stage="training", step=2, total=3)
+        time.sleep(0.01)  # times are told in thousandths of a second
         says("queued", "waits until nodes are free")  # as its node was lost: it has said nothing
         status = job_status(found)
         assert (status.state, status.step, status.queue) == ("queued", 2, "waits until nodes are free")

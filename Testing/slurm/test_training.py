@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 from metassl.files.errors import BusyError, ProjectError
+from metassl.files.json_files import read_json
 from metassl.jobs import JobRecord, TrainingLock, launcher_of, read_events
 from metassl.jobs.start import start_training
 from metassl.machines import write_machine
@@ -82,10 +83,11 @@ def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undi
 
 
 def test_a_job_whose_time_is_up_is_put_back_and_goes_on(cluster, slurm, project, undisturbed):
-    write_machine(replace(cluster, time="2", setup=(*cluster.setup, "export STEP_S=2")))
+    write_machine(replace(cluster, time="4", setup=(*cluster.setup, "export STEP_S=5")))
     found = start(project)
-    wait(found, lambda status: status.state == "queued" and status.step > 0)
-    at_once(slurm, found)
+    while wait(found, lambda status: status.is_over or (status.state == "queued" and status.step)).state == "queued":
+        at_once(slurm, found)
+        wait(found, lambda status: status.state != "queued")
     check_whole(project, found, undisturbed)
     kinds = [event.event for event in read_events(found.events_path)]
     assert kinds.count("started") >= 2 and "requeued" in kinds and "paused" not in kinds
@@ -153,3 +155,20 @@ def test_slurm_that_does_not_answer_is_a_note_and_no_end(cluster, slurm, project
     monkeypatch.setenv("SLURM_CONF", "/nowhere/slurm.conf")
     status = wait(found, lambda status: any("does not say" in warning for warning in status.warnings))
     assert status.state == "running" and status.stage == "training"
+
+
+def test_two_processes_begin_and_one_goes_on(cluster, slurm, project):
+    write_machine(replace(cluster, setup=(*cluster.setup, "export METASSL_PROCESSES=2")))
+    found = start(project)
+    wait(found, lambda status: trains(status, 8))
+    assert read_json(found.plan_path, "the plan")["batch"] == [2, 2], "a patch of either kind for each"
+    slurm.run("scancel", job_of(found))
+    assert wait(found).state == "interrupted"
+    write_machine(cluster)
+    assert start(project) == found
+    assert wait(found).state == "finished" and found.predicted_cases() == ["ball2", "ball3", "ball4"]
+    events = read_events(found.events_path)
+    first, second = [event for event in events if event.event == "started"]
+    assert second.resumed_from > 0
+    losses = [event.loss["total"] for event in events if event.event == "progress" and event.loss]
+    assert losses[-1] < losses[0]

@@ -104,7 +104,7 @@ def _on_machine(found: Round, status: JobStatus, record: JobRecord, patient: boo
         last = _last_line(found.log_path, record.log_start) if silent else ""
         reason = f"the job {record.job} on {record.machine} {standing.reason}"
         return _interrupted(found, replace(status, queue=""), f"{reason}: {last}" if last else reason)
-    has_begun = status.state == "running" and not silent and status.time > standing.asked
+    has_begun = status.state == "running" and not silent and status.time >= standing.asked
     if standing.state == "queued" and not has_begun:
         return replace(status, state="queued", queue=standing.reason, eta_s=None)
     if standing.state == "unknown":
