@@ -49,6 +49,11 @@ class OffscreenSlicer:
         }
         self.threeDView = OffscreenThreeDView(self, viewSize)
 
+    def pauseRender(self) -> None:
+        """Nothing to do: its views draw only when they are asked to."""
+
+    resumeRender = pauseRender
+
     def _addLogic(self, name: str):
         logic = getattr(slicer, f"vtkSlicer{name}ModuleLogic")()
         logic.SetMRMLApplicationLogic(self.applicationLogic)

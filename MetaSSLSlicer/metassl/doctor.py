@@ -7,7 +7,6 @@ runs the named checks in order and prints a JSON line after each.
 
 from __future__ import annotations
 
-import ctypes
 import getpass
 import json
 import os
@@ -26,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from metassl import __version__
+from metassl.files.memory import memory_total
 from metassl.jobs.process import host_name
 
 PATIENCE_S = 180.0
@@ -331,35 +331,6 @@ CRASH_ADVICE = {
     "GPU": "update the driver of the GPU, or install a torch that supports it (see pytorch.org)",
     "monai": "reinstall monai",
 }
-
-
-def memory_total() -> int | None:
-    """The bytes of memory that this process may use: the machine's, or less inside a container."""
-    if sys.platform == "win32":
-        return _memory_windows()
-    sizes = []
-    if "SC_PHYS_PAGES" in os.sysconf_names:
-        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
-    try:
-        sizes.append(int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
-    except (OSError, ValueError):
-        pass  # no container, or no limit
-    return min(sizes, default=None)
-
-
-if sys.platform == "win32":
-
-    def _memory_windows() -> int:
-        class Status(ctypes.Structure):
-            _fields_ = [
-                ("length", ctypes.c_ulong),
-                ("load", ctypes.c_ulong),
-                *((name, ctypes.c_ulonglong) for name in ("total", "a", "b", "c", "d", "e", "f")),
-            ]
-
-        status = Status(length=ctypes.sizeof(Status))
-        ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status))
-        return int(status.total)
 
 
 if __name__ == "__main__":

@@ -169,6 +169,17 @@ class DesktopSlicer:
         self._xdotool("key", "--clearmodifiers", keys)
         time.sleep(0.3)
 
+    def keyAlone(self, keys: str) -> float:
+        """As `key`, with the others held down before; returns when (time.monotonic) the last one was pressed."""
+        *others, last = keys.split("+")
+        for each in others:
+            self._xdotool("keydown", each)
+        began = time.monotonic()
+        self._xdotool("key", last)
+        for each in reversed(others):
+            self._xdotool("keyup", each)
+        return began
+
     def type(self, text: str) -> None:
         """Type a text where the cursor is."""
         self._xdotool("type", "--delay", "20", text)

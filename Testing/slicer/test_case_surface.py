@@ -16,9 +16,9 @@ import vtk
 from metassl.project.regions import rgb_of
 from MetaSSLPictures.OffscreenSlicer import OffscreenSlicer
 from MetaSSLSlicerLib.Logic.Case.CaseFiles import ERROR_PROBABILITY, UNCERTAINTY
-from MetaSSLSlicerLib.Logic.Case.CaseNodes import ATTRIBUTE
 from MetaSSLSlicerLib.Logic.Review.CaseSurface import CaseSurface
 from MetaSSLSlicerLib.Logic.Review.SurfaceModel import SurfaceModel
+from MetaSSLSlicerLib.Logic.Scene.OurNodes import ATTRIBUTE
 from MetaSSLSlicerLib.Logic.Scene.SlicerServices import SlicerServices
 from MetaSSLSlicerLib.Logic.Scene.SurfaceField import MOST_VOXELS, structureBoxes, surfaceField, valuesAt
 from predicting import predict

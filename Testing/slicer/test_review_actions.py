@@ -24,7 +24,7 @@ logic = slicer.vtkSlicerSegmentationsModuleLogic
 
 
 class Review:
-    """A session with one open, predicted case, and everything that was said or finished."""
+    """A session with one open, predicted case, and everything that was said or decided."""
 
     def __init__(self, services, project, geometry, **prediction):
         self.project, self.geometry = project, geometry
@@ -32,9 +32,9 @@ class Review:
         predict(project, self.caseId, geometry, **prediction)
         self.session = Session(services, BackgroundTasks())
         self.actions = ReviewActions(self.session)
-        self.messages, self.finished, self.changed = [], [], []
+        self.messages, self.decided, self.changed = [], [], []
         self.session.said.connect(lambda message: message.level == "info" or self.messages.append(message))
-        self.actions.finished.connect(self.finished.append)
+        self.actions.decided.connect(self.decided.append)
         self.session.casesChanged.connect(self.changed.append)
         self.session.openProject(project.path)
         self.session.openCase(self.caseId)
@@ -92,7 +92,7 @@ def test_accepting_makes_the_prediction_the_label(review):
     case, label = review.stored()
     assert (case.state, case.dice, case.is_labelled) == ("accepted", 1.0, True)
     np.testing.assert_array_equal(label, structureBlock(label.shape))
-    assert review.finished == [review.caseId] and [review.caseId] in review.changed
+    assert review.decided == [review.caseId] and [review.caseId] in review.changed
     assert review.statuses() == {logic.Completed} and not review.messages
 
 
@@ -110,14 +110,14 @@ def test_correcting_opens_the_editor_on_a_copy_and_accepting_then_stores_the_cor
     entry, label = review.stored()
     np.testing.assert_array_equal(label, corrected)
     assert entry.state == "corrected" and entry.dice == pytest.approx(meanDice(predicted, corrected))
-    assert 0.5 < entry.dice < 1 and review.finished == [review.caseId]
+    assert 0.5 < entry.dice < 1 and review.decided == [review.caseId]
 
 
 def test_accepting_after_looking_in_the_editor_without_a_change_is_still_accepting(review):
     review.actions.correct()
     review.actions.accept()
     review.finish()
-    assert review.stored()[0].state == "accepted" and review.finished == [review.caseId]
+    assert review.stored()[0].state == "accepted" and review.decided == [review.caseId]
 
 
 def test_accepting_the_confident_part_leaves_the_rest_unannotated(review):
@@ -128,7 +128,7 @@ def test_accepting_the_confident_part_leaves_the_rest_unannotated(review):
     assert (case.state, case.dice) == ("accepted", None), "a Dice over what was sure anyway would mean nothing"
     np.testing.assert_array_equal(label == 255, regions != UC.value)
     np.testing.assert_array_equal(label[regions == UC.value], structureBlock(label.shape)[regions == UC.value])
-    assert review.finished == [review.caseId]
+    assert review.decided == [review.caseId]
 
 
 DECISIONS = [("acceptConfident", "reject", "rejected"), ("reject", "accept", "accepted")]
@@ -158,7 +158,7 @@ def test_without_a_confident_structure_the_confident_part_is_refused(start, make
     review.finish()
     (message,) = review.messages
     assert message.level == "error" and review.caseId in message.text and "correct it" in message.text
-    assert review.finished == [] and review.project.case(review.caseId).state == "predicted"
+    assert review.decided == [] and review.project.case(review.caseId).state == "predicted"
 
 
 def test_an_empty_prediction_is_accepted_only_when_the_user_says_so(start, make_grid):
@@ -166,11 +166,11 @@ def test_an_empty_prediction_is_accepted_only_when_the_user_says_so(start, make_
     review.actions.accept()
     review.finish()
     (message,) = review.messages
-    assert "no structure" in message.text and message.actionText and review.finished == []
+    assert "no structure" in message.text and message.actionText and review.decided == []
     message.action()
     review.finish()
     assert review.stored()[0].state == "accepted" and not review.stored()[1].any()
-    assert review.finished == [review.caseId]
+    assert review.decided == [review.caseId]
 
 
 def test_rejecting_flags_the_segments_and_keeps_the_case_out_of_training(review):
@@ -179,7 +179,7 @@ def test_rejecting_flags_the_segments_and_keeps_the_case_out_of_training(review)
     case = review.project.case(review.caseId)
     assert case.state == "rejected" and not case.is_labelled
     assert review.statuses() == {logic.Flagged}
-    assert review.finished == [review.caseId] and [review.caseId] in review.changed
+    assert review.decided == [review.caseId] and [review.caseId] in review.changed
 
 
 @pytest.mark.parametrize("decision", ["reject", "acceptConfident"])
@@ -188,25 +188,40 @@ def test_unsaved_corrections_are_thrown_away_only_when_the_user_says_so(review, 
     review.paint(np.s_[2:8, 10:13, 1:11])
     getattr(review.actions, decision)()
     review.finish()
-    assert review.finished == [] and review.session.case.isModified
+    assert review.decided == [] and review.session.case.isModified
     (message,) = review.messages
     assert message.level == "warning" and review.caseId in message.text
     message.action()
     review.finish()
-    assert review.finished == [review.caseId]
+    assert review.decided == [review.caseId]
     review.session.closeCase()
     review.finish()
     assert autosaves(review.project) == {}
     assert review.project.case(review.caseId).state == {"reject": "rejected", "acceptConfident": "accepted"}[decision]
 
 
-def test_a_project_that_cannot_be_written_is_reported_and_nothing_is_finished(review):
+def test_a_project_that_cannot_be_written_is_reported_and_no_case_is_lost(review):
     (review.project.path / "cases.json").write_text("{", encoding="utf-8")
     for decide in (review.actions.accept, review.actions.reject):
         decide()
         review.finish()
-        assert review.messages.pop().level == "error"
-    assert review.finished == []
+        (message,) = review.messages
+        assert message.level == "error" and message.action is None, "the case is still open"
+        review.messages.clear()
+
+
+def test_a_case_that_was_left_as_accepted_and_cannot_be_written_is_offered_again(review):
+    review.actions.decided.connect(lambda _case: review.session.closeCase())
+    (review.project.path / "cases.json").rename(review.project.path / "away.json")
+    review.actions.accept()
+    review.finish()
+    (review.project.path / "away.json").rename(review.project.path / "cases.json")
+    (message,) = review.messages
+    assert message.level == "error" and review.caseId in message.actionText
+    assert [review.caseId] in review.changed, "the table shows what became of it"
+    message.action()
+    review.finish()
+    assert review.session.case.id == review.caseId and review.session.case.hasPrediction
 
 
 def test_without_a_case_or_a_prediction_nothing_happens(review):
@@ -226,7 +241,7 @@ def test_without_a_case_or_a_prediction_nothing_happens(review):
     ):
         decide()
         review.finish()
-    assert review.finished == [] and review.messages == []
+    assert review.decided == [] and review.messages == []
 
 
 def test_mean_dice_counts_structures_in_either_and_leaves_out_what_nobody_annotated():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import slicer
 import vtk
-from MetaSSLSlicerLib.Logic.Case.CaseNodes import ATTRIBUTE
+from MetaSSLSlicerLib.Logic.Scene.OurNodes import ATTRIBUTE
 
 _OURS = "MetaSSL"
 

@@ -293,6 +293,6 @@ def test_a_section_that_has_ended_shows_nothing_any_more(harness, session, secti
     open_(harness, session, section, tiny_project)
     section.cleanup()
     section.ui.nextLabel.text = "as it was"
-    section._onRead((None, []))  # a reading that was under way
+    section._onRead((None, [], set()))  # a reading that was under way
     harness.process(5)
     assert section.ui.nextLabel.text == "as it was"

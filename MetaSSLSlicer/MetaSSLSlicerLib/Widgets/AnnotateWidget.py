@@ -8,9 +8,9 @@ from functools import partial
 import qt
 import slicer
 
-from ..Logic.Case.CaseNodes import ATTRIBUTE
 from ..Logic.Case.PartialAnnotation import annotatedSlices, insideRoi
 from ..Logic.Case.Session import Session
+from ..Logic.Scene.OurNodes import ATTRIBUTE
 from ..Signal import Signal
 from ..Translation import _
 from .Section import Section, loadUi, onClick
@@ -24,12 +24,12 @@ _PREVIEW, _PREVIEW_OWNER = "SegmentationResultPreview", "SegmentationResultPrevi
 
 
 class AnnotateWidget(Section):
-    """`labelSaved` is emitted with the case's id when its label is stored, so that the panel can go on."""
+    """`labelKept` is emitted with the case's id when its label has only to be written, so that the panel can go on."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.widget, self.ui = loadUi("AnnotateWidget")
-        self.labelSaved = Signal()
+        self.labelKept = Signal()
         self.editorBound = Signal()
         """() the editor shows another segmentation; it then takes the label layer out of all slice views."""
         self._isEntered = self._isAwake = False
@@ -99,7 +99,8 @@ class AnnotateWidget(Section):
             self._session.say("warning", _("Choose the box that you annotated, or make one in the list."))
             return
         options = {"restrict": self._restriction(scope)} if scope != _WHOLE else {}
-        self._session.writes.saveLabel(done=partial(self._onSaved, case.id), **options)
+        kept, done = partial(self.labelKept.emit, case.id), partial(self._onSaved, case.id)
+        self._session.writes.saveLabel(kept=kept, done=done, **options)
 
     def refresh(self, *_args: object) -> None:
         case, ui = self._session.case, self.ui
@@ -132,7 +133,6 @@ class AnnotateWidget(Section):
 
     def _onSaved(self, caseId: str) -> None:
         self._session.say("info", _("The label of {case} is saved.").format(case=caseId))
-        self.labelSaved.emit(caseId)
 
     def _onStructuresChanged(self, _former: object) -> None:
         """Begin anew with the segmentation: what can be undone is from before it had the new segments."""

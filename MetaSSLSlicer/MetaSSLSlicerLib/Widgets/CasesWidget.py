@@ -12,9 +12,10 @@ from metassl.project.words import plural
 
 from ..Logic.Case.Session import Session
 from ..Logic.Engine.EnginePython import EnginePython
+from ..Logic.Project.CaseQueue import CaseQueue
 from ..Logic.Project.CaseTable import collectorAtRest, readRows
 from ..Logic.Project.ProjectReader import ProjectReader
-from ..Logic.Project.Ranking import STRATEGIES, Ranking, recommend
+from ..Logic.Project.Ranking import STRATEGIES, Ranking
 from ..Translation import _
 from .Parts.CaseCells import CaseCells, Cells, naturalKey
 from .Parts.CaseTableView import CaseTableView
@@ -54,6 +55,7 @@ class CasesWidget(Section):
         self.finish = self.addPart(FinishForm(session, self.ui, self._confirm))
         self._wanted: set[str] | None = set()  # whose rows are to be read; None: all
         self.reader = ProjectReader(session, self._prepareReading, self._onRead)
+        self.queue = CaseQueue(session)
         self._touched = ""
         self._groups = self._fillFilter()
         self._strategies: list[str] = []
@@ -80,6 +82,7 @@ class CasesWidget(Section):
             (self.model.reordered, self._showCount),
             (self.view.opened, self._open),
             (self.ranking.changed, self._onRankingChanged),
+            (self.finish.finish.changed, self._showNext),
         )
         self._onProjectChanged()
 
@@ -94,15 +97,26 @@ class CasesWidget(Section):
 
     def goOn(self, caseId: str) -> None:
         """After a case is done: on to the next one of the audit if it was of that, else to the recommended one."""
+        self.queue.decided(caseId)
         if self.finish.goesOnAfter(caseId):
             self.finish.openNext(after=caseId)
         else:
             self.openNext()
 
+    def passOn(self, caseId: str) -> bool:
+        """Go on from a case without a decision; False, and nothing is done, where it is of the audit: none is passed
+        over there."""
+        if self.finish.goesOnAfter(caseId):
+            return False
+        self.openNext()
+        return True
+
     def openNext(self) -> None:
         """Open the recommended case, or say that none is left."""
         found = self._recommended()
         if found is not None:
+            if self._session.case is not None:
+                self.queue.passed(self._session.case.id)
             self._session.openCase(found[0])
         elif self._session.project is not None and not self.reader.isBusy:
             self._session.say("info", _("No other case is left to look at."))
@@ -207,17 +221,19 @@ class CasesWidget(Section):
         if self._wanted == set():
             return None
         wanted, self._wanted = self._wanted, set()
+        settled = self.queue.settled(wanted)
 
-        def read() -> tuple[list[str] | None, list[Cells]]:
+        def read() -> tuple[list[str] | None, list[Cells], set[str]]:
             with collectorAtRest():
                 rows = sorted(readRows(project, wanted), key=lambda row: naturalKey(row.id))
                 changed = self.model.differing(self._cells.of(row) for row in rows)
-                return [row.id for row in rows] if wanted is None else None, changed
+                return [row.id for row in rows] if wanted is None else None, changed, settled
 
         return read
 
-    def _onRead(self, found: tuple[list[str] | None, list[Cells]]) -> None:
-        caseIds, changed = found
+    def _onRead(self, found: tuple[list[str] | None, list[Cells], set[str]]) -> None:
+        caseIds, changed, settled = found
+        self.queue.arrived(settled)
         if caseIds is None:
             self.model.updateCells(changed)
         else:
@@ -275,6 +291,7 @@ class CasesWidget(Section):
 
     def _showNext(self) -> None:
         found = self._recommended()
+        self._readAhead("" if found is None else found[0])
         self.ui.nextButton.setEnabled(found is not None)
         if self.ranking.isBusy:
             text = _("The cases are being ranked again ...")
@@ -286,10 +303,12 @@ class CasesWidget(Section):
             text = _("No case is left to look at.") if self.model.cells else _("This project has no case yet.")
         self.ui.nextLabel.text = text.replace(" %", "\u00a0%")
 
+    def _readAhead(self, recommended: str) -> None:
+        case = self._session.case
+        self._session.ahead.want((self.finish.nextAfter(case.id) if case is not None else "") or recommended)
+
     def _recommended(self):
-        session = self._session
-        exclude = {session.loadingCase or "", "" if session.case is None else session.case.id, *(self._wanted or ())}
-        return recommend((each.row for each in self.model.cells.values()), exclude)
+        return self.queue.next([each.row for each in self.model.cells.values()], self._wanted or ())
 
     def _open(self, caseId: str) -> None:
         if caseId:

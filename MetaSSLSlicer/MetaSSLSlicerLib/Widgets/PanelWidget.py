@@ -89,7 +89,8 @@ class PanelWidget(Section):
             (session.tasks.started, self._startPump),
             (self.job.ended, self.caseSeat.trainingEnded),
             (self.reviewWidget.nextCaseWanted, self._goOn),
-            (self.annotateWidget.labelSaved, self._goOn),
+            (self.annotateWidget.labelKept, self._goOn),
+            (self.reviewWidget.placesSeen, self._passOn),
             (self.annotateWidget.editorBound, self.reviewWidget.display.apply),
         )
         self._layoutManager = slicer.app.layoutManager()
@@ -150,6 +151,11 @@ class PanelWidget(Section):
         case = self.session.case
         if self.reviewWidget.goesOn and case is not None and case.id == caseId:
             self.casesWidget.goOn(caseId)
+
+    def _passOn(self, caseId: str) -> None:
+        """All places of a case were shown."""
+        if not self.casesWidget.passOn(caseId):
+            self.reviewWidget.navigator.next()
 
     def _startPump(self) -> None:
         self._pumpTimer.start()

@@ -41,13 +41,13 @@ _SWATCH = "background-color: {color}; color: {text}; border: 1px solid gray; bor
 class ReviewWidget(Section):
     """Seen while a case with a prediction is open; while it is edited, only what is needed then is unfolded.
 
-    `nextCaseWanted`: a case is done, and the user wants the next.
+    `nextCaseWanted`: a case is done, and the user wants the next. `placesSeen`: there is no further place in it.
     """
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.widget, self.ui = loadUi("ReviewWidget")
-        self.nextCaseWanted = Signal()
+        self.nextCaseWanted, self.placesSeen = Signal(), Signal()
         self._searching = self._wasEditing = False
         self._isUnfolded = True
         self.display = RegionDisplay(session.services, session.tasks)
@@ -55,7 +55,7 @@ class ReviewWidget(Section):
         self.decisions = ReviewActions(session)
         self.slices = SliceReview(session)
         self.actions = {
-            "nextSpot": self.navigator.next,
+            "nextSpot": self.nextSpot,
             "previousSpot": self.navigator.previous,
             "nextSlice": self.slices.next,
             "didSlices": self.slices.take,
@@ -80,8 +80,8 @@ class ReviewWidget(Section):
             (self.display.changed, self._showDisplay),
             (self.display.failed, session.fail),
             (self.navigator.changed, self._showSpots),
-            (self.decisions.finished, self._onFinished),
-            (self.slices.decided, self._onFinished),
+            (self.decisions.decided, self._onDecided),
+            (self.slices.decided, self._onDecided),
         )
         if session.case is not None:
             self._onCaseOpened(session.case)
@@ -114,6 +114,14 @@ class ReviewWidget(Section):
         text = _("Nothing is known here of {names}, which came later: an accepted label says nothing about it, either.")
         self.ui.unknownLabel.text = text.format(names=names)
 
+    def nextSpot(self) -> None:
+        """Show the next place; after the last one comes the next case, if the user wants to go on."""
+        case = self._session.case
+        if case is not None and case.hasPrediction and self.goesOn and not self._searching and self.navigator.isAtEnd:
+            self.placesSeen.emit(case.id)
+        else:
+            self.navigator.next()
+
     # Set up
 
     def _prepare(self) -> None:
@@ -132,7 +140,12 @@ class ReviewWidget(Section):
         ui.goOnCheck.connect("toggled(bool)", lambda checked: userSettings().setValue(_GO_ON, checked))
         ui.detailsButton.connect("clicked(bool)", lambda _checked: self._unfold(not self._isUnfolded))
         buttons = (
-            (ui.nextButton, "nextSpot", _("Next place"), _("Show the next place where the model is unsure")),
+            (
+                ui.nextButton,
+                "nextSpot",
+                _("Next place"),
+                _("Show the next place where the model is unsure; after the last one comes the next case"),
+            ),
             (ui.previousButton, "previousSpot", "◀", _("Show the place before")),
             (
                 ui.acceptButton,
@@ -272,7 +285,7 @@ class ReviewWidget(Section):
             return _("{count} places to check").format(count=count) if count else _("No place to check")
         return _("Place {position}: {what}").format(position=navigator.positionText, what=navigator.currentText)
 
-    def _onFinished(self, caseId: str) -> None:
+    def _onDecided(self, caseId: str) -> None:
         case = self._session.case
         if self.goesOn and case is not None and case.id == caseId:
             self.nextCaseWanted.emit(caseId)

@@ -1,9 +1,11 @@
-"""Runs inside Slicer: a project of made-up images in a folder, with predictions as a training writes them."""
+"""Runs inside Slicer: a project of made-up images, or of real ones, with predictions as a training writes them."""
+
+import json
 
 import numpy as np
 import SimpleITK as sitk
 from metassl.files import write_json
-from metassl.imaging import Geometry, write_array
+from metassl.imaging import Geometry, read_labels, write_array
 from metassl.project import Case, LabelDefinition, Project
 
 STRUCTURES = (("Liver", (0.34, 0.44, 0.66), (0.19, 0.17, 0.23)), ("Kidney", (0.65, 0.60, 0.47), (0.06, 0.07, 0.15)))
@@ -33,25 +35,42 @@ def makeProject(folder, shapeZyx, spacing, cases=2, channels=("image",), tilt=Fa
     return project
 
 
+def makeProjectOf(folder, data, cases):
+    """A project of the first images of a data set that lies as in the Medical Segmentation Decathlon."""
+    described = json.loads((data / "dataset.json").read_text(encoding="utf-8"))
+    structures = [LabelDefinition(int(key), name) for key, name in described["labels"].items() if int(key) > 0]
+    project = Project.create(folder, described["name"], structures, ["image"])
+    images = sorted((data / "imagesTr").glob("*.nii.gz"))[:cases]
+    project.add_cases(Case(path.name.removesuffix(".nii.gz"), [str(path)]) for path in images)
+    found = project.new_round({"config": {}, "labels": {}})
+    for path, caseId in zip(images, project.cases, strict=True):
+        labels, geometry = read_labels(data / "labelsTr" / path.name, caseId)
+        _predict(found, caseId, labels, geometry, shift=1)
+    project.mark_predicted(list(project.cases))
+
+
 def newRound(project, geometry, shapeZyx, shift=0):
     """One more round with a prediction of every case."""
     found = project.new_round({"config": {}, "labels": {}})
     for number, caseId in enumerate(project.cases):
-        paths = found.prediction(caseId)
-        paths.folder.mkdir(parents=True)
-        labels = _labels(shapeZyx, number)
-        distance = sitk.GetArrayFromImage(
-            sitk.SignedMaurerDistanceMap(sitk.GetImageFromArray((labels > 0).astype(np.uint8)), False, False, False)
-        )
-        uncertainty = np.exp(-((distance / _UNSURE_VOXELS) ** 2)).astype(np.float32)
-        regions = np.where(uncertainty > 0.3, 2, 1).astype(np.uint8)
-        regions[uncertainty > 0.95] = 4
-        write_array(paths.segmentation, np.roll(labels, shift, 2), geometry)
-        write_array(paths.regions, regions, geometry)
-        write_array(paths.uncertainty, uncertainty, geometry)
-        voxels = {key: int((regions == value).sum()) for value, key in enumerate(("UC", "US", "DC", "DS"), 1)}
-        write_json(paths.summary, {"case": caseId, "round": found.number, "voxels": voxels, "error_rates": None})
+        _predict(found, caseId, _labels(shapeZyx, number), geometry, shift)
     project.mark_predicted(list(project.cases))
+
+
+def _predict(found, caseId, labels, geometry, shift):
+    paths = found.prediction(caseId)
+    paths.folder.mkdir(parents=True)
+    distance = sitk.GetArrayFromImage(
+        sitk.SignedMaurerDistanceMap(sitk.GetImageFromArray((labels > 0).astype(np.uint8)), False, False, False)
+    )
+    uncertainty = np.exp(-((distance / _UNSURE_VOXELS) ** 2)).astype(np.float32)
+    regions = np.where(uncertainty > 0.3, 2, 1).astype(np.uint8)
+    regions[uncertainty > 0.95] = 4
+    write_array(paths.segmentation, np.roll(labels, shift, 2), geometry)
+    write_array(paths.regions, regions, geometry)
+    write_array(paths.uncertainty, uncertainty, geometry)
+    voxels = {key: int((regions == value).sum()) for value, key in enumerate(("UC", "US", "DC", "DS"), 1)}
+    write_json(paths.summary, {"case": caseId, "round": found.number, "voxels": voxels, "error_rates": None})
 
 
 def _labels(shapeZyx, number):

@@ -51,8 +51,8 @@ def paintButton(name: str) -> str:
     return f'next(b for b in {ANNOTATE}.editor.findChildren("QAbstractButton") if b.isVisible() and b.text == {name!r})'
 
 
-def makeProject(slicer: DesktopSlicer, name: str, arguments: str) -> str:
-    """Write a project of made-up cases, and return its folder; see made_up.makeProject for the arguments."""
+def makeProject(slicer: DesktopSlicer, name: str, arguments: str, maker: str = "makeProject") -> str:
+    """Write a project of cases with predictions, and return its folder; see made_up for makers and their arguments."""
     folder = str(slicer.folder / name)
     slicer.ask(
         f"""
@@ -60,7 +60,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 import made_up
-made_up.makeProject(Path({folder!r}), {arguments})
+made_up.{maker}(Path({folder!r}), {arguments})
 """,
         seconds=600,
     )

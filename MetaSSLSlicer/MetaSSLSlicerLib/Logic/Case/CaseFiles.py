@@ -67,7 +67,8 @@ class CaseData:
     label that the edits were begun on; another one when somebody has labelled the case since. `autosaveMark`: tells
     whether the autosave was written again since, see AutosaveFile. `isAutosaveSaved`: it holds what the label does.
     `predictedBy`: the round of the prediction that was found, also when it cannot be shown. `coverage`: the values of
-    the structures that `label` speaks about, None for all.
+    the structures that `label` speaks about, None for all. `heat`: the most telling map, where it was read already; it
+    is given out once.
     """
 
     caseId: str
@@ -88,6 +89,7 @@ class CaseData:
     autosaveMark: tuple | None = None
     isAutosaveSaved: bool = False
     coverage: list[int] | None = None
+    heat: HeatMap | None = None
 
 
 def readCase(project: Project, caseId: str, ours: Container[str] = ()) -> CaseData:
@@ -241,6 +243,9 @@ def readHeatMap(data: CaseData, kind: str) -> np.ndarray:
 
 def mostTellingMap(data: CaseData) -> HeatMap | None:
     """P(error) where it was learnt, else the uncertainty; None where neither can be read. May run in a thread."""
+    found, data.heat = data.heat, None
+    if found is not None:
+        return found
     for kind in (ERROR_PROBABILITY, UNCERTAINTY):
         try:
             if heatMapPath(data, kind).exists():

@@ -12,12 +12,10 @@ from vtk.util.numpy_support import numpy_to_vtk
 
 from ...ColorTables import heatColorNode, regionColorNode
 from ...Translation import _
+from ..Scene.OurNodes import ATTRIBUTE, markAsOurs, removeOurs
 from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 from .CaseFiles import CaseData
-from .CaseSegmentation import addSegmentation, ijkToRasMatrix, release, takeStructures
-
-ATTRIBUTE = "MetaSSL"
-"""The attribute of every node of ours; its value says what the node is."""
+from .CaseSegmentation import addSegmentation, ijkToRasMatrix, takeStructures
 
 _LABEL_OPACITY = 0.5
 
@@ -94,10 +92,12 @@ class CaseNodes:
         """Show the image in the slice views, the region map over it, and fit the views to the image."""
         regions = None if self.regionsNode is None else self.regionsNode.GetID()
         for composite in nodesOfClass(self._scene, "vtkMRMLSliceCompositeNode"):
+            modified = composite.StartModify()
             composite.SetBackgroundVolumeID(self.volumeNode.GetID())
             composite.SetForegroundVolumeID(None)
             composite.SetLabelVolumeID(regions)
             composite.SetLabelOpacity(_LABEL_OPACITY)
+            composite.EndModify(modified)
         for view in nodesOfClass(self._scene, "vtkMRMLSliceNode"):
             self._turn(view)
         self._services.applicationLogic.FitSliceToAll(False, False)
@@ -181,31 +181,6 @@ class CaseNodes:
         removeOurs(self._scene, node)
 
 
-def markAsOurs(scene, node, role: str):
-    """Mark a node, so that it is known as ours and is not saved with the scene: it lives in the project folder."""
-    for each in (node, *_displayNodes(node)):
-        each.SetAttribute(ATTRIBUTE, role)
-        each.SetSaveWithScene(False)
-    tree = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(scene)
-    item = tree.GetItemByDataNode(node) if tree is not None else 0
-    if item:  # a scene is saved without our nodes, but with their lines in the data tree: these must be known again
-        tree.SetItemAttribute(item, ATTRIBUTE, role)
-    return node
-
-
-def removeOurs(scene, node) -> None:
-    """Take a node, with its display and storage nodes, out of the scene; nothing if it is not there any more."""
-    # the node first: a slice view gives a volume that lost its display node a new one
-    if node is None or not scene.IsNodePresent(node):
-        return
-    storages = [node.GetNthStorageNode(index) for index in range(node.GetNumberOfStorageNodes())]
-    for each in (node, *_displayNodes(node), *storages):
-        if each is not None and scene.IsNodePresent(each):
-            scene.RemoveNode(each)
-    if node.IsA("vtkMRMLSegmentationNode"):
-        release(node)
-
-
 def _imageOn(array: np.ndarray) -> vtk.vtkImageData:
     """An image on the memory of `array` (z, y, x) itself, which lives as long as the image does."""
     image = vtk.vtkImageData()
@@ -231,11 +206,6 @@ def _itemsBelow(tree, item: int, recursive: bool) -> list[int]:
     found = vtk.vtkIdList()
     tree.GetItemChildren(item, found, recursive)
     return [found.GetId(index) for index in range(found.GetNumberOfIds())]
-
-
-def _displayNodes(node) -> list:
-    nodes = [node.GetNthDisplayNode(index) for index in range(node.GetNumberOfDisplayNodes())]
-    return [display for display in nodes if display is not None]
 
 
 def _lightly(node, fill: float) -> None:

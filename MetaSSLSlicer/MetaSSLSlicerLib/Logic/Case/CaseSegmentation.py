@@ -138,14 +138,6 @@ def labelmapTime(segment) -> int | None:
     return None if labelmap is None else labelmap.GetMTime()
 
 
-def release(node) -> None:
-    """Let the labelmaps of a segmentation go that is out of the scene; left to itself, it would erase them first,
-    segment by segment, which takes long."""
-    segmentation = node.GetSegmentation()
-    for index in range(segmentation.GetNumberOfSegments()):
-        segmentation.GetNthSegment(index).RemoveAllRepresentations()
-
-
 def _layerOf(geometry: Geometry, array: np.ndarray | None):
     """The labelmap of a whole image; an empty one for no array, as Slicer makes it for an empty segment."""
     layer = slicer.vtkOrientedImageData()

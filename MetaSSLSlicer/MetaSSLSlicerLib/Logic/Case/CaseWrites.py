@@ -39,12 +39,13 @@ class CaseWrites:
         restrict: Callable[[np.ndarray], np.ndarray] = lambda array: array,
         *,
         allowEmpty: bool = False,
+        kept: Callable[[], None] = lambda: None,
         done: Callable[[], None] = lambda: None,
     ) -> None:
         """Make what is being edited the label of the open case, in a task.
 
         `restrict(array)` may turn voxels into 255, "not annotated". A reviewed case becomes "corrected", or "accepted"
-        when nothing was changed; any other "labelled".
+        when nothing was changed; any other "labelled". `kept`: see `storeLabel`.
         """
         case = self._session.case
         if case is None or not case.isEditing:
@@ -73,8 +74,9 @@ class CaseWrites:
             state,
             allowEmpty=allowEmpty,
             prediction=prediction,
+            kept=kept,
             done=saved,
-            retryAsEmpty=lambda: self.saveLabel(restrict, allowEmpty=True, done=done),
+            retryAsEmpty=lambda: self.saveLabel(restrict, allowEmpty=True, kept=kept, done=done),
         )
 
     def storeLabel(
@@ -85,6 +87,7 @@ class CaseWrites:
         *,
         allowEmpty: bool = False,
         prediction: np.ndarray | None = None,
+        kept: Callable[[], None] = lambda: None,
         done: Callable[[], None] = lambda: None,
         retryAsEmpty: Callable[[], None] | None = None,
         overOthers: bool = False,
@@ -93,7 +96,8 @@ class CaseWrites:
 
         The time spent on the case and the Dice with `prediction` are recorded with it. A label without any structure
         is refused with a message that offers `retryAsEmpty`. If somebody else has labelled the case since it was
-        opened, the user is asked first, unless `overOthers`; that label stays in the history.
+        opened, the user is asked first, unless `overOthers`; that label stays in the history. `kept()` is called as
+        soon as nothing is missing but the writing: the case may be closed then.
         """
         session, project, data = self._session, case.project, case.data
         unknown = case.unknownStructures
@@ -102,12 +106,21 @@ class CaseWrites:
         if session.case is case:
             case.clock.tick()
         seconds = case.clock.take()
+        made: Future = Future()
+
+        def make() -> tuple[np.ndarray, str]:
+            try:
+                array = makeArray()
+                if not allowEmpty and not ((array != 0) & (array != 255)).any():
+                    raise EmptyLabel
+                return array, state(array)
+            except Exception:
+                made.set_result(False)
+                raise
 
         def store() -> np.ndarray:
-            array = makeArray()
-            if not allowEmpty and not ((array != 0) & (array != 255)).any():
-                raise EmptyLabel
-            chosen = state(array)
+            array, chosen = make()
+            made.set_result(True)
             waitForWrites()  # a label that was saved just before is ours
             version = project.add_label(
                 case.id,
@@ -138,7 +151,9 @@ class CaseWrites:
             elif isinstance(error, ChangedError):
                 session.say("warning", sentence(error), _("Make mine the label; theirs is kept"), overTheirs)
             else:
-                session.fail(error)
+                session.failOf(case, error)
+            if project is session.project:
+                session.casesChanged.emit([case.id])  # it may have been left as if this had gone well
 
         def overTheirs() -> None:
             if project is session.project:
@@ -146,6 +161,7 @@ class CaseWrites:
                 options = {"allowEmpty": allowEmpty, "prediction": prediction, "done": done, "overOthers": True}
                 self.storeLabel(session.case if again else case, makeArray, state, **options)
 
+        session.tasks.watch(made, lambda good: kept() if good else None)  # first: it is handed over before the end
         self.add(case.id, session.tasks.run(store, stored, failed))
 
     def _tellOfSilence(self, case: OpenCase, silent: list[LabelDefinition]) -> None:

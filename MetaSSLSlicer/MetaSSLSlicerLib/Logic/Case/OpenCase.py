@@ -180,7 +180,7 @@ class OpenCase:
     def exchangePrediction(self, prediction: Prediction) -> None:
         """Show another prediction. What was changed by hand, or is a label, stays in the editor as it is."""
         wasPredicted = self.hasPrediction
-        self.data.prediction, self.data.predictedBy = prediction, prediction.round
+        self.data.prediction, self.data.predictedBy, self.data.heat = prediction, prediction.round, None
         self.nodes.exchangePrediction()
         if self.isEditing and not self.isModified and not self.showsLabel:
             # nothing but a copy of the former prediction, or nothing at all

@@ -17,7 +17,10 @@ from ...ColorTables import removeColorTables
 from ...Signal import Observers, Signal
 from ...Translation import _
 from ..Scene.BackgroundTasks import BackgroundTasks
+from ..Scene.HeldViews import HeldViews
+from ..Scene.OurNodes import removeAll, removedLater, removeNext
 from ..Scene.SlicerServices import SlicerServices
+from .CaseAhead import CaseAhead
 from .CaseFiles import CaseData, Prediction, readCase, readPrediction
 from .CaseNodes import removeGhosts
 from .CaseWrites import CaseWrites
@@ -25,6 +28,7 @@ from .OpenCase import OpenCase
 from .OutsideLabels import OutsideLabels
 
 _PATIENCE_S = 20.0
+_MOMENT_S = 0.03  # to look whether what was read ahead is still so
 _MODULE, _PROJECT, _CASE = "MetaSSLSlicer", "projectPath", "case"
 
 
@@ -80,7 +84,9 @@ class Session:
         self._toldOfPrediction: tuple[OpenCase, int] | None = None
         self._memory = SceneMemory(services.scene)
         self._isJustLoaded = False
+        self._views = HeldViews(services)
         self.writes = CaseWrites(self)
+        self.ahead = CaseAhead(self)
         self._outside = OutsideLabels(self)
         self._observers = Observers()
         self._observers.add(services.scene, slicer.vtkMRMLScene.StartCloseEvent, self._closeNow)
@@ -111,20 +117,35 @@ class Session:
         """Begin to read a case; `caseOpened` follows, or a message that says why not."""
         if self.project is None or caseId == self.loadingCase:
             return
-        self.closeCase()
+        ahead = self.ahead.take(caseId)  # now: another one is wanted ahead as soon as this one is being opened
+        removeAll()
+        self._views.hold()
+        if self.case is None or self.case.id == caseId:  # its nodes are to have the same names again
+            self._close(wait=False)
+        else:
+            with removedLater():
+                self._close(wait=False)
         project, waitForWrites = self.project, self.writes.waiter(caseId)
         self.loadingCase = caseId
-        self.caseChanged.emit()
+        self._views.hold()  # from now on, however long the closing took
 
         def read() -> CaseData:
             waitForWrites()  # its label and its autosave must be whole before they are read
-            return readCase(project, caseId, self.writes.ours)
+            return (ahead and ahead.current()) or readCase(project, caseId, self.writes.ours)
 
-        self.tasks.run(read, lambda data: self._show(project, data), lambda error: self._notRead(caseId, error))
+        show, fail = partial(self._show, project), partial(self._notRead, caseId)
+        reading = self.tasks.run(read, show, fail)
+        if ahead is not None:
+            self.tasks.handOverSoon(reading, _MOMENT_S)
+        if self.loadingCase == caseId:
+            self.caseChanged.emit()
 
     def closeCase(self) -> None:
         """Take the open case out of the scene; unsaved edits go to the autosave, and come back with the case."""
+        removeAll()
         self._close(wait=False)
+        self._views.release()
+        self.caseChanged.emit()
 
     def shutdown(self) -> None:
         """For the end of Slicer, or of the module: everything that is unsaved is written before this returns."""
@@ -145,7 +166,9 @@ class Session:
             if self.case is not None:
                 self.case.nodes.fillViews()
             self.sceneLoaded.emit()
+        self._views.tick()
         self.writes.tick()
+        self.ahead.tick()
         if self.case is None:
             return
         self.case.autosave.tick()
@@ -181,14 +204,21 @@ class Session:
         else:
             self.say(level, text)
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: Exception, actionText: str = "", action: Callable[[], None] | None = None) -> None:
         """Tell the user of an error: ours in its own words, any other one with its name, and in Slicer's log."""
         if isinstance(error, MetaSSLError):
-            self.say("error", sentence(error))
+            self.say("error", sentence(error), actionText, action)
             return
         logging.error("MetaSSL", exc_info=error)
         text = _("Something unexpected happened: {error}. The details are in Slicer's log.")
-        self.say("error", text.format(error=f"{type(error).__name__}: {error}"))
+        self.say("error", text.format(error=f"{type(error).__name__}: {error}"), actionText, action)
+
+    def failOf(self, case: OpenCase, error: Exception) -> None:
+        """Tell of an error with what was to be written of a case; one that is closed by now can be opened again."""
+        if self.case is case or self.project is not case.project:
+            self.fail(error)
+        else:
+            self.fail(error, _("Open {case} again").format(case=case.id), partial(self.openCase, case.id))
 
     # Inside
 
@@ -196,6 +226,14 @@ class Session:
         if project is not self.project or data.caseId != self.loadingCase:
             return  # the user has gone on
         self.loadingCase = None
+        self._views.hold()
+        try:
+            self._showCase(project, data)
+        finally:
+            self._views.release()
+            self.tasks.run(lambda: None, self._removeNext)
+
+    def _showCase(self, project: Project, data: CaseData) -> None:
         unwritten = self.writes.takeUnwritten(project, data)
         self.case = OpenCase(self.services, self.tasks, project, data, self.fail)
         if unwritten:
@@ -210,11 +248,21 @@ class Session:
     def _notRead(self, caseId: str, error: Exception) -> None:
         if caseId == self.loadingCase:
             self.loadingCase = None
+            removeAll()
+            self._views.release()
             self.fail(error)
             self.caseChanged.emit()
 
+    def _removeNext(self, *_: object) -> None:
+        """What is left of the case before goes node by node, so that the windows do not stand still."""
+        if removeNext():
+            self.tasks.run(lambda: None, self._removeNext)
+
     def _closeNow(self, *_: object) -> None:
+        removeAll()
         self._close(wait=True)
+        self._views.release()
+        self.caseChanged.emit()
 
     def _close(self, wait: bool) -> None:
         case, self.loadingCase = self.case, None
@@ -230,7 +278,6 @@ class Session:
         self.case = None
         self._remember()
         self.caseClosed.emit()
-        self.caseChanged.emit()
 
     def _spend(self, case: OpenCase) -> None:
         seconds = case.clock.take()

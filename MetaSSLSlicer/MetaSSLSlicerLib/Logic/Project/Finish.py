@@ -69,6 +69,11 @@ class Finish:
 
         self._run(project, first, found)
 
+    def nextAfter(self, caseId: str) -> str:
+        """The case of the audit that comes after this one, as far as the audit was read; "" for none."""
+        remaining = [] if self.standing is None else self.standing.remaining
+        return next((each for each in remaining if each not in self._decided and each != caseId), "")
+
     def setTolerance(self, millimetres: float) -> None:
         """Errors that are no deeper need no correction; kept with the project."""
         project = self._session.project
@@ -124,9 +129,9 @@ class Finish:
             self._decided = set()  # a part of one may still be without a label
         elif session.case is not None and session.case.id == waiting[0]:
             session.say("info", _("{case} is the next one: accept it, or correct it.").format(case=waiting[0]))
-        else:
-            session.openCase(waiting[0])
         self.auditing = waiting[0] if waiting else ""
+        if waiting and (session.case is None or session.case.id != waiting[0]):
+            session.openCase(waiting[0])
 
     def _onAccepted(self, accepted: Accepted) -> None:
         session, count = self._session, len(accepted.cases)

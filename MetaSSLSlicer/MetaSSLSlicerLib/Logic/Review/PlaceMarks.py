@@ -6,7 +6,7 @@ import slicer
 import vtk
 
 from ...Translation import _
-from ..Case.CaseNodes import markAsOurs, removeOurs
+from ..Scene.OurNodes import markAsOurs, removeOurs
 from ..Scene.SlicerServices import SlicerServices
 from .PlaceNavigator import PlaceNavigator
 

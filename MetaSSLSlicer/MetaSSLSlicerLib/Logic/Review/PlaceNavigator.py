@@ -66,6 +66,11 @@ class PlaceNavigator:
         return None if self.index is None else self.places[self.index]
 
     @property
+    def isAtEnd(self) -> bool:
+        """True when the last place is shown, or there is none."""
+        return not self.places or self.index == len(self.places) - 1
+
+    @property
     def positionText(self) -> str:
         """ "3 of 12"; nothing while none is shown."""
         return "" if self.current is None else position_text(self.current, len(self.places), _)

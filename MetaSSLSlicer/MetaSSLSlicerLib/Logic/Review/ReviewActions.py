@@ -19,8 +19,8 @@ class ReviewActions:
     """Decides on the open case of the session; does nothing when none is open."""
 
     def __init__(self, session: Session) -> None:
-        self.finished = Signal()
-        """(case id) the decision is in the project: the panel may go on to the next case."""
+        self.decided = Signal()
+        """(case id) it is decided, and nothing is missing but the writing: the panel may go on to the next case."""
         self._session = session
 
     def accept(self, allowEmpty: bool = False) -> None:
@@ -30,7 +30,9 @@ class ReviewActions:
             return
         if case.isEditing:
             self._session.writes.saveLabel(
-                allowEmpty=allowEmpty, done=lambda: self._finish(case, _("{case} is accepted."))
+                allowEmpty=allowEmpty,
+                kept=lambda: self.decided.emit(case.id),
+                done=lambda: self._tell(case, _("{case} is accepted.")),
             )
         elif case.hasPrediction:
             segmentation = case.data.prediction.segmentation
@@ -76,7 +78,12 @@ class ReviewActions:
                 case.setSegmentStatus("Flagged")
             if session.project is case.project:
                 session.casesChanged.emit([case.id])
-                self._finish(case, _("The prediction of {case} is rejected."))
+                self._tell(case, _("The prediction of {case} is rejected."))
+
+        def failed(error: Exception) -> None:
+            session.failOf(case, error)
+            if session.project is case.project:
+                session.casesChanged.emit([case.id])
 
         waitForWrites, before = session.writes.waiter(case.id), case.data.labelVersion
 
@@ -90,7 +97,8 @@ class ReviewActions:
 
         def store() -> None:
             case.stopEditing()
-            session.writes.add(case.id, session.tasks.run(rejected, decided, session.fail))
+            session.writes.add(case.id, session.tasks.run(rejected, decided, failed))
+            self.decided.emit(case.id)
 
         self._unlessUnsaved(case, store, _("Throw them away and reject the prediction"))
 
@@ -98,13 +106,13 @@ class ReviewActions:
         def done() -> None:
             if self._session.case is case:
                 case.setSegmentStatus("Completed")
-            self._finish(case, text)
+            self._tell(case, text)
 
-        self._session.writes.storeLabel(case, makeArray, lambda _array: "accepted", done=done, **options)
+        kept = partial(self.decided.emit, case.id)
+        self._session.writes.storeLabel(case, makeArray, lambda _array: "accepted", kept=kept, done=done, **options)
 
-    def _finish(self, case: OpenCase, text: str) -> None:
+    def _tell(self, case: OpenCase, text: str) -> None:
         self._session.say("info", text.format(case=case.id))
-        self.finished.emit(case.id)
 
     def _unlessUnsaved(self, case: OpenCase, decide: Callable[[], None], anyway: str) -> None:
         """Corrections that are not saved are thrown away only if the user says so."""

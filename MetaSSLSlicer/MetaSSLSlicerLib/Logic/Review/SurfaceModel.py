@@ -9,7 +9,7 @@ from metassl.project.regions import rgb_of
 from vtk.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
 from ...ColorTables import heatColorNode
-from ..Case.CaseNodes import markAsOurs, removeOurs
+from ..Scene.OurNodes import markAsOurs, removeOurs
 from ..Scene.SurfaceField import SurfaceField
 
 ROLE = "surface"

@@ -14,10 +14,11 @@ class BackgroundTasks:
     """A few threads whose results are handed over in `pump`, on the thread that calls it.
 
     While Slicer's event loop waits, its Python lock is not free for other threads. So whoever owns a timer
-    must call `pump` often while `busy`: it also lets the threads run.
+    must call `pump` often while `busy`: it also lets the threads run. There are enough threads for the next case to
+    be read while the labels of some are written to a slow disk.
     """
 
-    def __init__(self, threads: int = 3) -> None:
+    def __init__(self, threads: int = 6) -> None:
         self.started = Signal()
         """() the first task of a batch began: call `pump` from now on."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="metassl")
@@ -38,8 +39,16 @@ class BackgroundTasks:
 
         Without `failed` an error is raised out of `pump`.
         """
+        return self.watch(self._pool.submit(work), done, failed)
+
+    def watch(
+        self,
+        future: Future,
+        done: Callable[[Any], None] = lambda result: None,
+        failed: Callable[[Exception], None] | None = None,
+    ) -> Future:
+        """As `run`, for what a task that runs has to tell before it ends: it sets the future's result."""
         idle = not self.busy
-        future = self._pool.submit(work)
         self._waiting[future] = (done, failed)
         if idle:
             self.started.emit()
@@ -57,6 +66,11 @@ class BackgroundTasks:
             self._hand_over(future)
             if time.monotonic() > end:
                 return
+
+    def handOverSoon(self, future: Future, patience_s: float) -> None:
+        """Hand this one over now if it ends within `patience_s`, as what it does takes a moment only."""
+        if future in self._waiting and wait([future], timeout=patience_s).done and future in self._waiting:
+            self._hand_over(future)
 
     def finish(self, timeout_s: float = 30.0) -> None:
         """Wait for everything that runs, and hand it over. For the end of the program, and for tests."""

@@ -20,6 +20,18 @@ class SlicerServices:
 
         return SlicerServices(slicer.mrmlScene, slicer.app.applicationLogic(), slicer.modules.segmentations.logic())
 
+    def pauseRender(self) -> None:
+        """No view draws anything, until as many calls of `resumeRender`."""
+        import slicer
+
+        slicer.app.pauseRender()
+
+    def resumeRender(self) -> None:
+        """The views draw again, at once if they have to."""
+        import slicer
+
+        slicer.app.resumeRender()
+
 
 def nodesOfClass(scene, className: str) -> list:
     """All nodes of a class, in the order of the scene."""

@@ -51,6 +51,10 @@ class FinishForm(Section):
         """True when the case that is done was opened for the audit: the next one is of the audit, too."""
         return bool(caseId) and caseId == self.finish.auditing
 
+    def nextAfter(self, caseId: str) -> str:
+        """The case of the audit that comes after this one of it; "" for none, or for one that is not of it."""
+        return self.finish.nextAfter(caseId) if self.goesOnAfter(caseId) else ""
+
     def acceptRest(self) -> None:
         """Ask, and accept."""
         standing = self.finish.standing

@@ -56,8 +56,9 @@ class SetupNotice:
 
     def setWelcome(self, welcome: bool) -> None:
         """While it is not, nothing is shown: a case is open, and the panel is about that case."""
-        self._isWelcome = welcome
-        self.refresh()
+        if welcome != self._isWelcome:
+            self._isWelcome = welcome
+            self.refresh()
 
     def refresh(self) -> None:
         setup = self._setup

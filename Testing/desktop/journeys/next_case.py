@@ -1,0 +1,108 @@
+"""How long a person waits for the next case: from the key to its image in all three slice views."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import time
+from pathlib import Path
+
+from desktop_slicer import DesktopSlicer
+from journey import Journey
+from journeys.opening import REVIEW, SESSION, makeProject, openModule, openProject, waitForTasks
+
+_CASES, _MEDIAN_S = 10, 0.3
+_LOOKED_AT_S = 1.0
+_HIPPOCAMPUS = "Task04_Hippocampus", (36, 50, 35), (1.0, 1.0, 1.0)
+_HEART = "Task27_ACDC", (9, 216, 256), (1.5, 1.5, 10.0)
+_DATA = "METASSL_DESKTOP_DATA"  # a folder with data sets, such as Task04_Hippocampus
+
+_WATCH = """
+import time
+import vtk
+rendered = {}
+def watch(name):
+    widget = slicer.app.layoutManager().sliceWidget(name)
+    def drawn(*_):
+        shown = slicer.mrmlScene.GetNodeByID(widget.mrmlSliceCompositeNode().GetBackgroundVolumeID() or "")
+        if shown is not None:
+            rendered.setdefault((shown.GetName(), name), time.monotonic())
+    widget.sliceView().renderWindow().AddObserver(vtk.vtkCommand.EndEvent, drawn)
+for name in ("Red", "Green", "Yellow"):
+    watch(name)
+"""
+
+
+class NextCase(Journey):
+    """Cases as large as a hippocampus and a heart; real ones where METASSL_DESKTOP_DATA names a folder with them."""
+
+    title = "The next case"
+
+    def stepMake(self, slicer: DesktopSlicer) -> str:
+        """Hippocampi with predictions"""
+        openModule(slicer)
+        return self._open(slicer, "next", *_HIPPOCAMPUS)
+
+    def stepNext(self, slicer: DesktopSlicer) -> str:
+        """Ctrl+Shift+N: its image is there within 0.3 s"""
+        return self._timed(slicer, "ctrl+shift+n")
+
+    def stepAccept(self, slicer: DesktopSlicer) -> str:
+        """Shift+A: the case is accepted, and the next one is there within 0.3 s"""
+        self._open(slicer, "accepted", *_HIPPOCAMPUS)
+        return self._timed(slicer, "shift+a")
+
+    def stepAccepted(self, slicer: DesktopSlicer) -> str:
+        """Every label was written"""
+        waitForTasks(slicer)
+        states = slicer.value(f"[case.state for case in {SESSION}.project.cases.values()]")
+        assert states.count("accepted") == _CASES, states
+        return f"{_CASES} accepted"
+
+    def stepHearts(self, slicer: DesktopSlicer) -> str:
+        """The same with hearts"""
+        which = self._open(slicer, "hearts", *_HEART)
+        return f"{which}: {self._timed(slicer, 'shift+a')}"
+
+    def stepQuit(self, slicer: DesktopSlicer) -> None:
+        """Slicer ends without a crash"""
+        slicer.quit()
+
+    def _open(self, slicer: DesktopSlicer, name: str, dataSet: str, shapeZyx: tuple, spacing: tuple) -> str:
+        real = Path(os.environ.get(_DATA, "")) / dataSet
+        isReal = _DATA in os.environ and real.is_dir()
+        if isReal:
+            folder = makeProject(slicer, name, f"Path({str(real)!r}), {_CASES + 2}", "makeProjectOf")
+        else:
+            folder = makeProject(slicer, name, f"{shapeZyx}, {spacing}, {_CASES + 2}")
+        openProject(slicer, folder)
+        return f"real ones of {dataSet}" if isReal else "made-up ones"
+
+    def _timed(self, slicer: DesktopSlicer, key: str) -> str:
+        slicer.ask(_WATCH)
+        slicer.key("ctrl+shift+n")
+        waitForTasks(slicer)
+        seconds, stops = [], []
+        for _ in range(_CASES):
+            time.sleep(_LOOKED_AT_S)
+            waitForTasks(slicer)
+            before = slicer.value(f"{SESSION}.case.id")
+            slicer.ask("rendered.clear()")
+            slicer.value("longestStop()")
+            began = slicer.keyAlone(key)
+            case = slicer.wait(f"{SESSION}.case is not None and {SESSION}.case.id != {before!r} and {SESSION}.case.id")
+            times = slicer.wait(
+                f"[t for (name, _), t in rendered.items() if name == {case!r}][2:] and"
+                f" [t for (name, _), t in rendered.items() if name == {case!r}]",
+                20,
+                f"{case} in three slice views",
+            )
+            seconds.append(max(times) - began)
+            slicer.wait(f"{REVIEW}.navigator.places", 20, "the places")
+            stops.append(slicer.value("longestStop()"))
+        said = ", ".join(f"{each:.2f}" for each in seconds)
+        median = statistics.median(seconds)
+        load = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+        text = f"{said} s; median {median:.2f} s, longest stop of the event loop {max(stops):.2f} s (load {load})"
+        assert median <= _MEDIAN_S, f"the median is above {_MEDIAN_S} s: {text}"
+        return text
