@@ -180,11 +180,20 @@ def test_every_case_ends_with_a_final_label_and_the_seconds_that_it_took(cohort,
     assert (found["trainings"], found["machine_seconds"]) == (2, 120.0)
     assert [case["after"] for case in found["cases"]] == [0, 0, 1, 2, 2, 2]
     project = Project.open(tmp_path / "random" / "project")
+    configs = [each.record["config"] for each in project.rounds()]
+    assert [(each["iterations"], each["minutes"], each["predict"]) for each in configs] == [(1, None, None)] * 2
+    assert project.settings["strategy"] == "random"
     for case in found["cases"]:
         spent = project.case(case["case"])
         assert spent.is_done and spent.seconds_spent == pytest.approx(sum(case["seconds"].values()), abs=0.1)
         if case["how"] == "corrected":
             assert 6 < case["seconds"]["correct"] <= 6.45 and case["seconds"]["draw"] == 0
+
+
+def test_between_trainings_only_the_cases_that_are_worked_on_are_predicted(cohort, tmp_path):
+    play(tmp_path, cohort, "random", rounds=(2, 3, 4)).run()
+    project = Project.open(tmp_path / "random" / "project")
+    assert [each.record["config"]["predict"] for each in project.rounds()] == [None, 1, None]
 
 
 def test_the_rest_is_accepted_unseen_when_the_audit_allows_it_and_counts_as_it_is(decathlon, cohort, tmp_path):

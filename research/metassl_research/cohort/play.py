@@ -84,6 +84,7 @@ class Play:
         part = self._folder.with_name(f"{self._folder.name}.part")
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(folder, part)
+        Project.open(part / "project").update_settings(strategy=self._arm.order)
         os.replace(part, self._folder)
 
     def _open(self) -> None:
@@ -162,9 +163,10 @@ class Play:
             asked = self._settings
             found = start_training(
                 self._project,
-                asked.framework,
-                asked.loss,
+                framework=asked.framework,
+                loss=asked.loss,
                 iterations=asked.iterations,
+                predict=self._wanted(number),
                 device=asked.device,
                 seed=self._seed,
             )
@@ -175,6 +177,14 @@ class Play:
         for former in self._project.rounds()[:-1]:
             former.last_checkpoint_path.unlink(missing_ok=True)  # nothing goes on from there any more
         self._say(f"{self._folder.name}, seed {self._seed}: {found.title} after {len(self._done)} cases")
+
+    def _wanted(self, number: int) -> int | None:
+        """How many predictions are waited for: those of the cases until the next training, which the arm's order
+        chooses; all of the first training, which all arms share, and of the last.
+        """
+        if number in (1, len(self._trainings)):
+            return None
+        return self._trainings[number] - self._trainings[number - 1]
 
     # ------------------------------------------------------------------ the end
 
