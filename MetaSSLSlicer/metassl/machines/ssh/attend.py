@@ -45,7 +45,7 @@ FETCH_AT_ONCE_S = 2.0
 LOOK_SHARE = 5.0
 """A round of very many files takes a while to look through: so much longer it is left alone."""
 LONGEST_PAUSE_S = 60.0
-GOODBYE_S = 30.0
+GOODBYE_S = 120.0
 NO_ROOM = 1 << 20
 _FIRST_PAUSE_S = 2.0
 
