@@ -151,7 +151,7 @@ def test_of_what_lies_there_only_the_files_of_the_round_come_back(remote, projec
         "checkpoints/../../../cases.json", "checkpoints/a/b", "predictions/nobody/summary.json", "a\\b",
         "predictions/../summary.json", "predictions/ball2/evil.sh", "predictions/ball2/x/summary.json", ".hidden", "",
     ]  # fmt: skip
-    assert [name for name in (*taken, *left) if mirror._is_ours(name)] == taken
+    assert [name for name in (*taken, *left) if mirror.is_ours(name)] == taken
 
 
 def test_a_host_cannot_smuggle_in_an_option():

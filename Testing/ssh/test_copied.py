@@ -27,8 +27,8 @@ def test_a_training_there_ends_as_one_here(sshd, machine, project, tmp_path):
     assert [entry.case for entry in read_ranking(there).cases] == [entry.case for entry in read_ranking(here).cases]
     assert there.predicted_cases() == here.predicted_cases()
     assert {project.case(each).state for each in ("ball2", "ball3", "ball4")} == {"predicted"}
-    assert not workers(sshd.home) and TrainingLock(project.path).busy() is None
-    wait_until(lambda: not sshd.sessions(), 5, "the last connection")
+    wait_until(lambda: not workers(sshd.home) and not sshd.sessions(), what="the end of all that was started there")
+    assert TrainingLock(project.path).busy() is None
 
 
 def test_images_are_sent_once_and_a_label_made_meanwhile_stays(sshd, machine, project):

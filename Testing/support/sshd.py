@@ -10,10 +10,12 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 SSHD = shutil.which("sshd", path=os.pathsep.join(["/usr/sbin", "/usr/local/sbin", os.environ.get("PATH", "")]))
 ALIAS = "gpu-room"
+PATH = os.pathsep.join([os.path.dirname(sys.executable), "/usr/bin", "/bin"])
 
 
 def why_not() -> str:
@@ -47,9 +49,10 @@ class Sshd:
         """What ssh needs of the environment to get here, and nothing of the person's own."""
         return {"METASSL_SSH": f"ssh -F {self.config}"}
 
-    def start(self, key: str = "host_key") -> Sshd:
+    def start(self, key: str = "host_key", environment: Mapping[str, str] | None = None) -> Sshd:
         if os.getuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)
+        told = {"HOME": str(self.home), "PATH": PATH, "OMP_NUM_THREADS": "1", **(environment or {})}
         lines = [
             f"Port {self.port}",
             "ListenAddress 127.0.0.1",
@@ -57,7 +60,7 @@ class Sshd:
             f"AuthorizedKeysFile {self.folder / 'authorized_keys'}",
             f"PidFile {self.folder / 'sshd.pid'}",
             *("UsePAM no", "StrictModes no", "PasswordAuthentication no", "KbdInteractiveAuthentication no"),
-            f"SetEnv HOME={self.home} PATH={os.path.dirname(sys.executable)}:/usr/bin:/bin OMP_NUM_THREADS=1",
+            "SetEnv " + " ".join(f'{name}="{value}"' for name, value in told.items()),
         ]
         file = self.folder / "sshd_config"
         file.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -42,8 +42,10 @@ MACHINE = "METASSL_MACHINE"
 """The environment variable that names the machine."""
 LOOK_EVERY_S = 2.0
 FETCH_AT_ONCE_S = 2.0
+LOOK_SHARE = 5.0
+"""A round of very many files takes a while to look through: so much longer it is left alone."""
 LONGEST_PAUSE_S = 60.0
-GOODBYE_S = 30.0
+GOODBYE_S = 120.0
 NO_ROOM = 1 << 20
 _FIRST_PAUSE_S = 2.0
 
@@ -130,24 +132,32 @@ class Attendant:
         mirror = Mirror(self.project, self.found, place, paths_between(remote, self.project))
         while not self.terminated:
             begin = time.monotonic()
-            self._pass_on(remote, engine)
-            status = self._with_its_cause(_status_of(mirror.look(remote, engine)), mirror.free)
-            self._silent_since = 0.0
-            total = mirror.missing(status.is_over)
-            for _name in mirror.fetch(remote, self.found.wanted(), status.is_over):
-                if time.monotonic() - begin > FETCH_AT_ONCE_S:
-                    mirror.release()
-                    self._show(status, mirror, total)
-                    self._pass_on(remote, engine)
-                    begin = time.monotonic()
-            mirror.release()
-            left = mirror.missing(status.is_over)
-            self._show(status, mirror, left)
-            if status.is_over and not left:
+            status = self._look(remote, engine, mirror)
+            took, due = time.monotonic() - begin, begin + FETCH_AT_ONCE_S
+            while name := mirror.first(self.found.wanted(), status.is_over):
+                for _part in mirror.fetch(remote, name):
+                    if time.monotonic() > due:  # a large file, or a slow line
+                        status, due = self._look(remote, engine, mirror), time.monotonic() + FETCH_AT_ONCE_S
+                if self.terminated:
+                    return False
+            self._tell(status, mirror)
+            if status.is_over and not mirror.lacking(is_over=True):
                 self._see_off(remote, engine)
                 return True
-            self._sleep(LOOK_EVERY_S - (time.monotonic() - begin))
+            self._sleep(max(LOOK_EVERY_S - (time.monotonic() - begin), LOOK_SHARE * took))
         return False
+
+    def _look(self, remote: Remote, engine: str, mirror: Mirror) -> JobStatus:
+        """Say there what is wanted here, and here what is new there."""
+        self._pass_on(remote, engine)
+        status = self._with_its_cause(_status_of(mirror.look(remote, engine)), mirror.free)
+        self._silent_since = 0.0
+        self._tell(status, mirror)
+        return status
+
+    def _tell(self, status: JobStatus, mirror: Mirror) -> None:
+        mirror.release()
+        self._show(status, mirror, len(mirror.lacking(status.is_over)))
 
     def _with_its_cause(self, status: JobStatus, free: int) -> JobStatus:
         """On a full disk a job cannot even say why it ends."""

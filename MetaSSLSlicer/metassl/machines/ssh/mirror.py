@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from .remote import ChangedThere, Remote
 CHECKPOINT_EVERY_S = 600.0
 """A training goes on elsewhere from the last checkpoint that has come."""
 
+_CHECKPOINTS, _PREDICTIONS = "checkpoints/", "predictions/"
 _OF_A_PREDICTION = {path.name for path in (*PredictionPaths.at(Path()).maps, PredictionPaths.at(Path()).summary)}
 _NAME = re.compile(r"(checkpoints/)?\w[\w.-]*")
 _KINDS = {"machine": text, "project": text, **dict.fromkeys(("events", "log"), whole)}
@@ -62,31 +63,27 @@ def place_path(found: Round) -> Path:
     return found.path / "mirror.json"
 
 
-@dataclass
 class Mirror:
     """The round here, as far as it has come back. `there`: the folder of the round there."""
 
-    project: Project
-    found: Round
-    place: Place
-    paths: PathMap
-    files: dict[str, tuple[int, int]] = field(default_factory=dict)
-    """{name from the round's folder on: (size, time of change)} of what is there."""
-    free: int = 0
-    """Bytes left on the disk there."""
-    _waiting: list[Event] = field(default_factory=list)
-    _newest: int = 0
-    _kept: tuple[int, int] = (-1, -1)
-    _checkpoint_due: float = 0.0
-
-    def __post_init__(self) -> None:
-        self._writer = EventWriter(self.found.events_path)
-        self._cases = self.project.cases.keys()
+    def __init__(self, project: Project, found: Round, place: Place, paths: PathMap) -> None:
+        self.project, self.found, self.place, self.paths = project, found, place, paths
+        self.there = paths.there(str(found.path))
+        self.free = 0
+        """Bytes left on the disk there."""
+        self._files: dict[str, tuple[int, int]] = {}
+        """{name from the round's folder on: (size, time of change)} of what is there."""
+        self._lacking: set[str] = set()
+        """What is still to come; of a prediction its summary alone."""
+        self._fetched: dict[str, tuple[int, int]] = {}
+        self._waiting: list[Event] = []
+        self._newest = 0
+        self._kept = (-1, -1)
+        self._places: dict[str, int] = {}
+        self._writer = EventWriter(found.events_path)
+        self._cases = project.cases.keys()
         self._checkpoint_due = time.monotonic() + CHECKPOINT_EVERY_S
-
-    @property
-    def there(self) -> str:
-        return self.paths.there(str(self.found.path))
+        self._read_ranking()
 
     def look(self, remote: Remote, engine: str) -> dict[str, Any]:
         """Ask what is new, and take over what was told and said; the status there, in the words of here."""
@@ -95,36 +92,49 @@ class Mirror:
             events=self.place.events, log=self.place.log, since=max(self._newest - 1, 0),
         )  # fmt: skip
         for name, size, stamp in news["files"]:
-            if self._is_ours(name):
-                self.files[name] = (size, stamp)
+            if self.is_ours(name):
+                self._files[name] = (size, stamp)
             self._newest = max(self._newest, stamp)
+        self._lacking |= {
+            name for name, *_rest in news["files"] if name in self._files and _is_one(name) and not self._is_here(name)
+        }
         told = [Event.parse(line) for line in news["told"].encode().split(b"\n") if line]
         self._waiting += [event for event in told if event is not None]
         if news["said"]:
             print(self.paths.told(news["said"]), end="", flush=True)
-        self.place.events, self.place.log = news["events"], news["log"]
-        self.free = news["free"]
+        self.place.events, self.place.log, self.free = news["events"], news["log"], news["free"]
         status: dict[str, Any] = self.paths.told(news["status"])
         return status
 
-    def fetch(self, remote: Remote, wanted: str, is_over: bool) -> Iterator[str]:
-        """Fetch one file after the other, and give its name after each part of it; the files to read first come first.
+    def lacking(self, is_over: bool) -> list[str]:
+        """The names of what is to be fetched now; `is_over`: also the checkpoints, which change until then."""
+        if is_over or time.monotonic() >= self._checkpoint_due:
+            return list(self._lacking)
+        return [name for name in self._lacking if not name.startswith(_CHECKPOINTS)]
 
-        wanted: the case that somebody waits for.
+    def first(self, wanted: str, is_over: bool) -> str:
+        """The name of what to fetch next, "" for nothing; `wanted`: the case that somebody waits for."""
+        return min(self.lacking(is_over), key=lambda name: self._order(name, wanted), default="")
+
+    def fetch(self, remote: Remote, name: str) -> Iterator[None]:
+        """Fetch a file, or a prediction by the name of its summary; pauses after each part.
+
+        One that changes there meanwhile is lacking again with the next look.
         """
-        for name in self._missing(wanted, is_over):
-            try:
-                if name.startswith("predictions/"):
-                    yield from self._fetch_prediction(remote, name.split("/")[1])
-                else:
-                    yield from (name for _size in remote.get(self.there, name, self.found.path / name))
-                    self._checkpoint_due = time.monotonic() + CHECKPOINT_EVERY_S
-            except ChangedThere:
-                continue  # as it is by the next look
-
-    def missing(self, is_over: bool) -> int:
-        """How many files, or predictions, are still to come."""
-        return len(self._missing("", is_over))
+        try:
+            if name.startswith(_PREDICTIONS):
+                yield from self._fetch_prediction(remote, name.split("/")[1])
+            else:
+                yield from self._fetch(remote, name)
+        except ChangedThere:
+            self._lacking.discard(name)
+            self._newest = 0
+        if self._is_here(name):
+            self._lacking.discard(name)
+        if name.startswith(_CHECKPOINTS):
+            self._checkpoint_due = time.monotonic() + CHECKPOINT_EVERY_S
+        elif name == self.found.ranking_path.name:
+            self._read_ranking()
 
     def release(self) -> None:
         """Tell here what was told there, up to the first prediction that has not come yet, and mark those that have."""
@@ -146,73 +156,65 @@ class Mirror:
         """The number here of the last event."""
         return self._writer.last
 
+    def is_ours(self, name: str) -> bool:
+        """Whether a file of that name may come: nothing else that somebody there puts into the folder."""
+        if name in KEPT_THERE or name == self.found.record_path.name:
+            return False
+        if not name.startswith(_PREDICTIONS):
+            return _NAME.fullmatch(name) is not None
+        parts = name.split("/")
+        return len(parts) == 3 and parts[1] in self._cases and parts[2] in _OF_A_PREDICTION
+
     # Inside
 
     def _is_early(self, event: Event) -> bool:
-        if event.event != "predicted":
-            return False
-        name = f"predictions/{event.case}/summary.json"
-        return name in self.files and not self._is_here(name)
+        return event.event == "predicted" and f"predictions/{event.case}/summary.json" in self._lacking
 
-    def _missing(self, wanted: str, is_over: bool) -> list[str]:
-        """The names of files to fetch; of a prediction that of its summary alone."""
-        names = [name for name in self.files if not self._is_here(name) and _is_one(name)]
-        if not is_over and time.monotonic() < self._checkpoint_due:
-            names = [name for name in names if not name.startswith("checkpoints/")]
-        return sorted(names, key=self._order(wanted))
+    def _order(self, name: str, wanted: str) -> tuple[int, bool, int, int, str]:
+        size, stamp = self._files[name]
+        if name.startswith(_CHECKPOINTS):
+            return 2, False, 0, size, name
+        if not name.startswith(_PREDICTIONS):
+            return 0, False, 0, size, name
+        case = name.split("/")[1]
+        return 1, case != wanted, self._places.get(case, len(self._places)), stamp, name
 
-    def _order(self, wanted: str) -> Any:
+    def _read_ranking(self) -> None:
         try:
-            places = {entry.case: place for place, entry in enumerate(read_ranking(self.found).cases)}
+            self._places = {entry.case: place for place, entry in enumerate(read_ranking(self.found).cases)}
         except ProjectError:
-            places = {}
+            self._places = {}
 
-        def order(name: str) -> tuple:
-            if name.startswith("checkpoints/"):
-                return 3, 0, self.files[name][0], name
-            if not name.startswith("predictions/"):
-                return 0, 0, 0, name
-            case = name.split("/")[1]
-            return 1, case != wanted, places.get(case, len(places)), self.files[name][1]
+    def _fetch(self, remote: Remote, name: str) -> Iterator[None]:
+        known = self._files[name]
+        yield from (None for _size in remote.get(self.there, name, self.found.path / name))
+        self._fetched[name] = known
 
-        return order
-
-    def _fetch_prediction(self, remote: Remote, case: str) -> Iterator[str]:
+    def _fetch_prediction(self, remote: Remote, case: str) -> Iterator[None]:
         paths = self.found.prediction(case)
         names = [f"predictions/{case}/{path.name}" for path in paths.maps]
         remove_file(paths.summary)
         for name, path in zip(names, paths.maps):
-            if name not in self.files:
+            if name not in self._files:
                 remove_file(path)
             elif not self._is_here(name):
-                yield from (name for _size in remote.get(self.there, name, path))
-        stats = [(name, *self.files[name]) for name in names if name in self.files]
+                yield from self._fetch(remote, name)
+        stats = [(name, *self._files[name]) for name in names if name in self._files]
         if remote.ask("different", root=self.there, files=stats)[0]["names"]:
             raise ChangedThere(f"{case} is being predicted again")
-        summary = f"predictions/{case}/{paths.summary.name}"
-        yield from (summary for _size in remote.get(self.there, summary, paths.summary))
+        yield from self._fetch(remote, f"predictions/{case}/{paths.summary.name}")
 
     def _is_here(self, name: str) -> bool:
+        if self._fetched.get(name) == self._files[name]:  # on a disk that keeps no such fine times
+            return True
         try:
             stat = (self.found.path / name).stat()
         except OSError:
             return False
-        size, stamp = self.files[name]
+        size, stamp = self._files[name]
         return stat.st_size == size and stat.st_mtime_ns // 1000 == stamp // 1000
-
-    def _is_ours(self, name: str) -> bool:
-        """Whether a file of that name may come: nothing else that somebody there puts into the folder."""
-        if name in KEPT_THERE or name == self.found.record_path.name:
-            return False
-        if not name.startswith("predictions/"):
-            return _NAME.fullmatch(name) is not None
-        parts = name.split("/")
-        paths = PredictionPaths.at(Path())
-        return (
-            len(parts) == 3 and parts[1] in self._cases and parts[2] in {p.name for p in (*paths.maps, paths.summary)}
-        )
 
 
 def _is_one(name: str) -> bool:
     """Whether it is fetched by its own name; the maps of a prediction come with its summary."""
-    return not name.startswith("predictions/") or name.endswith("/summary.json")
+    return not name.startswith(_PREDICTIONS) or name.endswith("/summary.json")

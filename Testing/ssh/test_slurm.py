@@ -1,0 +1,76 @@
+"""A Slurm whose login node is reached by ssh."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from faults.killed_worker_cohort import ball_project
+from loopback import LoopbackSlurm, missing
+from metassl.jobs import get_launcher, job_status, launcher_of
+from metassl.machines import Machine, write_machine
+from metassl.machines.ssh.launcher import SshSlurmLauncher
+from sshd import ALIAS
+from there import steps, the_end, train_on, wait_until, workers
+
+
+@pytest.fixture(scope="module")
+def slurm(tmp_path_factory) -> Iterator[LoopbackSlurm]:
+    if os.environ.get("METASSL_SSH_TEST") != "1":
+        pytest.skip("starts daemons: `make ssh-test`")
+    if reason := missing():
+        pytest.skip(reason)
+    with LoopbackSlurm(tmp_path_factory.mktemp("slurm")) as running:
+        yield running
+
+
+@pytest.fixture
+def cluster(slurm, sshd, monkeypatch) -> Iterator[Machine]:
+    """Its login node finds Slurm by a line that a login there has, and nobody here does."""
+    sshd.stop()
+    sshd.start(environment={"SLURM_CONF": slurm.environment["SLURM_CONF"]})
+    monkeypatch.delenv("SLURM_CONF", raising=False)
+    monkeypatch.setattr(SshSlurmLauncher, "every_s", 1.0)
+    found = Machine("cluster", "ssh+slurm", host=ALIAS, python=sys.executable, setup=("export OMP_NUM_THREADS=1",))
+    write_machine(found)
+    yield found
+    slurm.empty()
+
+
+def test_the_login_node_its_slurm_and_its_python_are_tested(cluster):
+    checks = {check.what: check for check in get_launcher(cluster.kind, cluster.name).check()}
+    assert all(check.is_fine for check in checks.values()), checks
+    assert {"connection", "disk", "Slurm", "its partitions", "Python there", "packages"} <= checks.keys()
+
+
+def test_a_copied_project_is_trained_by_a_job_whose_queue_is_seen_here(cluster, slurm, project):
+    for _node in range(2):
+        slurm.run("sbatch", "--output=/dev/null", "--wrap", "sleep 600")
+    found = train_on(cluster, project)
+    status = wait_until(lambda: (now := job_status(found)).state == "queued" and now)
+    assert status.machine == "cluster" and "Resources" in status.queue or "Priority" in status.queue, status
+    slurm.run("scancel", "--name=wrap")
+    status = the_end(found)
+    assert (status.state, status.predicted, status.machine) == ("finished", 3, "cluster"), status
+    assert len(found.predicted_cases()) == 3 and found.model_path.is_file()
+    assert not workers(project.path)
+
+
+def test_a_project_in_a_shared_folder_is_trained_where_it_lies_and_stopped(cluster, tmp_path):
+    (tmp_path / "share").mkdir()
+    (tmp_path / "mounted").symlink_to(tmp_path / "share")
+    maps = ((str(tmp_path / "share"), str(tmp_path / "mounted")),)
+    write_machine(replace(cluster, maps=maps))
+    folder = tmp_path / "share"
+    project = ball_project(folder / "project", folder / "scans")
+    found = train_on(cluster, project, 500)
+    wait_until(lambda: steps(found))
+    assert job_status(found).state == "running"
+    launcher_of(found).stop(found)
+    wait_until(lambda: job_status(found).state == "paused")
+    assert "mounted" not in found.events_path.read_text(encoding="utf-8")
+    assert not list(Path(found.path).rglob("mirror.json"))
