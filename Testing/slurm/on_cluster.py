@@ -14,7 +14,7 @@ from metassl.project import LabelDefinition, Project, Round
 from metassl.project.cases import Case
 
 PATIENCE_S = 600.0
-STEPS = 50
+STEPS = 24
 TRAINING = {"iterations": STEPS, "device": "cpu", "seed": 3}
 
 

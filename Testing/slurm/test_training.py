@@ -60,7 +60,7 @@ def test_a_training_on_a_node_ends_as_one_on_this_computer(cluster, project, und
 
 def test_a_lost_node_costs_nothing(cluster, slurm, project, undisturbed):
     found = start(project)
-    wait(found, lambda status: trains(status, 10) and found.last_checkpoint_path.exists())
+    wait(found, lambda status: trains(status, 5) and found.last_checkpoint_path.exists())
     node = slurm.run("squeue", "-h", "-o", "%N").strip()
     slurm.lose_node(node)
     status = wait(found, lambda status: status.state == "queued")
@@ -73,7 +73,7 @@ def test_a_lost_node_costs_nothing(cluster, slurm, project, undisturbed):
 
 def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undisturbed):
     found = start(project)
-    wait(found, lambda status: trains(status, 10))
+    wait(found, lambda status: trains(status, 5))
     slurm.run("sbatch", "-p", "urgent", "-N2", "--exclusive", "--output=/dev/null", "--wrap", "sleep 20")
     status = wait(found, lambda status: status.state == "queued")
     assert status.queue and status.step > 0 and not status.is_over
@@ -83,7 +83,7 @@ def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undi
 
 
 def test_a_job_whose_time_is_up_is_put_back_and_goes_on(cluster, slurm, project, undisturbed):
-    write_machine(replace(cluster, time="4", setup=(*cluster.setup, "export STEP_S=5")))
+    write_machine(replace(cluster, time="4", setup=(*cluster.setup, "export STEP_S=8")))
     found = start(project)
     while wait(found, lambda status: status.is_over or (status.state == "queued" and status.step)).state == "queued":
         at_once(slurm, found)
@@ -96,7 +96,7 @@ def test_a_job_whose_time_is_up_is_put_back_and_goes_on(cluster, slurm, project,
 
 def test_a_cancelled_job_says_so_and_can_go_on(cluster, slurm, project, undisturbed):
     found = start(project)
-    wait(found, lambda status: trains(status, 10))
+    wait(found, lambda status: trains(status, 5))
     job = job_of(found)
     slurm.run("scancel", job)
     status = wait(found)
@@ -108,7 +108,7 @@ def test_a_cancelled_job_says_so_and_can_go_on(cluster, slurm, project, undistur
 
 def test_a_stopped_training_goes_on_later_on_this_computer(cluster, slurm, project, undisturbed, monkeypatch):
     found = start(project)
-    wait(found, lambda status: trains(status, 10))
+    wait(found, lambda status: trains(status, 5))
     launcher_of(found).stop(found)
     status = wait(found)
     assert status.state == "paused" and not status.message
@@ -160,7 +160,7 @@ def test_slurm_that_does_not_answer_is_a_note_and_no_end(cluster, slurm, project
 def test_two_processes_begin_and_one_goes_on(cluster, slurm, project):
     write_machine(replace(cluster, setup=(*cluster.setup, "export METASSL_PROCESSES=2")))
     found = start(project)
-    wait(found, lambda status: trains(status, 8))
+    wait(found, lambda status: trains(status, 5))
     assert read_json(found.plan_path, "the plan")["batch"] == [2, 2], "a patch of either kind for each"
     slurm.run("scancel", job_of(found))
     assert wait(found).state == "interrupted"
