@@ -7,18 +7,19 @@ from dataclasses import replace
 
 import pytest
 import torch
+from faults.killed_worker_cohort import ball_project
 from metassl.files.errors import BusyError, ProjectError
 from metassl.files.json_files import read_json
 from metassl.jobs import JobRecord, TrainingLock, launcher_of, read_events
 from metassl.jobs.start import start_training
 from metassl.machines import write_machine
 from metassl.project import Project
-from on_cluster import TRAINING, at_once, balls, job_of, start, trains, wait, weights
+from on_cluster import TRAINING, at_once, job_of, start, trains, wait, weights
 
 
 @pytest.fixture
 def project(tmp_path) -> Project:
-    return balls(tmp_path)
+    return ball_project(tmp_path / "project", tmp_path / "images")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,8 @@ def undisturbed(tmp_path_factory) -> dict:
     """The weights of the same training, of one process on this computer that nobody disturbs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
-        found = start_training(balls(tmp_path_factory.mktemp("undisturbed")), **TRAINING)
+        folder = tmp_path_factory.mktemp("undisturbed")
+        found = start_training(ball_project(folder / "project", folder / "images"), **TRAINING)
         assert wait(found).state == "finished"
     return weights(found)
 
@@ -137,7 +139,7 @@ def test_a_job_waits_with_its_reason_and_is_stopped_there(cluster, slurm, projec
 
 def test_what_slurm_does_not_take_is_said_in_its_own_words(cluster, slurm, project):
     write_machine(replace(cluster, partition="nowhere"))
-    with pytest.raises(ProjectError, match="cluster did not take the job: .*invalid partition"):
+    with pytest.raises(ProjectError, match="cluster did not take the job: .*Invalid partition"):
         start(project)
     assert TrainingLock(project.path).busy() is None
 
