@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
-import numpy as np
-import SimpleITK as sitk
 from metassl.jobs import JobRecord, JobStatus, job_status
 from metassl.jobs.start import start_training
 from metassl.networks.checkpoint import load_checkpoint
-from metassl.project import LabelDefinition, Project, Round
-from metassl.project.cases import Case
+from metassl.project import Project, Round
 
 PATIENCE_S = 600.0
-STEPS = 50
+STEPS = 24
 TRAINING = {"iterations": STEPS, "device": "cpu", "seed": 3}
-
-
-def balls(folder: Path, more: int = 0) -> Project:
-    """Six 16³ images of a bright ball, two of them labelled, one for validation; and `more` without a label."""
-    made = Project.create(folder / "project", "Balls", [LabelDefinition(3, "Ball")], ["MR"])
-    z, y, x = np.mgrid[:16, :16, :16]
-    for index in range(6 + more):
-        rng = np.random.default_rng(index)
-        centre = rng.uniform(6, 10, 3)
-        ball = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2]) ** 2 < 16
-        path = folder / f"ball{index}.nii.gz"
-        sitk.WriteImage(
-            sitk.GetImageFromArray((ball * 2 + rng.normal(0, 0.3, ball.shape)).astype(np.float32)), str(path)
-        )
-        made.add_cases([Case(f"ball{index}", [str(path)], "validation" if index == 5 else "pool")])
-        if index in (0, 1, 5):
-            sitk.WriteImage(sitk.GetImageFromArray((ball * 3).astype(np.uint8)), str(folder / "label.nrrd"))
-            made.add_label(f"ball{index}", folder / "label.nrrd")
-    return made
 
 
 def start(project: Project, **options) -> Round:

@@ -6,14 +6,15 @@ import time
 
 import pytest
 from cli_output import run
+from faults.killed_worker_cohort import ball_project
 from metassl.jobs.share import shares_of
 from metassl.project import Project
-from on_cluster import balls, start, wait
+from on_cluster import start, wait
 
 
 @pytest.fixture
 def trained(cluster, tmp_path):
-    project = balls(tmp_path, more=6)
+    project = ball_project(tmp_path / "project", tmp_path / "images", cases=12)
     found = start(project, iterations=3, predict=1)
     assert wait(found).state == "finished"
     return project, found

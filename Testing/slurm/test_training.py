@@ -7,18 +7,19 @@ from dataclasses import replace
 
 import pytest
 import torch
+from faults.killed_worker_cohort import ball_project
 from metassl.files.errors import BusyError, ProjectError
 from metassl.files.json_files import read_json
 from metassl.jobs import JobRecord, TrainingLock, launcher_of, read_events
 from metassl.jobs.start import start_training
 from metassl.machines import write_machine
 from metassl.project import Project
-from on_cluster import TRAINING, at_once, balls, job_of, start, trains, wait, weights
+from on_cluster import TRAINING, at_once, job_of, start, trains, wait, weights
 
 
 @pytest.fixture
 def project(tmp_path) -> Project:
-    return balls(tmp_path)
+    return ball_project(tmp_path / "project", tmp_path / "images")
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,8 @@ def undisturbed(tmp_path_factory) -> dict:
     """The weights of the same training, of one process on this computer that nobody disturbs."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OMP_NUM_THREADS", "1")
-        found = start_training(balls(tmp_path_factory.mktemp("undisturbed")), **TRAINING)
+        folder = tmp_path_factory.mktemp("undisturbed")
+        found = start_training(ball_project(folder / "project", folder / "images"), **TRAINING)
         assert wait(found).state == "finished"
     return weights(found)
 
@@ -60,7 +62,7 @@ def test_a_training_on_a_node_ends_as_one_on_this_computer(cluster, project, und
 
 def test_a_lost_node_costs_nothing(cluster, slurm, project, undisturbed):
     found = start(project)
-    wait(found, lambda status: trains(status, 10) and found.last_checkpoint_path.exists())
+    wait(found, lambda status: trains(status, 5) and found.last_checkpoint_path.exists())
     node = slurm.run("squeue", "-h", "-o", "%N").strip()
     slurm.lose_node(node)
     status = wait(found, lambda status: status.state == "queued")
@@ -73,7 +75,7 @@ def test_a_lost_node_costs_nothing(cluster, slurm, project, undisturbed):
 
 def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undisturbed):
     found = start(project)
-    wait(found, lambda status: trains(status, 10))
+    wait(found, lambda status: trains(status, 5))
     slurm.run("sbatch", "-p", "urgent", "-N2", "--exclusive", "--output=/dev/null", "--wrap", "sleep 20")
     status = wait(found, lambda status: status.state == "queued")
     assert status.queue and status.step > 0 and not status.is_over
@@ -83,7 +85,7 @@ def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undi
 
 
 def test_a_job_whose_time_is_up_is_put_back_and_goes_on(cluster, slurm, project, undisturbed):
-    write_machine(replace(cluster, time="4", setup=(*cluster.setup, "export STEP_S=5")))
+    write_machine(replace(cluster, time="4", setup=(*cluster.setup, "export STEP_S=8")))
     found = start(project)
     while wait(found, lambda status: status.is_over or (status.state == "queued" and status.step)).state == "queued":
         at_once(slurm, found)
@@ -96,7 +98,7 @@ def test_a_job_whose_time_is_up_is_put_back_and_goes_on(cluster, slurm, project,
 
 def test_a_cancelled_job_says_so_and_can_go_on(cluster, slurm, project, undisturbed):
     found = start(project)
-    wait(found, lambda status: trains(status, 10))
+    wait(found, lambda status: trains(status, 5))
     job = job_of(found)
     slurm.run("scancel", job)
     status = wait(found)
@@ -108,7 +110,7 @@ def test_a_cancelled_job_says_so_and_can_go_on(cluster, slurm, project, undistur
 
 def test_a_stopped_training_goes_on_later_on_this_computer(cluster, slurm, project, undisturbed, monkeypatch):
     found = start(project)
-    wait(found, lambda status: trains(status, 10))
+    wait(found, lambda status: trains(status, 5))
     launcher_of(found).stop(found)
     status = wait(found)
     assert status.state == "paused" and not status.message
@@ -137,7 +139,7 @@ def test_a_job_waits_with_its_reason_and_is_stopped_there(cluster, slurm, projec
 
 def test_what_slurm_does_not_take_is_said_in_its_own_words(cluster, slurm, project):
     write_machine(replace(cluster, partition="nowhere"))
-    with pytest.raises(ProjectError, match="cluster did not take the job: .*invalid partition"):
+    with pytest.raises(ProjectError, match="cluster did not take the job: .*Invalid partition"):
         start(project)
     assert TrainingLock(project.path).busy() is None
 
@@ -160,7 +162,7 @@ def test_slurm_that_does_not_answer_is_a_note_and_no_end(cluster, slurm, project
 def test_two_processes_begin_and_one_goes_on(cluster, slurm, project):
     write_machine(replace(cluster, setup=(*cluster.setup, "export METASSL_PROCESSES=2")))
     found = start(project)
-    wait(found, lambda status: trains(status, 8))
+    wait(found, lambda status: trains(status, 5))
     assert read_json(found.plan_path, "the plan")["batch"] == [2, 2], "a patch of either kind for each"
     slurm.run("scancel", job_of(found))
     assert wait(found).state == "interrupted"

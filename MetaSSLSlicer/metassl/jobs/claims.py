@@ -86,7 +86,8 @@ class Claims:
         """
         while True:
             seen = self._look()
-            left = [case for case in self.cases if case not in seen.over]
+            over = seen.over
+            left = [case for case in self.cases if case not in over]
             free = [case for case in left if case not in seen.claims]
             ages = {case: self._age(case, seen.claims[case]) for case in left if case in seen.claims}
             lost = [case for case, age in ages.items() if age > self.lease_s]

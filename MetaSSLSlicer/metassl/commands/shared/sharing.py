@@ -67,7 +67,8 @@ def watch(project: Project, found: Round, share: Share, shown: Path, console: Co
     if not share.ended_path.exists():
         _conclude(project, found, share)
     failures = share.failures(seen.failed)
-    left = [case for case in share.cases if case not in seen.over]
+    over = seen.over
+    left = [case for case in share.cases if case not in over]
     console.say(f"{counted(len(seen.done), 'case')} predicted by {counted(share.tasks, 'task')} on {share.machine}")
     for reason in list(failures.values())[:5]:
         console.say(f"left out: {reason}")
