@@ -50,6 +50,7 @@ docs/troubleshooting
 docs/your_images
 docs/command_line
 docs/another_machine
+docs/what_it_costs
 docs/when_to_stop
 CONTRIBUTING
 ```

@@ -18,6 +18,7 @@ from MetaSSLSlicerLib.Logic.Case.Agreement import compareRound, dicePerStructure
 from MetaSSLSlicerLib.Logic.Project.CaseTable import CaseRow, readRows
 from MetaSSLSlicerLib.Logic.Project.Ranking import recommend
 from MetaSSLSlicerLib.Logic.Project.RoundTable import RoundTable, dateText, describe, timeText
+from MetaSSLSlicerLib.Widgets.Parts.CaseCells import TIME, CaseCells
 
 UNCERTAINTY = {"US": 0.1, "DC": 0.02, "DS": 0.03}
 
@@ -273,3 +274,19 @@ def test_voxels_that_nobody_annotated_are_not_compared(two_labels):
     second[0] = 255
     first[0] = 2
     assert dicePerStructure(first, second, two_labels) == {"Front": 1.0, "Back": None}
+
+
+def test_what_is_expected_to_cost_so_much_says_so_until_somebody_has_worked_on_it(tiny_project):
+    found = new_round(tiny_project)
+    predict(found, "case_3")
+    predict(found, "case_4")
+    entries = [
+        {"case": case, "score": 1.0, "seconds": seconds} for case, seconds in (("case_3", 38.0), ("case_4", 230))
+    ]
+    write_json(found.ranking_path, {"strategy": "combined", "cases": entries, "skipped": {}})
+    rows, cells = rows_of(tiny_project), CaseCells()
+    assert (rows["case_3"].work, rows["case_4"].work, rows["case_5"].work) == (38.0, 230, None)
+    texts = {case: cells.of(row).texts[TIME].replace("\u00a0", " ") for case, row in rows.items()}
+    assert (texts["case_3"], texts["case_4"], texts["case_5"]) == ("≈ 40 s", "≈ 4 min", "")
+    tiny_project.update_case("case_3", seconds_spent=61)
+    assert "≈" not in cells.of(rows_of(tiny_project)["case_3"]).texts[TIME]

@@ -39,6 +39,7 @@ class CaseRow:
     `autosaved`: there are edits that were never saved. `failed`: why the last round had to leave it out. `isPartial`:
     a part of it is annotated, and nobody has said that it is done; `isLearnt`: the round that predicted such a case
     has learnt from that part. `isUnseen`: its prediction was accepted with many others, and nobody looked at it.
+    `work`: the seconds that it is expected to take, where that is known.
     """
 
     id: str
@@ -55,6 +56,7 @@ class CaseRow:
     isPartial: bool = False
     isLearnt: bool = True
     isUnseen: bool = False
+    work: float | None = None
 
     @property
     def isDone(self) -> bool:
@@ -143,7 +145,7 @@ def _row(
     if ranked is None or not row.isWaiting or case.split == ASIDE:
         return row
     place, entry = ranked
-    return replace(row, reason=entry.reason, place=place)
+    return replace(row, reason=entry.reason, place=place, work=entry.seconds)
 
 
 def _inOrderOfReview(project: Project) -> list[Round]:

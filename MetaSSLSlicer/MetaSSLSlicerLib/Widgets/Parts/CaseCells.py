@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 
 from metassl.project.cases import ASIDE
+from metassl.project.effort.words import roundly
 from metassl.project.words import percent
 
+from ...Durations import briefDuration
 from ...Logic.Project.CaseTable import CaseRow
 from ...Logic.Project.RoundTable import timeText
 from ...Translation import _
@@ -35,7 +37,7 @@ class CaseCells:
     """Makes the cells. Words are translated once, as there may be thousands of rows; `of` may run in a task."""
 
     def __init__(self) -> None:
-        self.headings = [_("Case"), _("State"), _("Uncertainty"), _("Order"), _("Dice"), _("Minutes")]
+        self.headings = [_("Case"), _("State"), _("Uncertainty"), _("Order"), _("Dice"), _("Work")]
         self.headingHints = [
             _("The case; double-click a row to open it"),
             _("How far its annotation has come"),
@@ -46,7 +48,7 @@ class CaseCells:
             ),
             _("In which order to label, by the chosen way of recommending: 1 comes first"),
             _("Dice between the prediction and the label that you made of it"),
-            _("How long you worked on it"),
+            _("How long you worked on it; after ≈, how long it is expected to take"),
         ]
         self._words = {
             "unlabelled": _("to label"),
@@ -75,7 +77,7 @@ class CaseCells:
             "",
             "" if row.place is None else str(row.place),
             "" if row.dice is None else f"{row.dice:.2f}",
-            timeText(row.seconds),
+            timeText(row.seconds) or workText(row.work),
         )
         keys = (
             naturalKey(row.id),
@@ -83,7 +85,7 @@ class CaseCells:
             row.totalUncertainty,
             row.place,
             row.dice,
-            row.seconds if row.seconds >= 1 else None,
+            row.seconds if row.seconds >= 1 else row.work,
         )
         return Cells(row, texts, keys, self._hint(row, word), _groups(row), f"{row.id}\t{word}".casefold())
 
@@ -110,6 +112,16 @@ class CaseCells:
         if row.failed:
             lines.append(self._failedLine.format(reason=row.failed))
         return "\n".join(lines)
+
+
+def workText(seconds: float | None) -> str:
+    """ "≈ 40 s" or "≈ 3 min"; nothing where it is not known."""
+    return "" if seconds is None else _about(roundly(seconds))
+
+
+@cache
+def _about(seconds: int) -> str:
+    return _("≈ {duration}").format(duration=briefDuration(seconds if seconds < 60 else 60 * round(seconds / 60)))
 
 
 def naturalKey(caseId: str) -> str:

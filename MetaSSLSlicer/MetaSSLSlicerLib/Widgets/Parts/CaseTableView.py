@@ -185,7 +185,7 @@ class CaseTableView(Section):
             Columns.UNCERTAINTY: _("Uncertainty"),
             Columns.ORDER: _("Order") + "   ",
             Columns.DICE: _("Dice") + "   ",
-            Columns.TIME: _("Minutes"),
+            Columns.TIME: _("≈ 12 min"),
         }
         dressTable(table, self.model.model, widest, Columns.NAME)
         table.connect("doubleClicked(QModelIndex)", self._onDoubleClicked)
