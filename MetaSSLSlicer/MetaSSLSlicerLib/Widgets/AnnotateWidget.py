@@ -13,6 +13,7 @@ from ..Logic.Case.Session import Session
 from ..Logic.Scene.OurNodes import ATTRIBUTE
 from ..Signal import Signal
 from ..Translation import _
+from .Review.ShiftControl import ShiftControl
 from .Section import Section, loadUi, onClick
 from .Shortcuts import withKey
 
@@ -49,6 +50,7 @@ class AnnotateWidget(Section):
         masking = self.editor.findChild("QWidget", "MaskingGroupBox")
         if masking is not None:
             masking.collapsed = True
+        self.shift = self.addPart(ShiftControl(self.ui.shiftPlaceholder, session, self.editor))
         self.widget.setMRMLScene(session.services.scene)
         for text in (_("Whole image annotated"), _("Only slices that I drew on"), _("Only inside a box")):
             self.ui.scopeCombo.addItem(text)

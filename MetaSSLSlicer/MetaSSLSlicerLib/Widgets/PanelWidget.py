@@ -40,6 +40,8 @@ class PanelWidget(Section):
         self.casesWidget = CasesWidget(session, self.engine)
         self.reviewWidget = ReviewWidget(session)
         self.annotateWidget = AnnotateWidget(session)
+        self.annotateWidget.shift.beginEditing = self.reviewWidget.decisions.correct
+        self.annotateWidget.shift.structureAtPlace = self.reviewWidget.structureAtPlace
         self.engineWidget = EngineWidget(session, self.engine)
         self.trainWidget = TrainWidget(session, self.job, self.engineWidget)
         self.roundsWidget = RoundsWidget(session, self.engine)
@@ -72,6 +74,7 @@ class PanelWidget(Section):
         self.shortcuts = Shortcuts(
             {
                 **self.reviewWidget.actions,
+                **self.annotateWidget.shift.actions,
                 "saveLabel": self.annotateWidget.save,
                 "nextCase": self.casesWidget.openNext,
                 "nextAuditCase": self.casesWidget.finish.openNext,

@@ -122,6 +122,11 @@ class ReviewWidget(Section):
         else:
             self.navigator.next()
 
+    def structureAtPlace(self) -> str:
+        """The name of the structure of the place that is shown; "" while none is."""
+        place = self.navigator.current
+        return "" if place is None else place.structure or ""
+
     # Set up
 
     def _prepare(self) -> None:

@@ -22,12 +22,15 @@ KEYS = {
     "correct": "C",
     "acceptConfident": "K",
     "reject": "Shift+X",
+    "larger": "Ctrl+Up",
+    "smaller": "Ctrl+Down",
     "saveLabel": "Ctrl+Return",
     "nextCase": "Ctrl+Shift+N",
     "nextAuditCase": "Ctrl+Shift+J",
 }
 """What can be done with one key, of those that Slicer's segment editor (Draw: A, X) and slice views leave free."""
 
+_HELD = ("larger", "smaller")  # go on as long as the key is held down
 _TYPED_INTO = ("QPlainTextEdit", "QTextEdit")
 
 
@@ -50,7 +53,7 @@ class Shortcuts:
             return
         for name, action in self._actions.items():
             shortcut = qt.QShortcut(qt.QKeySequence(KEYS[name]), window)
-            shortcut.setAutoRepeat(False)  # a key that is held down must not accept the next case, too
+            shortcut.setAutoRepeat(name in _HELD)  # a key that is held down must not accept the next case, too
             shortcut.connect("activated()", userAction(partial(_unlessTyped, action)))
             self._shortcuts.append(shortcut)
 

@@ -9,10 +9,20 @@ from pathlib import Path
 
 from desktop_slicer import DesktopSlicer
 from journey import Journey
-from journeys.opening import REVIEW, SESSION, makeProject, openModule, openProject, waitForTasks
+from journeys.opening import (
+    ANNOTATE,
+    REVIEW,
+    SESSION,
+    drawnVoxels,
+    makeProject,
+    openModule,
+    openProject,
+    waitForTasks,
+)
 
 _CASES, _MEDIAN_S = 10, 0.3
 _LOOKED_AT_S = 1.0
+_STEPS, _MOVE_S = 8, 0.1
 _HIPPOCAMPUS = "Task04_Hippocampus", (36, 50, 35), (1.0, 1.0, 1.0)
 _HEART = "Task27_ACDC", (9, 216, 256), (1.5, 1.5, 10.0)
 _DATA = "METASSL_DESKTOP_DATA"  # a folder with data sets, such as Task04_Hippocampus
@@ -30,6 +40,19 @@ def watch(name):
     widget.sliceView().renderWindow().AddObserver(vtk.vtkCommand.EndEvent, drawn)
 for name in ("Red", "Green", "Yellow"):
     watch(name)
+"""
+
+
+SHIFT = f"{ANNOTATE}.shift"
+_TIME_MOVES = f"""
+import time
+moves, shift = [], {SHIFT}.shift
+def timed(*arguments, show=shift._show):
+    began = time.monotonic()
+    show(*arguments)
+    slicer.app.processEvents()  # and it is on the screen
+    moves.append(time.monotonic() - began)
+shift._show = timed
 """
 
 
@@ -63,6 +86,26 @@ class NextCase(Journey):
         """The same with hearts"""
         which = self._open(slicer, "hearts", *_HEART)
         return f"{which}: {self._timed(slicer, 'shift+a')}"
+
+    def stepLarger(self, slicer: DesktopSlicer) -> str:
+        """Ctrl+Up makes a structure larger, a step within 0.1 s, and Z takes all steps back"""
+        slicer.ask(f"{SHIFT}.slider.setValue(0)")
+        slicer.keyAlone("ctrl+Up")
+        slicer.wait(f"{SHIFT}.shift._applied == 1", 20, "the editor, and the first step")
+        before = slicer.value(f"int({SHIFT}.shift._field.inside.sum())")
+        waitForTasks(slicer)
+        slicer.ask(_TIME_MOVES)
+        for _ in range(_STEPS):
+            slicer.keyAlone("ctrl+Up")
+        slicer.wait(f"{SHIFT}.shift._applied == {_STEPS + 1}", 20, "the steps")
+        after, seconds = drawnVoxels(slicer), slicer.value("moves")
+        median = statistics.median(seconds)
+        assert median <= _MOVE_S, f"a step took {median:.2f} s: {seconds}"
+        slicer.click(f"{ANNOTATE}.shift.label")  # out of any text
+        slicer.key("z")
+        slicer.wait(f"{SHIFT}.shift.steps == 0", 5, "one undo")
+        assert drawnVoxels(slicer) < after, "it is not taken back"
+        return f"from {before} voxels; median {1000 * median:.0f} ms, longest {1000 * max(seconds):.0f} ms a step"
 
     def stepQuit(self, slicer: DesktopSlicer) -> None:
         """Slicer ends without a crash"""

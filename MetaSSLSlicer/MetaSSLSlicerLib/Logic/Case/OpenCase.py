@@ -38,6 +38,8 @@ class OpenCase:
         self.changed = Signal()
         self.editingAboutToEnd = Signal()
         """() the segmentation that is edited leaves the scene now."""
+        self.edited = Signal()
+        """() something was drawn, undone or redone, or another segmentation is edited."""
         self.id, self.project, self.data = data.caseId, project, data
         self.nodes = CaseNodes(services, project.labels, data)
         self.isModified = False
@@ -131,6 +133,7 @@ class OpenCase:
         for event in _EDITS:
             self._observers.add(segmentation, getattr(slicer.vtkSegmentation, event), self._onEdit)
         self._observers.add(segmentation, slicer.vtkSegmentation.SegmentModified, self._onSegmentModified)
+        self.edited.emit()
         self.changed.emit()
 
     def stopEditing(self) -> None:
@@ -221,6 +224,7 @@ class OpenCase:
         self._seen = labelmapTimes(self.nodes.annotationNode)
         self.clock.tick()
         self.autosave.touch()
+        self.edited.emit()
         if not self.isModified:
             self.isModified = True
             self.changed.emit()
