@@ -26,8 +26,11 @@ REACH, BORDER = 3, 4
 
 IN_MEMORY_BYTES = 1 << 30
 ON_DEVICE_BYTES = 2 << 30
-WINDOWS_AT_ONCE = {"cuda": 4}
-STRETCH = 1.5  # an axis up to this much longer than the patch is seen whole, in one window
+WINDOWS_AT_ONCE = {"cuda": 2}
+STRETCH = 1.5
+"""Windows are so much longer than the patch, and an axis up to that length is seen whole. A larger window sees more at
+less cost. Twice as long is too much: the mean and spread of what is in it, by which the network normalises, are others
+than in training (Testing/benchmarks/big_images.jsonl has the figures)."""
 
 
 def window_starts(length: int, window: int, overlap: float) -> list[int]:
@@ -39,11 +42,14 @@ def window_starts(length: int, window: int, overlap: float) -> list[int]:
 
 
 def window_size(shape: tuple[int, ...], plan: Plan) -> tuple[int, ...]:
-    """The training patch, stretched over axes that are only a little longer than it."""
-    return tuple(
-        max(patch, -(-length // stride) * stride) if length <= STRETCH * patch else patch
-        for length, patch, stride in zip(shape, plan.patch_zyx, plan.total_stride, strict=True)
-    )
+    """The training patch, stretched, or as long as the image where that is less."""
+
+    def along(length: int, patch: int, stride: int) -> int:
+        if length <= STRETCH * patch:
+            return max(patch, -(-length // stride) * stride)
+        return int(STRETCH * patch) // stride * stride
+
+    return tuple(map(along, shape, plan.patch_zyx, plan.total_stride))
 
 
 def gaussian_weights(patch: tuple[int, ...], sigma: float = 0.125) -> torch.Tensor:
