@@ -135,6 +135,7 @@ class Teacher:
     cohort: Cohort
     wrong: tuple[str, ...] = ()
     worth: dict[str, list[int]] = {}
+    empty: bool = False
     fails: bool = False
 
     def __init__(self, name: str, machine: str = "") -> None:
@@ -148,7 +149,7 @@ class Teacher:
             truth, geometry = read_labels(self.cohort.truth(case.id), case.id)
             if case.id in self.wrong:
                 truth[5, 1:4, 1:4] = 1
-            predict(project, case.id, geometry, truth)
+            predict(project, case.id, geometry, truth * (not self.empty))
             paths = Round(found.path).prediction(case.id)
             likely = [9.0 * (place in self.worth.get(case.id, ())) for place in range(len(truth))]
             effort = Effort(1.5, 0, len(truth), likely, 1.0, 1.0, 0)
@@ -160,7 +161,8 @@ class Teacher:
 @pytest.fixture
 def cohort(decathlon: Path, monkeypatch) -> Cohort:
     monkeypatch.setattr(start, "get_launcher", Teacher)
-    Teacher.cohort, Teacher.wrong, Teacher.worth, Teacher.fails = Cohort.of(decathlon), (), {}, False
+    Teacher.cohort, Teacher.wrong, Teacher.worth = Cohort.of(decathlon), (), {}
+    Teacher.empty = Teacher.fails = False
     return Teacher.cohort
 
 
@@ -229,6 +231,12 @@ def test_looking_where_a_deep_error_is_likely_leaves_the_others_unseen(cohort, t
     Teacher.worth = {}
     found = play(tmp_path / "nothing", cohort, "random/0.5").run()
     assert [case["how"] for case in found["cases"]] == ["drawn", "drawn", "accepted", "unseen", "unseen", "unseen"]
+
+
+def test_a_case_in_which_nothing_was_found_is_drawn_though_no_slice_is_expected_to_be_wrong(cohort, tmp_path):
+    Teacher.empty = True
+    found = play(tmp_path, cohort, "random/0.5").run()
+    assert {case["how"] for case in found["cases"]} == {"drawn"} and all(case["dice"] == 1 for case in found["cases"])
 
 
 def test_slices_that_were_looked_at_are_annotated_first_and_whole_cases_later(cohort, tmp_path):

@@ -120,8 +120,8 @@ class Play:
             self._draw(case)
             return
         found, paths = prediction
-        slices = self._arm.slices(found, case)
         segmentation, geometry = read_labels(paths.segmentation, case)
+        slices = self._arm.slices(found, case) if segmentation.any() else None
         review = self._oracle.review(case, segmentation, geometry, slices)
         label = review.label
         if partly and review.looked:
