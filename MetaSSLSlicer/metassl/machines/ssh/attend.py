@@ -32,6 +32,7 @@ from metassl.project.words import duration
 from ..machine import Machine
 from ..site import read_machine
 from .cargo import cargo_of, paths_between, project_there, send
+from .check import ready_engine
 from .command import ConnectionLost
 from .engine_copy import engine_there
 from .mirror import Mirror, Place
@@ -64,7 +65,7 @@ class Attendant:
         while not self.terminated:
             try:
                 with Remote(self.machine) as remote:
-                    engine = engine_there(remote)
+                    engine = engine_there(remote) if is_started else ready_engine(remote)
                     if not is_started:
                         self._start(remote, engine)
                     is_started, pause = True, _FIRST_PAUSE_S
@@ -185,7 +186,8 @@ class Attendant:
 
     def _show(self, status: JobStatus, mirror: Mirror, left: int) -> None:
         """status.json here: as there, but it is not over before all has come."""
-        self._status = replace(status, seq=mirror.last_told, machine=self.machine.name, time=now())
+        stage = "" if status.stage == "sending" else status.stage  # of before it was sent
+        self._status = replace(status, stage=stage, seq=mirror.last_told, machine=self.machine.name, time=now())
         shown = self._status
         if status.is_over and left:
             shown = replace(shown, state="running", stage="fetching", step=0, total=left, eta_s=None)
