@@ -47,5 +47,5 @@ class SlurmBehindSsh(SlurmLauncher):
         with Remote(self.machine) as remote:
             engine, there = ready_engine(remote), self.machine.python or str(remote.about["python"])
         cluster = cluster_there(self.machine, engine, there, self.paths)
-        self.machine = replace(cluster, kind=SSH_SLURM)
+        self.machine = replace(cluster, kind=SSH_SLURM, host=self.machine.host)
         return super().launch(round)
