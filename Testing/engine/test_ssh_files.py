@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+import venv
+from dataclasses import replace
 from pathlib import Path
 
 import plain_ssh
@@ -14,6 +16,7 @@ from metassl.files import ErrorCode, ProjectError, code_of, sha256_of
 from metassl.machines import Machine
 from metassl.machines.ssh.agent import TEMPORARY
 from metassl.machines.ssh.cargo import cargo_of, paths_between, project_there, send
+from metassl.machines.ssh.check import ready_engine
 from metassl.machines.ssh.command import refusal, ssh_command
 from metassl.machines.ssh.engine_copy import engine_there
 from metassl.machines.ssh.mirror import Mirror, Place
@@ -117,6 +120,18 @@ def test_the_engine_there_is_ours_and_is_sent_once(remote):
     before = folder.stat().st_ino
     assert Path(engine_there(remote)) == folder and folder.stat().st_ino == before
     assert remote.call(str(folder), "standing", project=remote.path("nothing"), number=1)["is_there"] is False
+
+
+def test_a_python_that_lacks_packages_is_refused_with_the_line_that_installs_them(remote, tmp_path):
+    venv.create(tmp_path / "bare", with_pip=False)
+    python = tmp_path / "bare" / "bin" / "python"
+    with Remote(replace(remote.machine, python=str(python))) as bare:
+        with pytest.raises(ProjectError, match="there lacks torch, monai, SimpleITK, numpy") as caught:
+            ready_engine(bare)
+        assert not os.path.exists(bare.folder)
+    assert code_of(caught.value) is ErrorCode.MISSING_PACKAGE
+    assert f"on there type: {python} -m pip install 'torch>=2.8'" in str(caught.value)
+    assert Path(ready_engine(remote), "metassl").is_dir()
 
 
 def test_a_project_is_sent_whole_and_then_only_what_is_new(remote, project, tmp_path):

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from faults.killed_worker_cohort import ball_project
 from metassl.jobs import JobRecord, job_status, launcher_of, read_events
 from metassl.jobs.process import kill
 from metassl.jobs.start import start_training
@@ -133,3 +134,19 @@ def test_a_disk_that_fills_up_there_in_the_middle_loses_nothing_here(sshd, machi
     wait_until(lambda: len(told(again, "started")) > (before if again == found else 0) and steps(again))
     launcher_of(again).stop(again)
     assert the_end(again).state == "paused"
+
+
+def test_results_wait_there_while_the_disk_here_is_full(sshd, machine, small_disk, tmp_path):
+    project = ball_project(small_disk / "project", tmp_path / "scans")
+    found = train_on(machine, project, 3)
+    wait_until(lambda: steps(found))
+    filler = small_disk / "filler"
+    with pytest.raises(OSError), open(filler, "wb", buffering=0) as stream:
+        while True:
+            stream.write(bytes(1 << 12))
+    wait_until(lambda: not workers(sshd.home))
+    assert is_attended(found) and not found.model_path.exists()
+    filler.unlink()
+    status = the_end(found)
+    assert (status.state, status.predicted) == ("finished", 3), status
+    assert len(found.predicted_cases()) == 3 and found.model_path.is_file()

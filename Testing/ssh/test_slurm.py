@@ -51,8 +51,8 @@ def test_a_copied_project_is_trained_by_a_job_whose_queue_is_seen_here(cluster, 
     for _node in range(2):
         slurm.run("sbatch", "--output=/dev/null", "--wrap", "sleep 600")
     found = train_on(cluster, project)
-    status = wait_until(lambda: (now := job_status(found)).state == "queued" and now)
-    assert status.machine == "cluster" and "Resources" in status.queue or "Priority" in status.queue, status
+    status = wait_until(lambda: "nodes are free" in (now := job_status(found)).queue and now)
+    assert (status.state, status.machine, status.stage) == ("queued", "cluster", ""), status
     slurm.run("scancel", "--name=wrap")
     status = the_end(found)
     assert (status.state, status.predicted, status.machine) == ("finished", 3, "cluster"), status

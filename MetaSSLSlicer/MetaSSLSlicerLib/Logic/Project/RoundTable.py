@@ -58,7 +58,7 @@ class RoundTable:
         changing = found.status_path, found.events_path, found.predictions, found.path, found.checkpoints
         stamp = tuple(map(_stamp, changing))
         known = self._known.get(found.path)
-        if known is not None and known[0] == stamp and known[1].state != "running":
+        if known is not None and known[0] == stamp and known[1].state not in ("running", "queued"):
             return known[1]
         summary = summarise_round(found)
         self._known[found.path] = stamp, summary
@@ -70,6 +70,7 @@ def stateText(state: str) -> str:
     words = {
         "created": _("not begun"),
         "running": _("training"),
+        "queued": _("waiting"),
         "paused": _("stopped"),
         "failed": _("failed"),
         "finished": _("finished"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import importlib.util
 import io
 import json
 import os
@@ -107,6 +108,10 @@ class Agent:
         for name, stamp in files:
             os.utime(os.path.join(root, name), ns=(stamp, stamp))
         return {}, b""
+
+    def do_lacking(self, data: bytes, packages: Any) -> Any:
+        """Those that cannot be imported there."""
+        return {"packages": [name for name in packages if importlib.util.find_spec(name) is None]}, b""
 
     def do_exists(self, data: bytes, path: Any) -> Any:
         return {"is_there": os.path.exists(path)}, b""

@@ -32,9 +32,10 @@ from metassl.project.words import duration
 from ..machine import Machine
 from ..site import read_machine
 from .cargo import cargo_of, paths_between, project_there, send
+from .check import ready_engine
 from .command import ConnectionLost
 from .engine_copy import engine_there
-from .mirror import Mirror, Place
+from .mirror import Mirror, Place, say
 from .remote import Remote
 from .slurm import SSH_SLURM, cluster_there
 
@@ -64,7 +65,7 @@ class Attendant:
         while not self.terminated:
             try:
                 with Remote(self.machine) as remote:
-                    engine = engine_there(remote)
+                    engine = engine_there(remote) if is_started else ready_engine(remote)
                     if not is_started:
                         self._start(remote, engine)
                     is_started, pause = True, _FIRST_PAUSE_S
@@ -116,7 +117,7 @@ class Attendant:
             writer.write("progress", stage="sending", step=sent >> 20, total=max(total >> 20, 1), eta_s=None)
 
         count, size = send(remote, self.project, cargo, there, progress)
-        print(f"{count} files ({size / 1e6:.1f} MB) were sent to {self.machine.name}", flush=True)
+        say(f"{count} files ({size / 1e6:.1f} MB) were sent to {self.machine.name}")
 
     def _put(self, remote: Remote, there: str, *files: Path) -> None:
         for path in files:
@@ -185,7 +186,8 @@ class Attendant:
 
     def _show(self, status: JobStatus, mirror: Mirror, left: int) -> None:
         """status.json here: as there, but it is not over before all has come."""
-        self._status = replace(status, seq=mirror.last_told, machine=self.machine.name, time=now())
+        stage = "" if status.stage == "sending" else status.stage  # of before it was sent
+        self._status = replace(status, stage=stage, seq=mirror.last_told, machine=self.machine.name, time=now())
         shown = self._status
         if status.is_over and left:
             shown = replace(shown, state="running", stage="fetching", step=0, total=left, eta_s=None)
@@ -195,7 +197,7 @@ class Attendant:
         self._silent_since = self._silent_since or time.monotonic()
         seconds = time.monotonic() - self._silent_since
         since = duration(seconds) if seconds > LONGEST_PAUSE_S else "a moment"
-        print(reason, flush=True)
+        say(reason)
         warning = f"for {since} nothing has come back of the training, which goes on there: {reason}"
         self._write(replace(self._status, state="running", eta_s=None, warnings=[*self._status.warnings, warning]))
 
@@ -214,7 +216,7 @@ class Attendant:
         try:
             status.write(self.found.status_path)
         except ProjectError as error:
-            print(error, flush=True)  # it is written again in a moment
+            say(str(error))  # it is written again in a moment
 
     def _sleep(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -256,9 +258,7 @@ def main(arguments: list[str]) -> int:
             writer.write("paused", step=None)
         return 0
     except Exception as error:
-        if not isinstance(error, MetaSSLError):
-            traceback.print_exc()
-        print(error, flush=True)
+        say(str(error) if isinstance(error, MetaSSLError) else traceback.format_exc())
         if attendant is not None:
             attendant.give_up(error)
         return 1

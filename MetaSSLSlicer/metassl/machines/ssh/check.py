@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from metassl.files.errors import MetaSSLError
+from metassl.files.errors import ErrorCode, MetaSSLError, ProjectError
 from metassl.jobs.launcher import ENGINE_ROOT
 from metassl.jobs.start import engine_versions
 
@@ -19,7 +19,20 @@ from .remote import Remote
 LEAST_FREE = 5 << 30
 PATIENCE_S = 240.0
 _OLDEST = (3, 11)
+_INSTALL_PYTHON = "install Python 3.11 or newer there, or name one with --python"
 _NEEDED = ("torch", "monai", "SimpleITK", "numpy")
+
+
+def ready_engine(remote: Remote) -> str:
+    """As `engine_there`, where a training can run. ProjectError with the line that installs what lacks."""
+    name, version = remote.machine.name, remote.about["version"]
+    if not _is_new(version):
+        message = f"{name} has Python {version}, and 3.11 or newer is needed: {_INSTALL_PYTHON}"
+        raise ProjectError(message, ErrorCode.MISSING_PACKAGE)
+    if missing := remote.ask("lacking", packages=_NEEDED)[0]["packages"]:
+        message = f"{name} lacks {', '.join(missing)}, and nothing was sent: {_install_line(remote)}"
+        raise ProjectError(message, ErrorCode.MISSING_PACKAGE)
+    return engine_there(remote)
 
 
 def check_machine(machine: Machine, packages: bool = True) -> list[Check]:
@@ -41,9 +54,8 @@ def check_machine(machine: Machine, packages: bool = True) -> list[Check]:
 def _check_there(remote: Remote, add: Callable[..., None], packages: bool) -> None:
     about = remote.about
     python, version = about["python"], about["version"]
-    is_new = tuple(map(int, version.split(".")[:2])) >= _OLDEST
-    install = "install Python 3.11 or newer there, or name one with --python"
-    add("Python", is_new, f"{version} ({python})", install)
+    is_new = _is_new(version)
+    add("Python", is_new, f"{version} ({python})", _INSTALL_PYTHON)
     free = about["free"]
     words = f"{free / 1e9:.0f} GB free at {about['folder']}"
     add(
@@ -55,16 +67,22 @@ def _check_there(remote: Remote, add: Callable[..., None], packages: bool) -> No
     found = _examined(remote, python, engine)
     versions = found.get("versions", {})
     missing = [name for name in _NEEDED if versions.get(name, "not installed") == "not installed"]
-    wanted = f"{python} -m pip install {shlex.join(_requirements())}"
-    add(
-        "packages", not missing, _listed(versions) or found.get("error", ""), f"on {remote.machine.name} type: {wanted}"
-    )
+    add("packages", not missing, _listed(versions) or found.get("error", ""), _install_line(remote))
     if missing:
         return
     for each in found.get("checks", []):
         if each["name"] in ("torch", "GPU"):
             add(each["name"], each["state"] != "failed", each["text"], each.get("advice", ""))
     add("versions", *_compared(versions))
+
+
+def _is_new(version: str) -> bool:
+    return tuple(map(int, version.split(".")[:2])) >= _OLDEST
+
+
+def _install_line(remote: Remote) -> str:
+    command = f"{remote.about['python']} -m pip install {shlex.join(_requirements())}"
+    return f"on {remote.machine.name} type: {command}"
 
 
 def _examined(remote: Remote, python: str, engine: str) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ..machine import Machine
 from ..site import read_machine
 from ..slurm.check import check as check_slurm
 from .attend import MACHINE
-from .check import check_machine
+from .check import check_machine, ready_engine
 from .engine_copy import engine_there
 from .mirror import Place, place_path
 from .remote import Remote
@@ -61,7 +61,7 @@ class SshLauncher(LocalLauncher):
 
     def _launch_there(self, round: Round) -> JobRecord:
         with Remote(self.machine) as remote:
-            engine, token = engine_there(remote), secrets.token_hex(6)
+            engine, token = ready_engine(remote), secrets.token_hex(6)
             python = self.machine.python or str(remote.about["python"])
             former = JobRecord.read(round.job_path)
             record = JobRecord.elsewhere(self.name, self.machine.name, token, python=python)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ class Mirror:
         told = [Event.parse(line) for line in news["told"].encode().split(b"\n") if line]
         self._waiting += [event for event in told if event is not None]
         if news["said"]:
-            print(self.paths.told(news["said"]), end="", flush=True)
+            say(self.paths.told(news["said"]).rstrip("\n"))
         self.place.events, self.place.log, self.free = news["events"], news["log"], news["free"]
         status: dict[str, Any] = self.paths.told(news["status"])
         return status
@@ -213,6 +214,12 @@ class Mirror:
             return False
         size, stamp = self._files[name]
         return stat.st_size == size and stat.st_mtime_ns // 1000 == stamp // 1000
+
+
+def say(text: str) -> None:
+    """Add to the log of the round; on a disk that is full, later."""
+    with suppress(OSError):
+        print(text, flush=True)
 
 
 def _is_one(name: str) -> bool:

@@ -12,7 +12,7 @@ from metassl.project.rounds import Round
 
 from ..machine import Machine
 from ..slurm.launcher import SlurmLauncher
-from .engine_copy import engine_there
+from .check import ready_engine
 from .remote import Remote
 from .shell import SshShell
 
@@ -45,7 +45,7 @@ class SlurmBehindSsh(SlurmLauncher):
     ) -> JobRecord:
         """Send the engine, and submit the job. Raises MetaSSLError."""
         with Remote(self.machine) as remote:
-            engine, there = engine_there(remote), self.machine.python or str(remote.about["python"])
+            engine, there = ready_engine(remote), self.machine.python or str(remote.about["python"])
         cluster = cluster_there(self.machine, engine, there, self.paths)
-        self.machine = replace(cluster, kind=SSH_SLURM)
+        self.machine = replace(cluster, kind=SSH_SLURM, host=self.machine.host)
         return super().launch(round)
