@@ -99,7 +99,8 @@ def seen(image: np.ndarray) -> np.ndarray:
     for channel in image:
         shows |= channel > channel.min()
     reach = triple([min(REACH, int(n) - 1) for n in image.shape[1:]])
-    return dilate(shows, reach) | _enclosed(shows)
+    looked_at: np.ndarray = dilate(shows, reach) | _enclosed(shows)
+    return looked_at
 
 
 def _enclosed(shows: np.ndarray) -> np.ndarray:

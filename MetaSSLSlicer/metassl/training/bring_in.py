@@ -20,7 +20,8 @@ from metassl.training.train import Trained
 def bring_in(job: Job) -> tuple[Trained, Inputs]:
     """The model of the round, on the device, and the cases that it is to predict."""
     model = model_of(job.project, job.round)
-    plan: Plan = job.reader.plan(job.device.type, 0, model.plan)
+    plan: Plan = model.plan.on_device(job.device.type)
+    job.reader.write_plan(plan)
     job.emit("plan", summary=plan.describe(), **plan.to_json())
     inputs = prepare(job, plan)
     first, second = (network.to(job.device) for network in model.networks)
