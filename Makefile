@@ -9,6 +9,7 @@
 # make export-test     what is exported, taken by the programs that it is for: nnU-Net, dcmqi ... (large; in build/.checkers)
 # make slurm-test      trainings on a real Slurm of two nodes, started here: killed, preempted, cancelled, out of time
 # make ssh-test        trainings on another computer, through an sshd of its own on the loopback (in five minutes)
+# make model-test     models that nnU-Net trains meanwhile say the same here as by nnU-Net (minutes; in build/.checkers)
 # make slicer-test SLICER=/path/to/Slicer
 #                      the module in a desktop Slicer, with a real mouse and real keys (Linux; xvfb and xdotool)
 #
@@ -29,7 +30,7 @@ JOURNEYS ?=
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help install demo style types test docs wheel faults export-test slurm-test ssh-test slicer-test clean
+.PHONY: help install demo style types test docs wheel faults export-test model-test slurm-test ssh-test slicer-test clean
 help:
 	@sed -n '/^#/!q; s/^# \{0,1\}//p' Makefile
 
@@ -82,6 +83,9 @@ ssh-test: $(STAMP)
 	@test -x /usr/sbin/sshd || RUNLEVEL=1 apt-get install -y --no-install-recommends openssh-server > /dev/null 2>&1 || \
 	  echo 'There is no sshd: on Debian and Ubuntu, as root: apt-get install openssh-server'
 	METASSL_SSH_TEST=1 OMP_NUM_THREADS=1 $(BIN)/python -m pytest Testing/ssh
+
+model-test: build/.checkers
+	$</bin/python -m pytest -s Testing/models
 
 slicer-test: $(STAMP)
 	@test -n "$(SLICER)" || { echo 'Which Slicer? make slicer-test SLICER=/path/to/Slicer'; exit 2; }

@@ -48,6 +48,7 @@ docs/troubleshooting
 :hidden:
 :caption: How to
 docs/your_images
+docs/start_from_a_model
 docs/command_line
 docs/another_machine
 docs/what_it_costs

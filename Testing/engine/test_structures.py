@@ -18,12 +18,13 @@ from metassl.files.errors import LabelError
 from metassl.files.json_files import read_json, write_json
 from metassl.frameworks.bcp import paste_labelled
 from metassl.frameworks.pasted import Pasted
-from metassl.inference.model import NEW_SHARE, TrainedModel
+from metassl.inference.model import TrainedModel
 from metassl.inference.predict import predict_project
 from metassl.jobs.events import read_events
 from metassl.jobs.lock import TrainingLock
 from metassl.jobs.start import start_training
 from metassl.method.supervised import merge_missing, supervised_loss
+from metassl.networks.outputs import NEW_SHARE
 from metassl.networks.unet import build_network
 from metassl.project import Case, LabelDefinition, Project
 from metassl.project.structure_changes import add_structure, rename_structure

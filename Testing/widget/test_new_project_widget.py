@@ -14,6 +14,7 @@ from metassl.project import Project
 from MetaSSLSlicerLib.Logic.Project.NewProject import FolderPreview, NewProject
 from MetaSSLSlicerLib.Widgets.NewProjectWidget import PARENT_SETTING
 from MetaSSLSlicerLib.Widgets.Parts.LabelTable import NAME
+from nnunet_folder import nnunet_folder
 from project_section import addVolume, chooseImages, names, shown
 from PySide6.QtTest import QTest
 
@@ -302,3 +303,29 @@ def test_values_in_the_exported_images_are_exact(harness, section, session, make
     section.newProject.ui.createButton.click()
     harness.wait(lambda: session.project is not None)
     assert np.array_equal(read_image(session.project.image_paths("CT"), "CT").array[0], image)
+
+
+# A model to begin with
+
+
+def test_a_project_begins_with_a_model_and_the_first_round_waits_to_predict(
+    harness, section, answers, decathlon, session, tmp_path
+):
+    folder = nnunet_folder(tmp_path / "model", labels={"background": 0, "Front": 1, "Back": 2, "Rim": 3})
+    section.ui.newButton.click()
+    chooseImages(section, harness, answers, decathlon)
+    ui = section.newProject.ui
+    ui.modelEdit.setText(str(tmp_path))
+    harness.wait(lambda: "holds no model" in ui.modelFoundLabel.text)
+    ui.createButton.click()
+    assert "holds no model" in ui.errorLabel.text and session.project is None
+    answers.append(str(folder))
+    ui.modelBrowse.click()
+    harness.wait(lambda: section.newProject.model.model is not None)
+    assert names(section) == ["Front", "Back", "Rim"] and "Front, Back, Rim" in ui.modelFoundLabel.text
+    for width in (380, 600):
+        harness.grab(section.widget, f"project_new_model_{width}", width=width)
+    ui.createButton.click()
+    harness.wait(lambda: session.project is not None)
+    found = session.project.latest_round()
+    assert found.number == 0 and found.record["source"]["models"] == [str(folder)]

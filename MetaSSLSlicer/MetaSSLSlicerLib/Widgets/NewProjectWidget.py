@@ -14,6 +14,7 @@ from ..Logic.Project.NewProject import NewProject, labelsOfSegmentation
 from ..Logic.Project.ProjectFolders import projectsFolder, suggestedFolder
 from ..Signal import Signal
 from ..Translation import _
+from .ModelForm import ModelForm
 from .Parts.ImagesForm import ImagesForm
 from .Parts.LabelTable import LabelTable
 from .Section import Section, loadUi, onClick, showError
@@ -43,6 +44,7 @@ class NewProjectWidget(Section):
         self._labelsEdited = self._nameEdited = self._pathEdited = False
         ui = self.ui
         self.images = self.addPart(ImagesForm(session, ui, chooseFolder, chooseFile))
+        self.model = self.addPart(ModelForm(session, ui, chooseFolder))
         self.labelTable = LabelTable(ui.labelTable)
         ui.segmentationSelector.setMRMLScene(session.services.scene)
         onClick(
@@ -60,6 +62,7 @@ class NewProjectWidget(Section):
         self.listen(
             (self.images.changed, self._onImagesChanged),
             (self.images.found, self._onFound),
+            (self.model.found, self._onModelFound),
             (self.labelTable.edited, self._onLabelsEdited),
         )
         self._setBusy(False)
@@ -75,6 +78,7 @@ class NewProjectWidget(Section):
         self.ui.segmentationSelector.setCurrentNode(None)
         self.labelTable.setLabels([LabelDefinition(1, _("Structure {number}").format(number=1))])
         self.images.open()
+        self.model.open()
         self._suggestFolder()
 
     def create(self) -> None:
@@ -95,7 +99,8 @@ class NewProjectWidget(Section):
             raise ProjectError(_("Give the project a name."))
         if not path or not Path(path).expanduser().is_absolute():
             raise ProjectError(_("Choose a folder for the project."))
-        return NewProject(Path(path).expanduser(), name, labels, folder, volumes, *self.images.imported)
+        imported, model = self.images.imported, self.model.chosen
+        return NewProject(Path(path).expanduser(), name, labels, folder, volumes, *imported, model)
 
     # Images
 
@@ -109,8 +114,13 @@ class NewProjectWidget(Section):
     def _onFound(self) -> None:
         if not self._nameEdited:
             self.ui.nameEdit.text = self.images.preview.name
-        if self.images.preview.labels and not self._labelsEdited:
+        if self.images.preview.labels and not self._labelsEdited and self.model.model is None:
             self._takeDataSetLabels()
+
+    def _onModelFound(self) -> None:
+        if self.model.model is not None and not self._labelsEdited:
+            self.labelTable.setLabels(self.model.model.definitions())
+            self._onImagesChanged()
 
     # Structures
 

@@ -179,6 +179,8 @@ class TrainWidget(Section):
             return _("Stopping after this step ...")
         if job.isRunning:
             return _("Stop")
+        if job.canGoOn and job.round.has_source:
+            return _("Predict with the model")
         return _("Go on with the training") if job.canGoOn else _("Train")
 
     def _refreshProgress(self, status: JobStatus | None) -> None:

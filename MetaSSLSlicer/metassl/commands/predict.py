@@ -1,7 +1,8 @@
 """Predict with the model that is reviewed, or the newest: cases of a project, or images from anywhere.
 
-Training predicts cases without a label by itself. Those that it left out (`metassl
-train --predict`), or that were added since:
+Training predicts cases without a label by itself, and so does the first `predict` of
+a project that began with a model (`metassl new --model`). Those that were left out
+(`metassl train --predict`), or that were added since:
 
   metassl predict liver
 
@@ -82,6 +83,7 @@ def _check(arguments: argparse.Namespace) -> None:
 
 
 def _predict_project(arguments: argparse.Namespace, console: Console) -> int:
+    from metassl.jobs.source_round import source_round_to_run
     from metassl.project import Project
 
     if not _is_project(arguments.model) and _is_bundle(arguments.model):
@@ -90,6 +92,8 @@ def _predict_project(arguments: argparse.Namespace, console: Console) -> int:
     project = Project.open(arguments.model.resolve().parents[1] if is_round else arguments.model)
     for case_id in arguments.cases or []:
         project.case(case_id)
+    if not is_round and arguments.cases is None and (waiting := source_round_to_run(project)) is not None:
+        return _run_source_round(project, arguments.model, waiting, console)
     found = _round_of(arguments.model)  # complains before anything is shown, and before the engine is loaded
     if arguments.on is not None and found is not None:
         return _predict_elsewhere(arguments, project, found, console)
@@ -119,6 +123,23 @@ def _predict_elsewhere(arguments: argparse.Namespace, project: Project, found: R
     console.commands([(command_line("status", project.path), "look at it")])
     console.result({"share": share.number, "job": share.job, "cases": len(share.cases), "tasks": share.tasks})
     return 0
+
+
+def _run_source_round(project: Project, shown: Path, found: Round, console: Console) -> int:
+    """Watch round 0 predict all cases with the model that the project began with; the exit code."""
+    from metassl.jobs.source_round import run_source_round
+
+    from .shared.follow import follow, last_seq
+    from .train import conclude
+
+    told = last_seq(found)
+    run_source_round(project, found)
+    try:
+        status = follow(found, console, after=told)
+    except KeyboardInterrupt:
+        console.say("no longer watching; the cases are predicted in the background")
+        return 130
+    return conclude(project, shown, found, status, console)
 
 
 def _predict_images(arguments: argparse.Namespace, console: Console) -> int:

@@ -174,7 +174,7 @@ def random_view(
     block = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
     size = torch.from_numpy((high - low).astype(np.float32))
     grid = (coordinates - torch.from_numpy(low.astype(np.float32)) + 0.5) * 2 / size - 1
-    pixels = torch.from_numpy(np.ascontiguousarray(image[(slice(None), *block)], dtype=np.float32))
+    pixels = torch.from_numpy(np.array(image[(slice(None), *block)], dtype=np.float32, order="C"))
     values = None if label is None else torch.from_numpy(np.ascontiguousarray(label[block], dtype=np.float32))
     return sampled(pixels, values, grid.flip(-1), view)
 

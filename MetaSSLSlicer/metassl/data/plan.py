@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, replace
 from typing import Any
 
 from metassl.choices.quality import DEFAULT_QUALITY, QUALITIES
@@ -17,6 +17,7 @@ from metassl.data.budget import (
     choose_precision,
     device_type,
 )
+from metassl.data.given import Given
 from metassl.data.orientation import thick_slices
 from metassl.data.topology import FEW_SLICES, Triple, plan_patch
 from metassl.files.errors import ProjectError
@@ -60,9 +61,11 @@ class Plan:
     """Network outputs, background included."""
     precision: str
     device: str = ""
-    """The kind of device that the network was sized for; "" in plans of early versions."""
+    """The kind of device that the network is sized for; "" in plans of early versions and of models from elsewhere."""
     quality: str = ""
-    """A key of QUALITIES; "" in plans of early versions."""
+    """A key of QUALITIES; "" in plans of early versions and of models from elsewhere."""
+    given: Given | None = None
+    """What is taken over from a model of another program."""
 
     def __post_init__(self) -> None:
         problem = problem_of(self)
@@ -95,6 +98,7 @@ class Plan:
             "axes": self.axes,
             "spacing_zyx": list(self.spacing_zyx),
             "intensity": [dict(scheme) for scheme in self.intensity],
+            **({} if self.given is None else {"given": self.given.preprocessing()}),
         }
 
     def to_json(self) -> dict[str, Any]:
@@ -109,12 +113,18 @@ class Plan:
         missing = [name for name, field in fields.items() if name not in content and field.default is MISSING]
         if missing:
             raise ProjectError(f"{_DAMAGED}it lacks {', '.join(missing)}; train a new round")
-        return Plan(**{name: _frozen(content[name]) for name in fields if name in content})
+        values = {name: _frozen(content[name]) for name in fields if name in content}
+        try:
+            values["given"] = None if content.get("given") is None else Given.of_json(content["given"])
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ProjectError(f"{_DAMAGED}given has the wrong form ({error}); train a new round") from error
+        return Plan(**values)
 
     def has_network_of(self, other: Plan) -> bool:
         """Whether the weights of one fit into the network of the other."""
         names = ("filters", "kernels", "strides", "in_channels", "classes")
-        return all(getattr(self, name) == getattr(other, name) for name in names)
+        given = [None if plan.given is None else plan.given.network() for plan in (self, other)]
+        return given[0] == given[1] and all(getattr(self, name) == getattr(other, name) for name in names)
 
     def suits(self, device: str, quality: str) -> bool:
         """Whether it was made for that quality, and for a device of that kind: on a CPU networks are far smaller."""
@@ -125,16 +135,18 @@ class Plan:
         """Whether it may go on where this kind (one of PLANS) is asked for."""
         return kind == "auto" or self.is_flat == (kind == "2d")
 
+    def on_device(self, device: str) -> Plan:
+        """The plan for a device that it suits: its precision and, of a model from elsewhere, its batch."""
+        plan = replace(self, precision=choose_precision(device))
+        images = min(2, BUDGETS[device_type(device)].max_images)
+        return plan if self.given is None else replace(plan, batch=(images, images))
+
     def describe(self) -> str:
         """One line for people; sizes are given as x by y by z, as viewers show them."""
         spacing = f"{by(self.spacing_zyx)} mm"
         if self.spacing_zyx != self.source_spacing_zyx:
             spacing += f" (images: {by(self.source_spacing_zyx)} mm)"
-        schemes = {
-            "robust_zscore": "z-score per case",
-            "ct_window": "CT window {low:.0f} to {high:.0f}",
-        }
-        intensity = [schemes[item["scheme"]].format(**item) for item in self.intensity]
+        intensity = [SCHEME_WORDS[item["scheme"]].format(**item) for item in self.intensity]
         intensity = intensity[:1] if len(set(intensity)) == 1 else intensity
         flat = sum(kernel.count(1) > 0 for kernel in self.kernels)
         network = f"{len(self.filters)} levels of {self.filters[0]} to {max(self.filters)} filters"
@@ -300,6 +312,21 @@ AXES = ("patient", "stack")
 SCHEMES = {"robust_zscore": (), "ct_window": ("low", "high", "mean", "std")}
 """The intensity schemes, and the numbers that each needs."""
 
+GIVEN_SCHEMES = {"ct_window": SCHEMES["ct_window"]} | dict.fromkeys(
+    ("zscore", "zscore_nonzero", "rescale_01", "rgb_01", "as_stored"), ()
+)
+"""Those of models from elsewhere."""
+
+SCHEME_WORDS = {
+    "robust_zscore": "z-score per case",
+    "ct_window": "CT window {low:.0f} to {high:.0f}",
+    "zscore": "z-score per case",
+    "zscore_nonzero": "z-score of what is not zero",
+    "rescale_01": "from 0 to 1 per case",
+    "rgb_01": "255 to 1",
+    "as_stored": "values as stored",
+}
+
 
 def problem_of(plan: Plan) -> str:
     """What is wrong with a plan, naming the field; '' when nothing is."""
@@ -325,17 +352,22 @@ def problem_of(plan: Plan) -> str:
             and all(three(s, int, 1) and set(s) <= {1, 2} for s in plan.strides),
             "in_channels": _number(plan.in_channels, int) and 1 <= plan.in_channels <= MAX_CHANNELS,
             "intensity": len(plan.intensity) == plan.in_channels
-            and all(_scheme_is_right(scheme) for scheme in plan.intensity),
+            and all(
+                _scheme_is_right(scheme, SCHEMES if plan.given is None else GIVEN_SCHEMES) for scheme in plan.intensity
+            ),
             "classes": _number(plan.classes, int) and 2 <= plan.classes <= MAX_CLASSES,
             "precision": plan.precision in PRECISIONS,
             "device": plan.device in DEVICES,
             "quality": plan.quality in ("", *QUALITIES),
         }
+        given = "" if plan.given is None else plan.given.problem(len(plan.filters), plan.classes)
     except (TypeError, KeyError, AttributeError) as error:
         return f"a field has the wrong form ({error})"
     for name, right in checks.items():
         if not right:
             return f"{name} is {getattr(plan, name)!r}"
+    if given:
+        return given
     if any(p % t for p, t in zip(plan.patch_zyx, plan.total_stride, strict=True)):
         return f"patch_zyx {plan.patch_zyx} is no multiple of the strides {plan.total_stride}"
     return ""
@@ -346,8 +378,8 @@ def _number(value: Any, kind: type) -> bool:
     return isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _scheme_is_right(scheme: Mapping[str, Any]) -> bool:
-    numbers = SCHEMES[scheme["scheme"]]
+def _scheme_is_right(scheme: Mapping[str, Any], schemes: Mapping[str, tuple]) -> bool:
+    numbers = schemes[scheme["scheme"]]
     if not all(_number(scheme[name], float) for name in numbers):
         return False
     return not numbers or (scheme["low"] <= scheme["high"] and scheme["std"] > 0)

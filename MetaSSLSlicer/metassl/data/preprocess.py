@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from metassl.data.cache import PreprocessCache, content_key
+from metassl.data.given_grid import GivenGrid, brought_to_given_grid
 from metassl.data.grid import GridTransform
 from metassl.data.intensity import Believable, believable, believed_of, scaling_of, without_padded_faces
 from metassl.data.plan import Plan
@@ -23,10 +24,13 @@ HELD_BYTES = 1 << 29
 
 @dataclass(frozen=True)
 class Prepared:
-    """One image on the plan's grid: float16 (C, z, y, x) within -20..20, and the way back."""
+    """One image on the plan's grid: float16 (C, z, y, x) within -20..20, and the way back.
+
+    float32, in whatever range it has there, on the grid of a model from elsewhere.
+    """
 
     array: np.ndarray
-    transform: GridTransform
+    transform: GridTransform | GivenGrid
 
 
 Prepare = Callable[[Sequence[Path], Plan, str], Prepared]
@@ -49,6 +53,8 @@ def to_grid(image: CaseImage, plan: Plan, case: str = "", believed: Sequence[Bel
             f"{name}the image has {found} channel(s) but the model was trained with "
             f"{plan.in_channels}: give the same channels in the same order"
         )
+    if plan.given is not None:
+        return Prepared(*brought_to_given_grid(image, plan, case))
     transform = GridTransform.of(image.geometry, plan, case)
     result = np.empty((found, *transform.shape_zyx), dtype=np.float16)
     known = believed or [believable(channel) for channel in image.array]
@@ -92,11 +98,15 @@ class PreparedImages:
 
     def get(self, paths: Sequence[Path], plan: Plan, case: str) -> Prepared:
         """A `Prepare`. It reads the files where the cache cannot be used: it is there to save time only."""
+        names = ("image", "grid") if plan.given is None else ("image", "grid", "box")
         try:
-            arrays = self._cache.get(*self._entry(paths, plan, case), "image", "grid")
+            arrays = self._cache.get(*self._entry(paths, plan, case), *names)
         except ProjectError:
             return prepare_image(paths, plan, case)
-        return Prepared(arrays["image"], GridTransform.of(Geometry.of_numbers(arrays["grid"]), plan, case))
+        geometry = Geometry.of_numbers(arrays["grid"])
+        if plan.given is not None:
+            return Prepared(arrays["image"], GivenGrid.of(geometry, plan, arrays["box"], case))
+        return Prepared(arrays["image"], GridTransform.of(geometry, plan, case))
 
     def about(self, paths: Sequence[Path], plan: Plan, case: str) -> tuple[Description, str]:
         """What the image is like, and what of its values is not believed, in words. Raises MetaSSLError."""
@@ -115,9 +125,12 @@ class PreparedImages:
             image = self._held.pop(tuple(image_hashes(paths, case)), None) or read_image(paths, case)
             believed = believed_of(image)
             profile, coarse = intensities_of(image, believed)
+            prepared = to_grid(image, plan, case, believed)
+            cut = prepared.transform.box if isinstance(prepared.transform, GivenGrid) else None
             return {
-                "image": to_grid(image, plan, case, believed).array,
+                "image": prepared.array,
                 "grid": image.geometry.numbers,
+                **({} if cut is None else {"box": np.array(cut)}),
                 "profile": profile,
                 "coarse": coarse,
                 "believed": np.array([astuple(each) for each in believed]),

@@ -6,6 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from torch import nn
 from metassl.choices.frameworks import describe_framework
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
+from metassl.frameworks.decoder import encoder_stages
 from metassl.method.counting import added
 from metassl.method.metassl_loss import MetaSSLLoss
 from metassl.method.presets import Preset, get_preset, official_preset
@@ -71,6 +73,13 @@ class Framework(nn.Module, ABC):
     @abstractmethod
     def start_from(self, networks: tuple[nn.Module, nn.Module]) -> None:
         """Take the weights of an earlier round's pair."""
+
+    def begin_with(self, networks: tuple[nn.Module, nn.Module]) -> None:
+        """Take the weights of two whole networks from elsewhere: one each, or of the first where there is only one."""
+        for own, given in zip(self.networks, networks, strict=False):
+            own.load_state_dict(given.state_dict())
+        for own, average in zip(self.networks, self.averages, strict=bool(self.averages)):
+            average.load_state_dict(own.state_dict())
 
     def cost(self, fraction: float) -> float:
         """Of a step at this fraction of the schedule, in units of the dearest."""
@@ -131,6 +140,17 @@ class Framework(nn.Module, ABC):
         for module in self.modules():
             if isinstance(module, AdaptiveThresholds):
                 module.is_pooled = processes.size == 1
+
+    def parameter_groups(self, encoder_share: float) -> list[dict[str, Any]]:
+        """The trained parameters for an optimiser; "share": of the learning rate, `encoder_share` in the encoders."""
+        parameters = list(self.trained_parameters())
+        if encoder_share == 1:
+            return [{"params": parameters, "share": 1.0}]
+        stages = [stage for network in self.networks for stage in encoder_stages(network)]
+        encoders = {id(parameter) for stage in stages for parameter in stage.parameters()}
+        inside = [parameter for parameter in parameters if id(parameter) in encoders]
+        others = [parameter for parameter in parameters if id(parameter) not in encoders]
+        return [{"params": inside, "share": encoder_share}, {"params": others, "share": 1.0}]
 
     def run_on(self, device: torch.device, precision: str) -> None:
         """Set the device and the precision of the forward passes."""

@@ -74,6 +74,9 @@ class CrossConsistency(PairFramework):
         for own, given in zip(self.networks, networks, strict=True):
             own.load_state_dict(given.state_dict())
 
+    def begin_with(self, networks: tuple[nn.Module, nn.Module]) -> None:
+        super().begin_with((networks[0], networks[0]))  # one encoder serves both
+
 
 def share_encoder(first: nn.Module, second: nn.Module) -> None:
     """Make the encoder parameters of `second` those of `first`."""

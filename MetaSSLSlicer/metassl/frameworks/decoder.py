@@ -69,10 +69,10 @@ def load_thinned_pair(network: nn.Module, pair: tuple[nn.Module, nn.Module]) -> 
 def _thinned(network: nn.Module, plan: Plan, number: int) -> nn.Module:
     device = next(network.parameters()).device
     # Not a deep copy: it would share the stages of a network that recomputes its activations.
-    copy = build_network(plan)
+    copy: nn.Module = build_network(plan)
     copy.load_state_dict(network.state_dict())
     with torch.no_grad():
-        for stage, scale in zip(copy.upsamples, _scales(copy, number), strict=True):
+        for stage, scale in zip(_parts_of(copy).upsamples, _scales(copy, number), strict=True):
             stage.transp_conv.conv.weight.mul_(_column(scale))
     return copy.requires_grad_(False).to(device)
 

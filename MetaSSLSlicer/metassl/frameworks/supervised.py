@@ -50,6 +50,10 @@ class Supervised(Framework):
     def inference_pair(self) -> tuple[nn.Module, nn.Module]:
         return self.averages[0], self.recent
 
+    def begin_with(self, networks: tuple[nn.Module, nn.Module]) -> None:
+        super().begin_with(networks)
+        self.recent.load_state_dict(self.networks[0].state_dict())
+
     def start_from(self, networks: tuple[nn.Module, nn.Module]) -> None:
         self.averages[0].load_state_dict(networks[0].state_dict())
         self.recent.load_state_dict(networks[1].state_dict())

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from metassl.data.preprocess import Prepare, labels_to_grid, prepare_image
+from metassl.data.preprocess import Prepare, prepare_image
 from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, MeasuredCase, fit_dice_model
 from metassl.evaluation.effort_model import MeasuredEffort, fit_effort_model, measured_effort
 from metassl.evaluation.metrics import as_annotated, dice
@@ -124,7 +124,7 @@ class _Measurement:
         self._add_dice(prediction.dice_features.summary(model.known(self.project.labels)), segmentation, label)
         self._add_volumes(prediction, label, missing)
         self._add_effort(segmentation, prediction.deep_errors, label, geometry)
-        truth = labels_to_grid(label, geometry, model.plan)
+        truth = prepared.transform.labels_to_grid(label)
         seed = len(self.samples)
         sample = take_sample(pair, prepared.array, truth, model.values, model.plan, seed, self._most, missing)
         if sample is not None:

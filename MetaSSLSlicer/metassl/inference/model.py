@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,12 +18,13 @@ from metassl.inference.error_model import ErrorModel
 from metassl.inference.region_map import SYMMETRIC
 from metassl.networks.checkpoint import load_checkpoint, save_checkpoint
 from metassl.networks.memory_ladder import is_out_of_memory
+from metassl.networks.outputs import grown, with_classes
 from metassl.networks.unet import build_network
 from metassl.project.documents import REGION_MAPS
 from metassl.project.structures import LabelDefinition
 
-NEW_SHARE = 0.01
-"""Of the background's probability: what the output of a structure that was added says before it has learnt anything."""
+ELSEWHERE = "elsewhere"
+"""The framework of a model that comes from elsewhere: any of ours may go on with it."""
 
 
 @dataclass
@@ -92,26 +92,24 @@ class TrainedModel:
             raise ProjectError(f"{path} is not a MetaSSL model: {problem}; train a new round")
         return model
 
-    def with_outputs_of(self, values: Sequence[int]) -> TrainedModel:
-        """The model with an output for each of `values`, which hold all of its own: what a new round starts from.
+    def with_outputs_of(self, values: Sequence[int], sources: Mapping[int, int] | None = None) -> TrainedModel:
+        """The model with an output for each of `values`: what a new round starts from. There is no error model.
 
-        A new output sees what the background's does, and says NEW_SHARE of its probability. There is no error model.
+        sources: {one of `values`: that of the same structure in this model}; None where they are the same. A new output
+        sees what the background's does, and says NEW_SHARE of its probability. What is not among the sources is
+        background from now on, see `networks.outputs`.
         """
+        known = {
+            0: 0,
+            **(sources if sources is not None else {value: value for value in self.values if value in values}),
+        }
         own = {value: k for k, value in enumerate(self.values)}
-        source = [own.get(value, 0) for value in values]
-        new = torch.tensor([value not in own for value in values])
-        plan = replace(self.plan, classes=len(values))
-
-        def grown(network: nn.Module) -> nn.Module:
-            state = network.state_dict()
-            for name in [name for name in state if name.startswith("output_block.")]:
-                state[name] = state[name][source]
-                if name.endswith("bias"):
-                    state[name] = state[name] + math.log(NEW_SHARE) * new.to(state[name])
-            return _loaded(build_network, plan, state).to(self.device)
-
-        thresholds = self.thresholds[..., source].masked_fill(new, UNSEEN_CLASS_THRESHOLD)
-        first, second = map(grown, self.networks)
+        source = [own.get(known.get(value, -1)) for value in values]
+        plan = with_classes(self.plan, source)
+        networks = (_loaded(build_network, plan, grown(each.state_dict(), self.plan, source)) for each in self.networks)
+        first, second = (network.to(self.device) for network in networks)
+        new = torch.tensor([place is None for place in source])
+        thresholds = self.thresholds[..., [place or 0 for place in source]].masked_fill(new, UNSEEN_CLASS_THRESHOLD)
         return replace(
             self, networks=(first, second), plan=plan, values=list(values), thresholds=thresholds, error_model=None
         )

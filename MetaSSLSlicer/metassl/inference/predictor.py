@@ -9,6 +9,7 @@ from types import MappingProxyType
 import numpy as np
 import torch
 
+from metassl.data.given_grid import GivenGrid
 from metassl.data.grid import GridTransform
 from metassl.data.preprocess import Prepared, to_grid
 from metassl.evaluation.dice_model import predict_dice
@@ -106,7 +107,7 @@ def predict_prepared(
 
 def to_image_grid(
     pair: np.ndarray | Sequence[np.ndarray],
-    transform: GridTransform,
+    transform: GridTransform | GivenGrid,
     values: list[int],
     thresholds: torch.Tensor,
     definition: str,

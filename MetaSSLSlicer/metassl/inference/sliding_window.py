@@ -15,6 +15,7 @@ import torch
 
 from metassl.data.plan import Plan
 from metassl.imaging.geometry import triple
+from metassl.inference.given_windows import predict_given
 from metassl.networks.device import autocast, free_gpu_bytes
 from metassl.project.masks import bounding_box, dilate
 
@@ -71,8 +72,10 @@ def predict_pair(
 ) -> np.ndarray:
     """Softmax of N networks, usually two, for an image (C, z, y, x) on the plan's grid: float16 (N, K, z, y, x).
 
-    What is not `seen` is background, without a look.
+    What is not `seen` is background, without a look. Models from elsewhere have their own windows, and give float32.
     """
+    if plan.given is not None:
+        return predict_given(networks, image, plan, device, overlap)
     visible = seen(image)
     if visible.all():
         return _windows(networks, image, visible, plan, device, overlap)

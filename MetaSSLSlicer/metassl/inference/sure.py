@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 
+from metassl.data.given_grid import GivenGrid
 from metassl.data.grid import GridTransform
 from metassl.data.resample import two_taps
 
@@ -43,13 +44,18 @@ def sure_classes(volumes: Sequence[np.ndarray], thresholds: torch.Tensor) -> np.
     return found
 
 
-def restore_doubtful(volumes: Sequence[np.ndarray], transform: GridTransform, sure: np.ndarray) -> Iterator[Slab]:
+def restore_doubtful(
+    volumes: Sequence[np.ndarray], transform: GridTransform | GivenGrid, sure: np.ndarray
+) -> Iterator[Slab]:
     """Yield the volumes (K, z, y, x) on the image's own grid, where anything is to be looked at.
 
     Each item is (rows of the image, classes uint8 of its voxels or DOUBT, the places of the doubtful ones, the volumes
     there, float32 (K, 1, 1, N)); or (rows, None, None, the volumes of all of it, (K, rows, y, x)).
     """
     own = transform.geometry.shape_zyx
+    if isinstance(transform, GivenGrid):  # its logits are interpolated
+        yield from ((rows, None, None, parts) for rows, parts in transform.restore_slabs(*volumes))
+        return
     on_image = transform.on_own_axes(sure)
     if any(grid > image for grid, image in zip(on_image.shape, own, strict=True)):  # averaged there, not interpolated
         yield from ((rows, None, None, parts) for rows, parts in transform.restore_slabs(*volumes))

@@ -6,6 +6,7 @@ from .discovery import find_cases
 from .found import Discovery, FoundCase
 from .labels import told_of_names
 from .scan import Scan
+from .start_model import StartModel
 from .table import write as write_table
 from .tree import Tree
 
@@ -14,6 +15,7 @@ __all__ = [
     "Discovery",
     "FoundCase",
     "Scan",
+    "StartModel",
     "Tree",
     "add_cases",
     "add_labels",

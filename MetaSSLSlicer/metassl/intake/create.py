@@ -13,6 +13,7 @@ from metassl.project.structures import LabelDefinition, check_labels, parse_labe
 from .discovery import find_cases
 from .found import Discovery, FoundCase
 from .labels import structures_not_taken, take_label, told_of_names
+from .start_model import StartModel
 from .structures_told import structures_told
 from .usable import images_of, usable_cases
 
@@ -33,6 +34,7 @@ def new_project(
     labels: Sequence[str | LabelDefinition] | None = None,
     name: str | None = None,
     names: Mapping[int | str, str] | None = None,
+    model: StartModel | None = None,
 ) -> tuple[Project, list[str]]:
     """Make the project `path` from the images in `source`, a folder, table or file, or what `find_cases` found there;
     returns it and a list of warnings.
@@ -43,15 +45,18 @@ def new_project(
     measured and never trained on. None: none where labelled cases are counted or named, else a quarter of the
     labels, from 3 to 10, where there are at least 9. The labels of all other cases stay hidden. The split "test" is
     kept out of training. `labels`: definitions, also as texts such as "1=Anterior", needed unless the data set names
-    them. `names`: what values or segments' names in the label files mean, as for `imaging.read_annotation`.
+    them. `names`: what values or segments' names in the label files mean, as for `imaging.read_annotation`. `model`:
+    what round 0 predicts with, see `StartModel`.
 
     A case that cannot be read is left out, and one whose label cannot be used stays unlabelled,
     each with a warning; the next case takes its place in the count. Raises ProjectError or
     LabelError, before anything is written, when the request cannot be met.
     """
     found = source if isinstance(source, Discovery) else find_cases(Path(source))
-    definitions = structures_for(found, labels)
+    definitions = structures_for(found, labels) if model is None else model.definitions(labels)
     usable, channels, warnings = usable_cases(found)
+    if model is not None:
+        warnings += model.check_channels(channels)
     warnings = [*found.warnings, *warnings, *_unknown_in_split(found)]
     roles = Roles(found, usable)
     candidates = roles.to_label(labelled, labelled_cases)
@@ -75,13 +80,15 @@ def new_project(
         )
         for case_id in measured:
             project.update_case(case_id, split="validation")
+        if model is not None:
+            model.begin(project)
     for what, taken, number in (
         ("labelled", len(done), wanted),
         ("validation", len(measured), validation),
     ):
         if taken < number:
             warnings.append(f"only {taken} of {number} {what} cases have a label that can be used")
-    for unseen in unseen_structures(project.labels, project.labelled_cases()):
+    for unseen in unseen_structures(project.labels, project.labelled_cases()) if model is None else ():
         warnings.append(f"no labelled case shows {unseen}: it cannot be learnt until one does")
     return project, warnings
 

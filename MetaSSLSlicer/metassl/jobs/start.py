@@ -91,7 +91,8 @@ def start_training(
         found = _resumable(project)
         if found is None or new_round:
             return _new_round(project, asked, fresh, launcher or "local", python)
-        _check_same(found, asked)
+        if not found.has_source:  # it trains nothing
+            _check_same(found, asked)
         return found
 
     return launch_round(project, choose, launcher, python, patience_s, machine)

@@ -73,10 +73,14 @@ def network_arguments(plan: Plan) -> dict[str, Any]:
     }
 
 
-def build_network(plan: Plan) -> UNet:
+def build_network(plan: Plan) -> Any:
     """A U-Net with instance normalisation and leaky ReLU, with fresh random weights.
 
     Takes (B, in_channels, z, y, x) with sizes that are multiples of `plan.total_stride`, and
-    returns logits (B, classes, z, y, x).
+    returns logits (B, classes, z, y, x). Of a model from elsewhere it is that model's.
     """
+    if plan.given is not None:
+        from metassl.networks.given_unet import GivenUNet
+
+        return GivenUNet(plan)
     return UNet(**network_arguments(plan))

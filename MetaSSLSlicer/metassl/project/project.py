@@ -345,14 +345,14 @@ class Project:
                 return source, paths
         return None
 
-    def new_round(self, config: dict[str, Any] | None = None) -> Round:
-        """Make the next round and, when `config` is given, write it as the round's record.
+    def new_round(self, config: dict[str, Any] | None = None, first: int = 1) -> Round:
+        """Make the next round, `first` where there is none, and, when `config` is given, write it as its record.
 
         Without it, call `Round.write_record` before anyone else looks: `rounds` lists only rounds
         that have a record.
         """
         self._require_folder()
-        made = make_round(self.path / "rounds")
+        made = make_round(self.path / "rounds", first)
         if config:
             made.write_record(config)
         return made

@@ -11,7 +11,7 @@ from typing import Any
 from metassl.files.atomic import flush_folder, make_folder, write_text, writing
 from metassl.files.errors import ProjectError
 from metassl.files.json_files import read_json, write_json
-from metassl.files.json_kinds import by_name, having, list_of, number, text, texts, whole
+from metassl.files.json_kinds import by_name, having, list_of, number, text, texts, whole, whole_of
 
 from .cases import check_case_id, now
 from .former_names import renamed
@@ -68,7 +68,7 @@ class PredictionPaths:
 
 
 class Round:
-    """The folder rounds/NNNN of a project. `number` counts from 1."""
+    """The folder rounds/NNNN of a project. `number` counts from 1; 0 is a model from elsewhere, as it came."""
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
@@ -110,6 +110,11 @@ class Round:
     def record(self) -> dict[str, Any]:
         """What round.json says; it never changes once written. ProjectError when it is not there or damaged."""
         return read_record(self.record_path, self.number)
+
+    @property
+    def has_source(self) -> bool:
+        """Whether its model comes from elsewhere, and nothing is trained."""
+        return bool(self.record.get("source"))
 
     def write_record(self, record: dict[str, Any]) -> None:
         """Write round.json, once and for all; ProjectError when it is already written."""
@@ -157,10 +162,10 @@ def list_rounds(rounds: Path) -> list[Round]:
     return [found for found in _numbered(Path(rounds)) if found.record_path.is_file()]
 
 
-def make_round(rounds: Path) -> Round:
-    """Make the folder of the next round; two processes never get the same one."""
+def make_round(rounds: Path, first: int = 1) -> Round:
+    """Make the folder of the next round, `first` where there is none; two processes never get the same one."""
     rounds = make_folder(Path(rounds))
-    number = max((found.number for found in _numbered(rounds)), default=0) + 1
+    number = max((found.number + 1 for found in _numbered(rounds)), default=first)
     while True:
         path = round_path(rounds, number)
         with writing(path):
@@ -188,6 +193,18 @@ def trained_on(found: Round) -> set[str]:
     return cases
 
 
+def began_elsewhere(found: Round) -> bool:
+    """Whether the rounds that it went on from begin with a model from elsewhere."""
+    while found.record_path.is_file():
+        if found.has_source:
+            return True
+        parent = found.record.get("parent")
+        if parent is None or parent >= found.number:
+            break
+        found = Round(round_path(found.path.parent, parent))
+    return False
+
+
 def _numbered(rounds: Path) -> list[Round]:
     if not rounds.is_dir():
         return []
@@ -206,6 +223,7 @@ _KINDS = {
     "coverage": by_name(list_of(whole)),
     "partial": texts,
     "parent": whole,
+    "source": whole_of(models=texts, values=by_name(whole)),
     **dict.fromkeys(("created", "launcher"), text),
 }
 
@@ -219,7 +237,7 @@ def config_to_train(record: dict[str, Any], path: Path) -> dict[str, Any]:
     config = {"iterations": None, "minutes": None, "plan": "auto", **(record.get("config") or {})}
     lacks = [name for name in _TO_TRAIN if record.get(name) is None]
     lacks += [name for name in _CONFIG if config.get(name) is None]
-    if not config["iterations"] and not config["minutes"]:
+    if not config["iterations"] and not config["minutes"] and not record.get("source"):
         lacks.append("iterations or minutes")
     if lacks:
         raise ProjectError(f"{path} lacks {', '.join(lacks)}: the round cannot go on; train with --new-round")

@@ -13,7 +13,7 @@ from metassl.files.json_files import write_json
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.error_model import ErrorModel
 from metassl.inference.measured import measured_error_rates
-from metassl.inference.model import TrainedModel
+from metassl.inference.model import ELSEWHERE, TrainedModel
 from metassl.inference.one_pass import fitting_pass
 from metassl.project.records import ErrorRates
 from metassl.training.inputs import Inputs
@@ -38,7 +38,7 @@ def calibrate(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> Tra
     networks, plan, step = trained
     chosen = calibration_cases(inputs, CALIBRATION_CASES_WHEN_STOPPED if job.stop_requested else CALIBRATION_CASES)
     thresholds = calibrate_thresholds(_softmaxes(job, trained, chosen, passes), plan, job.definition)
-    framework, values = job.config["framework"], job.project.values
+    framework, values = ELSEWHERE if job.round.has_source else job.config["framework"], job.project.values
     model = TrainedModel(
         networks, plan, thresholds, values, framework, step, job.device, learnt_before(job, step), job.definition
     )
@@ -50,6 +50,8 @@ def calibrate(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> Tra
 def calibration_cases(inputs: Inputs, most: int = CALIBRATION_CASES) -> list[PreparedCase]:
     """The cases to look at, from all over the list."""
     pool = inputs.unlabelled or inputs.labelled
+    if not pool:
+        return []
     enough = max(CALIBRATION_VOXELS // pool[0].image[0].size, LEAST_CASES)
     cases = min(enough, most)
     return pool[:: max(1, len(pool) // cases)][:cases]

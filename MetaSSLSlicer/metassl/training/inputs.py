@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from metassl.choices.quality import DEFAULT_QUALITY
-from metassl.data.budget import choose_precision
 from metassl.data.cache import PreprocessCache, content_key
 from metassl.data.fingerprint import fingerprint
 from metassl.data.plan import Plan, make_plan
-from metassl.data.preprocess import PreparedImages, labels_to_grid
+from metassl.data.preprocess import PreparedImages
 from metassl.data.streams import PreparedCase
 from metassl.data.unlike import Usual, unlike
 from metassl.files.errors import ImageError, LabelError, MetaSSLError, ProjectError
@@ -56,7 +55,7 @@ class InputReader:
         config = self.round.record["config"]
         quality, kind = str(config.get("quality") or DEFAULT_QUALITY), config.get("plan") or "auto"
         if parent is not None and parent.suits(device_type, quality) and parent.is_of(kind):
-            plan = replace(parent, precision=choose_precision(device_type))
+            plan = parent.on_device(device_type)
         else:
             labels = self.round.record["labels"]
             labelled = list(labels.items())
@@ -105,6 +104,8 @@ class InputReader:
         known.notes, known.usual = self._look_at(inputs, plan)
         known.write()
         self.images.let_go()
+        if self.round.has_source:
+            return inputs
         if not inputs.labelled and not failures:
             raise MetaSSLError(f"{self.round.record_path} names no case to learn from: train a new round")
         if not inputs.labelled:
@@ -183,13 +184,14 @@ class InputReader:
 
         def make_label() -> dict[str, np.ndarray]:
             array, geometry = self.project.read_label(case_id, version)
-            if difference := geometry.difference(self.images.get(paths, plan, case_id).transform.geometry):
+            grid = self.images.get(paths, plan, case_id).transform
+            if difference := geometry.difference(grid.geometry):
                 raise LabelError(
                     f"case {case_id}: its annotation {version[:16]} is not on the grid of {paths[0]}: {difference}; "
                     "label the case again"
                 )
             classes = self._classes(array)
-            on_grid = labels_to_grid(classes, geometry, plan)
+            on_grid = grid.labels_to_grid(classes)
             self._tell_of_lost_structures(case_id, classes, on_grid, plan)
             return {"label": on_grid}
 

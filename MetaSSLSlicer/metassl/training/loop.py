@@ -19,6 +19,7 @@ from metassl.training.job import Stopped
 from metassl.training.refusals import Refusals
 
 BETAS = (0.9, 0.98)  # a memory of 50 steps, not of 1000: a few minutes have not many more
+BASE_LR = 6e-3
 PROGRESS_SECONDS = 1.0
 CHECKPOINT_SECONDS = REPLAN_SECONDS = 30.0
 CHECKPOINT_SHARE = 0.05  # of the time that writing them may take
@@ -34,6 +35,7 @@ class Trainer:
     emit(event, **fields) writes to the round's events; stop_requested() is asked after every step;
     validate(step), when given, is called a few times on the way. clock() is what the budget's seconds are counted on,
     and started its reading at which they began to run; afterwards: seconds that are waited for after the last step.
+    encoder_share: of the learning rate that the encoder has.
     """
 
     def __init__(
@@ -52,7 +54,8 @@ class Trainer:
         clock: Callable[[], float] = time.monotonic,
         started: float | None = None,
         afterwards: float = 0.0,
-        base_lr: float = 6e-3,
+        base_lr: float = BASE_LR,
+        encoder_share: float = 1.0,
         weight_decay: float = 1e-2,
         gradient_norm: float = 5.0,
     ):
@@ -61,9 +64,10 @@ class Trainer:
         self.checkpoint_path = checkpoint_path
         self.emit, self.stop_requested, self.validate = emit, stop_requested, validate
         self.base_lr, self.gradient_norm = base_lr, gradient_norm
-        self.parameters = list(framework.trained_parameters())
+        groups = framework.parameter_groups(encoder_share)
+        self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.fused = device.type in ("cpu", "cuda")
-        self.optimizer = torch.optim.AdamW(self.parameters, base_lr, BETAS, weight_decay=weight_decay, fused=self.fused)
+        self.optimizer = torch.optim.AdamW(groups, base_lr, BETAS, weight_decay=weight_decay, fused=self.fused)
         self.scaler = torch.amp.GradScaler(device.type, enabled=precision == "fp16" and device.type == "cuda")
         self.step = 0
         self.clock = clock
@@ -128,7 +132,7 @@ class Trainer:
         torch.manual_seed((self.seed << 32) + self.step)  # in every process: they make the same draws
         total = self.budget.total or 10**9
         for group in self.optimizer.param_groups:
-            group["lr"] = learning_rate(self.base_lr, self.step, total)
+            group["lr"] = group["share"] * learning_rate(self.base_lr, self.step, total)
         self.framework.planned_steps = self.budget.total
         with always_the_same_shapes(self.device):
             output = self.framework.training_loss(batch, self.fraction)
@@ -203,7 +207,7 @@ class Trainer:
             data_wait_share=round(self.times.wait_share, 4),
             loss=_rounded(output.parts),
             regions=None if regions is None else _rounded(regions),
-            lr=self.optimizer.param_groups[0]["lr"],
+            lr=self.optimizer.param_groups[-1]["lr"],
             memory_mb=memory_in_use_mb(self.device),
         )
 

@@ -9,7 +9,7 @@ import torch
 
 from metassl.data.plan import Plan, by
 from metassl.files.errors import ProjectError
-from metassl.inference.model import TrainedModel
+from metassl.inference.model import ELSEWHERE, TrainedModel
 from metassl.networks.device import memory_bytes
 from metassl.project.rounds import Round
 from metassl.training.inputs import Inputs
@@ -56,7 +56,8 @@ def prepare(job: Job, plan: Plan) -> Inputs:
             job.progress("preparing", done, total)
 
     inputs = job.reader.prepare(plan, progress)
-    if job.round.model_path.exists() and not job.round.last_checkpoint_path.exists():
+    trained = job.round.model_path.exists() and not job.round.has_source
+    if trained and not job.round.last_checkpoint_path.exists():
         raise ProjectError(f"{job.round.path} has a model but no checkpoint to go on from")
     return inputs
 
@@ -75,7 +76,8 @@ def _parent(job: Job) -> TrainedModel | None:
         job.warn(f"starting afresh: {error}")
         return None
     values = job.project.values
-    if not set(model.values) <= set(values) or model.framework != job.config["framework"]:
+    other = model.framework not in (job.config["framework"], ELSEWHERE)
+    if not set(model.values) <= set(values) or other:
         job.warn(f"round {number:04d} has other labels or another framework: starting afresh")
         return None
     if model.values == values:

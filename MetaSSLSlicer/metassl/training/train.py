@@ -14,17 +14,20 @@ from metassl.data.streams import PatchSampler
 from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.frameworks import build_framework
 from metassl.inference.cost import MAPS_SECONDS, pass_seconds
-from metassl.inference.model import TrainedModel
+from metassl.inference.model import ELSEWHERE, TrainedModel
 from metassl.networks import memory_ladder
+from metassl.project.rounds import began_elsewhere
 from metassl.training.calibrate import calibration_cases
 from metassl.training.eta import Budget
 from metassl.training.inputs import Inputs
 from metassl.training.job import Job, Stopped
-from metassl.training.loop import Trainer
+from metassl.training.loop import BASE_LR, Trainer
 from metassl.training.watch import ValidationWatch
 
 RESERVED_SECONDS = 1.0  # of a time budget, for thresholds, files, a ranking
 LARGEST_RESERVE = 0.5  # of it
+CAREFUL = {"base_lr": BASE_LR / 4, "encoder_share": 0.1}
+"""Where a model from elsewhere is trained on: what it knows is kept (docs/start_from_a_model.md)."""
 
 
 class Trained(NamedTuple):
@@ -92,7 +95,8 @@ def build_trainer(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | N
     torch.manual_seed(seed)
     framework = build_framework(job.config["framework"], plan, job.config["loss"])
     if parent is not None:
-        framework.start_from(parent.networks)
+        begin = framework.begin_with if parent.framework == ELSEWHERE else framework.start_from
+        begin(parent.networks)
         framework.taught = True
     if checkpointing:
         for network in framework.networks:
@@ -123,6 +127,7 @@ def build_trainer(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | N
         clock=job.clock,
         started=job.started,
         afterwards=reserve,
+        **(CAREFUL if began_elsewhere(job.round) else {}),
     )
     if job.round.last_checkpoint_path.exists():
         trainer.resume()
@@ -144,5 +149,6 @@ def seconds_until_review(job: Job, plan: Plan, inputs: Inputs, networks: Sequenc
 
 
 def augmentation(job: Job, plan: Plan) -> Augmentation:
-    """In the plane only for stacks; mirrored where the project's settings allow it."""
-    return Augmentation(in_plane=plan.is_stack, mirror_axes=tuple(job.project.settings.get("mirror_axes", ())))
+    """In the plane only for stacks; mirrored where the project's settings, or the model from elsewhere, allow it."""
+    mirrored = () if plan.given is None else plan.given.mirror_axes  # in its predictions it is
+    return Augmentation(in_plane=plan.is_stack, mirror_axes=tuple(job.project.settings.get("mirror_axes", mirrored)))

@@ -27,6 +27,7 @@ from metassl.networks.processes import Processes
 from metassl.project.project import Project
 from metassl.project.rounds import Round, config_to_train
 from metassl.selection.rank import rank
+from metassl.training.bring_in import bring_in
 from metassl.training.calibrate import calibrate, measure
 from metassl.training.disk import tell_of_disk, thin_after
 from metassl.training.job import Job, Stopped
@@ -42,12 +43,16 @@ SIGNALS = [name for name in ("SIGTERM", "SIGINT", "SIGUSR1") if hasattr(signal, 
 def run_training(job: Job) -> None:
     """One round, from its record to its ranking. What a former process has done of it is not done again."""
     job.announce()
-    plan, parent = choose_plan(job)
-    inputs = prepare(job, plan)
-    tell_of_disk(job, plan, inputs.unlabelled)
-    job.processes.begin(job.device.type)  # the others wait until the images are ready
-    trained = train(job, plan, inputs, parent)
-    job.processes.end()
+    if job.round.has_source:
+        trained, inputs = bring_in(job)
+        tell_of_disk(job, trained.plan, inputs.unlabelled)
+    else:
+        plan, parent = choose_plan(job)
+        inputs = prepare(job, plan)
+        tell_of_disk(job, plan, inputs.unlabelled)
+        job.processes.begin(job.device.type)  # the others wait until the images are ready
+        trained = train(job, plan, inputs, parent)
+        job.processes.end()
     passes = Passes()
     model = calibrate(job, trained, inputs, passes)
     measured = measure(job, model)
@@ -81,6 +86,8 @@ def help_to_train(project: Project, found: Round, processes: Processes) -> int:
 def processes_of(found: Round) -> Processes:
     """Those that torchrun has started; one where the framework cannot be shared out."""
     processes = Processes.of_environment()
+    if found.has_source:
+        return replace(processes, size=1)
     if processes.size > 1:
         name = config_to_train(found.record, found.record_path)["framework"]
         if not load(describe_framework(name).path).in_parts:

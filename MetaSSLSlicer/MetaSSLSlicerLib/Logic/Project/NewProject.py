@@ -34,6 +34,7 @@ class NewProject:
     """The images are those in `source`, a folder, a table of cases or an image, or else `volumes`.
 
     `labelled`, `measured`: how many label files to import, to train on and to measure with; None: as is usual.
+    `model`: what it begins with, see `metassl.intake.StartModel`; None for nothing.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class NewProject:
     volumes: list[VolumeCase] = field(default_factory=list)
     labelled: int | None = 0
     measured: int | None = 0
+    model: Any = None
 
     def create(self) -> tuple[Path, list[str]]:
         """Make it, for a thread; returns its folder and a list of warnings. Raises MetaSSLError."""
@@ -50,7 +52,7 @@ class NewProject:
             text = _("{folder} is not empty: choose a new folder for the project.")
             raise ProjectError(text.format(folder=self.path))
         if self.source is None:
-            return createFromVolumes(self.path, self.name, self.labels, self.volumes).path, []
+            return createFromVolumes(self.path, self.name, self.labels, self.volumes, self.model).path, []
         if self.path.resolve() == self.source.resolve():
             raise ProjectError(_("The project needs a folder of its own, beside that of the images."))
         project, warnings = new_project(
@@ -60,6 +62,7 @@ class NewProject:
             validation=self.measured,
             labels=self.labels,
             name=self.name,
+            model=self.model,
         )
         return project.path, warnings
 

@@ -8,19 +8,30 @@ stay where they are and are never written to.
 All labels that are found are taken, and of nine or more a few are kept for
 validation: they measure, and are never trained on. --labelled changes that.
 
+A project can begin with a model: of nnU-Net v2 (the folder with plans.json), another project, a round of one, or a
+bundle; two folders give a network each. Its spacing, intensities and patch are taken over, and so are its structures
+unless --structures names some of them, or new ones. No label is needed to predict with it, see `metassl predict`.
+
   metassl new liver --from ~/scans --labels 1=Liver 2=Tumour
   metassl new hippocampus --from Task04_Hippocampus --labelled 3
+  metassl new mine --from ~/scans --model nnUNet_results/Dataset003_Liver/nnUNetTrainer__nnUNetPlans__3d_fullres
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 
 from ..shared.console import Console, command_line, listing
 from ..shared.options import add_json_option, add_values_option, count, names_of, read_names
+
+if TYPE_CHECKING:
+    from metassl.intake import StartModel
 
 SUMMARY = "make a project from a folder of images"
 
@@ -63,6 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the structures, such as 1=Liver 2=Tumour (default: what dataset.json says)",
     )
     add_values_option(parser)
+    parser.add_argument("--model", nargs="+", type=Path, metavar="FOLDER", help="begin with this model, or with a pair")
+    parser.add_argument(
+        "--structures", nargs="+", metavar="NAME", help="with --model: these, known to it or new (default: all of it)"
+    )
     parser.add_argument("--name", help="the project's name (default: the data set's)")
     add_json_option(parser)
 
@@ -76,6 +91,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.intake import Scan, find_cases, new_project
 
     chosen = arguments.labelled_cases
+    model = _start_model(arguments)
     found = find_cases(arguments.source)
     project, warnings = new_project(
         arguments.project,
@@ -86,6 +102,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         labels=arguments.labels,
         name=arguments.name,
         names=names_of(arguments),
+        model=model,
     )
     console.warn_all(warnings)
     labelled = [case.id for case in project.labelled_cases()]
@@ -99,7 +116,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.say(f"  labelled    {len(labelled)}{f' ({listing(labelled)})' if labelled else ''}")
     if validation:
         console.say(f"  validation  {len(validation)} ({listing(validation)}): to measure with, never trained on")
-    if labelled:
+    if model is not None:
+        models = " and ".join(str(source.folder) for source in model.sources)
+        console.say(f"  model       {models} ({model.sources[0].kind})")
+        console.say(f"next: {command_line('predict', arguments.project)}")
+    elif labelled:
         console.say(f"next: {command_line('train', arguments.project)}")
     else:
         console.say(f"next: {command_line('label', arguments.project, 'CASE', 'FILE')}")
@@ -112,7 +133,24 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             "labelled": labelled,
             "validation": validation,
             "test": [case.id for case in project.test_cases()],
+            "model": [] if model is None else [source.folder for source in model.sources],
             "warnings": warnings,
         }
     )
     return 0
+
+
+def _start_model(arguments: argparse.Namespace) -> StartModel | None:
+    """The model to begin with. It is read at once: what cannot be used makes no project."""
+    if arguments.model is None:
+        if arguments.structures:
+            raise ProjectError("--structures goes with --model: name new structures with --labels 1=NAME 2=NAME")
+        return None
+    if arguments.structures and arguments.labels:
+        raise ProjectError("give the structures by --structures or by --labels, not both")
+    from metassl.intake import StartModel
+
+    model = StartModel.at(arguments.model, arguments.structures)
+    from metassl.training.bring_in import model_of
+
+    return replace(model, made=model_of)
