@@ -15,8 +15,8 @@ from metassl.data.preprocess import PreparedImages, prepare_image
 from metassl.data.spline import along, axis_matrix
 from metassl.imaging import Geometry, write_array
 from metassl.imaging.images import CaseImage
-from metassl.inference.given_windows import gaussian, predict_given, steps
-from metassl.inference.sources import nnunet_model
+from metassl.inference.elsewhere.sources import nnunet_model
+from metassl.inference.elsewhere.windows import gaussian, predict_given, steps
 from nnunet_folder import nnunet_folder
 
 OBLIQUE = (0.0, 0.0, 1.0, 0.6, 0.8, 0.0, -0.8, 0.6, 0.0)
@@ -137,8 +137,9 @@ def test_every_mirrored_view_has_a_say_and_small_images_are_padded(model):
     assert found.shape == (2, 3, 5, 16, 16) and found.dtype == np.float32
     assert np.allclose(found.sum(1), 1, atol=1e-5)
     turned = predict_given(model.networks, image[:, :, ::-1].copy(), model.plan, device, 0.5)
-    assert np.allclose(turned[:, :, :, ::-1], found, atol=5e-3), "up to the order in which half precision adds"
+    middle = (slice(None), slice(None), slice(1, 4), slice(5, 11), slice(5, 11))  # at the corners weights are near 0
+    assert np.allclose(turned[:, :, :, ::-1][middle], found[middle], atol=5e-3)
     plain = planned(model.plan, mirror_axes=())
     alone = predict_given(model.networks, image, plain, device, 0.5)
     other = predict_given(model.networks, image[:, :, ::-1].copy(), plain, device, 0.5)
-    assert not np.allclose(other[:, :, :, ::-1], alone, atol=5e-3)
+    assert not np.allclose(other[:, :, :, ::-1][middle], alone[middle], atol=5e-3)

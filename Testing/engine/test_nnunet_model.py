@@ -15,7 +15,7 @@ from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.files import ProjectError
 from metassl.frameworks import build_framework
-from metassl.inference.sources import nnunet_model
+from metassl.inference.elsewhere.sources import nnunet_model
 from metassl.intake.nnunet_model import read_nnunet_model
 from nnunet_folder import FEATURES, STRIDES, nnunet_folder
 

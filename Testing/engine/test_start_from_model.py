@@ -13,8 +13,8 @@ from cli_output import run, run_json
 from in_process import trainings_in_this_process
 from metassl.exports import export_project
 from metassl.imaging import Geometry, write_array
+from metassl.inference.elsewhere.sources import read_source
 from metassl.inference.model import ELSEWHERE, TrainedModel
-from metassl.inference.sources import read_source
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import Project
 from metassl.training.bring_in import model_of

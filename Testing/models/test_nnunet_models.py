@@ -17,8 +17,8 @@ from metassl.data.preprocess import to_grid
 from metassl.exports import export_project
 from metassl.imaging import Geometry, write_array
 from metassl.imaging.images import read_image
+from metassl.inference.elsewhere.sources import nnunet_model
 from metassl.inference.sliding_window import predict_pair
-from metassl.inference.sources import nnunet_model
 from metassl.project import Case, LabelDefinition, Project
 
 if importlib.util.find_spec("nnunetv2") is None:

@@ -15,7 +15,7 @@ import torch
 
 from metassl.data.plan import Plan
 from metassl.imaging.geometry import triple
-from metassl.inference.given_windows import predict_given
+from metassl.inference.elsewhere.windows import predict_given
 from metassl.networks.device import autocast, free_gpu_bytes
 from metassl.project.masks import bounding_box, dilate
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import torch
 
 from metassl.data.plan import Plan
+from metassl.inference.elsewhere.sources import read_source
 from metassl.inference.model import TrainedModel
-from metassl.inference.sources import read_source
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 from metassl.training.inputs import Inputs
