@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -26,7 +25,9 @@ from metassl.frameworks import build_framework
 from metassl.imaging import CaseImage, Geometry
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image
+from metassl.networks.checkpoint import load_checkpoint
 from metassl.networks.device import memory_bytes, memory_in_use_mb, wait_for
+from metassl.project import Project
 from metassl.training.eta import Budget
 from metassl.training.job import Stopped
 from metassl.training.loop import Trainer
@@ -80,8 +81,10 @@ def speed(asked: Asked) -> dict[str, Any]:
     for precision in formats:
         measured = StepMeter(replace(asked.plan, precision=precision), asked.device).measure(asked.seconds)
         found[precision] = measured.to_json() | {"steps_per_second": round(1 / measured.seconds_per_step, 3)}
-    share = found[formats[0]]["data_wait_share"]
-    return {"planned": formats[0], "data_wait_is_small": share < MOST_DATA_WAIT, "formats": found}
+    small = {}
+    if asked.device.type != "cpu":  # which makes its batches when they are asked for
+        small = {"data_wait_is_small": found[formats[0]]["data_wait_share"] < MOST_DATA_WAIT}
+    return {"planned": formats[0], **small, "formats": found}
 
 
 def loss(asked: Asked) -> dict[str, Any]:
@@ -223,7 +226,7 @@ def ct(asked: Asked) -> dict[str, Any]:
         "plan": plan.describe(),
         "seconds": round(time.perf_counter() - begin, 2),
         "device_memory_mb": memory_in_use_mb(asked.device),
-        "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+        "memory_mb": memory_in_use_mb(torch.device("cpu")),
     }
 
 
@@ -260,14 +263,19 @@ def dice(asked: Asked, name: str, seconds: float) -> dict[str, Any]:
         project = str(Path(temporary) / "project")
         _metassl("new", project, "--from", str(folder), *options)
         begin = time.perf_counter()
-        _metassl("train", project, "--minutes", minutes, "--device", asked.device.type)
+        try:
+            _metassl("train", project, "--minutes", minutes, "--device", asked.device.type)
+        except SystemExit:  # the budget has ended, and the training is a process of its own
+            _metassl("stop", project, "--now")
+            raise
         taken = time.perf_counter() - begin
         measured = _metassl("evaluate", project, "--truth", str(folder / "labelsTr"), "--device", asked.device.type)
-        rounds = _metassl("rounds", project)
+        checkpoint = Project.open(Path(project)).latest_round().last_checkpoint_path
+        steps = load_checkpoint(checkpoint, step=int)["step"]
     return {
         "seconds_of_training": seconds,
         "seconds_until_all_is_predicted": round(taken, 1),
-        "steps": _last(rounds).get("step") or _last(rounds).get("steps"),
+        "steps": steps,
         "dice": measured["dice"],
         "cases": measured["n_cases"],
     }
@@ -283,11 +291,6 @@ def _few_of(folder: Path, few: Path) -> Path:
             shutil.copy(folder / name, few / name)
     (few / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
     return few
-
-
-def _last(rounds: dict[str, Any]) -> dict[str, Any]:
-    found = rounds.get("rounds") or [{}]
-    return found[-1]
 
 
 def _metassl(*arguments: str) -> dict[str, Any]:

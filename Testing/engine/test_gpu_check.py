@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from metassl.files.json_files import write_json
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
@@ -35,3 +36,15 @@ def test_every_part_has_its_time_and_those_without_images_say_which_are_missing(
     asked = Asked(torch.device("cpu"), True, tmp_path)
     for name in ("hippocampus after 40 s", "acdc after 4 min"):
         assert "give --data the folder that holds Task" in PARTS[name](asked)["left_out"]
+
+
+def test_what_was_measured_on_the_same_device_is_kept_and_the_rest_is_done_again(tmp_path):
+    from gpu_check import measured_before
+
+    out, about = tmp_path / "check.json", {"device": "A", "small": False}
+    assert measured_before(out, {**about, "parts": {}}) == {}
+    parts = {"speed": {"steps": 5}, "ct": {"left_out": "no time"}, "loss": {"failed": "no"}}
+    write_json(out, {**about, "parts": parts})
+    assert measured_before(out, {**about, "parts": {}}) == {"speed": {"steps": 5}}
+    with pytest.raises(SystemExit, match="another device"):
+        measured_before(out, {"device": "B", "small": False, "parts": {}})
