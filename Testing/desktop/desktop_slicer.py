@@ -174,11 +174,12 @@ class DesktopSlicer:
         *others, last = keys.split("+")
         for each in others:
             self._xdotool("keydown", each)
-        began = time.monotonic()
-        self._xdotool("key", last)
+        offset = time.time() - time.monotonic()
+        # xdotool takes a while to start: the moment before it presses the key counts
+        said = self._xdotool("exec", "--sync", "--args", "2", "date", "+%s.%N", "key", last)
         for each in reversed(others):
             self._xdotool("keyup", each)
-        return began
+        return float(said) - offset
 
     def type(self, text: str) -> None:
         """Type a text where the cursor is."""
