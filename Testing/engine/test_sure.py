@@ -33,14 +33,17 @@ def transform(order=(0, 1, 2), flips=(False, False, False), times=2.3, shape=(12
     return GridTransform(Geometry(own[::-1], (1.0, 1.0, 1.0), (0.0, 0.0, 0.0), IDENTITY), axes, shape)
 
 
+@pytest.mark.parametrize("most", [0.0, 1.0])
 @pytest.mark.parametrize("turned", [{}, {"order": (2, 0, 1), "flips": (True, False, True)}, {"times": 1}])
-def test_the_maps_are_those_of_all_voxels(turned, monkeypatch):
-    given = volumes(), transform(**turned), [0, 5, 7], THRESHOLDS, "symmetric"
+def test_the_maps_are_those_of_all_voxels(turned, most, monkeypatch):
+    *pair, (chance,) = volumes()
+    chances = {"error_probability": chance + np.float16(0.002)}
+    given = pair, transform(**turned), [0, 5, 7], THRESHOLDS, "symmetric", None, None, chances
     monkeypatch.setattr(sure, "SLAB_VOXELS", 2000)
     monkeypatch.setattr(sure, "AT_ONCE", 50)
-    monkeypatch.setattr(sure, "MOST_DOUBTED", 1)
+    monkeypatch.setattr(sure, "MOST_DOUBTED", most)  # boxes, or places
     some = to_image_grid(*given)
-    monkeypatch.setattr(sure, "MOST_DOUBTED", -1)
+    monkeypatch.setattr(sure, "SURE", 1.1)
     every = to_image_grid(*given)
     assert {*np.unique(every.regions)} == {1, 2, 3, 4} and {*np.unique(every.segmentation)} == {0, 5}
     for name in ("segmentation", "regions"):
@@ -48,6 +51,7 @@ def test_the_maps_are_those_of_all_voxels(turned, monkeypatch):
     assert np.abs(some.uncertainty - every.uncertainty).max() < 0.012
     assert np.abs(some.mutual_information - every.mutual_information).max() < 0.012
     assert np.abs(some.error_probability - every.error_probability).max() <= 0.01
+    assert some.error_probability.sum() == pytest.approx(every.error_probability.sum(), rel=0.02)
     assert (some.dice_features._counts - every.dice_features._counts).abs().max() <= 2
     assert (some.statistics._regions - every.statistics._regions).abs().max() <= 2
 
@@ -56,8 +60,8 @@ def test_only_what_lies_between_equal_neighbours_is_sure():
     found = sure_classes(volumes()[:2], THRESHOLDS)
     assert {*np.unique(found)} == {0, DOUBT} and (found[:, 12:] == 0).all()
     slabs = list(restore_doubtful(volumes()[:2], transform(), found))
-    looked_at = sum(len(places[0]) for _rows, _classes, places, _parts in slabs if places is not None)
-    assert 0 < looked_at < 0.3 * np.prod(transform().geometry.shape_zyx)
+    looked_at = sum(parts[0][0].numel() for _rows, _classes, _places, parts in slabs)
+    assert 0 < looked_at < 0.4 * np.prod(transform().geometry.shape_zyx)
 
 
 def test_a_threshold_above_the_rest_leaves_doubt():

@@ -26,7 +26,7 @@ from metassl.inference.deep_errors import expected_deep_errors
 from metassl.inference.model import TrainedModel
 from metassl.inference.one_pass import Pass
 from metassl.inference.region_map import REGION_NAMES, UC, region_map
-from metassl.inference.sure import DOUBT, restore_doubtful, sure_classes
+from metassl.inference.sure import DOUBT, mean_of_sure, restore_doubtful, sure_classes
 from metassl.project.effort.expected import Effort, EffortModel, expected_effort
 from metassl.project.links import refuse_link_out
 from metassl.project.masks import READING_BAND_VOXELS, bounding_box, dilate
@@ -129,6 +129,7 @@ def to_image_grid(
     sure = sure_classes(volumes, thresholds)
     if known is not None:
         sure.fill(DOUBT)
+    usual = [mean_of_sure(chance, sure, len(values)) for chance in chances.values()]
     for rows, classes, places, (part_1, part_2, *others) in restore_doubtful(volumes, transform, sure):
         if known is not None:
             part_1, part_2, *others = _with_truth(known[rows], values, part_1, part_2, *others)
@@ -140,6 +141,8 @@ def to_image_grid(
             dice.add_sure(np.bincount(classes.ravel(), minlength=DOUBT + 1)[: len(values)].tolist())
             classes[places] = 0
             slab[:], regions[rows] = table[classes], UC
+            for chance, means in zip(restored.values(), usual, strict=True):
+                chance[rows] = means[classes]
         fitting = slab[whole].shape
         slab[whole] = table[maps.classes.numpy()].reshape(fitting)
         regions[rows][whole] = maps.regions.numpy().reshape(fitting)

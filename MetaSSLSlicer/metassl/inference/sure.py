@@ -21,12 +21,13 @@ SURE = 0.999
 LEAST_ERROR = 0.01
 """Where P(error) is higher, the voxel is looked at whatever the networks say."""
 
-DOUBT, MOST_DOUBTED = 255, 0.3
-"""Of a slab: where more is doubted, it is faster to interpolate all of it."""
+DOUBT, MOST_DOUBTED = 255, 0.1
+"""Of a slab: where more is doubted, it is faster to look at all of the box that holds it."""
 
 SLAB_VOXELS, AT_ONCE = 8_000_000, 1_000_000
 
-Slab = tuple[slice, "np.ndarray | None", tuple[np.ndarray, ...] | None, tuple[torch.Tensor, ...]]
+Places = tuple[np.ndarray, ...] | tuple[slice, ...] | None
+Slab = tuple[slice, "np.ndarray | None", Places, tuple[torch.Tensor, ...]]
 
 
 def sure_classes(volumes: Sequence[np.ndarray], thresholds: torch.Tensor) -> np.ndarray:
@@ -44,13 +45,20 @@ def sure_classes(volumes: Sequence[np.ndarray], thresholds: torch.Tensor) -> np.
     return found
 
 
+def mean_of_sure(chance: np.ndarray, sure: np.ndarray, classes: int) -> np.ndarray:
+    """What a chance (z, y, x) comes to on average where each class is sure, float32 (K,): so that sums stay right."""
+    means = [chance[sure == k].mean() if (sure == k).any() else 0.0 for k in range(classes)]
+    return np.array(means, np.float32)
+
+
 def restore_doubtful(
     volumes: Sequence[np.ndarray], transform: GridTransform | GivenGrid, sure: np.ndarray
 ) -> Iterator[Slab]:
     """Yield the volumes (K, z, y, x) on the image's own grid, where anything is to be looked at.
 
-    Each item is (rows of the image, classes uint8 of its voxels or DOUBT, the places of the doubtful ones, the volumes
-    there, float32 (K, 1, 1, N)); or (rows, None, None, the volumes of all of it, (K, rows, y, x)).
+    Each item is (rows of the image, classes uint8 of its voxels or DOUBT, the places of the doubtful ones in it, the
+    volumes there, float32 (K, 1, 1, N) or, where the places are a box, (K, z, y, x)); or (rows, None, None, the volumes
+    of all of it, (K, rows, y, x)).
     """
     own = transform.geometry.shape_zyx
     if isinstance(transform, GivenGrid):  # its logits are interpolated
@@ -70,7 +78,10 @@ def restore_doubtful(
         classes = _interpolated(on_image, [tuple(each[rows] for each in taps[0]), *taps[1:]])
         places = np.nonzero(classes == DOUBT)
         if len(places[0]) > MOST_DOUBTED * classes.size:
-            yield rows, None, None, transform.restore_rows(rows.start, rows.stop, *volumes)
+            box = tuple(slice(int(each.min()), int(each.max()) + 1) for each in places)
+            classes[box] = DOUBT
+            parts = transform.restore_rows(rows.start, rows.stop, *volumes)
+            yield rows, classes, box, tuple(part[(slice(None), *box)].contiguous() for part in parts)
             continue
         values = _at(together, (places[0] + start, *places[1:]), taps)
         parts = torch.from_numpy(values.T.copy())[:, None, None].split(sizes)
