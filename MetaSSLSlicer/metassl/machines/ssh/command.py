@@ -22,7 +22,8 @@ _OPTIONS = (
     *("-T", "-a", "-x"),
     *("-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes", "-o", "NumberOfPasswordPrompts=0"),
     *("-o", "ConnectTimeout=15", "-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=4"),
-    *("-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no"),
+    # A connection that a person keeps open is used; none of ours stays open.
+    *("-o", "ClearAllForwardings=yes", "-o", "PermitLocalCommand=no", "-o", "ControlMaster=no"),
 )
 _HOST = re.compile(r"[^\s\-'\"$`\\;&|<>()][^\s'\"$`\\;&|<>()]*")
 _KEY = re.compile(r"Server host key: (\S+) (SHA256:\S+)")
