@@ -10,7 +10,7 @@ import torch
 from faults.killed_worker_cohort import ball_project
 from metassl.files.errors import BusyError, ProjectError
 from metassl.files.json_files import read_json
-from metassl.jobs import JobRecord, TrainingLock, launcher_of, read_events
+from metassl.jobs import JobRecord, TrainingLock, get_launcher, launcher_of, read_events
 from metassl.jobs.start import start_training
 from metassl.machines import write_machine
 from metassl.project import Project
@@ -135,6 +135,20 @@ def test_a_job_waits_with_its_reason_and_is_stopped_there(cluster, slurm, projec
     assert slurm.state(job_of(found)) == "CANCELLED" and TrainingLock(project.path).busy() is None
     assert start_training(project, iterations=3, device="cpu", seed=3) == found, "and goes on here"
     assert wait(found).state == "finished"
+
+
+def test_the_test_of_a_machine_finds_what_is_there_and_what_is_not(cluster):
+    assert [(check.what, check.is_fine) for check in get_launcher("slurm", "cluster").check()] == [
+        ("Slurm", True),
+        ("its partitions", True),
+        ("Python there", True),
+        ("packages", True),
+    ]
+    write_machine(replace(cluster, partition="nowhere", python="/nowhere/python"))
+    checks = {check.what: check for check in get_launcher("slurm", "cluster").check()}
+    assert not checks["the partition nowhere"].is_fine and not checks["Python there"].is_fine
+    write_machine(replace(cluster, gpus=1))
+    assert "no node has a GPU" in get_launcher("slurm", "cluster").check()[1].words
 
 
 def test_what_slurm_does_not_take_is_said_in_its_own_words(cluster, slurm, project):
