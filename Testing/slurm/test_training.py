@@ -73,7 +73,10 @@ def test_a_lost_node_costs_nothing(cluster, slurm, project, undisturbed):
     assert len(resumed) == 2 and resumed[0] is None and resumed[1] > 0, resumed
 
 
-def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undisturbed):
+@pytest.mark.parametrize("grace", [0, 60])
+def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undisturbed, grace):
+    """With a time of grace it is asked to leave, and puts itself back; without, Slurm does both."""
+    slurm.run("scontrol", "update", "partitionname=p", f"gracetime={grace}")
     found = start(project)
     wait(found, lambda status: trains(status, 5))
     slurm.run("sbatch", "-p", "urgent", "-N2", "--exclusive", "--output=/dev/null", "--wrap", "sleep 20")
@@ -115,7 +118,7 @@ def test_a_stopped_training_goes_on_later_on_this_computer(cluster, slurm, proje
     status = wait(found)
     assert status.state == "paused" and not status.message
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert start_training(project) == found
+    assert start_training(project, launcher="local") == found
     assert JobRecord.read(found.job_path).launcher == "local"
     check_whole(project, found, undisturbed)
 
@@ -133,7 +136,7 @@ def test_a_job_waits_with_its_reason_and_is_stopped_there(cluster, slurm, projec
     status = wait(found)
     assert status.state == "interrupted" and "was cancelled by `metassl stop`" in status.message
     assert slurm.state(job_of(found)) == "CANCELLED" and TrainingLock(project.path).busy() is None
-    assert start_training(project, iterations=3, device="cpu", seed=3) == found, "and goes on here"
+    assert start_training(project, launcher="local") == found, "and goes on here"
     assert wait(found).state == "finished"
 
 
