@@ -73,10 +73,11 @@ def test_a_lost_node_costs_nothing(cluster, slurm, project, undisturbed):
     assert len(resumed) == 2 and resumed[0] is None and resumed[1] > 0, resumed
 
 
-@pytest.mark.parametrize("grace", [0, 60])
+@pytest.mark.parametrize("grace", [0, 10])
 def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undisturbed, grace):
-    """With a time of grace it is asked to leave, and puts itself back; without, Slurm does both."""
+    """grace: seconds in which it works on; Slurm tells it nothing before they are over."""
     slurm.run("scontrol", "update", "partitionname=p", f"gracetime={grace}")
+    write_machine(replace(cluster, setup=(*cluster.setup, "export STEP_S=1")))
     found = start(project)
     wait(found, lambda status: trains(status, 5))
     slurm.run("sbatch", "-p", "urgent", "-N2", "--exclusive", "--output=/dev/null", "--wrap", "sleep 20")
