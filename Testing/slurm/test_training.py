@@ -10,7 +10,7 @@ import torch
 from faults.killed_worker_cohort import ball_project
 from metassl.files.errors import BusyError, ProjectError
 from metassl.files.json_files import read_json
-from metassl.jobs import JobRecord, TrainingLock, launcher_of, read_events
+from metassl.jobs import JobRecord, TrainingLock, get_launcher, launcher_of, read_events
 from metassl.jobs.start import start_training
 from metassl.machines import write_machine
 from metassl.project import Project
@@ -73,7 +73,11 @@ def test_a_lost_node_costs_nothing(cluster, slurm, project, undisturbed):
     assert len(resumed) == 2 and resumed[0] is None and resumed[1] > 0, resumed
 
 
-def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undisturbed):
+@pytest.mark.parametrize("grace", [0, 10])
+def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undisturbed, grace):
+    """grace: seconds in which it works on; Slurm tells it nothing before they are over."""
+    slurm.run("scontrol", "update", "partitionname=p", f"gracetime={grace}")
+    write_machine(replace(cluster, setup=(*cluster.setup, "export STEP_S=1")))
     found = start(project)
     wait(found, lambda status: trains(status, 5))
     slurm.run("sbatch", "-p", "urgent", "-N2", "--exclusive", "--output=/dev/null", "--wrap", "sleep 20")
@@ -115,7 +119,7 @@ def test_a_stopped_training_goes_on_later_on_this_computer(cluster, slurm, proje
     status = wait(found)
     assert status.state == "paused" and not status.message
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert start_training(project) == found
+    assert start_training(project, launcher="local") == found
     assert JobRecord.read(found.job_path).launcher == "local"
     check_whole(project, found, undisturbed)
 
@@ -133,8 +137,22 @@ def test_a_job_waits_with_its_reason_and_is_stopped_there(cluster, slurm, projec
     status = wait(found)
     assert status.state == "interrupted" and "was cancelled by `metassl stop`" in status.message
     assert slurm.state(job_of(found)) == "CANCELLED" and TrainingLock(project.path).busy() is None
-    assert start_training(project, iterations=3, device="cpu", seed=3) == found, "and goes on here"
+    assert start_training(project, launcher="local") == found, "and goes on here"
     assert wait(found).state == "finished"
+
+
+def test_the_test_of_a_machine_finds_what_is_there_and_what_is_not(cluster):
+    assert [(check.what, check.is_fine) for check in get_launcher("slurm", "cluster").check()] == [
+        ("Slurm", True),
+        ("its partitions", True),
+        ("Python there", True),
+        ("packages", True),
+    ]
+    write_machine(replace(cluster, partition="nowhere", python="/nowhere/python"))
+    checks = {check.what: check for check in get_launcher("slurm", "cluster").check()}
+    assert not checks["the partition nowhere"].is_fine and not checks["Python there"].is_fine
+    write_machine(replace(cluster, gpus=1))
+    assert "no node has a GPU" in get_launcher("slurm", "cluster").check()[1].words
 
 
 def test_what_slurm_does_not_take_is_said_in_its_own_words(cluster, slurm, project):

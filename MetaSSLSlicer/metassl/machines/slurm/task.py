@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from metassl.jobs.events import Event, EventReader
+from metassl.jobs.liveness import last_status
 from metassl.jobs.record import JobRecord
 from metassl.project.rounds import Round, round_path
 
@@ -34,6 +35,9 @@ def main(arguments: list[str]) -> int:
         return predict(arguments, asked)
     project, number = Path(arguments[0]), int(arguments[1])
     found = Round(round_path(project / "rounds", number))
+    restarts = int(os.environ.get("SLURM_RESTART_COUNT", "0"))
+    if restarts and last_status(found).state == "finished":  # in a time of grace, before its node was taken
+        return 0
     history = EventReader(found.events_path)
     history.skip_middle(0)
     command = worker_command()
@@ -41,7 +45,7 @@ def main(arguments: list[str]) -> int:
     code = _wait(worker, asked, again_s=AGAIN_S if TORCHRUN not in command else float("inf"))
     news = history.read_new()
     if asked and not any(event.event in ("paused", "failed", "finished") for event in news):
-        if asked[0] != signal.SIGTERM and not _made_progress(news) and int(os.environ.get("SLURM_RESTART_COUNT", "0")):
+        if asked[0] != signal.SIGTERM and not _made_progress(news) and restarts:
             _say_why(found, NO_PROGRESS)
             return 1
         return requeue()
