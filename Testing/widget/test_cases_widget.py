@@ -64,6 +64,14 @@ def test_next_case_opens_the_recommended_one_and_then_another(harness, session, 
     harness.wait(lambda: not cell(section, "case_4", CaseCells.NAME, qt.Qt.FontRole).bold())
 
 
+def test_after_a_training_the_next_case_is_in_view_in_the_table(harness, session, section, tmp_path):
+    session.openProject(big_project(tmp_path, 200).path)
+    harness.wait(lambda: len(section.model.cells) == 200 and section.model.isFilled)
+    section.view.select("scan_199")
+    assert section.showNext() is section.ui.nextButton
+    assert section.view.selected == "scan_0" and section.ui.table.rowAt(0) == 0
+
+
 def test_when_every_case_is_labelled_next_says_so(harness, session, section, tiny_project, make_case, make_grid):
     for number in (3, 4, 5):
         tiny_project.add_label(f"case_{number}", (make_case(number)[1], make_grid()))
