@@ -11,6 +11,7 @@ import torch
 from metassl import doctor
 from metassl.cli import main
 from metassl.doctor import CHECKS, CRASH_ADVICE, anonymous, examine, memory_total
+from metassl.files.memory import memory_free
 from metassl.jobs.process import host_name
 
 
@@ -89,6 +90,8 @@ def test_a_name_inside_a_word_is_no_name(monkeypatch):
 
 def test_the_memory_of_this_computer_is_known():
     assert memory_total() > 1 << 28
+    free = memory_free()
+    assert free is None or 0 <= free <= memory_total()
 
 
 def test_a_training_step_is_timed_with_its_wait_for_data_and_its_memory(tiny_plan, monkeypatch):

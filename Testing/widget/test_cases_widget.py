@@ -64,6 +64,38 @@ def test_next_case_opens_the_recommended_one_and_then_another(harness, session, 
     harness.wait(lambda: not cell(section, "case_4", CaseCells.NAME, qt.Qt.FontRole).bold())
 
 
+def test_after_a_training_the_next_case_is_in_view_in_the_table(harness, session, section, tmp_path):
+    session.openProject(big_project(tmp_path, 200).path)
+    harness.wait(lambda: len(section.model.cells) == 200 and section.model.isFilled)
+    section.view.select("scan_199")
+    assert section.showNext() is section.ui.nextButton
+    assert section.view.selected == "scan_0" and section.ui.table.rowAt(0) == 0
+
+
+def test_the_table_does_not_widen_the_panel_when_its_columns_fill(harness, session, section, tiny_project):
+    area = qt.QScrollArea()
+    area.setWidgetResizable(True)
+    area.setWidget(section.widget)
+    area.resize(450, 600)
+    area.show()
+    open_(harness, session, section, tiny_project)
+    before = section.ui.table.minimumWidth
+    tiny_project.update_case("case_0", more_seconds=600.0, dice=0.9)
+    predict(tiny_project, case_3=0.5, case_4=0.2)
+    session.casesChanged.emit(None)
+    harness.wait(
+        lambda: not section.reader.isBusy and section.model.isFilled and section.model.cells["case_0"].row.dice
+    )
+    harness.process(20)
+    assert section.ui.table.minimumWidth > before, "the uncertainty and the order are shown"
+    assert section.ui.table.isColumnHidden(CaseCells.DICE) and area.horizontalScrollBar().maximum == 0
+    area.resize(900, 600)
+    harness.process(20)
+    section.view.showColumns()
+    assert not section.ui.table.isColumnHidden(CaseCells.DICE)
+    area.takeWidget()
+
+
 def test_when_every_case_is_labelled_next_says_so(harness, session, section, tiny_project, make_case, make_grid):
     for number in (3, 4, 5):
         tiny_project.add_label(f"case_{number}", (make_case(number)[1], make_grid()))

@@ -62,9 +62,11 @@ def test_it_is_partly_done_until_it_is_predicted_again_and_is_then_asked_about(s
     section.look()
     assert state(section, "case_3") == "to review again" and section.ui.nextLabel.text.startswith("case_3")
     section.view.select("case_3")
+    assert section.ui.doneButton.text == "Done"
     section.ui.doneButton.click()
     section._session.tasks.finish()
     section.look()
+    assert section.ui.doneButton.text == "Not done"
     assert tiny_project.case("case_3").is_done and state(section, "case_3") == "labelled"
     section.ui.doneButton.click()
     section._session.tasks.finish()

@@ -70,6 +70,7 @@ class CasesWidget(Section):
             (ui.doneButton, self.setSelectedDone),
             (ui.asideButton, self.setSelectedAside),
         )
+        ui.table.selectionModel().connect("currentRowChanged(QModelIndex,QModelIndex)", self._showDone)
         ui.searchBox.connect("textChanged(QString)", lambda _text: self._filter())
         ui.filterCombo.connect("currentIndexChanged(int)", lambda _index: self._filter())
         ui.strategyCombo.connect("currentIndexChanged(int)", self._onStrategyChosen)
@@ -122,7 +123,9 @@ class CasesWidget(Section):
             self._session.say("info", _("No other case is left to look at."))
 
     def showNext(self):
-        """Make "Next case" the button to press, and return it."""
+        """Make "Next case" the button to press, with that case in view in the table, and return it."""
+        if found := self._recommended():
+            self.view.select(found[0])
         button = self.ui.nextButton
         self.ui.casesButton.collapsed = False
         button.setDefault(True)
@@ -262,8 +265,13 @@ class CasesWidget(Section):
         self.model.setFilter(self._groups[max(self.ui.filterCombo.currentIndex, 0)], self.ui.searchBox.text)
         self.ui.asideButton.text = _("Bring back") if self._showsAside else _("Set aside")
 
+    def _showDone(self, *_ignored: object) -> None:
+        cells = self.model.cells.get(self.view.selected)
+        self.ui.doneButton.text = _("Not done") if cells is not None and cells.row.isDone else _("Done")
+
     def _showWords(self) -> None:
         self._showNext()
+        self._showDone()
         self._showCount()
         unsaved = [each.row.id for each in self.model.cells.values() if each.row.autosaved]
         self.ui.unsavedLabel.setVisible(bool(unsaved))

@@ -69,9 +69,10 @@ def _nothing(source: Path, found: Discovery, tree: Tree | None) -> str:
         return f"no images that can be cases in {source}: {told}"
     if tree and (known := _of_other_kinds(tree)):
         return f"no images that can be read in {source}, but {known}"
+    layouts = "; ".join(importer.title for importer in IMPORTER_CATALOG)
     return (
         f"no images in {source}: expected {', '.join(IMAGE_SUFFIXES)} files, DICOM series, pictures, "
-        "or a data set in a known layout (`metassl scan --help` lists them)"
+        f"or a data set in a known layout ({layouts})"
     )
 
 

@@ -14,8 +14,8 @@ from metassl.project.words import plural, sentence
 from ...Signal import Signal
 from ...Translation import _
 from ..Case.Session import Session
-from ..Engine.EngineProcess import EngineProcess
 from ..Engine.EnginePython import EnginePython
+from ..Engine.EngineRun import EngineRun
 
 _TOLD = 3
 
@@ -51,8 +51,7 @@ class ProjectExport:
         """() an export began or ended."""
         self.finished = Signal()
         """(text, Exported) it is written."""
-        self._session, self._engine = session, engine
-        self._process: EngineProcess | None = None
+        self._session, self._run = session, EngineRun(engine)
         self._inThread = False
         self._what: tuple[str, ...] = ()
         self.progress = 0, 0
@@ -60,7 +59,7 @@ class ProjectExport:
 
     @property
     def isBusy(self) -> bool:
-        return self._inThread or self._process is not None
+        return self._inThread or self._run.isBusy
 
     def start(self, parent: Path, format: str, what: Sequence[str]) -> None:
         """Write into a new folder inside `parent`."""
@@ -72,9 +71,7 @@ class ProjectExport:
         if EXPORTERS[format].engine:
             only = ["--only", *what] if len(what) == 1 else []
             try:
-                self._process = self._engine.start(
-                    ["export", project.path, folder, "--format", format, *only, "--json"]
-                )
+                self._run.start(["export", project.path, folder, "--format", format, *only, "--json"])
             except MetaSSLError as error:
                 self._session.fail(error)
         else:
@@ -86,10 +83,9 @@ class ProjectExport:
 
     def poll(self) -> None:
         """Take in the end of the engine's work. Returns at once."""
-        result = self._process.poll() if self._process is not None else None
+        result = self._run.poll()
         if result is None:
             return
-        self._process = None
         if result.json is None or "folder" not in result.json:
             self._failed(ProjectError(result.text))
         else:
@@ -97,9 +93,7 @@ class ProjectExport:
 
     def close(self) -> None:
         """End what the engine is at; a thread ends with the session."""
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
+        self._run.close()
 
     def _report(self, done: int, total: int, _case: str) -> None:  # called in the task: two numbers are all that is set
         if self._session.isEnding:

@@ -13,8 +13,8 @@ from metassl.project.words import ended, sentence
 from ...Signal import Signal
 from ...Translation import _
 from ..Case.Session import Session
-from ..Engine.EngineProcess import EngineProcess
 from ..Engine.EnginePython import EnginePython
+from ..Engine.EngineRun import EngineRun
 from .CaseTable import CaseRow
 
 
@@ -39,8 +39,7 @@ class Ranking:
     def __init__(self, session: Session, engine: EnginePython) -> None:
         self.changed = Signal()
         """() ranking began, or ended."""
-        self._session, self._engine = session, engine
-        self._process: EngineProcess | None = None
+        self._session, self._run = session, EngineRun(engine)
         self._saving = False
 
     @property
@@ -51,7 +50,7 @@ class Ranking:
     @property
     def isBusy(self) -> bool:
         """True while the choice is saved and the cases are ranked again."""
-        return self._saving or self._process is not None
+        return self._saving or self._run.isBusy
 
     def choose(self, strategy: str) -> None:
         project = self._session.project
@@ -68,10 +67,9 @@ class Ranking:
 
     def poll(self) -> None:
         """Take in the end of the ranking. Returns at once."""
-        result = self._process.poll() if self._process is not None else None
+        result = self._run.poll()
         if result is None:
             return
-        self._process = None
         if result.code:
             self._session.say("error", _("The cases could not be ranked: {reason}").format(reason=result.text))
         self._session.casesChanged.emit(None)
@@ -80,16 +78,14 @@ class Ranking:
     def close(self) -> None:
         """End a ranking that is under way; the choice stays."""
         self._saving = False
-        if self._process is not None:
-            self._process.kill()
-            self._process = None
+        if self._run.close():
             self.changed.emit()
 
     def _saved(self, project: Project, strategy: str, trained: bool) -> None:
         asked, self._saving = self._saving, False
         if trained and asked and project is self._session.project:
             try:
-                self._process = self._engine.start(["rank", project.path, "--strategy", strategy, "--json"])
+                self._run.start(["rank", project.path, "--strategy", strategy, "--json"])
             except MetaSSLError as error:
                 self._session.fail(error)
         self.changed.emit()

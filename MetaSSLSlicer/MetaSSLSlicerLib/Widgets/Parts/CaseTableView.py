@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
@@ -11,7 +12,7 @@ from metassl.project.cases import ASIDE
 
 from ...Signal import Signal
 from ...Translation import _
-from ..Section import Section, dressTable, makeTableModel
+from ..Section import Section, dressTable, makeTableModel, scrollAreaOf
 from . import CaseCells as Columns
 from .CaseCells import CaseCells, Cells
 from .UncertaintyBar import WIDTH, UncertaintyBar
@@ -20,6 +21,7 @@ _SLICE_S = 0.008
 _FEW = 20  # so many changed rows are moved one by one; more, and everything is put in order again
 _AROUND_PX = 10
 _LEAST_LETTERS = 9  # wide ones
+_LEAST_NEEDED = (Columns.DICE, Columns.TIME)
 
 
 class CaseTableModel(Section):
@@ -231,12 +233,29 @@ class CaseTableView(Section):
         self._keepNamesReadable()
 
     def _keepNamesReadable(self) -> None:
-        """The names take what the other columns leave: never less than a dozen letters."""
+        """The names take what the other columns leave: never less than a dozen letters. A panel that has no room for
+        all columns does not grow wider under somebody's hand: it does without the least needed."""
+        room, isLess = self._room(), False
+        for column in _LEAST_NEEDED:
+            if self._widthNeeded() > room and not self.table.isColumnHidden(column):
+                self.table.setColumnHidden(column, True)
+                isLess = True
+        self.table.toolTip = _("There is more in a wider panel: the Dice and the time of each case.") if isLess else ""
+        self.table.setMinimumWidth(self._widthNeeded())
+
+    def _widthNeeded(self) -> int:
         header = self.table.horizontalHeader()
         others = [each for each in Columns.COLUMNS if each != Columns.NAME]
         shown = sum(header.sectionSize(each) for each in others if not self.table.isColumnHidden(each))
         names = qt.QFontMetrics(self.table.font).horizontalAdvance("m" * _LEAST_LETTERS)
-        self.table.setMinimumWidth(shown + names + 2 * self.table.frameWidth + self.table.verticalScrollBar().width)
+        return shown + names + 2 * self.table.frameWidth + self.table.verticalScrollBar().width
+
+    def _room(self) -> float:
+        """How wide the table can be in the panel as it is; no limit where it is in none, or not seen."""
+        area = scrollAreaOf(self.table)
+        if area is None or not self.table.isVisible():
+            return math.inf
+        return area.viewport().width - (area.widget().width - self.table.width)
 
     def _onHeadingClicked(self, column: int) -> None:
         """Sort by it, figures from the largest; a second click turns the order round."""
