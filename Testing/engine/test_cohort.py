@@ -74,6 +74,15 @@ def test_a_deep_error_is_corrected_to_the_true_border_and_shallow_ones_elsewhere
     assert (review.label == wanted).all()
 
 
+def test_a_deep_error_that_is_too_small_to_be_seen_stays(tmp_path, oracle):
+    prediction = box()
+    prediction[5, 4:12, 12:15] = 1  # 16 voxels of 1 mm² are deep
+    blind = Oracle(lambda case: tmp_path / "truth.nrrd", [1], COSTS, 1.5, 17.0)
+    review = blind.review("a", prediction, GRID)
+    assert not review.corrected and (review.label == prediction).all() and review.work.correct == 0
+    assert Oracle(lambda case: tmp_path / "truth.nrrd", [1], COSTS, 1.5, 16.0).review("a", prediction, GRID).corrected
+
+
 def test_a_slice_with_much_to_correct_costs_no_more_than_drawing_it(oracle):
     prediction = box()
     prediction[5] = 1

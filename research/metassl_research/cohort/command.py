@@ -36,6 +36,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--tolerance", type=millimetres, default=1.5, metavar="MM", help="deeper errors are corrected (default: 1.5)"
     )
     group.add_argument(
+        "--seen",
+        type=_area,
+        default=0.0,
+        metavar="MM2",
+        help="deep errors that fill less of a slice are not seen, and stay (default: 0, all are)",
+    )
+    group.add_argument(
         "--unseen",
         type=share,
         default=0.1,
@@ -95,9 +102,21 @@ def _settings(arguments: argparse.Namespace) -> Settings:
         rounds=chosen_counts(arguments.after, "after"),
         seeds=arguments.seeds,
         tolerance=arguments.tolerance,
+        seen=arguments.seen,
         unseen=arguments.unseen,
         framework=arguments.framework or DEFAULTS["framework"],
         loss=arguments.loss or DEFAULTS["loss"],
         iterations=arguments.iterations or ITERATIONS,
         device=arguments.device,
     )
+
+
+def _area(text: str) -> float:
+    """Square millimetres, 0 or more, for argparse."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e6:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an area in square millimetres")
+    return value

@@ -1,9 +1,10 @@
 """The annotator of a play: it knows the truth, corrects what is wrong by more than the tolerance, and counts its time.
 
-It works in slices, see `review_axis`. It opens a case and looks at slices: at all from the first to
-the last that the prediction shows, and one more at each end, or at those that it is told to. A slice with a deep error
-is corrected: the deep voxels and what is wrong round them, not the rest of its border. Then the slices beside it are
-looked at, too, and so on. Where all that would take longer than to draw the case, it is drawn.
+It works in slices, see `review_axis`. It opens a case and looks at slices: at all from the first to the last that the
+prediction shows, and one more at each end, or at those that it is told to. A slice with a deep error is corrected: the
+deep voxels and what is wrong round them, not the rest of its border. Then the slices beside it are looked at, too, and
+so on. Deep voxels that fill less of a slice than one sees are left. Where all that would take longer than to draw the
+case, it is drawn.
 """
 
 from __future__ import annotations
@@ -39,10 +40,18 @@ class Review:
 
 
 class Oracle:
-    """truth(case id): the file of its true annotation. values: of the structures."""
+    """truth(case id): the file of its true annotation. values: of the structures. seen_mm2: what is smaller is not."""
 
-    def __init__(self, truth: Callable[[str], Path], values: Sequence[int], costs: Costs, tolerance_mm: float) -> None:
-        self._truth, self.values, self.costs, self._tolerance = truth, list(values), costs, tolerance_mm
+    def __init__(
+        self,
+        truth: Callable[[str], Path],
+        values: Sequence[int],
+        costs: Costs,
+        tolerance_mm: float,
+        seen_mm2: float = 0.0,
+    ) -> None:
+        self._truth, self.values, self.costs = truth, list(values), costs
+        self._tolerance, self._seen = tolerance_mm, seen_mm2
 
     def truth(self, case: str) -> tuple[np.ndarray, Geometry]:
         return read_labels(self._truth(case), case)
@@ -72,7 +81,8 @@ class Oracle:
         while waiting:
             place = waiting.pop(0)
             looked.append(place)
-            if not deep[place].any():
+            area = np.count_nonzero(deep[place]) * float(np.prod(in_plane))
+            if not area or area < self._seen:
                 continue
             change = _to_correct(deep[place], into[place], right[place], in_plane, self._tolerance)
             into[place][change] = right[place][change]

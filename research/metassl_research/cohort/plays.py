@@ -45,7 +45,7 @@ class Plays(Resumable[Run]):
         super().__init__(report)
         self._work, self._cohort, self._settings, self._results, self._say = work, cohort, settings, results, say
         values = [label.value for label in structures_for(cohort.found, None)]
-        self._oracle = Oracle(cohort.truth, values, settings.costs, settings.tolerance)
+        self._oracle = Oracle(cohort.truth, values, settings.costs, settings.tolerance, settings.seen)
 
     def planned(self) -> list[Run]:
         """Seed by seed: stopped early, there are whole comparisons of fewer seeds."""

@@ -53,4 +53,5 @@ def read(path: Path) -> dict[str, Any]:
     content = read_json(path, "the results file of the simulation")
     if not {"settings", "cases", "plays"} <= content.keys():
         raise MetaSSLError(f"{path} holds no results of `metassl simulate --goal cohort`")
+    content["settings"].setdefault("seen", 0.0)  # the first results say nothing of it
     return content

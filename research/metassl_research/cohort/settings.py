@@ -19,7 +19,8 @@ LAST_TRAINING = 0.75
 @dataclass(frozen=True)
 class Settings:
     """rounds: trainings come when so many cases are done, the first of them drawn. unseen: the rest is accepted where
-    at most this share of it needs correction, by the audit. device, framework, loss, iterations: of each training.
+    at most this share of it needs correction, by the audit. seen: deep voxels of fewer mm² in a slice are not. device,
+    framework, loss, iterations: of each training.
     """
 
     data: str
@@ -29,6 +30,7 @@ class Settings:
     rounds: tuple[int, ...]
     seeds: int = 3
     tolerance: float = 1.5
+    seen: float = 0.0
     unseen: float = 0.1
     framework: str = "cps"
     loss: str = "metassl"

@@ -47,7 +47,8 @@ def markdown(found: Sequence[Figures], content: dict[str, Any], plot: str) -> st
         f"# The cohort gets finished: {settings['data']}",
         "",
         f"{count(cases, 'case')} from nothing to the last final label, by an oracle that corrects what is wrong by "
-        f"more than {settings['tolerance']:g} mm. The first {settings['rounds'][0]} are drawn; a training of "
+        f"more than {settings['tolerance']:g} mm{_seen(settings['seen'])}. The first "
+        f"{settings['rounds'][0]} are drawn; a training of "
         f"{settings['iterations']} steps ({settings['framework']}, {settings['loss']}) after {rounds} cases, as far as "
         "a quarter of the cohort is left, each from the model before it. Mean ± standard deviation over the seeds.",
         "",
@@ -80,6 +81,10 @@ def markdown(found: Sequence[Figures], content: dict[str, Any], plot: str) -> st
 
 def _cost_rows(costs: dict[str, float], sources: dict[str, str]) -> list[list[str]]:
     return [[name, f"{seconds:g}", sources[name]] for name, seconds in costs.items()]
+
+
+def _seen(area: float) -> str:
+    return f", where that fills {area:g} mm² of a slice or more" if area else ""
 
 
 def _share(shares: np.ndarray) -> str:
