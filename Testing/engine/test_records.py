@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from metassl.files import write_json
+from metassl.project.effort.expected import Effort
 from metassl.project.records import ErrorRates, Estimate, PredictedDice, RankedCase, Ranking, Summary
 from metassl.project.round_files import read_error_rates, read_ranking, read_summary
 from summaries import new_summary, old_summary
@@ -32,11 +33,12 @@ FULL = Summary(
     features=[0.5, 1.0],
     image_hashes=["0" * 64],
     values=[1, 2],
+    effort=Effort(2.0, 0, 5, [0.0, 12.5], 5.0, 1.8, 7),
 )
 KEYS = """
 case round step voxels structure_voxels band_voxels volume_ml volume_range_ml volume_level mean_uncertainty
 mutual_information uncertainty error_rates class_error_rates dice_features predicted_dice voxel_ml classes
-features image_hashes values
+features image_hashes values effort
 """.split()
 
 

@@ -30,7 +30,7 @@ class SliceReview:
         self.changed = Signal()
         """() there is a plan, or another slice is shown."""
         self.decided = Signal()
-        """(case id) slices of it are in its label: the panel may go on to the next case."""
+        """(case id) slices of it are done, and nothing is missing but the writing: the panel may go on."""
         self.plan: SlicePlan | None = None
         self.visited: list[int] = []
         self.isPlanning = False
@@ -109,6 +109,7 @@ class SliceReview:
             taking.state,
             allowEmpty=True,  # background in a slice that was looked at is known, too
             prediction=case.data.prediction.segmentation,
+            kept=partial(self.decided.emit, case.id),
             done=partial(self._taken, case, plan, taking),
         )
 
@@ -124,7 +125,6 @@ class SliceReview:
         if case is self._case and self.plan is plan:
             self.plan, self.visited = plan.without(taking.slices), []
             self.changed.emit()
-        self.decided.emit(case.id)
 
     def _takeBack(self, case: OpenCase, before: Case, version: str) -> None:
         session, project = self._session, case.project
