@@ -4,6 +4,7 @@
     metassl new P --from cts --labelled 2 --validation 0
     python Testing/benchmarks/big_images.py train P --minutes 8
     python Testing/benchmarks/big_images.py predict P ct_003 cts/labelsTr
+    python Testing/benchmarks/big_images.py windows P ct_003 cts/labelsTr     # other sizes and overlaps of windows
     python Testing/benchmarks/big_images.py review P --steps 20
 
 Each prints a line of JSON and appends it to --out, with --label. Seconds are of one core (processor time, with
@@ -18,16 +19,21 @@ import json
 import resource
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from metassl.choices.defaults import DEFAULTS
-from metassl.data.preprocess import to_grid
+from metassl.data.preprocess import labels_to_grid, to_grid
 from metassl.imaging.images import read_image, read_labels
+from metassl.inference import sliding_window
+from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
 from metassl.inference.predictor import predict_image, summarise, write_prediction
+from metassl.inference.region_map import region_map
+from metassl.inference.sliding_window import predict_pair
 from metassl.jobs.start import round_record
 from metassl.jobs.writer import JobWriter
 from metassl.project import Project
@@ -35,6 +41,7 @@ from metassl.project.rounds import PredictionPaths, Round
 from metassl.training.job import Job
 from metassl.training.worker import run_training
 
+WINDOWS = ((1, 0.5), (1, 0.25), (1.5, 0.5), (1.5, 0.25), (2, 0.5), (2, 0.25))
 TWO_CORES = 2
 """Minutes are those of so many cores, here spent on one."""
 
@@ -139,6 +146,32 @@ def predict(project: Project, case: str, truths: Path) -> dict[str, Any]:
     }
 
 
+def windows(project: Project, case: str, truths: Path) -> Iterator[dict[str, Any]]:
+    """Passes in windows of other sizes and overlaps, against the truth."""
+    found = project.start_round()
+    if found is None:
+        raise SystemExit("train a round first")
+    model = TrainedModel.load(found.model_path, torch.device("cpu"))
+    prepared = to_grid(read_image(project.image_paths(case), case), model.plan, case)
+    truth, grid = read_labels(truths / f"{case}.nii.gz", case)
+    on_grid = labels_to_grid(truth, grid, model.plan)
+    for times, share in WINDOWS:
+        setting = {"times": times, "overlap": share}
+        sliding_window.STRETCH = times
+        begin = time.process_time()
+        pair = predict_pair(model.networks, prepared.array, model.plan, model.device, share)
+        setting["pass_s"] = round(time.process_time() - begin, 1)
+        thresholds = calibrate_thresholds([pair], model.plan)
+        maps = region_map(*torch.from_numpy(pair.astype(np.float32)), thresholds, model.definition)
+        regions, wrong = maps.regions.numpy(), maps.classes.numpy() != on_grid
+        mean, shown = pair.astype(np.float32).mean(0), np.empty(truth.shape, np.uint8)
+        for rows, (part,) in prepared.transform.restore_slabs(mean):
+            shown[rows] = np.asarray(model.values, np.uint8)[part.numpy().argmax(0)]
+        dice = {each.name: overlap(shown == each.value, truth == each.value) for each in project.labels}
+        flagged = round(float((wrong & (regions > 1)).sum() / wrong.sum()), 3)
+        yield {"case": case, **setting, "dice": dice, "errors_flagged": flagged}
+
+
 def bare_seconds(model: TrainedModel) -> float:
     """Of both networks, for each voxel of the plan's grid, once."""
     window = torch.randn(1, model.plan.in_channels, *model.plan.patch_zyx)
@@ -162,7 +195,7 @@ def overlap(found: np.ndarray, true: np.ndarray) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("train", "predict", "review"))
+    parser.add_argument("what", choices=("train", "predict", "windows", "review"))
     parser.add_argument("project", type=Path)
     parser.add_argument("case", nargs="?")
     parser.add_argument("truths", nargs="?", type=Path)
@@ -175,16 +208,19 @@ def main() -> None:
     torch.set_num_threads(1)
     project = Project.open(arguments.project)
     if arguments.what == "train":
-        figures = train(project, arguments.minutes, arguments.quality)
+        found = iter([train(project, arguments.minutes, arguments.quality)])
     elif arguments.what == "review":
-        figures = review(project, arguments.steps)
+        found = iter([review(project, arguments.steps)])
+    elif arguments.what == "windows":
+        found = windows(project, arguments.case, arguments.truths)
     else:
-        figures = predict(project, arguments.case, arguments.truths)
-    line = json.dumps({"what": arguments.what, "label": arguments.label, **figures})
-    print(line)
-    if arguments.out:
-        with arguments.out.open("a", encoding="utf-8") as stream:
-            stream.write(line + "\n")
+        found = iter([predict(project, arguments.case, arguments.truths)])
+    for figures in found:
+        line = json.dumps({"what": arguments.what, "label": arguments.label, **figures})
+        print(line, flush=True)
+        if arguments.out:
+            with arguments.out.open("a", encoding="utf-8") as stream:
+                stream.write(line + "\n")
 
 
 if __name__ == "__main__":
