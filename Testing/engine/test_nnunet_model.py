@@ -15,6 +15,7 @@ from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.files import ProjectError
 from metassl.frameworks import build_framework
+from metassl.frameworks.base import Shares
 from metassl.inference.elsewhere.sources import nnunet_model
 from metassl.intake.nnunet_model import read_nnunet_model
 from nnunet_folder import FEATURES, STRIDES, nnunet_folder
@@ -219,7 +220,8 @@ def test_every_framework_begins_with_its_networks_and_takes_a_step(tmp_path, nam
     output = framework.training_loss(batch, 0.9)
     output.total.backward()
     assert torch.isfinite(output.total)
-    inside, others = framework.parameter_groups(0.1)
-    assert (inside["share"], others["share"]) == (0.1, 1.0) and inside["params"] and others["params"]
-    assert len(inside["params"]) + len(others["params"]) == len(list(framework.trained_parameters()))
+    groups = framework.parameter_groups(Shares(0.1, 0.5))
+    assert [group["share"] for group in groups] == [0.1, 0.5, 1.0]
+    assert sum(len(group["params"]) for group in groups) == len(list(framework.trained_parameters()))
+    assert len(groups[-1]["params"]) == 2 * len(framework.networks), "a weight and a bias each"
     assert all(network(images[0]).shape == (1, 3, 4, 8, 8) for network in framework.inference_pair())

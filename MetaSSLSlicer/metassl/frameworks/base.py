@@ -6,7 +6,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import nn
@@ -35,6 +35,14 @@ class StepOutput:
     total: torch.Tensor
     parts: dict[str, torch.Tensor] = field(default_factory=dict)
     regions: dict[str, torch.Tensor] | None = None
+
+
+class Shares(NamedTuple):
+    """Of the learning rate, in the parts of the networks."""
+
+    encoder: float = 1.0
+    decoder: float = 1.0
+    output: float = 1.0
 
 
 class Framework(nn.Module, ABC):
@@ -141,16 +149,19 @@ class Framework(nn.Module, ABC):
             if isinstance(module, AdaptiveThresholds):
                 module.is_pooled = processes.size == 1
 
-    def parameter_groups(self, encoder_share: float) -> list[dict[str, Any]]:
-        """The trained parameters for an optimiser; "share": of the learning rate, `encoder_share` in the encoders."""
+    def parameter_groups(self, shares: Shares) -> list[dict[str, Any]]:
+        """The trained parameters for an optimiser; "share": of the learning rate."""
         parameters = list(self.trained_parameters())
-        if encoder_share == 1:
+        if shares == Shares():
             return [{"params": parameters, "share": 1.0}]
-        stages = [stage for network in self.networks for stage in encoder_stages(network)]
-        encoders = {id(parameter) for stage in stages for parameter in stage.parameters()}
-        inside = [parameter for parameter in parameters if id(parameter) in encoders]
-        others = [parameter for parameter in parameters if id(parameter) not in encoders]
-        return [{"params": inside, "share": encoder_share}, {"params": others, "share": 1.0}]
+        encoders = [stage for network in self.networks for stage in encoder_stages(network)]
+        outputs = [cast(nn.Module, network.output_block) for network in self.networks]
+        share_of = {id(parameter): shares.encoder for stage in encoders for parameter in stage.parameters()}
+        share_of |= {id(parameter): shares.output for layer in outputs for parameter in layer.parameters()}
+        groups: dict[float, list[nn.Parameter]] = {}
+        for parameter in parameters:
+            groups.setdefault(share_of.get(id(parameter), shares.decoder), []).append(parameter)
+        return [{"params": group, "share": share} for share, group in groups.items()]
 
     def run_on(self, device: torch.device, precision: str) -> None:
         """Set the device and the precision of the forward passes."""

@@ -10,7 +10,7 @@ import torch
 
 from metassl.data.ahead import batches_for
 from metassl.data.streams import Batch, PatchSampler
-from metassl.frameworks.base import Framework, StepOutput
+from metassl.frameworks.base import Framework, Shares, StepOutput
 from metassl.networks.checkpoint import damaged, load_checkpoint, save_checkpoint
 from metassl.networks.device import always_the_same_shapes, memory_in_use_mb, wait_for
 from metassl.networks.memory_ladder import is_out_of_memory
@@ -20,6 +20,7 @@ from metassl.training.refusals import Refusals
 
 BETAS = (0.9, 0.98)  # a memory of 50 steps, not of 1000: a few minutes have not many more
 BASE_LR = 6e-3
+ALL = Shares()
 PROGRESS_SECONDS = 1.0
 CHECKPOINT_SECONDS = REPLAN_SECONDS = 30.0
 CHECKPOINT_SHARE = 0.05  # of the time that writing them may take
@@ -35,7 +36,7 @@ class Trainer:
     emit(event, **fields) writes to the round's events; stop_requested() is asked after every step;
     validate(step), when given, is called a few times on the way. clock() is what the budget's seconds are counted on,
     and started its reading at which they began to run; afterwards: seconds that are waited for after the last step.
-    encoder_share: of the learning rate that the encoder has.
+    shares: of the learning rate that the parts of the networks have.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Trainer:
         started: float | None = None,
         afterwards: float = 0.0,
         base_lr: float = BASE_LR,
-        encoder_share: float = 1.0,
+        shares: Shares = ALL,
         weight_decay: float = 1e-2,
         gradient_norm: float = 5.0,
     ):
@@ -64,7 +65,7 @@ class Trainer:
         self.checkpoint_path = checkpoint_path
         self.emit, self.stop_requested, self.validate = emit, stop_requested, validate
         self.base_lr, self.gradient_norm = base_lr, gradient_norm
-        groups = framework.parameter_groups(encoder_share)
+        groups = framework.parameter_groups(shares)
         self.parameters = [parameter for group in groups for parameter in group["params"]]
         self.fused = device.type in ("cpu", "cuda")
         self.optimizer = torch.optim.AdamW(groups, base_lr, BETAS, weight_decay=weight_decay, fused=self.fused)
@@ -207,7 +208,7 @@ class Trainer:
             data_wait_share=round(self.times.wait_share, 4),
             loss=_rounded(output.parts),
             regions=None if regions is None else _rounded(regions),
-            lr=self.optimizer.param_groups[-1]["lr"],
+            lr=max(group["lr"] for group in self.optimizer.param_groups),
             memory_mb=memory_in_use_mb(self.device),
         )
 

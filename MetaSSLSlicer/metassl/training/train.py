@@ -13,6 +13,7 @@ from metassl.data.plan import Plan
 from metassl.data.streams import PatchSampler
 from metassl.files.errors import ErrorCode, MetaSSLError
 from metassl.frameworks import build_framework
+from metassl.frameworks.base import Shares
 from metassl.inference.cost import MAPS_SECONDS, pass_seconds
 from metassl.inference.model import ELSEWHERE, TrainedModel
 from metassl.networks import memory_ladder
@@ -21,12 +22,12 @@ from metassl.training.calibrate import calibration_cases
 from metassl.training.eta import Budget
 from metassl.training.inputs import Inputs
 from metassl.training.job import Job, Stopped
-from metassl.training.loop import BASE_LR, Trainer
+from metassl.training.loop import ALL, Trainer
 from metassl.training.watch import ValidationWatch
 
 RESERVED_SECONDS = 1.0  # of a time budget, for thresholds, files, a ranking
 LARGEST_RESERVE = 0.5  # of it
-CAREFUL = {"base_lr": BASE_LR / 4, "encoder_share": 0.1}
+CAREFUL = Shares(encoder=0.025, decoder=0.25)
 """Where a model from elsewhere is trained on: what it knows is kept (docs/start_from_a_model.md)."""
 
 
@@ -127,7 +128,7 @@ def build_trainer(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | N
         clock=job.clock,
         started=job.started,
         afterwards=reserve,
-        **(CAREFUL if began_elsewhere(job.round) else {}),
+        shares=CAREFUL if began_elsewhere(job.round) else ALL,
     )
     if job.round.last_checkpoint_path.exists():
         trainer.resume()
