@@ -87,10 +87,10 @@ def test_stopped_early_there_are_whole_comparisons():
 
 def test_seeds_learn_from_other_cases_and_more_cases_hold_the_fewer():
     order = [f"case_{number}" for number in range(50)]
-    for seed in range(6):
-        assert labelled_cases(order, 8, seed)[:3] == labelled_cases(order, 3, seed)
-    assert len({case for seed in range(6) for case in labelled_cases(order, 8, seed)}) == 48
-    assert labelled_cases(order, 8, 0) == order[:8] and labelled_cases(order, 8, 6) == [*order[48:], *order[:6]]
+    for seed in range(3):
+        assert labelled_cases(order, 14, seed)[:3] == labelled_cases(order, 3, seed)
+    assert len({case for seed in range(3) for case in labelled_cases(order, 14, seed)}) == 42
+    assert labelled_cases(order, 8, 0) == order[:8] and labelled_cases(order, 14, 3) == [*order[42:], *order[:6]]
     with pytest.raises(MetaSSLError, match="51 is more than the 50"):
         labelled_cases(order, 51, 0)
 
