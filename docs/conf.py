@@ -90,6 +90,7 @@ Hippocampus, six minutes <benchmark/hippocampus_6_minutes>
 Hippocampus, some labels wrong <benchmark/hippocampus_noisy>
 Hearts, six minutes <benchmark/hearts_6_minutes>
 Which case next <benchmark/next_case>
+A cohort gets finished: hippocampus <benchmark/cohort_hippocampus>
 ```
 """,
 }
