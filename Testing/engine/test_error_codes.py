@@ -117,6 +117,9 @@ SAYS = {"message", "hint", "reason", "problem", "stderr", "log", "explanation"}
 """Names of what holds a sentence for people."""
 FOREIGN = {
     "metassl/networks/memory_ladder.py": "torch and its libraries tell only by their words that the memory is full",
+    "metassl/networks/nnunet_checkpoint.py": "torch names the code that a checkpoint asks for in its sentence alone",
+    "metassl/machines/slurm/answers.py": "the words are Slurm's own names of states and reasons",
+    "metassl/machines/ssh/command.py": "ssh ends with 255 whatever is wrong, and tells only by its words",
     "metassl/cli.py": "argparse tells only in its sentence which word it does not know",
     "metassl/imaging/images.py": "ITK has one kind of exception for all",
     "MetaSSLSlicerLib/Logic/Engine/Installation.py": "pip tells only by its output why it failed",
