@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import venv
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from metassl.machines.ssh.agent import TEMPORARY
 from metassl.machines.ssh.cargo import cargo_of, paths_between, project_there, send
 from metassl.machines.ssh.check import ready_engine
 from metassl.machines.ssh.command import refusal, ssh_command
-from metassl.machines.ssh.engine_copy import engine_there
+from metassl.machines.ssh.engine_copy import _packed, engine_there
 from metassl.machines.ssh.mirror import Mirror, Place
 from metassl.machines.ssh.remote import ChangedThere, Remote
 from metassl.project import Project
@@ -120,6 +121,18 @@ def test_the_engine_there_is_ours_and_is_sent_once(remote):
     before = folder.stat().st_ino
     assert Path(engine_there(remote)) == folder and folder.stat().st_ino == before
     assert remote.call(str(folder), "standing", project=remote.path("nothing"), number=1)["is_there"] is False
+
+
+def test_two_that_send_the_engine_at_once_do_not_meet(remote):
+    other = Path(engine_there(remote))
+    with Remote(remote.machine) as second:
+        folder = remote.path("engine", "both")
+        data = _packed()[1]
+        with ThreadPoolExecutor(2) as pool:
+            asked = [pool.submit(each.ask, "unpack", data, folder=folder) for each in (remote, second)]
+            assert [each.result() for each in asked] == [({}, b""), ({}, b"")]
+    assert sorted(os.listdir(Path(folder).parent)) == sorted([other.name, "both"])
+    assert (Path(folder) / "metassl" / "cli.py").is_file()
 
 
 def test_a_python_that_lacks_packages_is_refused_with_the_line_that_installs_them(remote, tmp_path):

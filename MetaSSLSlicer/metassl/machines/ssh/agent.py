@@ -124,6 +124,9 @@ class Agent:
                 with tarfile.open(fileobj=io.BytesIO(data)) as archive:
                     archive.extractall(beside)
                 os.rename(beside, folder)
+            except OSError:
+                if not os.path.isdir(folder):  # else somebody else has just put the same there
+                    raise
             finally:
                 shutil.rmtree(beside, ignore_errors=True)
         return {}, b""
