@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--minutes", type=minutes, metavar="M", help="until the first case can be reviewed (default: by the quality)"
     )
     length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
-    described = "; ".join(f"{each.name}: {each.minutes:g} minutes, {each.summary}" for each in QUALITIES.values())
+    described = "; ".join(f"{each.name}: {duration(60 * each.minutes)}, {each.summary}" for each in QUALITIES.values())
     parser.add_argument("--quality", choices=QUALITIES, help=f"{described} (default: {DEFAULTS['quality']})")
     parser.add_argument(
         "--predict", type=count, metavar="N", help="predict the N cases only that are worth most (default: all)"

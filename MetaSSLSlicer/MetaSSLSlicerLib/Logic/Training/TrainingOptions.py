@@ -10,6 +10,7 @@ from metassl.choices.frameworks import FRAMEWORK_CATALOG, LOSS_CATALOG, check_ch
 from metassl.choices.quality import DEFAULT_QUALITY, QUALITIES
 from metassl.machines import Machine
 
+from ...Durations import briefDuration
 from ...Translation import _
 
 NEXT = (0, 20, 100)
@@ -22,19 +23,20 @@ def qualityTexts() -> dict[str, tuple[str, str]]:
     """What to call each quality, and what it costs and brings, in a sentence or two."""
     ours = {
         "fast": (
-            _("Fast ({minutes:g} min)"),
+            _("Fast ({time})"),
             _("Something to review soon. On a CPU large images, such as CT, are seen coarsely."),
         ),
         "good": (
-            _("Good ({minutes:g} min)"),
+            _("Good ({time})"),
             _("On a CPU voxels are a third as large as with Fast, and what is learnt is finer."),
         ),
         "best": (
-            _("Best ({minutes:g} min)"),
+            _("Best ({time})"),
             _("On a CPU voxels are an eighth as large as with Fast; predicting takes longer."),
         ),
     }
-    return {name: (ours[name][0].format(minutes=each.minutes), ours[name][1]) for name, each in QUALITIES.items()}
+    times = {name: briefDuration(60 * each.minutes) for name, each in QUALITIES.items()}
+    return {name: (text.format(time=times[name]), hint) for name, (text, hint) in ours.items()}
 
 
 def frameworkTexts() -> dict[str, str]:
