@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+from metassl.choices.descriptions import LauncherDescription
 from metassl.imaging import Geometry, write_array
 from metassl.jobs import LAUNCHERS, LocalLauncher
 from metassl.project import Case, LabelDefinition, Project
@@ -58,7 +60,9 @@ def child_launcher(name: str, module: str) -> Iterator[None]:
     """A launcher `name` that runs a module of this package as the worker, for as long as the block lasts."""
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), before]))
-    LAUNCHERS[name] = lambda: LocalLauncher(module)
+    global child
+    child = partial(LocalLauncher, module)
+    LAUNCHERS[name] = LauncherDescription(name, name, f"{__name__}:child")
     try:
         yield
     finally:

@@ -152,8 +152,8 @@ class CaseWrites:
                 session.say("warning", sentence(error), _("Make mine the label; theirs is kept"), overTheirs)
             else:
                 session.failOf(case, error)
-            if project is session.project:
-                session.casesChanged.emit([case.id])  # it may have been left as if this had gone well
+            if project is session.project and session.case is not case:
+                session.casesChanged.emit([case.id])  # it was left as if this had gone well
 
         def overTheirs() -> None:
             if project is session.project:

@@ -82,7 +82,7 @@ class ReviewActions:
 
         def failed(error: Exception) -> None:
             session.failOf(case, error)
-            if session.project is case.project:
+            if session.project is case.project and session.case is not case:
                 session.casesChanged.emit([case.id])
 
         waitForWrites, before = session.writes.waiter(case.id), case.data.labelVersion

@@ -1,7 +1,12 @@
-"""Reading, writing and computing beside the GUI. No task may touch MRML or a widget."""
+"""Reading, writing and computing beside the GUI. No task may touch MRML or a widget.
+
+Nor may one die in a task: while tasks are under way Python does not look for cycles that nobody holds any more. Such a
+cycle may hold nodes or widgets, and would end on the thread that happens to find it, which they do not survive.
+"""
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -49,6 +54,7 @@ class BackgroundTasks:
     ) -> Future:
         """As `run`, for what a task that runs has to tell before it ends: it sets the future's result."""
         idle = not self.busy
+        _cycles.keep(self)
         self._waiting[future] = (done, failed)
         if idle:
             self.started.emit()
@@ -82,9 +88,12 @@ class BackgroundTasks:
         """Let running work end, drop what has not begun, and hand nothing over any more."""
         self._waiting.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)
+        _cycles.letGo(self)
 
     def _hand_over(self, future: Future) -> None:
         done, failed = self._waiting.pop(future)
+        if not self._waiting:
+            _cycles.letGo(self)
         if future.cancelled():
             return
         error = future.exception()
@@ -94,3 +103,27 @@ class BackgroundTasks:
             failed(error)
         else:
             raise error
+
+
+class _Cycles:
+    """Whether Python may look for cycles: it may while no one has tasks under way."""
+
+    def __init__(self) -> None:
+        self._busy: set[int] = set()
+        self._wereLookedFor = False
+
+    def keep(self, tasks: BackgroundTasks) -> None:
+        if not self._busy:
+            self._wereLookedFor = gc.isenabled()
+            gc.disable()
+        self._busy.add(id(tasks))
+
+    def letGo(self, tasks: BackgroundTasks) -> None:
+        if id(tasks) not in self._busy:
+            return
+        self._busy.discard(id(tasks))
+        if not self._busy and self._wereLookedFor:
+            gc.enable()
+
+
+_cycles = _Cycles()
