@@ -56,6 +56,7 @@ class ShiftControl(Section):
             self.slider.setValue(shift.steps)
         self.slider.setTracking(shift.isLive)
         self.label.text = self._text()
+        self.label.setVisible(shift.steps != 0)  # which structure it is says the table of segments, or the place
 
     def _isReady(self) -> bool:
         """Begin to edit where that is not so yet, and take the structure that is selected."""
