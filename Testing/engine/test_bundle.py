@@ -15,11 +15,13 @@ from metassl.files import ProjectError
 from metassl.imaging import read_image, read_labels, write_array
 from metassl.inference.bundle import cases_in
 from metassl.inference.bundle.read import read_bundle
+from metassl.inference.elsewhere.sources import nnunet_model
 from metassl.inference.outside import ModelForImages, predict_images
 from metassl.inference.predictor import predict_image
 from metassl.project import LabelDefinition, Project
 from monai.bundle import ConfigParser
 from monai.data import MetaTensor
+from nnunet_folder import nnunet_folder
 from random_model import CPU, add_round, random_model
 
 MAPS = ("segmentation", "regions", "uncertainty", "error_probability")
@@ -115,6 +117,30 @@ def test_its_parts_give_the_voxels_that_the_model_gives(made, in_bundle, decathl
     own = predict_image(model, read_image([decathlon / "imagesTr" / "case_2.nii.gz"], "case_2"), "case_2")
     assert len(np.unique(own.segmentation)) > 1 and len(np.unique(own.regions)) > 1
     for name in MAPS:
+        assert np.array_equal(found[name], getattr(own, name)), name
+
+
+@pytest.mark.parametrize("flat", [False, True], ids=["3-D", "2-D"])
+def test_a_model_of_nnunet_gives_the_voxels_that_it_gives_in_its_project(
+    tiny_project, tmp_path, in_bundle, decathlon, flat
+):
+    labels = {"background": 0, **{label.name: label.value for label in tiny_project.labels}}
+    folder = nnunet_folder(tmp_path / "nnunet", flat=flat, labels=labels, channels=tiny_project.channels)
+    model = nnunet_model(folder, CPU)
+    add_round(tiny_project, model)
+    export_project(tiny_project, tmp_path / "bundle", format="bundle")
+    assert "without metassl nothing" in (tmp_path / "bundle" / "docs" / "README.md").read_text(encoding="utf-8")
+    parser = in_bundle(tmp_path / "bundle")
+    network = parser.get_parsed_content("network_def").eval()
+    network.load_state_dict(torch.load("models/model.pt", weights_only=True))
+    image = read_image([decathlon / "imagesTr" / "case_2.nii.gz"], "case_2")
+    bordered = image.array.copy()
+    bordered[:, :, :3] = 0  # is cut off, and has to come back
+    write_array(tmp_path / "scan.nii.gz", bordered[0], image.geometry)
+    found = maps_of(parser, network, cases_in(str(tmp_path / "scan.nii.gz"), ["MRI"])[0])
+    own = predict_image(model, read_image([tmp_path / "scan.nii.gz"], "scan"), "scan")
+    assert len(np.unique(own.segmentation)) > 1
+    for name in found:
         assert np.array_equal(found[name], getattr(own, name)), name
 
 

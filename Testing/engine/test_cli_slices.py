@@ -94,3 +94,8 @@ def test_what_is_not_annotated_in_the_new_slices_stays_as_it_was():
     assert made[0].tolist() == [[255, 255]] * 2 and made[1].tolist() == [[1, 1], [2, 2]] and (made[2] == 2).all()
     assert (former[2] == IGNORE).all()
     np.testing.assert_array_equal(with_slices(new, None, 2, [1])[:, :, 0], np.full((3, 2), IGNORE))
+
+
+def test_a_strategy_is_not_taken_where_slices_are_asked_for(tiny_project, capsys):
+    assert main(["rank", str(tiny_project.path), "--slices", "case_3", "--strategy", "entropy", "--keep"]) == 2
+    assert "--strategy and --keep rank cases" in capsys.readouterr().err

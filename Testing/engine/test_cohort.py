@@ -311,3 +311,18 @@ def test_the_command_plays_a_cohort_and_writes_table_and_plot(decathlon, tmp_pat
     assert figures[1].course[0][-1] == pytest.approx(figures[1].total[0])
     assert main([*command, "--tolerance", "2"]) == 2
     assert "--tolerance 2.0 (it has 1.5)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (
+            ("--goal", "cohort", "--strategies", "random", "--rounds", "3"),
+            "--strategies, --rounds go with --goal labels",
+        ),
+        (("--arms", "draw"), "--arms goes with --goal cohort"),
+    ],
+)
+def test_options_of_the_other_goal_are_not_passed_over(tmp_path, capsys, words, told):
+    assert main(["simulate", "--data", str(tmp_path), "--out", str(tmp_path / "out.json"), *words]) == 2
+    assert told in capsys.readouterr().err

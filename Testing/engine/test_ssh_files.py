@@ -18,7 +18,7 @@ from metassl.machines import Machine
 from metassl.machines.ssh.agent import TEMPORARY
 from metassl.machines.ssh.cargo import cargo_of, paths_between, project_there, send
 from metassl.machines.ssh.check import ready_engine
-from metassl.machines.ssh.command import refusal, ssh_command
+from metassl.machines.ssh.command import refusal
 from metassl.machines.ssh.engine_copy import _packed, engine_there
 from metassl.machines.ssh.mirror import Mirror, Place
 from metassl.machines.ssh.remote import ChangedThere, Remote
@@ -185,7 +185,7 @@ def test_of_what_lies_there_only_the_files_of_the_round_come_back(remote, projec
 def test_a_host_cannot_smuggle_in_an_option():
     for host in ("-oProxyCommand=touch x", "", "a b", "a;b", "$(x)"):
         with pytest.raises(ProjectError, match="is no host|has no host"):
-            ssh_command(Machine("there", "ssh", host=host), "true")
+            Machine("there", "ssh", host=host)
 
 
 @pytest.mark.parametrize(

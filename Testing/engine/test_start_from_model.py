@@ -149,6 +149,18 @@ def test_what_cannot_be_used_makes_no_project_and_says_why(capsys, tmp_path, ima
     assert "fold_1/checkpoint_final.pth cannot be read" in refused("--model", nnunet)
 
 
+def test_folds_that_are_not_used_are_named(capsys, tmp_path, images):
+    five = nnunet_folder(tmp_path / "five", folds=("0", "1", "2", "all"))
+    other = nnunet_folder(tmp_path / "other", folds=("0",))
+    _, _, error = run(capsys, "new", tmp_path / "one", "--from", images, "--model", five)
+    assert f"warning: {five}: fold_0 and fold_1 are used, fold_2, fold_all not: a model has two networks" in error
+    _, _, error = run(capsys, "new", tmp_path / "pair", "--from", images, "--model", five, other)
+    assert f"warning: {five}: fold_0 is used, fold_1, fold_2, fold_all not" in error and f"{other}:" not in error
+    (five / "dataset.json").unlink()
+    code, _, error = run(capsys, "new", tmp_path / "half", "--from", images, "--model", five)
+    assert code == 2 and "it needs plans.json and dataset.json beside its folds" in error
+
+
 def test_two_models_give_a_network_each(capsys, tmp_path, images, nnunet):
     other = nnunet_folder(tmp_path / "other", folds=("3",))
     run_json(capsys, "new", tmp_path / "project", "--from", images, "--model", nnunet, other)

@@ -15,6 +15,7 @@ from metassl.inference.predict import predict_project
 from metassl.jobs import JobWriter
 from metassl.jobs.lock import TrainingLock
 from metassl.jobs.thinning import plan_thinning, thin
+from metassl.project import Project
 from metassl.project.round_choice import review_round
 from metassl.training import disk
 from metassl.training.disk import tell_of_disk, thin_after
@@ -192,3 +193,10 @@ def test_a_training_says_before_what_its_maps_will_take(tiny_project, monkeypatc
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda path: SimpleNamespace(free=10**9))
     tell_of_disk(Begun, plan, [Large] * 50)
     assert "metassl clean" in told[1]
+
+
+@pytest.mark.parametrize("words", [("--keep", "5"), ("--keep-cache",)], ids=" ".join)
+def test_a_rule_for_each_training_takes_no_options_that_it_would_forget(tiny_project, capsys, words):
+    assert main(["clean", str(tiny_project.path), "--always", *words]) == 2
+    assert "--always keeps all maps of the 2 newest rounds" in capsys.readouterr().err
+    assert "thin" not in Project.open(tiny_project.path).settings

@@ -22,6 +22,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from metassl.files.errors import ProjectError
 from metassl.jobs.thinning import KEEP
 from metassl.project.words import bytes_as_text
 from metassl.project.words import count as counted
@@ -58,6 +59,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl.project import Project
 
     project = Project.open(arguments.project)
+    if arguments.always and (arguments.keep != KEEP or arguments.keep_cache):
+        raise ProjectError(
+            f"--always keeps all maps of the {KEEP} newest rounds, and the preprocessed images: leave --keep and "
+            "--keep-cache out, or give them without it"
+        )
     if arguments.always or arguments.never:
         project.update_settings(thin=True if arguments.always else None)
         when = "at the end of each training" if arguments.always else "only by `metassl clean --yes`"

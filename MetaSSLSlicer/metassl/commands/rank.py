@@ -51,6 +51,8 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     own = project.settings.get("strategy", DEFAULT_STRATEGY)
     strategy = arguments.strategy or own
     if arguments.slices is not None:
+        if arguments.strategy is not None or arguments.keep:
+            raise ProjectError("--strategy and --keep rank cases, --slices shows those of one: leave one out")
         return _show_slices(project, arguments.slices, console)
     found = project.shown_round() or model_round(project)  # complains before the engine is loaded
     from metassl.selection.rank import rank, ranking_by

@@ -56,7 +56,7 @@ def new_project(
     definitions = structures_for(found, labels) if model is None else model.definitions(labels)
     usable, channels, warnings = usable_cases(found)
     if model is not None:
-        warnings += model.check_channels(channels)
+        warnings += [*model.told, *model.check_channels(channels)]
     warnings = [*found.warnings, *warnings, *_unknown_in_split(found)]
     roles = Roles(found, usable)
     candidates = roles.to_label(labelled, labelled_cases)

@@ -13,7 +13,7 @@ from metassl.project.round_choice import model_round
 from metassl.project.rounds import Round
 from metassl.project.structures import LabelDefinition, check_labels
 
-from .nnunet_model import is_nnunet_model, read_nnunet_model
+from .nnunet_model import PLANS, read_nnunet_model
 
 NNUNET, ROUND, BUNDLE = "nnU-Net", "round", "bundle"
 _BUNDLE_FACTS = Path("configs") / "metassl.json"
@@ -22,20 +22,24 @@ _FACTS = {"structures": list_of(having(value=whole, name=text, color=text, termi
 
 @dataclass(frozen=True)
 class SourceFolder:
-    """folder: of the round, where a project was given. structures: with their values in the model."""
+    """folder: of the round, where a project was given. structures: with their values in the model. folds: those that
+    nnU-Net has trained.
+    """
 
     kind: str
     folder: Path
     structures: list[LabelDefinition]
     channels: list[str]
+    folds: tuple[str, ...] = ()
 
     @staticmethod
     def at(folder: Path) -> SourceFolder:
         """Raises ProjectError where it holds no model."""
         folder = Path(folder).expanduser().absolute()
-        if is_nnunet_model(folder):
+        if (folder / PLANS).is_file():
             found = read_nnunet_model(folder)
-            return SourceFolder(NNUNET, folder, found.structures, found.channels)
+            folds = tuple(path.parent.name for path in found.checkpoints)
+            return SourceFolder(NNUNET, folder, found.structures, found.channels, folds)
         if (folder / _BUNDLE_FACTS).is_file():
             facts = read_json(folder / _BUNDLE_FACTS, "the description of the bundle", _FACTS, "export the model again")
             structures = check_labels(LabelDefinition(**entry) for entry in facts.get("structures") or [])

@@ -57,6 +57,17 @@ class StartModel:
             )
         return check_labels(chosen)
 
+    @property
+    def told(self) -> list[str]:
+        """Which folds are left out: one model gives both networks, each of two gives its first."""
+        taken = 3 - len(self.sources)
+        return [
+            f"{source.folder}: {' and '.join(source.folds[:taken])} {'is' if taken == 1 else 'are'} used, "
+            f"{', '.join(source.folds[taken:])} not: a model has two networks"
+            for source in self.sources
+            if len(source.folds) > taken
+        ]
+
     def check_channels(self, channels: Sequence[str]) -> list[str]:
         """Warnings; ProjectError where the images have another number of channels than the model."""
         theirs = self.sources[0].channels

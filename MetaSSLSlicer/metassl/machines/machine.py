@@ -12,6 +12,7 @@ from metassl.files.errors import ProjectError
 from metassl.files.json_kinds import Kind, list_of, misfit, text, texts, whole
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
+_HOST = re.compile(r"[^\s\-'\"$`\\;&|<>()][^\s'\"$`\\;&|<>()]*")
 _NO_NAMES = ("local", "this")
 
 
@@ -53,7 +54,9 @@ class Machine:
             raise ProjectError(f"machine {self.name}: there is no kind {self.kind!r}; use {', '.join(MACHINE_KINDS)}")
 
         if self.kind.startswith("ssh") and not self.host:
-            raise ProjectError(f"machine {self.name}: it is reached by ssh, and has no host")
+            raise ProjectError(f"machine {self.name}: it is reached by ssh, and has no host: give it with --host")
+        if self.host and not _HOST.fullmatch(self.host):
+            raise ProjectError(f"machine {self.name}: {self.host!r} is no host that ssh could be given")
 
     def to_json(self) -> dict[str, Any]:
         """What there is to say of it, without its name."""

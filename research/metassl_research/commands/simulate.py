@@ -30,6 +30,7 @@ from metassl.choices.frameworks import FRAMEWORKS, LOSSES
 from metassl.choices.strategies import STRATEGY_NAMES
 from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_device_option, add_json_option, count
+from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 
 from metassl_research.cohort import command as cohort
@@ -51,6 +52,17 @@ if TYPE_CHECKING:
     from metassl_research.simulation.settings import Settings
 
 SUMMARY = "simulate an annotator who labels by each strategy"
+OF_LABELS = {"strategies": "all", "rounds": 6, "per_round": 1, "labelled": 1, "fresh": False, "pool": None}
+OF_COHORT = {
+    "arms": "draw,random,combined",
+    "after": "3,8,32",
+    "costs": None,
+    "tolerance": 1.5,
+    "seen": 0.0,
+    "unseen": 0.1,
+}
+"""Options of one goal alone, by what they are where nobody gives them."""
+
 CHAPTER = "Compare what there is to choose, where every label is known:"
 
 
@@ -84,6 +96,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     from metassl_research.simulation.outcome import as_json, write_outcome
     from metassl_research.simulation.table import rows
 
+    _refuse_of_another_goal(arguments)
     out = results_file(arguments)
     if arguments.goal == "cohort":
         return cohort.run(arguments, console, out)
@@ -95,6 +108,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.say(f"see {out.with_suffix('.md')} and {out.with_suffix('.svg')}")
     console.result({"seeds": seeds, "curves": [as_json(curve) for curve in curves], "results": out})
     return 0
+
+
+def _refuse_of_another_goal(arguments: argparse.Namespace) -> None:
+    is_cohort = arguments.goal == "cohort"
+    ours = OF_LABELS if is_cohort else OF_COHORT
+    if given := [name for name, usual in ours.items() if getattr(arguments, name) != usual]:
+        options = ", ".join("--" + name.replace("_", "-") for name in given)
+        verb, goal = "goes" if len(given) == 1 else "go", "labels" if is_cohort else "cohort"
+        raise ProjectError(f"{options} {verb} with --goal {goal}: leave it out, or give that goal")
 
 
 def _simulate(arguments: argparse.Namespace, console: Console) -> None:

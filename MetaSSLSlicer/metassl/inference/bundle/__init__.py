@@ -4,6 +4,6 @@ The parts are MONAI's kinds of components (reader, transforms, inferer, writer) 
 prediction is made, so that both give the same voxels.
 """
 
-from .components import CaseReader, GridWriter, PairInferer, RegionMapd, ToPlanGridd, cases_in
+from .components import CaseReader, GridWriter, PairInferer, RegionMapd, ToPlanGridd, cases_in, network_of
 
-__all__ = ["CaseReader", "GridWriter", "PairInferer", "RegionMapd", "ToPlanGridd", "cases_in"]
+__all__ = ["CaseReader", "GridWriter", "PairInferer", "RegionMapd", "ToPlanGridd", "cases_in", "network_of"]

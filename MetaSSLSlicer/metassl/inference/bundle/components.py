@@ -1,7 +1,8 @@
 """What `configs/inference.json` of a bundle is put together from.
 
 Images are as MONAI has them, (C, x, y, z), up to `ToPlanGridd` and from `RegionMapd` on; between these they lie on the
-grid of the plan, (C, z, y, x). `meta["metassl_grid"]` is the image's own grid, see `Geometry.numbers`.
+grid of the plan, (C, z, y, x). `meta["metassl_grid"]` is the image's own grid, see `Geometry.numbers`;
+`meta["metassl_box"]` is what of it the plan of a model from elsewhere keeps, see `GivenGrid`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from monai.transforms.transform import MapTransform
 from monai.utils.enums import MetaKeys, SpaceKeys
 from monai.utils.misc import ImageMetaKey, ensure_tuple
 
+from metassl.data.given_grid import GivenGrid
 from metassl.data.grid import GridTransform
 from metassl.data.plan import Plan
 from metassl.data.preprocess import to_grid
@@ -36,9 +38,11 @@ from metassl.intake.found import FoundCase
 from metassl.intake.images import find_images
 from metassl.intake.tree import stem
 from metassl.intake.usable import images_of
+from metassl.networks.unet import build_network
 from metassl.project.cases import make_case_id
 
 GRID = "metassl_grid"
+BOX = "metassl_box"
 
 
 def cases_in(folder: str, channels: Sequence[str]) -> list[dict[str, Any]]:
@@ -48,6 +52,12 @@ def cases_in(folder: str, channels: Sequence[str]) -> list[dict[str, Any]]:
     """
     found = find_images([Path(folder)], channels)
     return [{"image": [str(path) for path in case.images], "case": case.id} for case in found.cases]
+
+
+def network_of(plan: Mapping[str, Any]) -> torch.nn.Module:
+    """The network of a model from elsewhere, which `scripts/unet.py` cannot build."""
+    network: torch.nn.Module = build_network(Plan.from_json(plan))
+    return network
 
 
 class CaseReader(ImageReader):
@@ -90,6 +100,8 @@ class ToPlanGridd(MapTransform):
             array = np.ascontiguousarray(np.asarray(image).transpose(0, 3, 2, 1), dtype=np.float32)
             prepared = to_grid(CaseImage(array, geometry), self._plan, str(result.get("case", "")))
             meta = {**getattr(image, "meta", {}), **_meta(geometry)}
+            if isinstance(prepared.transform, GivenGrid):
+                meta[BOX] = np.array(prepared.transform.box)
             result[key] = MetaTensor(torch.from_numpy(prepared.array.astype(np.float32)), meta=meta)
         return result
 
@@ -145,7 +157,11 @@ class RegionMapd(MapTransform):
         result = dict(data)
         image = result[self._image_key]
         geometry = _geometry_of(image)
-        transform = GridTransform.of(geometry, self._plan)
+        transform: GridTransform | GivenGrid
+        if self._plan.given is None:
+            transform = GridTransform.of(geometry, self._plan)
+        else:
+            transform = GivenGrid.of(geometry, self._plan, np.asarray(image.meta[BOX]))
         meta = {**_meta(geometry), ImageMetaKey.FILENAME_OR_OBJ: image.meta.get(ImageMetaKey.FILENAME_OR_OBJ, "image")}
         if "case" in result:
             meta[ImageMetaKey.FILENAME_OR_OBJ] = f"{result['case']}.nii.gz"

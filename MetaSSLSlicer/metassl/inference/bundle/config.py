@@ -20,7 +20,10 @@ def inert(text: str) -> str:
 
 def inference_config(model: TrainedModel, channels: Sequence[str]) -> dict[str, Any]:
     """The configuration of a bundle whose folder is the working directory."""
-    network = {"_target_": "scripts.unet.UNet", **network_arguments(model.plan)}
+    if model.plan.given is None:
+        network = {"_target_": "scripts.unet.UNet", **network_arguments(model.plan)}
+    else:
+        network = {"_target_": f"{_PARTS}.network_of", "plan": "@plan"}
     maps = [("pred", "", "uint8"), ("regions", "regions", "uint8"), ("uncertainty", "uncertainty", "float32")]
     learnt = model.error_model is not None
     if learnt:

@@ -11,7 +11,7 @@ import torch
 
 from metassl import __version__
 from metassl.choices.frameworks import FRAMEWORKS, describe_framework
-from metassl.inference.model import TrainedModel
+from metassl.inference.model import ELSEWHERE, TrainedModel
 from metassl.jobs.round_summary import summarise_round
 from metassl.project.project import Project
 from metassl.project.rounds import Round
@@ -52,7 +52,7 @@ def metadata(project: Project, found: Round, model: TrainedModel) -> dict[str, A
         "name": inert(project.name),
         "task": f"Segmentation of {', '.join(classes[1:])}",
         "description": (
-            "Two networks that were trained by semi-supervised learning; the label of a voxel is that of the highest "
+            f"Two networks {_origin(model)}; the label of a voxel is that of the highest "
             "mean probability. A map of four regions says where both agree and are sure, and where it is worth a look."
         ),
         "authors": UNSTATED,
@@ -68,6 +68,12 @@ def metadata(project: Project, found: Round, model: TrainedModel) -> dict[str, A
         "references": [METHOD, *_citations(model.framework)],
         "network_data_format": _data_format(model, channels, classes),
     }
+
+
+def _origin(model: TrainedModel) -> str:
+    if model.framework == ELSEWHERE:
+        return "of a model from elsewhere, which was not trained further"
+    return "that were trained by semi-supervised learning"
 
 
 def _citations(framework: str) -> list[str]:

@@ -68,8 +68,7 @@ the grid of its image:
 A file that is there already is written anew, and an image that cannot be used ends the run. `metassl predict BUNDLE
 --images IMAGES --out OUT` writes the same voxels, goes on with the other images, and overwrites nothing.
 
-Without metassl there is the network alone (`network_def`, of torch and MONAI; `models/model.pt` has its weights): it
-takes what `ToPlanGridd` gives, and returns the mean probabilities.
+{alone}
 
 ## Before you pass it on
 
@@ -80,6 +79,14 @@ nothing: only you know them.
 
 {references}
 """
+
+_ALONE = """\
+Without metassl there is the network alone (`network_def`, of torch and MONAI; `models/model.pt` has its weights): it
+takes what `ToPlanGridd` gives, and returns the mean probabilities."""
+
+_NOT_ALONE = (
+    """The network is one of nnU-Net's, as metassl builds it: without metassl nothing of the bundle can be used."""
+)
 
 _ERRORS = "\n- `CASE_error_probability.nii.gz`: how likely the label is wrong, as learnt on validation cases."
 
@@ -98,6 +105,7 @@ def readme(
         structures="\n".join(f"| {each.value} | {each.name} |" for each in structures),
         channels=", ".join(channels),
         plan=model.plan.describe(),
+        alone=_ALONE if model.plan.given is None else _NOT_ALONE,
         error_probability=_ERRORS if model.error_model is not None else "",
         references="\n".join(f"- {each}" for each in about["references"]),
     )
