@@ -89,7 +89,7 @@ def test_who_has_to_make_room_goes_on_where_it_was(cluster, slurm, project, undi
 
 
 def test_a_job_whose_time_is_up_is_put_back_and_goes_on(cluster, slurm, project, undisturbed):
-    write_machine(replace(cluster, time="4", setup=(*cluster.setup, "export STEP_S=8")))
+    write_machine(replace(cluster, time="2", setup=(*cluster.setup, "export STEP_S=8")))
     found = start(project)
     while wait(found, lambda status: status.is_over or (status.state == "queued" and status.step)).state == "queued":
         at_once(slurm, found)
@@ -170,6 +170,7 @@ def test_a_job_that_cannot_begin_says_why(cluster, slurm, project):
 
 
 def test_slurm_that_does_not_answer_is_a_note_and_no_end(cluster, slurm, project, monkeypatch):
+    write_machine(replace(cluster, setup=(*cluster.setup, "export STEP_S=4")))
     found = start(project)
     wait(found, lambda status: trains(status, 1))
     monkeypatch.setenv("SLURM_CONF", "/nowhere/slurm.conf")

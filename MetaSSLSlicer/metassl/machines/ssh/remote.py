@@ -40,6 +40,7 @@ class Remote:
         line = f"import sys;exec(sys.stdin.buffer.read({len(source)}))"
         self._process = start(machine, there_command(machine, [python, "-u", "-c", line]))
         self._said: list[bytes] = []
+        self._greeted = False
         self._listener = threading.Thread(target=self._listen, daemon=True, name="metassl-ssh")
         self._listener.start()
         self._guard = threading.Timer(_WAIT_S, self._process.kill)
@@ -180,6 +181,7 @@ class Remote:
         """Read up to the agent's first word. Raises what ssh, or the shell there, said instead."""
         for line in iter(self._process.stdout.readline, b""):  # type: ignore[union-attr]
             if line.endswith(agent.MAGIC):
+                self._greeted = True
                 return
             self._said = [*self._said[-50:], line]
         code = self._process.wait()
@@ -197,6 +199,8 @@ class Remote:
         return next((line for line in reversed(lines) if line), "")
 
     def _lost(self) -> MetaSSLError:
+        if not self._greeted and self._process.wait() == 255:  # ssh was through before all was said to it
+            return explained(self.machine)
         self._listener.join(1.0)
         return ConnectionLost(
             f"the connection to {self.machine.name} was lost ({self._last_words() or 'without a word'})"
