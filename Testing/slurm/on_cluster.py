@@ -10,6 +10,7 @@ from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import Project, Round
 
 PATIENCE_S = 600.0
+ENDS_S = 8.0
 STEPS = 24
 TRAINING = {"iterations": STEPS, "device": "cpu", "seed": 3}
 
@@ -40,5 +41,9 @@ def weights(found) -> dict:
 
 
 def at_once(slurm, found) -> None:
-    """Slurm lets a job that was put back wait for two minutes; a test does not."""
+    """Slurm lets a job that was put back wait for two minutes; a test only until what ran before is gone for sure.
+
+    Begun sooner, it would be taken for the one that ends: "FAILED", with the exit code of that.
+    """
+    time.sleep(ENDS_S)
     slurm.run("scontrol", "update", f"jobid={job_of(found)}", "starttime=now")

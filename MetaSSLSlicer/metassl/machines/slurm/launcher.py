@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Mapping
 
 from metassl.files.atomic import remove_file, write_text
@@ -36,7 +35,6 @@ class SlurmLauncher:
 
     name = "slurm"
     every_s = 10.0
-    again_s = 3.0
 
     def __init__(self, machine: str, shell: Shell | None = None) -> None:
         self.machine: Machine = read_machine(machine)
@@ -121,11 +119,8 @@ class SlurmLauncher:
             raise ProjectError(f"{self.machine.name} did not cancel the job {job}: {done.said}")
 
     def standing(self, record: JobRecord) -> Standing:
-        """How Slurm says that the job stands. What is being put back has "failed" for a moment."""
+        """How Slurm says that the job stands."""
         answer = self.ask(record.job)
-        if answer.state == "ended":
-            time.sleep(self.again_s)
-            answer = self.ask(record.job)
         return answer if isinstance(answer, Standing) else Standing(answer.state, answer.words)
 
     def ask(self, job: str) -> Answer | Standing:
