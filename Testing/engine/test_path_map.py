@@ -45,13 +45,13 @@ def test_the_longest_folder_counts_and_windows_takes_small_and_capital_letters_f
 
 
 def test_sentences_and_what_holds_them_are_told_in_the_names_of_here():
-    paths = PathMap.of([("/data/ct", "/mnt/ct"), ("/work/P", "/home/me/P-1")])
+    paths = PathMap.of([("/data/ct", "/mnt/ct"), ("/projects/P", "/home/me/P-1")])
     told = {
         "reason": "case a: /mnt/ct/a.nii.gz is damaged; see /home/me/P-1/rounds/0001/log.txt",
         "list": ["/mnt/ct", "/mnt/ct2/x", 3],
     }
     assert paths.told(told) == {
-        "reason": "case a: /data/ct/a.nii.gz is damaged; see /work/P/rounds/0001/log.txt",
+        "reason": "case a: /data/ct/a.nii.gz is damaged; see /projects/P/rounds/0001/log.txt",
         "list": ["/data/ct", "/mnt/ct2/x", 3],
     }
 

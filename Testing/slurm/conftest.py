@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
-from loopback import LoopbackSlurm, missing
+from loopback import LoopbackSlurm, slurm_for
 from metassl.machines import Machine, write_machine
 
 
 @pytest.fixture(scope="session")
 def slurm(tmp_path_factory) -> Iterator[LoopbackSlurm]:
-    if os.environ.get("METASSL_SLURM_TEST") != "1":
-        pytest.skip("starts daemons: `make slurm-test`")
-    if reason := missing():
-        pytest.skip(reason)
-    with LoopbackSlurm(tmp_path_factory.mktemp("slurm")) as running:
+    with slurm_for("slurm-test", tmp_path_factory.mktemp("slurm")) as running:
         yield running
 
 

@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "squeue", "scancel", "scontrol", "sinfo")
 CONF = """
 ClusterName=loopback
@@ -53,6 +55,15 @@ def missing() -> str:
     """What is not installed, for a reason to skip; "" when all is there."""
     absent = [name for name in PROGRAMS if _program(name) is None]
     return f"{', '.join(absent)} not installed (Debian: slurm-wlm, munge)" if absent else ""
+
+
+def slurm_for(target: str, folder: Path) -> LoopbackSlurm:
+    """For the tests of a make target, such as "ssh-test"; skips, with a reason, where nobody asks for these."""
+    if os.environ.get(f"METASSL_{target.upper().replace('-', '_')}") != "1":
+        pytest.skip(f"starts daemons: `make {target}`")
+    if reason := missing():
+        pytest.skip(reason)
+    return LoopbackSlurm(folder)
 
 
 class LoopbackSlurm:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from faults.killed_worker_cohort import ball_project
-from loopback import LoopbackSlurm, missing
+from loopback import LoopbackSlurm, slurm_for
 from metassl.jobs import get_launcher, job_status, launcher_of
 from metassl.machines import Machine, write_machine
 from metassl.machines.ssh.launcher import SshSlurmLauncher
@@ -20,11 +19,7 @@ from there import steps, the_end, train_on, wait_until, workers
 
 @pytest.fixture(scope="module")
 def slurm(tmp_path_factory) -> Iterator[LoopbackSlurm]:
-    if os.environ.get("METASSL_SSH_TEST") != "1":
-        pytest.skip("starts daemons: `make ssh-test`")
-    if reason := missing():
-        pytest.skip(reason)
-    with LoopbackSlurm(tmp_path_factory.mktemp("slurm")) as running:
+    with slurm_for("ssh-test", tmp_path_factory.mktemp("slurm")) as running:
         yield running
 
 
