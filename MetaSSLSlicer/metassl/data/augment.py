@@ -170,8 +170,7 @@ def random_view(
     shape = np.asarray(image.shape[1:])
     low = np.floor(coordinates.amin((0, 1, 2)).numpy()).astype(int) - 1
     high = np.ceil(coordinates.amax((0, 1, 2)).numpy()).astype(int) + 2
-    low, high = within(low, high, shape)
-    block = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    low, high, block = within(low, high, shape)
     size = torch.from_numpy((high - low).astype(np.float32))
     grid = (coordinates - torch.from_numpy(low.astype(np.float32)) + 0.5) * 2 / size - 1
     pixels = torch.from_numpy(np.array(image[(slice(None), *block)], dtype=np.float32, order="C"))
@@ -179,10 +178,11 @@ def random_view(
     return sampled(pixels, values, grid.flip(-1), view)
 
 
-def within(low: np.ndarray, high: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A block, at least a voxel large, inside an image of that shape."""
+def within(low: np.ndarray, high: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray, tuple[slice, ...]]:
+    """The ends of a block, at least a voxel large, inside an image of that shape; and its slices."""
     low, high = np.clip(low, 0, shape - 1), np.clip(high, 1, shape)
-    return low, np.maximum(high, low + 1)
+    high = np.maximum(high, low + 1)
+    return low, high, tuple(slice(a, b) for a, b in zip(low, high, strict=True))
 
 
 def sampled(

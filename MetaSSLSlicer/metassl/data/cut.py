@@ -69,8 +69,7 @@ def cut(image: np.ndarray, label: np.ndarray | None, view: View, pinned: bool = 
     if view.bend is not None:
         reach = reach + np.abs(view.bend).max((1, 2, 3))
     low, high = np.floor(view.centre - reach).astype(int) - 1, np.ceil(view.centre + reach).astype(int) + 2
-    low, high = within(low, high, np.asarray(image.shape[1:]))
-    block = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    low, high, block = within(low, high, np.asarray(image.shape[1:]))
     scale = 2 / (high - low)
     origin = (view.centre - low + 0.5) * scale - 1
     places = np.concatenate([view.matrix * scale[:, None], origin[:, None]], axis=1)[::-1]
