@@ -29,10 +29,14 @@ MOST_MEMORY = 200.0
 """KiB that a round may leave behind for good; a case that is kept would be 1300."""
 
 
+ONE_HEAP = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "65536", "MALLOC_MMAP_THRESHOLD_": "65536"}
+"""glibc keeps a heap for each thread, and what was freed in them; so, what is resident is what somebody holds."""
+
+
 def panel_rounds(rounds: int, folder: Path) -> list[dict[str, int]]:
     """The counts after each round of open, edit, save and next; see long_use_panel.py."""
     command = [sys.executable, "-m", "faults.long_use_panel", str(folder), str(rounds)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(PATHS), "PYTHONIOENCODING": "utf-8"}
+    environment = {**os.environ, **ONE_HEAP, "PYTHONPATH": os.pathsep.join(PATHS), "PYTHONIOENCODING": "utf-8"}
     done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
     if done.returncode:
         raise RuntimeError(f"the panel broke: {done.stderr[-2000:]}")
