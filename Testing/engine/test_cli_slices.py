@@ -10,6 +10,7 @@ from metassl.cli import main
 from metassl.imaging import IGNORE, write_array
 from metassl.inference.predict import predict_project
 from metassl.project.effort.expected import Effort
+from metassl.project.effort.looked import read_looked_at
 from metassl.project.effort.slices import done_slices, with_slices, worthwhile_slices
 from random_model import add_round, random_model
 
@@ -49,6 +50,29 @@ def test_slices_of_a_file_are_taken_and_join_those_of_before(tiny_project, corre
     assert call("label", tiny_project.path, "case_3", file, "--slices", "0-9")[2]["partial"] is False
 
 
+def test_slices_that_were_looked_at_are_kept_with_a_label_of_the_whole_and_more_can_be_said_later(
+    tiny_project, corrected, call, capsys
+):
+    file, label = corrected
+    told = call("label", tiny_project.path, "case_3", file, "--looked", "6-7", 4)[2]
+    assert told["looked"] == [4, 6, 7] and not told["partial"]
+    np.testing.assert_array_equal(tiny_project.read_label("case_3")[0], label)
+    assert known_and_looked_at(tiny_project) == [4, 6, 7]
+    assert call("label", tiny_project.path, "case_3", file, "--slices", 5)[2]["looked"] == [4, 5, 6, 7]
+    assert main(["status", str(tiny_project.path), "--cases"]) == 0
+    assert "4 slices looked at" in capsys.readouterr().out
+    assert call("label", tiny_project.path, "case_3", "--looked", 1)[2]["looked"] == [1]
+    assert call("label", tiny_project.path, "case_3", "--looked", "all")[2]["looked"] is None
+    assert known_and_looked_at(tiny_project) == list(range(10))
+    for words, said in ((["case_3", "10"], "no slice 10"), (["case_4", "all"], "no label that anybody looked at")):
+        assert main(["label", str(tiny_project.path), words[0], "--looked", words[1]]) != 0
+        assert said in capsys.readouterr().err
+
+
+def known_and_looked_at(project) -> list[int]:
+    return done_slices(read_looked_at(project, "case_3")[0], 0)
+
+
 @pytest.mark.parametrize("numbers", ["7-4", "four", "-1", "4-"])
 def test_what_is_no_slice_is_refused(tiny_project, corrected, numbers, capsys):
     with pytest.raises(SystemExit):
@@ -61,7 +85,7 @@ def test_a_slice_that_there_is_not_is_named_and_nothing_is_taken(tiny_project, c
     assert "no slice 10: they are numbered from 0 to 9" in capsys.readouterr().err
     assert not tiny_project.case("case_3").is_labelled
     assert main(["label", str(tiny_project.path), "--from", str(corrected[0].parent), "--slices", "4"]) != 0
-    assert "--slices goes with one CASE" in capsys.readouterr().err
+    assert "--slices and --looked go with one CASE" in capsys.readouterr().err
 
 
 def test_the_slices_that_are_worth_it_are_listed_without_those_that_are_done(tiny_project, corrected, call, capsys):

@@ -29,6 +29,7 @@ from metassl_research.cohort.data import Cohort
 from metassl_research.cohort.oracle import Oracle
 from metassl_research.cohort.outcome import write_outcome
 from metassl_research.cohort.play import Play
+from metassl_research.cohort.results import Results
 from metassl_research.cohort.settings import Settings
 from predicting import predict
 
@@ -240,6 +241,37 @@ def test_looking_where_a_deep_error_is_likely_leaves_the_others_unseen(cohort, t
     Teacher.worth = {}
     found = play(tmp_path / "nothing", cohort, "random/0.5").run()
     assert [case["how"] for case in found["cases"]] == ["drawn", "drawn", "accepted", "unseen", "unseen", "unseen"]
+
+
+def test_what_the_oracle_did_not_look_at_is_known_to_the_project(cohort, tmp_path):
+    Teacher.worth = {case: [5] for case in cohort.cases}
+    found = play(tmp_path, cohort, "random/0.5").run()
+    project = Project.open(tmp_path / "random-0.5" / "project")
+    looked = {case["case"]: project.case(case["case"]).looked for case in found["cases"]}
+    assert [looked[case["case"]] for case in found["cases"]] == [None, None, [5], [5], [5], [5]], "drawn ones wholly"
+    play(tmp_path, cohort, "random").run()
+    project = Project.open(tmp_path / "random" / "project")
+    assert all(case.looked is None for case in project.cases.values())
+
+
+def test_plays_of_before_are_not_mixed_with_those_of_now(cohort, tmp_path):
+    """To a former version what nobody looked at was right: that makes other plays where not all was looked at."""
+    part, whole = (play(tmp_path, cohort, arm).run() for arm in ("random/0.5", "random"))
+    former = [{name: value for name, value in each.items() if name != "evidence"} for each in (part, whole)]
+    settings = Settings("Boxes", ("random", "random/0.5"), COSTS, {}, (2, 3))
+    for plays, others in (([part, whole], ""), (former[1:], ""), (former, "random/0.5")):
+        write_json(tmp_path / "r.json", {"settings": settings.to_json(), "cases": cohort.cases, "plays": plays})
+        if others:
+            with pytest.raises(MetaSSLError, match=f"holds plays of {others} by a version to which"):
+                Results.open(tmp_path / "r.json", settings, cohort.cases)
+        else:
+            assert Results.open(tmp_path / "r.json", settings, cohort.cases).has("random", 0)
+    for arm in ("random/0.5", "random"):
+        file = tmp_path / arm.replace("/", "-") / "play.json"
+        write_json(file, {"cases": json.loads(file.read_text("utf-8"))["cases"]})
+    assert play(tmp_path, cohort, "random").run() == whole
+    with pytest.raises(MetaSSLError, match="was begun by a version to which"):
+        play(tmp_path, cohort, "random/0.5").run()
 
 
 def test_a_case_in_which_nothing_was_found_is_drawn_though_no_slice_is_expected_to_be_wrong(cohort, tmp_path):

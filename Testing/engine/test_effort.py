@@ -17,7 +17,9 @@ from metassl.project.annotations import login_name
 from metassl.project.effort.cost import Costs
 from metassl.project.effort.depth import deep_errors, error_depth_mm, tolerance_of
 from metassl.project.effort.expected import Effort, EffortModel, expected_effort
+from metassl.project.effort.looked import looked_at, slices_to_look_at
 from metassl.project.effort.pace import pace_of
+from metassl.project.effort.slices import with_slices
 from metassl.project.effort.words import how_known, roundly, work_text
 from metassl.project.round_files import read_error_rates, read_ranking, read_summary
 from metassl.selection.rank import rank
@@ -152,13 +154,64 @@ def test_what_was_measured_for_another_tolerance_does_not_count():
     assert EffortModel.of(measured, 3.0) == EffortModel.of(None, 3.0) and EffortModel.of(None, 3.0).cases == 0
 
 
-def test_a_case_is_measured_slice_by_slice_and_not_where_parts_are_not_annotated():
+def test_a_case_is_measured_slice_by_slice_and_not_in_those_that_are_not_annotated_as_a_whole():
     label, prediction = block().astype(np.uint8), block(x=slice(5, 19)).astype(np.uint8)
     expected = np.full(SHAPE, 0.5, np.float32)
     found = measured_effort(prediction, expected, label, EVEN, [1], 2.0)
     assert (found.expected == 200).all() and found.deep.tolist() == [0] * 3 + [10 * 2] * 6 + [0] * 3
-    label[0] = IGNORE
+    label[:4], label[7, 0, 0] = IGNORE, IGNORE
+    found = measured_effort(prediction, expected, label, EVEN, [1], 2.0)
+    assert len(found.expected) == 7 and found.deep.tolist() == [20] * 4 + [0] * 3, "as much as before"
+    label[:, 0, 0] = IGNORE
     assert measured_effort(prediction, expected, label, EVEN, [1], 2.0) is None
+
+
+# ------------------------------------------------------------------ what was looked at
+
+
+def accepted_in_part(seed: int, chosen: float) -> tuple[np.ndarray, ...]:
+    """A prediction, its map of deep errors, the truth, and the label of whoever looked only at slices of which more
+    than `chosen` voxels are expected to be wrong, and at those beside a wrong one; which slices these are."""
+    random = np.random.default_rng(seed)
+    prediction = block().astype(np.uint8)
+    expected = random.gamma(1.0, 2.0, len(prediction))
+    truth = prediction.copy()
+    for place in np.flatnonzero(random.random(len(prediction)) < 0.08 * expected):  # 20 voxels where it is wrong
+        truth[place, 0, :] = 1
+    deep, label = np.zeros(SHAPE, np.float32), prediction.copy()
+    deep[:, 0, :10] = expected[:, None] / 10
+    looked, waiting = set(), [*np.flatnonzero(expected > chosen)]
+    while waiting:
+        place = waiting.pop()
+        looked.add(int(place))
+        label[place] = truth[place]
+        if (truth[place] != prediction[place]).any():
+            waiting += [each for each in (place - 1, place + 1) if 0 <= each < len(truth) and each not in looked]
+    return prediction, deep, truth, label, sorted(looked)
+
+
+def test_slices_that_nobody_looked_at_are_no_evidence_that_the_prediction_was_right():
+    scales = {}
+    for kind in ("truth", "looked at", "as if all was looked at"):
+        cases = []
+        for seed in range(60):
+            prediction, deep, truth, label, looked = accepted_in_part(seed, 4.0)
+            shown = {"truth": truth, "looked at": with_slices(label, None, 0, looked)}.get(kind, label)
+            cases.append(measured_effort(prediction, deep, shown, EVEN, [1], 2.0))
+        cases = [each for each in cases if each is not None]
+        scales[kind] = fit_effort_model(cases, 2.0)["scale"]
+    assert scales["looked at"] == pytest.approx(scales["truth"], rel=0.15)
+    assert scales["as if all was looked at"] < 0.75 * scales["truth"], "it is worth a test"
+
+
+def test_what_there_is_to_look_at_is_what_shows_a_structure_and_a_slice_at_each_end():
+    label, prediction = block().astype(np.uint8), block(z=slice(4, 8)).astype(np.uint8)
+    assert slices_to_look_at(0, label, prediction) == range(2, 10)
+    assert slices_to_look_at(0, np.zeros(SHAPE, np.uint8)) == range(12)
+    assert looked_at(label, prediction, 0, range(2, 10)) is None
+    assert looked_at(label, prediction, 0, [2, *range(4, 8), 9]) is None, "3 and 8 were changed, so they were seen"
+    assert looked_at(label, prediction, 0, [5]) == [3, 5, 8]
+    assert looked_at(np.where(label == 0, np.uint8(IGNORE), label), prediction, 0, [5]) is None, "the label says it"
 
 
 # ------------------------------------------------------------------ in a project
@@ -205,6 +258,34 @@ def test_corrections_teach_what_predictions_cost_where_there_are_no_validation_c
     assert measured_error_rates(tiny_project, later, model).effort_model is None, "the maps are of 2 mm"
 
 
+def test_a_prediction_that_was_looked_at_in_part_is_measured_in_that_part_however_it_was_accepted(tiny_project):
+    model = random_model(tiny_project)
+    add_round(tiny_project, model)
+    predict_project(tiny_project, device="cpu")
+    truth, geometry = tiny_project.read_label("case_0")
+    for each in tiny_project.validation_cases():
+        tiny_project.set_aside([each.id])
+    later, cases = add_round(tiny_project, model), ("case_3", "case_4", "case_5")
+
+    def measured(looked: list[int] | None, partly: bool = False):
+        for case in cases:
+            tiny_project.add_label(case, (label(case, partly), geometry), state="corrected", looked=looked)
+            assert tiny_project.case(case).looked == looked
+        return measured_error_rates(tiny_project, later, model)
+
+    def label(case: str, partly: bool) -> np.ndarray:
+        prediction = read_labels(tiny_project.prediction(case)[1].segmentation, case)[0]
+        return with_slices(truth, None if partly else prediction, 0, [4, 5])
+
+    part, whole, slices = measured([4, 5]), measured(None), measured(None, partly=True)
+    assert part == slices, "as if only these slices were annotated"
+    assert part.effort_model["deep_voxels"] == whole.effort_model["deep_voxels"] > 0
+    assert part.effort_model["expected_voxels"] < whole.effort_model["expected_voxels"]
+    assert part.effort_model["scale"] > whole.effort_model["scale"]
+    assert part.dice_model is None
+    assert measured([]) is None, "nobody has looked at anything"
+
+
 def test_annotated_slices_of_a_case_cost_nothing_any_more(tiny_project):
     model = random_model(tiny_project)
     label, geometry = tiny_project.read_label("case_0")
@@ -248,5 +329,7 @@ def test_recorded_times_scale_the_seconds_once_there_are_eight_of_ones_own(tmp_p
     assert pace_of(project).cases == 0, "five are too few"
     monkeypatch.setattr("metassl.project.effort.pace.LEAST_CASES", 5)
     assert (pace_of(project).cases, pace_of(project).factor) == (5, pytest.approx(2.0, rel=0.01))
-    project.update_case(cases[0], annotator="another")
+    project.update_case(cases[0], looked=[1, 2])
+    assert pace_of(project).cases == 0, "it was looked at in part"
+    project.update_case(cases[0], looked=None, annotator="another")
     assert pace_of(project).cases == 0 and login_name() != "another"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import os
@@ -167,6 +168,19 @@ def test_what_nobody_can_judge_counts_as_wrong_and_is_not_taken_off(waiting, mak
     assert standing.bound.remaining == 7
 
 
+def test_a_case_that_was_looked_at_in_part_is_not_known_to_be_right_and_that_is_told(waiting, make_grid):
+    first, second, third = begin(waiting).order[:3]
+    review(waiting, make_grid(), first, looked=[3, 4])
+    review(waiting, make_grid(), second, off=3, looked=[3, 4])
+    review(waiting, make_grid(), third)
+    standing = read_standing(waiting)
+    assert (standing.looks, standing.wrong) == (("unknown", "wrong", "right"), 2)
+    (note,) = standing.notes
+    assert first in note and "look at some of its slices" in note
+    waiting.update_case(first, looked=None)
+    assert read_standing(waiting).looks == ("right", "wrong", "right") and not read_standing(waiting).notes
+
+
 def test_a_label_that_cannot_be_compared_counts_as_wrong_and_is_told(waiting, make_grid):
     order = begin(waiting).order
     review(waiting, make_grid(), order[0])
@@ -329,15 +343,24 @@ def test_what_another_program_made_of_an_unseen_label_is_kept_when_it_is_taken_b
 def test_a_project_of_before_opens_and_an_export_says_what_nobody_looked_at(waiting, tmp_path):
     document = json.loads((waiting.path / "cases.json").read_text(encoding="utf-8"))
     for case in document["cases"]:
-        del case["unseen"]
+        del case["unseen"], case["looked"]
     write_json(waiting.path / "cases.json", document)
-    assert not any(case.unseen for case in Project.open(waiting.path).cases.values())
+    assert not any(case.unseen or case.looked for case in Project.open(waiting.path).cases.values())
     rest = accept_rest(waiting).cases
     notes = export_project(waiting, tmp_path / "out", ["labels"]).notes
     assert notes == ["9 labels accepted unseen: predictions that nobody looked at"]
     header, *rows = (tmp_path / "out" / "summary.csv").read_text(encoding="utf-8").splitlines()
     column = header.split(",").index("unseen")
     assert {row.split(",")[0] for row in rows if row.split(",")[column] == "yes"} == set(rest)
+
+
+def test_an_export_says_how_many_slices_were_looked_at(waiting, make_grid, tmp_path):
+    review(waiting, make_grid(), "case_3", looked=[3, 4])
+    notes = export_project(waiting, tmp_path / "out", ["labels"]).notes
+    assert notes == ["1 label accepted after a look at some slices: nobody saw the others"]
+    with open(tmp_path / "out" / "summary.csv", encoding="utf-8", newline="") as file:
+        told = {row["case"]: row["slices_looked_at"] for row in csv.DictReader(file)}
+    assert told["case_3"] == "2" and told["case_0"] == ""
 
 
 def test_another_program_is_not_handed_them_to_train_on_either(waiting, tmp_path):

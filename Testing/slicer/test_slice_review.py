@@ -79,7 +79,7 @@ def viewed(desk: Desk) -> set[int]:
     for node in desk.session.services.scene.GetNodesByClass("vtkMRMLSliceNode"):
         matrix = node.GetSliceToRAS()
         if abs(matrix.GetElement(2, 2)) > 0.99:
-            found.add(desk.slices.plan.numberAt(tuple(matrix.GetElement(row, 3) for row in range(3))))
+            found.add(desk.slices.plan.stack.numberAt(tuple(matrix.GetElement(row, 3) for row in range(3))))
     return found
 
 

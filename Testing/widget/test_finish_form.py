@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 import qt
+from looking import lookThrough
 from metassl.finish.audit import begin, read_audits
 from metassl.project import Case
 from metassl.project.effort.depth import tolerance_of
+from MetaSSLSlicerLib.Logic.Case import ShownSlices
 from MetaSSLSlicerLib.Widgets.Parts import CaseCells
 from predicting import predict, structureBlock
 
@@ -71,7 +73,7 @@ def test_it_is_folded_into_a_line_that_is_there_and_reads_nothing_until_it_is_wa
     assert not ui.finishFrame.isVisible()
 
 
-def test_the_audit_leads_from_case_to_case_and_says_what_it_found(harness, panel, unfold, predicted):
+def test_the_audit_leads_from_case_to_case_and_says_what_it_found(harness, panel, unfold, predicted, monkeypatch):
     ui, session = unfold(), panel.session
     ui.auditButton.click()
     harness.wait(lambda: session.case is not None)
@@ -82,15 +84,28 @@ def test_the_audit_leads_from_case_to_case_and_says_what_it_found(harness, panel
     assert "None drawn at random was looked at yet." in text(ui)
     assert session.case.id == order[0], "it is not passed over"
     panel.reviewWidget.ui.goOnCheck.checked = True
+    monkeypatch.setattr(ShownSlices, "LEAST_S", 0.0)
     for case_id in order[1:6]:
+        session.case.shown.forget()
+        lookThrough(session)
         panel.reviewWidget.ui.acceptButton.click()
         harness.wait(lambda wanted=case_id: session.case is not None and session.case.id == wanted)
-    harness.wait(lambda: "Of 5 drawn at random 0 needed correction." in text(ui))
+    harness.wait(lambda: "Of 5 drawn at random" in text(ui))
+    assert "Of 5 drawn at random 0 needed correction." in text(ui)
     ui.casesButton.collapsed = False
     harness.process(100)
     harness.grab(panel.casesWidget.widget, "finish", width=380)
     assert ui.finishFrame.minimumSizeHint.width() <= 340, "a narrow panel cuts nothing off"
     assert "confidence at most" in text(ui) and "of the remaining 4 need correction (deeper than 2 mm)" in text(ui)
+
+
+def test_a_case_accepted_after_a_look_at_some_slices_is_said_not_to_be_judged(harness, panel, unfold, predicted):
+    ui, order = unfold(), begin(predicted).order
+    predicted.add_label(order[0], predicted.prediction(order[0])[1].segmentation, state="accepted", looked=[4])
+    panel.session.casesChanged.emit(None)
+    settle(harness, panel)
+    assert "Of 1 drawn at random 1 needed correction. 1 of these could not be judged, and counts as such." in text(ui)
+    assert "after a look at some of its slices" in ui.finishLabel.toolTip
 
 
 def test_by_keys_alone_no_case_comes_twice_though_nothing_was_read_anew(harness, panel, predicted):

@@ -88,6 +88,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _show_slices(project: Project, case_id: str, console: Console) -> int:
+    from metassl.project.effort.looked import read_looked_at
     from metassl.project.effort.pace import pace_of
     from metassl.project.effort.slices import done_slices, worthwhile_slices
 
@@ -95,7 +96,7 @@ def _show_slices(project: Project, case_id: str, console: Console) -> int:
     effort = None if found is None else read_summary(found[1].summary, case_id).effort
     if found is None or effort is None:
         raise ProjectError(f"case {case_id}: no prediction says which of its slices are wrong; run `metassl predict`")
-    done = done_slices(project.read_label(case_id, case.label_version)[0], effort.axis) if case.is_reviewed else []
+    done = done_slices(read_looked_at(project, case_id)[0], effort.axis) if case.is_reviewed else []
     pace, slices = pace_of(project), worthwhile_slices(effort, done)
     seconds = [pace.factor * each for each in effort.slice_seconds()]
     console.say(f"{case_id}, {found[0].title}: slices across {'zyx'[effort.axis]}, counted from 0, of {len(seconds)}")

@@ -93,10 +93,7 @@ def show(
     _show_cases(cases, console)
     if each_case:
         notes = {} if found is None else read_notes(found)[0]
-        rows = [
-            (c.id, c.split, _STATE_WORDS[_state(c)] + (", partly" if c.is_partial else ""), notes.get(c.id, ""))
-            for c in cases
-        ]
+        rows = [(c.id, c.split, _STATE_WORDS[_state(c)] + _how_far(c), notes.get(c.id, "")) for c in cases]
         console.table([("case", "group", "state", ""), *rows], indent=14)
     if found is not None and status is not None:
         _show_round(found, status, console)
@@ -116,8 +113,14 @@ def show(
     content = _as_json(project, cases, found, status, first, steps)
     content["silent"] = silent
     if each_case:
-        content["case_list"] = [{"case": case.id, "split": case.split, "state": _state(case)} for case in cases]
+        content["case_list"] = [{"case": c.id, "split": c.split, "state": _state(c), "looked": c.looked} for c in cases]
     console.result(content)
+
+
+def _how_far(case: Case) -> str:
+    if case.is_partial:
+        return ", partly"
+    return "" if case.looked is None else f", {counted(len(case.looked), 'slice')} looked at"
 
 
 def _show_cases(cases: list, console: Console) -> None:

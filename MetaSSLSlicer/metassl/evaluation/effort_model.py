@@ -14,6 +14,7 @@ from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import IGNORE
 from metassl.project.effort.depth import deep_errors
 from metassl.project.effort.expected import EffortModel, review_axis, slice_sums
+from metassl.project.effort.slices import as_known, done_slices
 
 from .dice_model import spearman
 
@@ -27,7 +28,8 @@ MOST = 20.0
 
 @dataclass(frozen=True)
 class MeasuredEffort:
-    """Of each slice of a case (n,): what the map of deep errors adds up to, and how many voxels were wrong so deep.
+    """Of each slice of a case that was looked at (n,): what the map of deep errors adds up to, and how many voxels were
+    wrong so deep. The others are no evidence of anything.
 
     face_mm2: the area of a voxel in the slice.
     """
@@ -47,20 +49,40 @@ def measured_effort(
 ) -> MeasuredEffort | None:
     """From a prediction, its map of deep errors and the annotation, (z, y, x).
 
-    None where voxels are not annotated: how deep errors are beside these nobody knows.
+    Slices that are annotated as a whole count; None where there is none.
     """
-    if (label == IGNORE).any():
-        return None
     axis = review_axis(geometry)
-    deep = deep_errors(segmentation, label, geometry.spacing_zyx, values, tolerance_mm)
+    known = done_slices(label, axis)
+    if not known:
+        return None
+    filled = _filled(label, segmentation, axis, known)
+    deep = deep_errors(segmentation, filled, geometry.spacing_zyx, values, tolerance_mm)
     face_mm2 = geometry.voxel_ml * 1000 / geometry.spacing_zyx[axis]
-    return MeasuredEffort(slice_sums(expected, axis), slice_sums(deep, axis), face_mm2)
+    return MeasuredEffort(slice_sums(expected, axis)[known], slice_sums(deep, axis)[known], face_mm2)
+
+
+def _filled(label: np.ndarray, segmentation: np.ndarray, axis: int, known: Sequence[int]) -> np.ndarray:
+    """The annotation, with the prediction where that says nothing, but wrong there as in the nearest known slice.
+
+    Else an error that goes on beyond the slices that were looked at would be near to what is predicted there, and so
+    no deep one.
+    """
+    if len(known) == label.shape[axis]:
+        return label
+    filled = as_known(label, segmentation)
+    into, said, predicted = (np.moveaxis(each, axis, 0) for each in (filled, label, segmentation))
+    places = np.array(known)
+    for place in sorted({*range(len(into))} - {*known}):
+        nearest = places[np.abs(places - place).argmin()]
+        wrong = (said[nearest] != predicted[nearest]) & (said[place] == IGNORE)
+        into[place][wrong] = said[nearest][wrong]
+    return filled
 
 
 def fit_effort_model(cases: Sequence[MeasuredEffort], tolerance_mm: float) -> dict[str, Any] | None:
     """An `EffortModel` as JSON, with what was seen of these cases; None with fewer than 3 of them.
 
-    "expected_voxels", "deep_voxels": of all cases, the first as it was before it was scaled. "spearman": the rank
+    "expected_voxels", "deep_voxels": of all these slices, the first before it was scaled. "spearman": the rank
     correlation of the two over the cases, which no scale changes; None where one of them does not vary.
     """
     if len(cases) < LEAST_CASES:

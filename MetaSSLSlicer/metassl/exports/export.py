@@ -133,6 +133,8 @@ def export_project(
         raise ProjectError(f"project {project.path} has no {' and no '.join(what)} to export yet")
     if unseen := sum(case.unseen for case in export.labelled.values()):
         result.notes.append(f"{count(unseen, 'label')} accepted unseen: predictions that nobody looked at")
+    if partly := sum(case.looked is not None for case in export.labelled.values()):
+        result.notes.append(f"{count(partly, 'label')} accepted after a look at some slices: nobody saw the others")
     with _made_whole(temporary, result.folder):
         write: Callable[[Export], None] = load(chosen.path)
         write(export)

@@ -55,6 +55,7 @@ def _row(project: Project, case: Case) -> dict[str, Any]:
         "split": case.split,
         "state": case.state,
         "unseen": "yes" if case.unseen else "",
+        "slices_looked_at": "" if case.looked is None else len(case.looked),
         "seconds_spent": round(case.seconds_spent, 1),
         "dice_of_prediction": "" if case.dice is None else f"{case.dice:.4f}",
         "label_version": (case.label_version or "")[:16],

@@ -20,7 +20,9 @@ from .bound import Bound, bound_on_rest
 
 CONFIDENCE = 0.95
 RIGHT, WRONG, UNKNOWN = "right", "wrong", "unknown"
-"""What came of a case: `unknown` when nobody said so of all of it. It then counts as wrong where it was drawn."""
+"""What came of a case: `unknown` when nobody said so of all of it, or looked at all of it. It then counts as wrong
+where it was drawn.
+"""
 _MORE = (5, 10, 20, 40)
 
 Report = Callable[[int, int, str], object]
@@ -88,6 +90,10 @@ def read_standing(
     outside = {case_id: result for case_id in audit.order[drawn:] if (result := results[case_id]) is not None}
     known = sum(result == WRONG for result in results.values())
     unseen = [cases[case_id] for case_id in open_ if cases[case_id].unseen]
+    partly = [
+        case_id for case_id in audit.order if results[case_id] == UNKNOWN and _is_seen_in_part(cases.get(case_id))
+    ]
+    notes += [_seen_in_part(case_id) for case_id in partly]
     made = found.record.get("created") or ""
 
     def bound(more: int) -> Bound:
@@ -124,7 +130,18 @@ def _result(case: Case | None, depth: Depth | None, tolerance_mm: float) -> str 
         return UNKNOWN
     if depth.mm is None or depth.mm > tolerance_mm:
         return WRONG
-    return UNKNOWN if case.has_gaps else RIGHT
+    return UNKNOWN if case.has_gaps or case.looked is not None else RIGHT
+
+
+def _is_seen_in_part(case: Case | None) -> bool:
+    return case is not None and case.is_reviewed and case.looked is not None
+
+
+def _seen_in_part(case_id: str) -> str:
+    return (
+        f"case {case_id} was accepted after a look at some of its slices: it counts as in need of correction until the "
+        "others are looked at, too, and it is accepted again"
+    )
 
 
 def _measured(

@@ -30,6 +30,7 @@ from metassl.inference.region_map import UC
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.project.effort.depth import tolerance_of
+from metassl.project.effort.looked import read_looked_at
 from metassl.project.project import Project
 from metassl.project.records import ErrorRates, Features
 from metassl.project.round_files import read_summary
@@ -106,7 +107,7 @@ class _Measurement:
         try:
             paths = self.project.image_paths(case_id)
             prepared = self.prepare(paths, model.plan, case_id)
-            label, geometry = self.project.read_label(case_id)
+            label, geometry = read_looked_at(self.project, case_id)
             case = self.project.case(case_id)
             replaced = replaced_image(paths, image_hashes(paths, case_id), case.image_hashes)
         except MetaSSLError:
@@ -162,10 +163,12 @@ class _Measurement:
         missing = self.project.case(case_id).missing(self.project.values)
         segmentation = as_annotated(read_labels(paths.segmentation, case_id)[0], missing)
         regions, _ = read_labels(paths.regions, case_id)
-        label, geometry = self.project.read_label(case_id)
-        looked_at = label != IGNORE
-        if np.array_equal(looked_at, regions == UC):
+        if np.array_equal(self.project.read_label(case_id)[0] != IGNORE, regions == UC):
             return False  # the confident part was kept as it was: nobody has looked for errors there
+        label, geometry = read_looked_at(self.project, case_id)
+        looked_at = label != IGNORE
+        if not looked_at.any():
+            return False
         uncertainty, _ = read_unit_map(paths.uncertainty, case_id)
         self.errors.add(segmentation, regions, uncertainty, label)
         summary = read_summary(paths.summary, case_id)

@@ -110,7 +110,7 @@ def put_back(project: Path, case: Case, before: Case, version: str) -> Case:
     refuse_changed(case, version)
     put_in_place(project, case, before.label_version)
     of_label = ("state", "label_version", "image_hashes", "label_voxels", "coverage", "annotator", "annotated")
-    return replace(case, **{name: getattr(before, name) for name in (*of_label, "dice", "done", "unseen")})
+    return replace(case, **{name: getattr(before, name) for name in (*of_label, "dice", "done", "unseen", "looked")})
 
 
 def voxels_of(array: np.ndarray) -> dict[str, int]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timezone
 from difflib import get_close_matches
 from pathlib import Path
@@ -56,7 +57,9 @@ class Case:
     the values of the structures that its annotation speaks about, None for all that the project has; `annotator` and
     `annotated`: who made the accepted annotation, and when (ISO 8601 in UTC), "" where that is not known; `done`:
     somebody said that nothing more is to be annotated in it, though parts of it are not; `unseen`: its annotation is a
-    prediction that was accepted with many others, which nobody looked at.
+    prediction that was accepted with many others, which nobody looked at; `looked`: the slices across `review_axis`,
+    from 0, that somebody looked at before all of a prediction became the annotation, None for all that there is to
+    look at.
     """
 
     id: str
@@ -75,6 +78,7 @@ class Case:
     annotated: str = ""
     done: bool = False
     unseen: bool = False
+    looked: list[int] | None = None
 
     def __post_init__(self) -> None:
         check_case_id(self.id)
@@ -112,6 +116,9 @@ class Case:
         for name in ("done", "unseen"):
             if type(getattr(self, name)) is not bool:
                 raise ProjectError(f"case {self.id} is {name}: {getattr(self, name)!r}?")
+        seen = self.looked
+        if seen is not None and not (isinstance(seen, list) and all(type(n) is int and n >= 0 for n in seen)):
+            raise ProjectError(f"case {self.id} has damaged numbers of the slices that were looked at: {seen!r}")
         if not all(isinstance(text, str) for text in (self.updated, self.annotated, self.annotator)):
             raise ProjectError(f"case {self.id} has a damaged time or annotator")
 
@@ -144,7 +151,9 @@ class Case:
         """True when the case has an annotation that somebody made or looked at: one to learn from and to measure by."""
         return self.is_labelled and not self.unseen
 
-    def annotated_by(self, annotator: str, voxels: Mapping[str, int], told: Iterable[int]) -> Case:
+    def annotated_by(
+        self, annotator: str, voxels: Mapping[str, int], told: Iterable[int], looked: Iterable[int] | None = None
+    ) -> Case:
         """The case with an annotation of now. told: the values it speaks about, besides those that it shows."""
         shown = {int(value) for value in voxels} - {0, 255}
         time = now()
@@ -157,6 +166,7 @@ class Case:
             updated=time,
             done=False,
             unseen=False,
+            looked=None if looked is None else sorted(set(looked)),
         )
 
     def accepted_unseen(self, version: str, hashes: list[str], voxels: Mapping[str, int], told: Iterable[int]) -> Case:
@@ -167,7 +177,7 @@ class Case:
     def taken_back(self, state: str) -> Case:
         """The case as it was before its prediction was accepted unseen."""
         nothing = replace(self, state=state, label_version=None, image_hashes=[], label_voxels={}, coverage=None)
-        return replace(nothing, annotated="", unseen=False)
+        return replace(nothing, annotated="", unseen=False, looked=None)
 
     def missing(self, values: Iterable[int]) -> list[int]:
         """Those of the structures' values that its annotation says nothing about."""
@@ -193,7 +203,7 @@ class Case:
 
     def to_json(self) -> dict[str, Any]:
         """The case as JSON writes it."""
-        return asdict(self)
+        return {name: copy(value) if isinstance(value, (list, dict)) else value for name, value in vars(self).items()}
 
     @staticmethod
     def from_json(document: Any) -> Case:

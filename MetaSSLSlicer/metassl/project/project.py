@@ -241,6 +241,7 @@ class Project:
         tell: Callable[[str], object] = lambda note: None,
         coverage: Iterable[int] | None = None,
         annotator: str | None = None,
+        looked: Iterable[int] | None = None,
     ) -> str:
         """Accept an annotation of a case and return its version (equal labels, equal versions).
 
@@ -252,7 +253,7 @@ class Project:
         ChangedError when somebody else has made another one the label since. Former versions stay in labels/.history,
         and so does what another program wrote to the case's file in labels/. `coverage`: the values of the structures
         that it speaks about, None for all that the project had when it was opened. `annotator`: None for who is
-        logged in.
+        logged in. `looked`: see `Case`; of a prediction that was looked at in part and became the label as a whole.
         """
         if state not in LABELLED_STATES:
             raise ProjectError(f"an annotation makes a case {', '.join(LABELLED_STATES)}; {state}?")
@@ -267,7 +268,8 @@ class Project:
                 refuse_changed(case, former)
             put_in_place(self.path, case, version)
             told = self.values[1:] if coverage is None else coverage
-            labelled = case.annotated_by(login_name() if annotator is None else annotator, voxels_of(array), told)
+            who = login_name() if annotator is None else annotator
+            labelled = case.annotated_by(who, voxels_of(array), told, looked)
             cases[case_id] = replace(labelled, state=state, label_version=version, image_hashes=hashes)
         for note in notes:
             tell(note)

@@ -2,7 +2,8 @@
 
 draw                  every case is drawn, without any model
 combined              an order of the cases, a strategy of `metassl rank`; every slice is looked at
-combined/0.9          only slices that hold an error deeper than the tolerance with this chance, or a higher one
+combined/0.9          only slices that hold an error deeper than the tolerance with this chance, or a higher one;
+                      nothing else tells the project how right its predictions are
 combined/0.9/slices   the same, and until the last training only the slices that were looked at count as annotated
 """
 
@@ -22,7 +23,8 @@ DRAW, SLICES = "draw", "slices"
 LOOKS = {
     "ORDER": "every slice that may show a structure; at the end an audit, after which the rest may be accepted unseen",
     "ORDER/CHANCE": "only slices that are expected to hold an error deeper than the tolerance with this chance or a "
-    "higher one; at the end, cases without any such slice are accepted unseen",
+    "higher one, and only they tell how right predictions are; at the end, cases without any such slice are accepted "
+    "unseen, by expectation and without an audit",
     "ORDER/CHANCE/slices": "the same, and until the last training only slices that were looked at count as annotated",
 }
 

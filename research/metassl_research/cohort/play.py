@@ -20,12 +20,14 @@ from metassl.finish.audit import begin
 from metassl.finish.rest import accept_unseen
 from metassl.finish.standing import read_standing
 from metassl.imaging.geometry import Geometry
-from metassl.imaging.images import IGNORE, read_labels
+from metassl.imaging.images import read_labels
 from metassl.jobs.events import read_events
 from metassl.jobs.liveness import job_status
 from metassl.jobs.start import start_training
 from metassl.project.annotations import version_of
 from metassl.project.effort.expected import review_axis
+from metassl.project.effort.looked import looked_at
+from metassl.project.effort.slices import with_slices
 from metassl.project.project import Project
 from metassl.project.rounds import Round
 
@@ -34,6 +36,7 @@ from metassl_research.cohort.costs import Work
 from metassl_research.cohort.data import Cohort
 from metassl_research.cohort.oracle import Oracle
 from metassl_research.cohort.quality import quality
+from metassl_research.cohort.results import EVIDENCE, is_of_now
 from metassl_research.cohort.settings import Settings
 from metassl_research.experiment import wait_for
 
@@ -57,6 +60,7 @@ class Play:
             return self._drawn()
         self._begin()
         self._open()
+        self._refuse_other_evidence()
         for number, cases in enumerate(self._trainings, start=1):
             self._work_until(cases)
             self._train(number)
@@ -75,7 +79,8 @@ class Play:
             shutil.rmtree(folder, ignore_errors=True)
             project = self._cohort.new_project(make_folder(folder) / "project")
             project.update_settings(tolerance_mm=self._settings.tolerance)
-            write_json(start._file, {"cases": []})
+            start._done = []
+            start._write()
         start._open()
         order = np.random.default_rng([self._seed, len(self._cohort.cases)]).permutation(sorted(self._cohort.cases))
         for case in order[len(start._done) : self._trainings[0]].tolist():
@@ -85,12 +90,20 @@ class Play:
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(folder, part)
         Project.open(part / "project").update_settings(strategy=self._arm.order)
+        write_json(part / self._file.name, {"cases": start._done, "evidence": EVIDENCE})
         os.replace(part, self._folder)
 
     def _open(self) -> None:
         self._project = Project.open(self._folder / "project")
         self._done: list[dict[str, Any]] = read_json(self._file, "the play")["cases"]
         self._forget_torn()
+
+    def _refuse_other_evidence(self) -> None:
+        if not is_of_now(self._arm, read_json(self._file, "the play")):
+            raise MetaSSLError(
+                f"{self._file} was begun by a version to which what nobody looked at was right: move "
+                f"{self._folder} away, or give another --work"
+            )
 
     # ------------------------------------------------------------------ the work
 
@@ -123,29 +136,40 @@ class Play:
         segmentation, geometry = read_labels(paths.segmentation, case)
         slices = self._arm.slices(found, case) if segmentation.any() else None
         review = self._oracle.review(case, segmentation, geometry, slices)
-        label = review.label
+        label, looked, axis = review.label, None, review_axis(geometry)
         if partly and review.looked:
-            label = np.full_like(review.label, IGNORE)
-            axis = review_axis(geometry)
-            np.moveaxis(label, axis, 0)[review.looked] = np.moveaxis(review.label, axis, 0)[review.looked]
+            label = with_slices(label, None, axis, review.looked)
+        elif slices is not None and not review.drawn:
+            looked = looked_at(label, segmentation, axis, review.looked)
         how = "drawn" if review.drawn else "corrected" if review.corrected else "accepted"
         about = {"looked": len(review.looked), "corrected": len(review.corrected), "partly": partly}
-        self._keep(case, how, review.work, label, geometry, about)
+        self._keep(case, how, review.work, label, geometry, about, looked)
 
     def _draw(self, case: str) -> None:
         truth, geometry, work = self._oracle.draw(case)
         self._keep(case, "drawn", work, truth, geometry, {})
 
     def _keep(
-        self, case: str, how: str, work: Work, label: np.ndarray, geometry: Geometry, about: dict[str, Any]
+        self,
+        case: str,
+        how: str,
+        work: Work,
+        label: np.ndarray,
+        geometry: Geometry,
+        about: dict[str, Any],
+        looked: list[int] | None = None,
     ) -> None:
         """First in play.json, then in the project: where a kill came between, `_forget_torn` has it done again."""
         entry = {"case": case, "how": how, "after": len(self._project.rounds()), "seconds": work.to_json(), **about}
         self._done.append({**entry, "label": version_of(label, geometry)})
-        write_json(self._file, {"cases": self._done})
+        self._write()
         self._project.update_case(case, more_seconds=work.seconds)
         state = "labelled" if how == "drawn" else how
-        self._project.add_label(case, (label, geometry), state=state, allow_empty=True, annotator="oracle")
+        options: dict[str, Any] = {"allow_empty": True, "annotator": "oracle", "looked": looked}
+        self._project.add_label(case, (label, geometry), state=state, **options)
+
+    def _write(self) -> None:
+        write_json(self._file, {"cases": self._done, "evidence": EVIDENCE})
 
     def _forget_torn(self) -> None:
         if self._done and self._project.case(self._done[-1]["case"]).label_version != self._done[-1]["label"]:
@@ -234,6 +258,7 @@ class Play:
             "trainings": after,
             "machine_seconds": round(sum(map(_seconds, rounds)), 1),
             "cases": cases,
+            "evidence": EVIDENCE,
         }
 
     def _drawn(self) -> dict[str, Any]:
@@ -242,7 +267,8 @@ class Play:
             truth, geometry, work = self._oracle.draw(case)
             about = {"case": case, "how": "drawn", "after": 0, "seconds": work.to_json()}
             cases.append({**about, **self._quality(case, truth, geometry)})
-        return {"arm": self._arm.name, "seed": self._seed, "trainings": 0, "machine_seconds": 0.0, "cases": cases}
+        about = {"arm": self._arm.name, "seed": self._seed, "trainings": 0, "machine_seconds": 0.0}
+        return {**about, "cases": cases, "evidence": EVIDENCE}
 
     def _quality(self, case: str, label: np.ndarray, geometry: Geometry) -> dict[str, Any]:
         truth, _own = self._oracle.truth(case)

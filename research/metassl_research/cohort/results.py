@@ -5,7 +5,8 @@
 PLAY: {"arm", "seed", "trainings", "machine_seconds", "unseen", "cases": [CASE in the order of the work]}.
 CASE: {"case", "how": "drawn" | "corrected" | "accepted" | "unseen", "after": trainings before it, "seconds": {kind},
 "looked", "corrected": numbers of slices, "dice", "surface_dice", "deepest_mm"}; of the final label. A case that was
-looked at twice, partly at first, stands there twice; the quality is with the last.
+looked at twice, partly at first, stands there twice; the quality is with the last. A play has "evidence", too: what its
+estimates of deep errors were measured on.
 """
 
 from __future__ import annotations
@@ -16,7 +17,13 @@ from typing import Any
 from metassl.files.errors import MetaSSLError
 from metassl.files.json_files import read_json, write_json
 
+from metassl_research.cohort.arms import Arm
 from metassl_research.cohort.settings import Settings
+
+EVIDENCE = "looked"
+"""Only slices that were looked at tell how right predictions are. Former plays do not say so: to these all that was not
+corrected was right.
+"""
 
 
 class Results:
@@ -32,6 +39,12 @@ class Results:
         if path.exists():
             former = read(path)
             settings.continues(former["settings"], path)
+            others = sorted({play["arm"] for play in former["plays"] if not is_of_now(Arm.of(play["arm"]), play)})
+            if others:
+                raise MetaSSLError(
+                    f"{path} holds plays of {', '.join(others)} by a version to which what nobody looked at was right: "
+                    "they are not to be mixed with those of this one; give another --out"
+                )
             if former["cases"] != cases:
                 raise MetaSSLError(f"{path} was made with other cases in {settings.data}: give another --out")
             content["plays"] = former["plays"]
@@ -46,6 +59,11 @@ class Results:
     def add(self, play: dict[str, Any]) -> None:
         self.content["plays"].append(play)
         write_json(self.path, self.content)
+
+
+def is_of_now(arm: Arm, document: dict[str, Any]) -> bool:
+    """Whether a play, or its file, is what this version makes of the arm: where all was looked at, any version's is."""
+    return arm.chance is None or document.get("evidence") == EVIDENCE
 
 
 def read(path: Path) -> dict[str, Any]:

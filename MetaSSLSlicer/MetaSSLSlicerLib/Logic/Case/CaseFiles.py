@@ -67,8 +67,8 @@ class CaseData:
     label that the edits were begun on; another one when somebody has labelled the case since. `autosaveMark`: tells
     whether the autosave was written again since, see AutosaveFile. `isAutosaveSaved`: it holds what the label does.
     `predictedBy`: the round of the prediction that was found, also when it cannot be shown. `coverage`: the values of
-    the structures that `label` speaks about, None for all. `heat`: the most telling map, where it was read already; it
-    is given out once.
+    the structures that `label` speaks about, None for all. `looked`: as in `Case`, of a label that was saved here.
+    `heat`: the most telling map, where it was read already; it is given out once.
     """
 
     caseId: str
@@ -89,6 +89,7 @@ class CaseData:
     autosaveMark: tuple | None = None
     isAutosaveSaved: bool = False
     coverage: list[int] | None = None
+    looked: list[int] | None = None
     heat: HeatMap | None = None
 
 

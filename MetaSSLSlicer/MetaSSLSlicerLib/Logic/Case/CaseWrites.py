@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 
 import numpy as np
 from metassl.files import ChangedError, MetaSSLError
 from metassl.project import LabelDefinition, Project
 from metassl.project.annotations import ANY_VERSION
-from metassl.project.words import sentence
+from metassl.project.words import plural, sentence
 
 from ...Translation import _
 from .Agreement import meanDice
 from .CaseFiles import CaseData
 from .OpenCase import OpenCase
+from .ShownSlices import lookedAt
 
 
 class EmptyLabel(Exception):
@@ -74,6 +75,7 @@ class CaseWrites:
             state,
             allowEmpty=allowEmpty,
             prediction=prediction,
+            isDrawn=case.isFromScratch,
             kept=kept,
             done=saved,
             retryAsEmpty=lambda: self.saveLabel(restrict, allowEmpty=True, kept=kept, done=done),
@@ -87,6 +89,8 @@ class CaseWrites:
         *,
         allowEmpty: bool = False,
         prediction: np.ndarray | None = None,
+        looked: Callable[[], Iterable[int]] = lambda: (),
+        isDrawn: bool = False,
         kept: Callable[[], None] = lambda: None,
         done: Callable[[], None] = lambda: None,
         retryAsEmpty: Callable[[], None] | None = None,
@@ -94,9 +98,10 @@ class CaseWrites:
     ) -> None:
         """Make an array (uint8, z y x) the label of a case; `makeArray` and `state` of it are called in a task.
 
-        The time spent on the case and the Dice with `prediction` are recorded with it. A label without any structure
-        is refused with a message that offers `retryAsEmpty`. If somebody else has labelled the case since it was
-        opened, the user is asked first, unless `overOthers`; that label stays in the history. `kept()` is called as
+        The time spent on the case and the Dice with `prediction` are recorded with it, and which of its slices were
+        looked at, unless all of it `isDrawn`: those that were shown, and those of `looked`. A label without any
+        structure is refused with a message that offers `retryAsEmpty`. If somebody else has labelled the case since it
+        was opened, the user is asked first, unless `overOthers`; that label stays in the history. `kept()` is called as
         soon as nothing is missing but the writing: the case may be closed then.
         """
         session, project, data = self._session, case.project, case.data
@@ -105,7 +110,7 @@ class CaseWrites:
         waitForWrites = self.waiter(case.id)
         if session.case is case:
             case.clock.tick()
-        seconds = case.clock.take()
+        seconds, shown = case.clock.take(), case.shown.seen()
         made: Future = Future()
 
         def make() -> tuple[np.ndarray, str]:
@@ -122,6 +127,9 @@ class CaseWrites:
             array, chosen = make()
             made.set_result(True)
             waitForWrites()  # a label that was saved just before is ours
+            seen = None
+            if prediction is not None and not isDrawn:
+                seen = lookedAt(project, project.case(case.id), array, prediction, data.geometry, shown, looked())
             version = project.add_label(
                 case.id,
                 (array, data.geometry),
@@ -130,16 +138,18 @@ class CaseWrites:
                 drawn_on=data.imageHashes,
                 former=ANY_VERSION if overOthers else data.begunOn,
                 coverage=told,
+                looked=seen,
             )
             self.ours.add(version)
             changes = {} if prediction is None else {"dice": meanDice(prediction, array)}
             project.update_case(case.id, more_seconds=seconds, **changes)
-            data.labelVersion = data.begunOn = version
+            data.labelVersion, data.begunOn, data.looked = version, version, seen
             return array
 
         def stored(array: np.ndarray) -> None:
             data.label, data.coverage = array, sorted({*told, *np.unique(array).tolist()} - {0, 255})
             done()
+            self._tellOfLooks(case)
             self._tellOfSilence(case, [label for label in unknown if label.value not in data.coverage])
             if project is session.project:
                 session.casesChanged.emit([case.id])
@@ -159,10 +169,27 @@ class CaseWrites:
             if project is session.project:
                 again = session.case is not None and session.case.id == case.id  # it may have been opened again
                 options = {"allowEmpty": allowEmpty, "prediction": prediction, "done": done, "overOthers": True}
+                options.update(looked=looked, isDrawn=isDrawn)
                 self.storeLabel(session.case if again else case, makeArray, state, **options)
 
         session.tasks.watch(made, lambda good: kept() if good else None)  # first: it is handed over before the end
         self.add(case.id, session.tasks.run(store, stored, failed))
+
+    def _tellOfLooks(self, case: OpenCase) -> None:
+        """Say that a label is whole though not all of it was looked at, and offer to say that it was."""
+        looked, version = case.data.looked, case.data.labelVersion
+        if looked is None:
+            return
+        text = _("{case} is labelled as a whole; {slices} of it looked at. The others do not count as right.")
+        slices = plural(len(looked), _("1 slice"), _("{count} slices"))
+
+        def sayAll() -> None:
+            def say() -> None:
+                case.project.update_case(case.id, former=version, looked=None)
+
+            self._session.tasks.run(say, lambda _: self._session.casesChanged.emit([case.id]), self._session.fail)
+
+        self._session.say("info", text.format(case=case.id, slices=slices), _("All of it was looked at"), sayAll)
 
     def _tellOfSilence(self, case: OpenCase, silent: list[LabelDefinition]) -> None:
         """Say about which structures a saved label says nothing, and offer to say that the case shows none of them."""

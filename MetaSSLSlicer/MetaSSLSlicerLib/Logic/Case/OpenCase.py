@@ -23,6 +23,7 @@ from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 from .CaseFiles import CaseData, Prediction
 from .CaseNodes import CaseNodes
 from .CaseSegmentation import labelmapTime, labelmapTimes, takeSnapshot
+from .ShownSlices import ShownSlices
 
 _EDITS = ("SourceRepresentationModified", "SegmentAdded", "SegmentRemoved")
 _BEFORE_OTHERS = 1.0
@@ -57,8 +58,11 @@ class OpenCase:
         self.autosaveFile = AutosaveFile.opened(project, data.caseId, data.autosavePath, data.autosaveMark)
         self.autosave = Autosave(tasks, self.takeSnapshot, self._writeAutosave, self.autosaveFile.remove, failed)
         self.nodes.show()
-        for view in nodesOfClass(services.scene, "vtkMRMLSliceNode"):  # scrolling through slices is work, too
+        views = nodesOfClass(services.scene, "vtkMRMLSliceNode")
+        self.shown = ShownSlices(data.geometry, views)
+        for view in views:  # scrolling through slices is work, too
             self._observers.add(view, "ModifiedEvent", self.clock.tick)
+            self._observers.add(view, "ModifiedEvent", self.shown.tick)
         goes = slicer.vtkMRMLScene.NodeAboutToBeRemovedEvent
         self._observers.add(services.scene, goes, self._onNodeGoes, _BEFORE_OTHERS)
         if data.isAutosaveSaved:
@@ -184,6 +188,7 @@ class OpenCase:
         """Show another prediction. What was changed by hand, or is a label, stays in the editor as it is."""
         wasPredicted = self.hasPrediction
         self.data.prediction, self.data.predictedBy, self.data.heat = prediction, prediction.round, None
+        self.shown.forget()
         self.nodes.exchangePrediction()
         if self.isEditing and not self.isModified and not self.showsLabel:
             # nothing but a copy of the former prediction, or nothing at all

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from metassl.finish.audit import begin
 from metassl.finish.bound import Bound
 from metassl.finish.rest import Accepted, accept_unseen, take_back
-from metassl.finish.standing import Standing, read_standing
+from metassl.finish.standing import UNKNOWN, Standing, read_standing
 from metassl.project import Project
 from metassl.project.words import percent, plural
 
@@ -184,6 +184,9 @@ def details(standing: Standing) -> str:
     text = _("Of {count} drawn at random {wrong} needed correction.")
     looks = len(standing.looks)
     parts = [text.format(count=looks, wrong=standing.wrong) if looks else _("None drawn at random was looked at yet.")]
+    if unknown := standing.looks.count(UNKNOWN):
+        one = _("1 of these could not be judged, and counts as such.")
+        parts.append(plural(unknown, one, _("{count} of these could not be judged, and count as such.")))
     for more, bound in standing.outlook[:1]:
         text = _("{count} more that are right: at most {amount}.")
         parts.append(text.format(count=more, amount=amount(bound)))

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from metassl.imaging import Geometry
 from metassl.project import Project
+from metassl.project.effort.looked import read_looked_at
 from metassl.project.effort.maps import read_work
 from metassl.project.effort.pace import pace_of
 from metassl.project.effort.slices import as_known, done_slices, worthwhile_slices
 from metassl.project.masks import bounding_box
 
 from ..Case.CaseFiles import CaseData
+from ..Scene.SliceStack import SliceStack
 
 _LEAST_SIDE_MM = 40.0
 _ROOM = 1.6  # round what is shown
@@ -22,8 +24,9 @@ _ROOM = 1.6  # round what is shown
 class SlicePlan:
     """`axis`: of an array (z, y, x), across the slices. `waiting`: those that are worth it, the most costly first.
 
-    `done`: those that are annotated as a whole. `seconds`: that each of all slices takes. `rest`: where the case is
-    opened with the label of a part of it, that label with the prediction elsewhere, uint8 (z, y, x).
+    `done`: those that are annotated as a whole, and were looked at. `seconds`: that each of all slices
+    takes. `rest`: where the case is opened with the label of a part of it, that label with the prediction elsewhere,
+    uint8 (z, y, x).
     """
 
     axis: int
@@ -50,17 +53,9 @@ class SlicePlan:
         index[self.axis] = number
         return _ras(self.geometry, index)
 
-    def numberAt(self, ras: tuple[float, float, float]) -> int:
-        """The slice that a point in RAS lies in, or the nearest one."""
-        index = np.linalg.inv(self.geometry.ijk_to_ras) @ [*ras, 1.0]
-        last = self.geometry.shape_zyx[self.axis] - 1
-        return int(min(max(round(float(index[2 - self.axis])), 0), last))
-
     @property
-    def normal(self) -> np.ndarray:
-        """The direction across the slices, RAS, of the length 1."""
-        direction = self.geometry.ijk_to_ras[:3, 2 - self.axis]
-        return direction / np.linalg.norm(direction)
+    def stack(self) -> SliceStack:
+        return SliceStack(self.geometry, self.axis)
 
 
 def planSlices(project: Project, data: CaseData) -> SlicePlan | None:
@@ -69,7 +64,7 @@ def planSlices(project: Project, data: CaseData) -> SlicePlan | None:
     if prediction is None or prediction.summary.effort is None:
         return None
     effort, case = prediction.summary.effort, project.case(data.caseId)
-    former = project.read_label(case.id, case.label_version)[0] if case.is_reviewed else None
+    former = read_looked_at(project, case.id)[0] if case.is_reviewed else None
     done = [] if former is None else done_slices(former, effort.axis)
     waiting, factor = worthwhile_slices(effort, done), pace_of(project).factor
     plan = SlicePlan(

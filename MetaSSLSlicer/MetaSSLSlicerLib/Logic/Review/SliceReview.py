@@ -109,6 +109,7 @@ class SliceReview:
             taking.state,
             allowEmpty=True,  # background in a slice that was looked at is known, too
             prediction=case.data.prediction.segmentation,
+            looked=lambda: taking.slices,
             kept=partial(self.decided.emit, case.id),
             done=partial(self._taken, case, plan, taking),
         )
@@ -154,7 +155,7 @@ class SliceReview:
         ras = plan.centre(number)
         for view in nodesOfClass(self._session.services.scene, "vtkMRMLSliceNode"):
             modified = view.StartModify()
-            if _isAlong(view, plan) and number in plan.sides:
+            if plan.stack.isAlong(view) and number in plan.sides:
                 width, height, depth = view.GetFieldOfView()
                 scale = plan.sides[number] / min(width, height)
                 view.SetFieldOfView(width * scale, height * scale, depth)
@@ -164,17 +165,10 @@ class SliceReview:
     def _shown(self, plan: SlicePlan) -> int | None:
         """The slice that a view across them shows."""
         for view in nodesOfClass(self._session.services.scene, "vtkMRMLSliceNode"):
-            if _isAlong(view, plan):
-                matrix = view.GetSliceToRAS()
-                return plan.numberAt(tuple(matrix.GetElement(row, 3) for row in range(3)))
+            number = plan.stack.shownBy(view)
+            if number is not None:
+                return number
         return None
-
-
-def _isAlong(view, plan: SlicePlan) -> bool:
-    """Whether the view shows whole slices."""
-    matrix = view.GetSliceToRAS()
-    across = np.array([matrix.GetElement(row, 2) for row in range(3)])
-    return bool(abs(across @ plan.normal) > 0.99)
 
 
 class _Taking:

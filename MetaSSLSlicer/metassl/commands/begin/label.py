@@ -18,6 +18,11 @@ looked at; what was annotated before stays. They are counted from 0, across the
 thickest side of the voxels (of even ones, in the order of the file); which ones
 are worth it says `metassl rank PROJECT --slices CASE`.
 
+--looked takes all of the file, and says that somebody looked at these slices
+alone: the others are no evidence of how right the prediction was, and `metassl
+finish` counts the case as open. Without a file it says so of the label that is
+there ("--looked all": of all of it).
+
 A prediction of a model that did not know a structure says nothing about it; nor
 does a file of which --about says so. What such a label calls background may be
 that structure, and is trained so.
@@ -26,12 +31,15 @@ that structure, and is trained so.
   metassl label liver case_07 mask.nii.gz --values 255=Liver
   metassl label liver case_08 livers_alone.nii.gz --about Liver
   metassl label liver case_08 corrected.nii.gz --slices 12 30-34
+  metassl label liver case_08 corrected.nii.gz --looked 12 30-34
   metassl label liver --from ~/labels
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +49,7 @@ from metassl.imaging.annotations import read_annotation
 from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import read_geometry
 from metassl.imaging.matching import key_of_name, listed
-from metassl.project import Project
+from metassl.project import Case, Project
 from metassl.project.coverage import unknown_in
 from metassl.project.effort.expected import review_axis
 from metassl.project.effort.slices import with_slices
@@ -62,7 +70,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     done = parser.add_mutually_exclusive_group()
     done.add_argument("--done", action="store_true", help="nothing more is to be annotated in the case")
     done.add_argument("--not-done", action="store_true", help="take that back")
-    parser.add_argument("--slices", nargs="+", type=slice_numbers, metavar="N|N-M", help="take only these slices")
+    looks = parser.add_mutually_exclusive_group()
+    looks.add_argument("--slices", nargs="+", type=slice_numbers, metavar="N|N-M", help="take only these slices")
+    looks.add_argument(
+        "--looked",
+        nargs="+",
+        type=lambda text: None if text == "all" else slice_numbers(text),
+        metavar="N|N-M|all",
+        help="only these slices were looked at",
+    )
     parser.add_argument("--replace", action="store_true", help="with --from: also where there is a label")
     add_values_option(parser)
     parser.add_argument(
@@ -81,12 +97,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.source is not None and arguments.case is None:
         if arguments.about:
             raise ProjectError("--about goes with one CASE and its FILE")
-        if arguments.slices:
-            raise ProjectError("--slices goes with one CASE and its FILE")
+        if arguments.slices or arguments.looked:
+            raise ProjectError("--slices and --looked go with one CASE and its FILE")
         return _many(project, arguments, console)
     says_done = arguments.done or arguments.not_done
-    if arguments.case and arguments.file is None and arguments.source is None and says_done:
-        changed = project.set_done([arguments.case], undo=arguments.not_done)
+    if arguments.case and arguments.file is None and arguments.source is None and (says_done or arguments.looked):
+        changed = project.set_done([arguments.case], undo=arguments.not_done) if says_done else []
+        if arguments.looked:
+            looked = _looked(project, arguments)
+            changed += project.change_cases([arguments.case], partial(_with_looks, looked=looked))
         return _tell(project, arguments, console, changed=bool(changed))
     if arguments.file is None or arguments.source is not None:
         raise ProjectError("name a case and its file, or --from and a folder of label files")
@@ -102,6 +121,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         names=names_of(arguments),
         tell=console.warn,
         coverage=told,
+        looked=_looked(project, arguments),
     )
     if says_done:
         project.set_done([before.id], undo=arguments.not_done)
@@ -114,6 +134,8 @@ def _tell(project: Project, arguments: argparse.Namespace, console: Console, cha
     what = f"{case.state}, version {version[:16]}" if changed else "the same label as before"
     if case.is_partial:
         what += "; a part is annotated, and it will be predicted and asked about again (--done: not any more)"
+    if case.looked is not None:
+        what += f"; {counted(len(case.looked), 'slice')} looked at (--looked all: all of it)"
     console.say(f"{case.id}: {what}")
     silent = [label.name for label in project.labels if case.missing([label.value])]
     if silent:
@@ -126,6 +148,7 @@ def _tell(project: Project, arguments: argparse.Namespace, console: Console, cha
             "split": case.split,
             "version": version,
             "partial": case.is_partial,
+            "looked": case.looked,
             "changed": changed,
             "silent": silent,
         }
@@ -144,6 +167,26 @@ def _slices_of(project: Project, arguments: argparse.Namespace, console: Console
     axis, slices = review_axis(grid), sorted({each for numbers in arguments.slices for each in numbers})
     console.say(f"{case.id}: {counted(len(slices), 'slice')} across {'zyx'[axis]} of {grid.shape_zyx[axis]}")
     return with_slices(read.array, former, axis, slices), grid
+
+
+def _looked(project: Project, arguments: argparse.Namespace) -> list[int] | None:
+    """The slices that were looked at, with those of before where only some are taken; None for all. LabelError for one
+    that there is not.
+    """
+    case, given = project.case(arguments.case), arguments.slices or arguments.looked or [None]
+    if None in given or (arguments.slices and case.looked is None):
+        return None
+    numbers = {each for numbers in given for each in numbers}
+    grid = read_geometry(project.image_paths(case)[0], case.id)
+    if max(numbers) >= (count := grid.shape_zyx[review_axis(grid)]):
+        raise LabelError(f"case {case.id}: there is no slice {max(numbers)}: they are numbered from 0 to {count - 1}")
+    return sorted(numbers.union((case.looked or []) if arguments.slices else []))
+
+
+def _with_looks(case: Case, looked: list[int] | None) -> Case:
+    if not case.is_reviewed:
+        raise ProjectError(f"case {case.id} has no label that anybody looked at: name the file, too")
+    return replace(case, looked=looked)
 
 
 def slice_numbers(text: str) -> range:

@@ -30,7 +30,7 @@ class Pace:
 def pace_of(project: Project) -> Pace:
     """What was recorded of who is logged in, over what was expected of the same predictions; for a thread.
 
-    Only cases count that were reviewed, with the panel open on them: it stops the time. Eight are the least.
+    Only cases count all of which was reviewed, with the panel open on them: it stops the time. Eight are the least.
     """
     me = login_name()
     known = [case for case in project.cases.values() if _counts(case, me)]
@@ -48,7 +48,7 @@ def pace_of(project: Project) -> Pace:
 
 def _counts(case: Case, me: str) -> bool:
     reviewed = case.is_reviewed and case.is_done and case.state in ("accepted", "corrected")
-    return reviewed and case.seconds_spent >= LEAST_S and case.annotator in ("", me)
+    return reviewed and case.looked is None and case.seconds_spent >= LEAST_S and case.annotator in ("", me)
 
 
 def _expected(rounds: list[Round], case: Case) -> float | None:
