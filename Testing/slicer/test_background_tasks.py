@@ -52,3 +52,19 @@ def test_who_does_not_look_for_cycles_is_left_in_peace():
     finally:
         gc.enable()
         tasks.shutdown()
+
+
+def test_what_is_run_while_something_is_drawn_begins_after_it():
+    tasks, begun, results = BackgroundTasks(), threading.Event(), []
+    try:
+        with tasks.heldBack():
+            with tasks.heldBack():
+                tasks.run(begun.set, results.append)
+            assert not begun.wait(0.1)
+        tasks.finish()
+        assert begun.is_set() and results == [None]
+        tasks.run(lambda: 1, results.append)
+        tasks.finish()
+        assert results == [None, 1]
+    finally:
+        tasks.shutdown()

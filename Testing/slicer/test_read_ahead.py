@@ -176,3 +176,16 @@ def test_the_nodes_of_the_case_before_are_gone_a_moment_later(session, services)
     assert shown == [0], "out of sight"
     session.tasks.finish()
     assert not any(services.scene.IsNodePresent(node) for node in nodes)
+
+
+def test_all_that_is_left_of_the_case_before_goes_between_two_pictures(session, services, monkeypatch):
+    first = opened(session, "case_3")
+    nodes, left = first.nodes.allNodes(), []
+
+    def draw() -> None:
+        left.append(sum(bool(services.scene.IsNodePresent(node)) for node in nodes))
+
+    monkeypatch.setattr(services, "pauseRender", lambda: None, raising=False)
+    monkeypatch.setattr(services, "resumeRender", draw, raising=False)
+    opened(session, "case_4")
+    assert len(nodes) > 1 and left == [len(nodes), 0], "one picture of the next case, one when they are gone"

@@ -225,6 +225,20 @@ def test_the_uncertainty_gives_the_foreground_back_to_what_was_there(bench):
         assert composite.GetLabelVolumeID() is None
 
 
+def test_the_next_case_comes_without_the_layers_of_the_one_before(bench):
+    bench.open()
+    for composite in bench.composites():
+        composite.SetForegroundOpacity(0.3)
+    bench.display.setMode("uncertainty")
+    bench.tasks.finish()
+    assert all(composite.GetForegroundOpacity() == bench.display.opacity for composite in bench.composites())
+    bench.open(2)
+    assert not bench.session.case.hasPrediction
+    for composite in bench.composites():
+        assert composite.GetForegroundVolumeID() is None and composite.GetLabelVolumeID() is None
+        assert composite.GetForegroundOpacity() == pytest.approx(0.3)
+
+
 def test_editing_that_begins_while_all_is_hidden_leaves_the_prediction_hidden(bench):
     case = bench.open()
     case.nodes.predictionNode.SetDisplayVisibility(True)

@@ -164,9 +164,12 @@ class PanelWidget(Section):
         self._pumpTimer.start()
 
     def _pump(self) -> None:
+        self.session.services.pauseRender()  # what several results bring is drawn once
         try:
             self.session.tasks.pump()
         except Exception as error:
             self.session.fail(error)
+        finally:
+            self.session.services.resumeRender()
         if not self.session.tasks.busy:
             self._pumpTimer.stop()

@@ -98,9 +98,13 @@ class CaseNodes:
             composite.SetLabelVolumeID(regions)
             composite.SetLabelOpacity(_LABEL_OPACITY)
             composite.EndModify(modified)
-        for view in nodesOfClass(self._scene, "vtkMRMLSliceNode"):
+        views = nodesOfClass(self._scene, "vtkMRMLSliceNode")
+        modified = [view.StartModify() for view in views]  # each is told of one change, as each costs milliseconds
+        for view in views:
             self._turn(view)
         self._services.applicationLogic.FitSliceToAll(False, False)
+        for view, before in zip(views, modified):
+            view.EndModify(before)
 
     def fillViews(self) -> None:
         """Show the image in slice views that show none: a change of the layout made them, or a scene that was loaded

@@ -227,11 +227,12 @@ class Session:
             return  # the user has gone on
         self.loadingCase = None
         self._views.hold()
-        try:
-            self._showCase(project, data)
-        finally:
-            self._views.release()
-            self.tasks.run(lambda: None, self._removeNext)
+        with self.tasks.heldBack():
+            try:
+                self._showCase(project, data)
+            finally:
+                self._views.release()
+        self.tasks.run(lambda: None, self._removeNext)
 
     def _showCase(self, project: Project, data: CaseData) -> None:
         unwritten = self.writes.takeUnwritten(project, data)
@@ -254,9 +255,15 @@ class Session:
             self.caseChanged.emit()
 
     def _removeNext(self, *_: object) -> None:
-        """What is left of the case before goes node by node, so that the windows do not stand still."""
+        """What is left of the case before goes node by node, so that the windows do not stand still, and is drawn once
+        for all of them."""
+        if self.loadingCase is not None:  # nothing is left, and the views wait for another case
+            return
+        self._views.hold()
         if removeNext():
             self.tasks.run(lambda: None, self._removeNext)
+        else:
+            self._views.release()
 
     def _closeNow(self, *_: object) -> None:
         removeAll()

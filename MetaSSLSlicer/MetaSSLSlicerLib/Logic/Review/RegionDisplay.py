@@ -13,6 +13,7 @@ from ...Translation import _
 from ..Case.CaseFiles import ERROR_PROBABILITY, UNCERTAINTY, heatMapPath, readHeatMap
 from ..Case.OpenCase import OpenCase
 from ..Scene.BackgroundTasks import BackgroundTasks
+from ..Scene.OurNodes import isRemovedLater
 from ..Scene.SlicerServices import SlicerServices, nodesOfClass
 
 HEAT_MAPS = (UNCERTAINTY, ERROR_PROBABILITY)
@@ -41,6 +42,7 @@ class RegionDisplay:
         self._scene, self._tasks = services.scene, tasks
         self._case: OpenCase | None = None
         self._foregrounds: dict[str, tuple[str | None, float]] = {}
+        self._isLaid = False  # over the image, also over that of a case before
         self._hidden: list = []
         self._wasEditing = False
         self._reading: set[str] = set()
@@ -56,7 +58,10 @@ class RegionDisplay:
         """Show another case, or another prediction of the same; call it while the nodes of a former case are there."""
         self._showOutlines()
         self.isShown = True
-        if self._case is not None and self._case.hasPrediction:
+        comes = case is not None and case.hasPrediction
+        if case is None and isRemovedLater():  # the next case brings its own layers, and no other foreground
+            self._foregrounds = {view: (None, opacity) for view, (_volume, opacity) in self._foregrounds.items()}
+        elif self._isLaid and not comes:
             self._setLayers(None, None)
         self._case, self._reading = case, set()
         self._paint()
@@ -122,6 +127,7 @@ class RegionDisplay:
         self._setLayers(nodes.regionsNode if mode == "regions" else None, nodes.heatNodes.get(mode))
 
     def _setLayers(self, regions, heat) -> None:
+        self._isLaid = regions is not None or heat is not None
         for composite in nodesOfClass(self._scene, "vtkMRMLSliceCompositeNode"):
             modified = composite.StartModify()
             composite.SetLabelVolumeID(None if regions is None else regions.GetID())

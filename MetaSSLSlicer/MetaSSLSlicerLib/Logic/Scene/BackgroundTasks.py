@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from functools import partial
+from threading import Event
 from typing import Any
 
 from ...Signal import Signal
@@ -27,12 +30,24 @@ class BackgroundTasks:
         self.started = Signal()
         """() the first task of a batch began: call `pump` from now on."""
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="metassl")
+        self._gate: Event | None = None
         self._waiting: dict[Future, tuple[Callable[[Any], None], Callable[[Exception], None] | None]] = {}
 
     @property
     def busy(self) -> bool:
         """True while a result is still to be handed over."""
         return bool(self._waiting)
+
+    @contextmanager
+    def heldBack(self) -> Iterator[None]:
+        """What is run within begins after it, and so takes no processor from what is drawn meanwhile."""
+        outer, self._gate = self._gate, self._gate or Event()
+        try:
+            yield
+        finally:
+            if outer is None:
+                self._gate.set()
+            self._gate = outer
 
     def run(
         self,
@@ -44,7 +59,8 @@ class BackgroundTasks:
 
         Without `failed` an error is raised out of `pump`.
         """
-        return self.watch(self._pool.submit(work), done, failed)
+        begin = work if self._gate is None else partial(_after, self._gate, work)
+        return self.watch(self._pool.submit(begin), done, failed)
 
     def watch(
         self,
@@ -103,6 +119,11 @@ class BackgroundTasks:
             failed(error)
         else:
             raise error
+
+
+def _after(gate: Event, work: Callable[[], Any]) -> Any:
+    gate.wait()
+    return work()
 
 
 class _Cycles:

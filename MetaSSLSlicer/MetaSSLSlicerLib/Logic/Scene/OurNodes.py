@@ -60,6 +60,11 @@ def removedLater() -> Iterator[None]:
         _isLater = False
 
 
+def isRemovedLater() -> bool:
+    """True within `removedLater`: what is shown stays until the next case takes its place."""
+    return _isLater
+
+
 def removeNext() -> bool:
     """Remove the next one of those that wait; False when none is left."""
     if _leaving:
