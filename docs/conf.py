@@ -78,6 +78,7 @@ docs/UNCERTAINTY
 docs/ARCHITECTURE
 docs/FAULTS
 docs/benchmarks
+docs/PEERS
 docs/ABLATION
 docs/REPRODUCTION
 ```

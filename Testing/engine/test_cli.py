@@ -71,7 +71,7 @@ def test_help_tells_the_commands_in_the_order_of_the_story(capsys):
     assert end.value.code == 0
     assert places == sorted(places)
     expected = "demo sample scan new label add remove structure train frameworks status stop rounds machines predict"
-    of_research = {"uncertainty", "benchmark", "reproduce", "simulate"}
+    of_research = {"uncertainty", "benchmark", "reproduce", "simulate", "peers", "adapt"}
     assert (
         set(COMMANDS)
         == {*expected.split(), "rank", "finish", "evaluate", "report", "export", "doctor", "clean"} | of_research

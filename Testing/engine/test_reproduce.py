@@ -13,9 +13,11 @@ from in_process import trainings_in_this_process
 from metassl.commands.shared.console import Console
 from metassl.files import MetaSSLError
 from metassl_research.commands import reproduce
+from metassl_research.lines import add_run
+from metassl_research.marked_page import marks
 from metassl_research.reproduction import page
 from metassl_research.reproduction.paired import difference, half_width, seeds_needed, t_quantile, variance_parts
-from metassl_research.reproduction.runs import Run, Settings, add_run, labelled_cases, read_runs
+from metassl_research.reproduction.runs import Run, Settings, labelled_cases, read_runs
 
 DOCS = Path(__file__).parents[2] / "docs"
 ALL = Settings("Boxes", (10, 50), (3, 8), ("cps", "mt"), ("plain", "uniform", "metassl", "official"), seeds=5)
@@ -197,7 +199,7 @@ def test_the_tables_say_from_how_many_runs_and_what_is_the_same_training(runs):
 
 
 def test_a_page_gets_the_tables_at_its_marks_and_nowhere_else(runs, tmp_path):
-    made, (begin, end) = tmp_path / "page.md", page.marks(Path("made.jsonl"))
+    made, (begin, end) = tmp_path / "page.md", marks(Path("made.jsonl"))
     made.write_text(f"# Before\n\n{begin}\nold\n{end}\nafter\n", encoding="utf-8")
     page.write_page(made, runs, Path("made.jsonl"))
     page.write_page(made, runs, Path("made.jsonl"))
@@ -213,7 +215,7 @@ def test_a_page_gets_the_tables_at_its_marks_and_nowhere_else(runs, tmp_path):
 def test_the_page_of_the_documentation_is_made_from_its_results_files(name):
     results = DOCS / "benchmark" / name
     text = (DOCS / "REPRODUCTION.md").read_text("utf-8")
-    begin, end = page.marks(results)
+    begin, end = marks(results)
     assert text.count(begin) == text.count(end) == 1
     runs = read_runs(results)
     assert not runs or f"{begin}\n{page.tables(runs)}\n{end}" in text

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from metassl.choices.frameworks import check_choice
@@ -80,12 +80,14 @@ class Experiment:
         clock: str = "wall",
         parent: Round | None = None,
         label_versions: Mapping[str, str] | None = None,
+        watch: Callable[[Round], object] = lambda found: None,
     ) -> Round:
         """Train with the labels of `labelled` alone, and wait. All other training cases are its unlabelled images.
 
         A round of this key that is finished is returned at once; one that was stopped or killed goes on.
-        label_versions: {case: version} where it is not the true annotation that is learnt from. MetaSSLError naming
-        the round and its log when the training failed. Ctrl-C stops the training at its next step.
+        label_versions: {case: version} where it is not the true annotation that is learnt from. watch(round): called
+        again and again meanwhile. MetaSSLError naming the round and its log when the training failed. Ctrl-C stops the
+        training at its next step.
         """
         check_choice(framework, loss)
         config = {
@@ -110,7 +112,7 @@ class Experiment:
             if not found.last_checkpoint_path.exists():
                 self._prepare(found, parent)
             start.launch_round(self.project, lambda: found)
-        status = wait_for(found)
+        status = wait_for(found, watch)
         if status.state != "finished":
             what = status.message or f"it is {status.state}"
             raise MetaSSLError(f"the training {key!r} ({found.title}) failed: {what}; see {found.log_path}")
@@ -172,14 +174,20 @@ class Experiment:
             yield case_id, predict_image(model, read_image(self.project.image_paths(case_id), case_id), case_id)
 
 
-def wait_for(found: Round) -> JobStatus:
-    """Return when the job of a round is over and its process gone. Ctrl-C and SIGTERM stop the job first."""
+def end_on_sigterm() -> None:
+    """SIGTERM is as Ctrl-C from now on."""
     try:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
     except ValueError:
         pass  # not in the main thread, which the signal goes to
+
+
+def wait_for(found: Round, watch: Callable[[Round], object] = lambda found: None) -> JobStatus:
+    """Return when the job of a round is over and its process gone. Ctrl-C and SIGTERM stop the job first."""
+    end_on_sigterm()
     try:
         while not (status := job_status(found)).is_over:
+            watch(found)
             time.sleep(POLL_SECONDS)
     except KeyboardInterrupt:
         launcher_of(found).stop(found)

@@ -68,14 +68,14 @@ class Settings:
 def chosen_frameworks(text: str) -> tuple[str, ...]:
     """The frameworks in "a,b,c", "all" being the semi-supervised ones. MetaSSLError for one that does not exist."""
     words = [word.strip() for word in text.split(",")]
-    return _chosen(
+    return chosen(
         ",".join(",".join(SEMI_SUPERVISED) if word == "all" else word for word in words), FRAMEWORKS, "framework"
     )
 
 
 def chosen_losses(text: str) -> tuple[str, ...]:
     """The losses in "plain,metassl", in LOSS_ORDER. MetaSSLError for one that does not exist."""
-    return tuple(sorted(_chosen(text, LOSSES, "loss"), key=LOSS_ORDER.index))
+    return tuple(sorted(chosen(text, LOSSES, "loss"), key=LOSS_ORDER.index))
 
 
 def chosen_counts(text: str, option: str = "labelled") -> tuple[int, ...]:
@@ -86,7 +86,8 @@ def chosen_counts(text: str, option: str = "labelled") -> tuple[int, ...]:
     return tuple(sorted({int(word) for word in words}))
 
 
-def _chosen(text: str, known: Sequence[str], what: str) -> tuple[str, ...]:
+def chosen(text: str, known: Sequence[str], what: str) -> tuple[str, ...]:
+    """The names in "a,b,c", each once. MetaSSLError for one that is not `known`."""
     names = [name.strip() for name in text.split(",") if name.strip()]
     unknown = [name for name in names if name not in known]
     if unknown or not names:

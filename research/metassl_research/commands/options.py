@@ -110,6 +110,12 @@ def results_file(arguments: argparse.Namespace) -> Path:
     return out
 
 
+def refuse_without_ending(arguments: argparse.Namespace) -> None:
+    """ProjectError where the folder of the work, which is named after --out, would be --out itself."""
+    if not arguments.out.suffix:
+        raise ProjectError(f"--out {arguments.out} has no ending: the folder of the work is named after it")
+
+
 def share(text: str) -> float:
     """A share above 0, up to 1, for argparse."""
     try:

@@ -18,10 +18,9 @@ from pathlib import Path
 from metassl.choices.defaults import PLANS
 from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_device_option, add_json_option, count
-from metassl.files.errors import ProjectError
 from metassl.project.words import count as counted
 
-from .options import add_data_option, add_yes_option, data_name, open_experiment, resumable
+from .options import add_data_option, add_yes_option, data_name, open_experiment, refuse_without_ending, resumable
 
 SUMMARY = "what MetaSSL brings: losses side by side, other labelled cases with every seed"
 
@@ -70,8 +69,7 @@ def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
     from metassl_research.reproduction.runs import Reproduction, Settings
     from metassl_research.resumable import tell
 
-    if not arguments.out.suffix:
-        raise ProjectError(f"--out {arguments.out} has no ending: the folder of the work is named after it")
+    refuse_without_ending(arguments)
     settings = Settings(
         data=data_name(arguments),
         iterations=chosen_counts(arguments.iterations, "iterations"),

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from metassl.choices.frameworks import FRAMEWORKS, UNIFORM_IS_PLAIN
-from metassl.files.atomic import write_text
 from metassl.files.errors import MetaSSLError
 from metassl.project.words import count as counted
 
 from metassl_research.benchmark.settings import LOSS_ORDER
+from metassl_research.marked_page import write_between_marks
 from metassl_research.reproduction.paired import Difference, difference
 from metassl_research.reproduction.runs import Run
 from metassl_research.text import markdown_table, spread
@@ -92,21 +91,9 @@ def tables(runs: Runs) -> str:
     return "\n".join(lines)
 
 
-def marks(results: Path) -> tuple[str, str]:
-    """The lines of a page between which the tables of these results belong."""
-    return f"<!-- {results.name}: begin -->", f"<!-- {results.name}: end -->"
-
-
 def write_page(page: Path, runs: Runs, results: Path) -> None:
     """Put the tables where the page has the marks of `results`. MetaSSLError when it has not."""
-    begin, end = marks(results)
-    text = page.read_text("utf-8") if page.is_file() else ""
-    made, places = re.subn(
-        f"{re.escape(begin)}.*?{re.escape(end)}", lambda _: f"{begin}\n{tables(runs)}\n{end}", text, flags=re.DOTALL
-    )
-    if places != 1:
-        raise MetaSSLError(f"{page} has no place for the tables: write the lines {begin} and {end} into it once")
-    write_text(page, made)
+    write_between_marks(page, tables(runs), results)
 
 
 def _arm(runs: Runs, cell: Cell, loss: str) -> dict[int, dict[str, Any]]:

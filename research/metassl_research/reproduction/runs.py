@@ -9,19 +9,17 @@ read, and its training is done again.
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from metassl.choices.frameworks import UNIFORM_IS_PLAIN, check_choice
-from metassl.files.atomic import make_folder, writing
+from metassl.files.atomic import make_folder
 from metassl.files.errors import MetaSSLError
-from metassl.project.cases import now
 
 from metassl_research.experiment import Experiment
+from metassl_research.lines import add_run, read_lines
 from metassl_research.resumable import Report, Trainings
 
 APART = 14  # cases between the first labelled cases of two seeds
@@ -90,29 +88,7 @@ def labelled_cases(train_order: Sequence[str], count: int, seed: int) -> list[st
 
 def read_runs(path: Path) -> dict[Run, dict[str, Any]]:
     """What is known of every run in the file, which need not exist. MetaSSLError when it holds something else."""
-    if not path.exists():
-        return {}
-    found = {}
-    for line in path.read_bytes().splitlines():
-        try:
-            known = {"plan": "auto", **json.loads(line)["run"]}
-        except json.JSONDecodeError:
-            continue
-        except (KeyError, TypeError) as error:
-            raise MetaSSLError(f"{path} holds no results of `metassl reproduce`") from error
-        found[Run(**{name: known[name] for name in Run.__dataclass_fields__})] = known
-    return found
-
-
-def add_run(path: Path, found: dict[str, Any]) -> None:
-    """Append a line, after one that was left torn on a line of its own. Raises ProjectError when the disk is full."""
-    line = json.dumps({"time": now(), "run": found}, ensure_ascii=False) + "\n"
-    with writing(path), open(path, "a+b") as stream:
-        end = stream.seek(0, os.SEEK_END)
-        stream.seek(max(end - 1, 0))
-        stream.write((b"" if stream.read(1) in (b"", b"\n") else b"\n") + line.encode("utf-8"))
-        stream.flush()
-        os.fsync(stream.fileno())
+    return read_lines(path, Run, "reproduce", {"plan": "auto"})
 
 
 class Reproduction(Trainings[Run]):

@@ -1,0 +1,67 @@
+"""Compare ours with what people use: the same cases, machine and minutes, other labelled cases with every seed.
+
+The peers are nnU-Net v2 (--nnunet names a Python that has it, such as that of an
+environment with `pip install nnunetv2`) and the segmentation app of MONAI Label
+with its published settings. All are measured on the test cases, which none of
+them sees. Planning and reading take nothing of the minutes, and looking at a
+training on the way neither. With --clock processor the minutes are those of the
+processor, which other programs take nothing of.
+
+Each training leaves one line in OUT; the same command goes on where it was.
+--table makes the tables from OUT; --page writes them into a page of Markdown.
+
+  metassl peers --data Task04_Hippocampus --labelled 3 --minutes 4,15,60 --nnunet venv/bin/python --out peers.jsonl
+  metassl peers --table --out peers.jsonl --page docs/benchmarks.md
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from metassl.commands.shared.console import Console
+from metassl.commands.shared.options import add_json_option
+
+from .options import data_name, open_experiment, refuse_without_ending
+from .simulate import CHAPTER as CHAPTER
+from .with_peers import add_shared_arguments, compare, show
+
+SUMMARY = "ours beside nnU-Net and MONAI Label: the same cases and minutes"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_shared_arguments(parser, minutes="4,15,60", labelled="3", out=Path("peers.jsonl"))
+    parser.add_argument(
+        "--arms",
+        default="metassl,nnunet,monailabel",
+        metavar="A,B",
+        help="of metassl, plain, supervised (ours without the unlabelled images), nnunet, nnunet-1000 (its own "
+        "schedule, cut off) and monailabel (default: metassl,nnunet,monailabel)",
+    )
+    add_json_option(parser)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    failed = {} if arguments.table else _train(arguments, console)
+    return show(arguments, console, failed)
+
+
+def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
+    from metassl_research.benchmark.settings import chosen, chosen_counts
+    from metassl_research.peers.runs import Peers
+    from metassl_research.peers.settings import ARMS, Settings, chosen_looks, chosen_minutes
+    from metassl_research.resumable import tell
+
+    refuse_without_ending(arguments)
+    settings = Settings(
+        data=data_name(arguments),
+        arms=chosen(arguments.arms, ARMS, "arm"),
+        labelled=chosen_counts(arguments.labelled),
+        minutes=chosen_minutes(arguments.minutes),
+        seeds=arguments.seeds,
+        clock=arguments.clock,
+        device=arguments.device,
+        looks=chosen_looks(arguments.looks),
+    )
+    experiment = open_experiment(arguments, validate=False)
+    return compare("peers", Peers(experiment, settings, arguments.out, tell, arguments.nnunet), arguments, console)
