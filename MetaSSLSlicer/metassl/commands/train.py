@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 from metassl.choices.defaults import DEFAULTS, PLANS
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
 from metassl.choices.quality import QUALITIES
+from metassl.project.words import count as counted
 from metassl.project.words import duration
 
 from .shared.console import Console, command_line
@@ -126,7 +127,7 @@ def conclude(project: Project, shown: Path, found: Round, status: JobStatus, con
     from .shared.follow import describe_validation
 
     took = f" after {duration(status.elapsed_s)}"
-    console.say(f"{found.title} {status.state}{took}: {status.predicted} cases predicted")
+    console.say(f"{found.title} {status.state}{took}: {counted(status.predicted, 'case')} predicted")
     if dice := describe_validation(status.validation):
         console.say(f"validation {dice}")
     if status.state == "paused":

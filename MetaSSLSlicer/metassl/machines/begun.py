@@ -20,6 +20,7 @@ from metassl.jobs.share import shares_of
 from metassl.jobs.status import JobStatus
 from metassl.project.project import Project
 from metassl.project.rounds import Round, round_path
+from metassl.project.words import count
 
 from .site import site_lock, site_path
 
@@ -101,4 +102,6 @@ def _standing(status: JobStatus) -> str:
 
 def _of_shares(machine: str, found: Round) -> list[str]:
     shares = [share for share in shares_of(found) if share.machine == machine and not share.ended_path.exists()]
-    return [f"{len(share.standings().over)} of {len(share.cases)} cases predicted by its tasks" for share in shares]
+    return [
+        f"{len(share.standings().over)} of {count(len(share.cases), 'case')} predicted by its tasks" for share in shares
+    ]
