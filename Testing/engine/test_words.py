@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from metassl.project.words import brief_duration, count, duration, percent, sentence
+from metassl.project.words import brief_duration, count, duration, percent, said_once, sentence
 from metassl_research.commands.options import trainings_left
 from MetaSSLSlicerLib import Durations
 
@@ -73,6 +73,20 @@ def test_no_other_place_makes_up_words_for_times_numbers_or_sentences():
     assert found == []
 
 
+def test_what_is_the_same_of_several_cases_is_said_once():
+    silent = "its label says nothing of Back"
+    assert said_once([f"case a: {silent}", "two labels", f"case b: {silent}", "case c: it is empty"]) == [
+        f"2 cases (a, b): {silent}",
+        "two labels",
+        "case c: it is empty",
+    ]
+    files = [f"case {case}: /data/{case}.png: its spacing is not known" for case in "abc"]
+    assert said_once(files) == files, "of a few the files are named"
+    assert said_once([*files, "case d: /data/d.png: its spacing is not known"]) == [
+        "4 cases (a, b, c, d): its spacing is not known"
+    ]
+
+
 # Sentences that are put together of parts
 
 THINGS = re.compile(
@@ -81,7 +95,7 @@ THINGS = re.compile(
 )
 NEVER_ONE = {
     ("bound.py", "total"),
-    ("console.py", "len(same)"),
+    ("words.py", "len(same)"),
     ("dicom.py", "len(found)"),
     ("dicom_source.py", "len(files)"),
     ("frames.py", "max(counts.values())"),
