@@ -11,7 +11,15 @@ import pytest
 from cli_output import only_line, run, run_json
 from metassl.files.errors import ProjectError
 from metassl.jobs import get_launcher
-from metassl.machines import LocalShell, Machine, list_machines, read_machine, remove_machine, write_machine
+from metassl.machines import (
+    LocalShell,
+    Machine,
+    list_machines,
+    read_machine,
+    remove_machine,
+    unusable_machines,
+    write_machine,
+)
 from metassl.machines.site import site_path
 from metassl.machines.slurm import answers
 from metassl.machines.slurm.check import python_checks
@@ -50,11 +58,61 @@ def test_a_name_that_would_be_taken_for_something_else_is_refused(name):
     ("entry", "named"),
     [({"kind": "slurm", "gpu": 1}, "'gpu'"), ({"kind": "slurm", "gpus": "1"}, "'gpus'"), ({}, "'kind'")],
 )
-def test_a_wrong_entry_is_named_with_its_file(own_list, entry, named):
+def test_a_wrong_entry_is_the_only_one_that_cannot_be_used(own_list, capsys, entry, named):
     own_list.parent.mkdir()
-    own_list.write_text(json.dumps({"machines": {"m": entry}}), encoding="utf-8")
-    with pytest.raises(ProjectError, match=f"machines.json: the entry {named} of the machine m"):
-        list_machines()
+    fine = {"kind": "slurm", "gpus": 1}
+    own_list.write_text(json.dumps({"machines": {"m": entry, "fine": fine}}), encoding="utf-8")
+    assert [machine.name for machine in list_machines()] == ["fine"] and named in unusable_machines()["m"]
+    with pytest.raises(ProjectError, match=f"machine m: its entry {named}.*machines.json.*machines remove m"):
+        read_machine("m")
+    code, out, _ = run(capsys, "machines")
+    assert code == 0 and "m            unusable   machine m: its entry" in out and "fine         slurm" in out
+    write_machine(Machine("attic", "slurm"))
+    assert json.loads(own_list.read_text(encoding="utf-8"))["machines"]["m"] == entry, "it stays until it is mended"
+    assert run(capsys, "machines", "remove", "m")[0] == 0
+    assert [machine.name for machine in list_machines()] == ["attic", "fine"] and not unusable_machines()
+
+
+def test_a_wrong_entry_can_be_set_up_anew(own_list, capsys):
+    own_list.parent.mkdir()
+    own_list.write_text('{"machines": {"m": 3}}', encoding="utf-8")
+    assert "set up anew" in run(capsys, "machines", "add", "m", "--kind", "slurm")[1]
+    assert read_machine("m") == Machine("m", "slurm")
+
+
+@pytest.mark.parametrize(
+    ("told", "named"),
+    [
+        ({"time": "4h"}, "'4h' is no time that Slurm takes"),
+        ({"time": "4:0"}, "'4:0' is no time"),
+        ({"time": "two days"}, "is no time"),
+        ({"memory": "lots"}, "'lots' is no memory that Slurm takes: write 16G"),
+        ({"memory": "1.5G"}, "is no memory"),
+        ({"partition": "gpu; rm"}, "is no partition"),
+        ({"partition": "gpu,"}, "'gpu,' is no partition"),
+        ({"partition": "--qos=x"}, "is no partition"),
+        ({"gpus": 100_000}, "no node has 100000 GPUs"),
+        ({"cpus": -1}, "no node has -1 processors"),
+    ],
+)
+def test_what_slurm_would_not_take_is_refused_when_it_is_set_up(told, named):
+    with pytest.raises(ProjectError, match=f"machine c: .*{named}|machine c: {named}"):
+        Machine("c", "slurm", **told)
+
+
+@pytest.mark.parametrize("time", ["90", "30:00", "4:00:00", "2-00", "2-00:30", "2-00:00:00", "UNLIMITED"])
+@pytest.mark.parametrize("memory", ["", "0", "16G", "500m", "16GB"])
+@pytest.mark.parametrize("partition", ["gpu", "gpu,long", "gpu_a100.2+"])
+def test_what_slurm_takes_is_taken(time, memory, partition):
+    assert Machine("c", "slurm", time=time, memory=memory, partition=partition).time == time
+
+
+def test_what_a_kind_would_never_use_is_refused(capsys):
+    assert "--time, --option would not be used: that is for --kind slurm or ssh+slurm" in run(
+        capsys, "machines", "add", "m", "--kind", "ssh", "--host", "h", "--time", "1:00:00", "--option=--qos=x"
+    )[2]  # fmt: skip
+    assert "--host would not be used" in run(capsys, "machines", "add", "m", "--kind", "slurm", "--host", "h")[2]
+    assert run(capsys, "machines", "add", "m", "--kind", "slurm", "--gpus", 0)[0] == 0
 
 
 def test_the_list_lies_where_the_system_keeps_such_things(monkeypatch, tmp_path):
@@ -77,6 +135,10 @@ def test_the_command_lists_adds_and_removes(capsys):
     assert "gpus 2" in run(capsys, "machines")[1]
     assert run(capsys, "machines", "remove", "c")[0] == 0 and list_machines() == []
     assert only_line(run(capsys, "machines", "test", "c")[2]).startswith("metassl: there is no machine 'c'")
+    write_machine(CLUSTER)
+    write_machine(Machine("attic", "slurm"))
+    assert list(run_json(capsys, "machines", "list", "attic")["machines"]) == ["attic"]
+    assert "there is no machine 'cellar' (attic, cluster)" in run(capsys, "machines", "list", "cellar")[2]
     assert "which machine?" in run(capsys, "machines", "add")[2]
     assert "--kind says" in run(capsys, "machines", "add", "d")[2]
 

@@ -108,7 +108,7 @@ def test_a_label_that_cannot_be_used_leaves_its_case_unlabelled(tmp_path, decath
     assert ids(project.labelled_cases()) == ["case_2", "case_3", "case_4", "case_5"]
     assert project.validation_cases() == [] and len(warnings) == 3
     assert "holds the value 9" in warnings[0] and "direction" in warnings[1]
-    assert warnings[2] == "only 0 of 1 validation cases have a label that can be used"
+    assert warnings[2] == "only 0 of 1 validation case with a label that can be used"
 
 
 def test_when_no_image_can_be_read_there_is_no_project(tmp_path, decathlon):
@@ -153,7 +153,7 @@ def test_a_case_with_a_channel_too_few_or_of_another_place_is_left_out(tmp_path,
         write_array(source / f"{name}.nii.gz", make_case()[0], grid)
     project, warnings = new_project(tmp_path / "p", source, labels=["1=A"])
     assert list(project.cases) == ["a"]
-    assert any("case b" in w and "1 channels, the data set 2" in w for w in warnings)
+    assert any("case b" in w and "1 channel, the data set 2" in w for w in warnings)
     assert any("case c" in w and "another place" in w and "origin" in w for w in warnings)
 
 

@@ -8,14 +8,17 @@ import math
 import numpy as np
 import pytest
 from metassl.choices.strategies import DEFAULT_STRATEGY, STRATEGY_NAMES
+from metassl.cli import main
 from metassl.files import MetaSSLError, write_json
 from metassl.project.records import Summary
 from metassl.project.round_files import read_ranking
+from metassl.project.structure_changes import rename_structure
 from metassl.selection.base import get_strategy
 from metassl.selection.candidate import Candidate
 from metassl.selection.context import Context
 from metassl.selection.rank import rank
 from MetaSSLSlicerLib.Logic.Project import Ranking
+from MetaSSLSlicerLib.Logic.Project.CaseTable import readRows
 from summaries import new_summary, old_summary
 
 ALL = sorted(STRATEGY_NAMES)
@@ -93,6 +96,25 @@ def test_a_case_in_which_nothing_was_found_comes_first(name, make, tiny_project,
     project, made = predicted(nothing, *others)
     top = rank(project, made, name).cases[0]
     assert top.case == b and "no structure was found" in top.reason
+
+
+def test_a_ranking_calls_a_structure_by_the_name_that_it_has_now(tiny_project, predicted, capsys):
+    a, b, _c = waiting(tiny_project)
+    names = {"volume_ml": {"Front": 0.5, "Back": 0.5}, "values": [1, 2]}
+    summaries = [{**new_summary(case, us=90, dc=60), **names} for case in (a, b)]
+    summaries[0]["classes"]["Back"]["DC"] = 400
+    project, made = predicted(*summaries)
+    assert "above all for Back" in rank(project, made).cases[0].reason
+    rename_structure(project, 2, "Front (old)")
+    rename_structure(project, 1, "Back")
+    then = read_ranking(made)
+    now = read_ranking(made, project.labels)
+    assert "above all for Back" in then.cases[0].reason and "above all for Front (old)" in now.cases[0].reason
+    assert "above all for Front (old)" in rank(project, made).cases[0].reason, "the summaries know the old names"
+    assert read_ranking(made, project.labels) == read_ranking(made), "it is written by the present ones"
+    assert [row.reason for row in readRows(project, [a])] == [read_ranking(made).cases[0].reason]
+    rename_structure(project, 2, "Rear")
+    assert main(["status", str(project.path)]) == 0 and "above all for Rear" in capsys.readouterr().out
 
 
 def test_labelled_cases_and_those_outside_the_pool_are_not_ranked(tiny_project, predicted, make_case, make_grid):

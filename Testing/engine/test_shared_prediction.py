@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from cli_output import run, run_json
 from metassl.choices.descriptions import LauncherDescription
+from metassl.files.errors import ProjectError
 from metassl.inference.shared import MOST_TRIES, predict_share
 from metassl.jobs import JobRecord, Standing, launcher, standing
 from metassl.jobs.share import Share, shares_of
 from metassl.machines import Machine, machine, write_machine
+from metassl.machines.ssh.launcher import SshSlurmLauncher
 from metassl.project import Project
 from random_model import add_round, random_model
 
@@ -34,7 +36,7 @@ class Here:
 @pytest.fixture(autouse=True)
 def here(monkeypatch, tmp_path):
     monkeypatch.setenv("METASSL_CONFIG", str(tmp_path / "config"))
-    monkeypatch.setattr(machine, "MACHINE_KINDS", ("here", "slurm"))
+    monkeypatch.setattr(machine, "MACHINE_KINDS", ("here", "slurm", "ssh+slurm"))
     monkeypatch.setitem(launcher.LAUNCHERS, "here", LauncherDescription("here", "here", "x:Here", machine=True))
     monkeypatch.setattr(launcher, "load", lambda path: Here)
     monkeypatch.setattr(standing, "_KNOWN", {})
@@ -74,6 +76,30 @@ def test_what_a_cancelled_array_leaves_is_told_and_done_by_the_next(tiny_project
     assert [share.number for share in shares_of(found)] == [1, 2]
 
 
+def test_on_local_is_this_computer(tiny_project, capsys):
+    found = add_round(tiny_project, random_model(tiny_project))
+    told = run_json(capsys, "predict", tiny_project.path, "--on", "local", "--device", "cpu")
+    assert list(told["predicted"]) == ["case_3", "case_4", "case_5"] and not shares_of(found)
+
+
+def test_what_a_machine_does_not_take_leaves_nothing_that_waits(tiny_project, capsys, monkeypatch):
+    found = add_round(tiny_project, random_model(tiny_project))
+
+    def refuse(launcher: Here, share: Share, round) -> Share:
+        raise ProjectError("m did not take the job")
+
+    monkeypatch.setattr(Here, "launch_share", refuse)
+    assert "m did not take the job" in run(capsys, "predict", tiny_project.path, "--on", "m")[2]
+    assert not shares_of(found)
+
+
+def test_a_copied_project_has_no_tasks_behind_a_login_node(tiny_project):
+    found = add_round(tiny_project, random_model(tiny_project))
+    write_machine(Machine("cluster", "ssh+slurm", host="login"))
+    with pytest.raises(ProjectError, match="lies in no folder that cluster shares .--map."):
+        SshSlurmLauncher("cluster").launch_share(Share.make(found, ["case_3"], 1), found)
+
+
 def test_a_case_on_which_many_tasks_have_ended_is_given_up(tiny_project):
     found = add_round(tiny_project, random_model(tiny_project))
     share = Share.make(found, ["case_3", "case_4"], 1, "cpu")
@@ -87,6 +113,10 @@ def test_a_case_on_which_many_tasks_have_ended_is_given_up(tiny_project):
 def test_what_goes_together_and_what_does_not(tiny_project, capsys):
     add_round(tiny_project, random_model(tiny_project))
     assert "--tasks and --detach go with --on" in run(capsys, "predict", tiny_project.path, "--tasks", 2)[2]
+    assert (
+        "--tasks and --detach go with --on"
+        in run(capsys, "predict", tiny_project.path, "--on", "local", "--tasks", 2)[2]
+    )
     assert "no machine 'n'" in run(capsys, "predict", tiny_project.path, "--on", "n")[2]
     images = [tiny_project.path, "--on", "m", "--images", "x", "--out", "y"]
     assert "leave one out" in run(capsys, "predict", *images)[2]

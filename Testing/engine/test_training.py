@@ -305,7 +305,7 @@ def test_a_round_is_not_gone_on_with_when_a_structure_has_left_the_project(proje
     document["labels"].append({"value": 4, "name": "Shell"})
     write_json(project.path / "project.json", document)
     assert wait(start_training(project)).state == "failed"
-    assert "plan.json is for 1 structures, and the project has 2 now" in job_status(found).message
+    assert "plan.json is for 1 structure, and the project has 2 now" in job_status(found).message
 
 
 def test_a_project_whose_images_are_all_gone_names_the_cases_and_files(project):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from metassl.project.words import brief_duration, count, duration, percent, sentence
+from metassl.project.words import brief_duration, count, duration, percent, said_once, sentence
 from metassl_research.commands.options import trainings_left
 from MetaSSLSlicerLib import Durations
 
+ROOT = Path(__file__).parents[2]
 PACKAGE = Path(__file__).parents[2] / "MetaSSLSlicer"
 
 
@@ -68,3 +71,70 @@ def test_no_other_place_makes_up_words_for_times_numbers_or_sentences():
         if re.search(made, line) and path.name != "words.py"
     ]
     assert found == []
+
+
+def test_what_is_the_same_of_several_cases_is_said_once():
+    silent = "its label says nothing of Back"
+    assert said_once([f"case a: {silent}", "two labels", f"case b: {silent}", "case c: it is empty"]) == [
+        f"2 cases (a, b): {silent}",
+        "two labels",
+        "case c: it is empty",
+    ]
+    files = [f"case {case}: /data/{case}.png: its spacing is not known" for case in "abc"]
+    assert said_once(files) == files, "of a few the files are named"
+    assert said_once([*files, "case d: /data/d.png: its spacing is not known"]) == [
+        "4 cases (a, b, c, d): its spacing is not known"
+    ]
+
+
+# Sentences that are put together of parts
+
+THINGS = re.compile(
+    r" ((more|labelled|training) )?(cases|images|files|labels|rounds|steps|tasks|slices|predictions|checks|channels|"
+    r"structures|segmentations)\b"
+)
+NEVER_ONE = {
+    ("bound.py", "total"),
+    ("words.py", "len(same)"),
+    ("dicom.py", "len(found)"),
+    ("dicom_source.py", "len(files)"),
+    ("frames.py", "max(counts.values())"),
+    ("headers.py", "channels"),
+    ("refusals.py", "self.in_a_row"),
+}
+"""Told from two on only, or to programmers only."""
+NO_NUMBER = {("measuring.py", "group"), ("discovery.py", "', '.join(IMAGE_SUFFIXES)")}
+
+
+def trees() -> Iterator[tuple[Path, ast.Module]]:
+    for path in [*PACKAGE.rglob("*.py"), *(ROOT / "research").rglob("*.py")]:
+        yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_a_number_in_a_sentence_agrees_with_what_it_counts():
+    """One that may be 1 goes through `count` or `plural`."""
+    told = [
+        (path, ast.unparse(number.value))
+        for path, tree in trees()
+        if "method" not in path.parts and "metassl_research" not in path.parts
+        for node in ast.walk(tree)
+        if isinstance(node, ast.JoinedStr)
+        for number, text in zip(node.values, node.values[1:], strict=False)
+        if isinstance(number, ast.FormattedValue) and isinstance(text, ast.Constant) and THINGS.match(text.value)
+    ]
+    wrong = [f"{path}: {number}" for path, number in told if not number.isupper()
+             and (path.name, number) not in NEVER_ONE | NO_NUMBER]  # fmt: skip
+    assert len(told) > len(NEVER_ONE) and not wrong, "\n".join(wrong)
+
+
+def test_what_a_sentence_calls_damaged_or_missing_is_one_thing():
+    """`read_json` says that it is damaged."""
+    readers, names = {"read_json": 1, "_optional": 1, "check_schema": 1}, []
+    for _path, tree in trees():
+        for node in ast.walk(tree):
+            place = readers.get(getattr(node.func, "id", ""), 99) if isinstance(node, ast.Call) else 99
+            if place < 99 and len(node.args) > place and isinstance(node.args[place], ast.Constant):
+                names.append(node.args[place].value)
+    heads = {name: re.split(r" (?:of|for|on|in) ", name)[0].split()[-1] for name in names}
+    several = [name for name, head in heads.items() if head.endswith("s") and head != "status"]
+    assert len(names) > 15 and not several

@@ -42,7 +42,7 @@ def test_where_there_are_images_of_other_kinds_it_says_which_and_what_to_do(tmp_
     (tmp_path / name).write_bytes(b"something")
     with pytest.raises(ProjectError) as error:
         find_cases(tmp_path)
-    assert f"1 files such as {name}: " in str(error.value) and remedy in str(error.value)
+    assert f"1 file such as {name}: " in str(error.value) and remedy in str(error.value)
 
 
 def test_images_of_another_spacing_or_size_are_told_when_a_project_is_made(tmp_path):

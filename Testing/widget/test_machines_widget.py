@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from dataclasses import replace
@@ -10,6 +11,7 @@ import plain_ssh
 import pytest
 from metassl.jobs import JobStatus, read_events
 from metassl.machines import Check, Machine, list_machines, write_machine
+from metassl.machines.begun import note_begun
 from train_panel import TrainPanel, course, line, tell, write
 
 READY = [
@@ -144,10 +146,47 @@ def test_a_machine_is_forgotten_after_a_question(panel):
     questions = []
     form_of(panel)._confirm = lambda question: bool(questions.append(question)) or len(questions) > 1
     form_of(panel).ui.removeButton.click()
-    assert len(list_machines()) == 1 and "Forget the machine gpu-room?" in questions[0]
+    panel.harness.wait(lambda: questions)
+    assert len(list_machines()) == 1
+    assert questions == ["Forget the machine gpu-room? What trains there goes on."]
     form_of(panel).ui.removeButton.click()
     panel.harness.wait(lambda: panel.ui.machineComboBox.count == 1)
     assert not list_machines() and panel.train.options.machine is None
+
+
+def test_the_question_names_what_is_not_finished_there(panel, tiny_project):
+    found = write(panel, tiny_project, *course(241, 600), machine="gpu-room")
+    note_begun("gpu-room", found)
+    choose(panel, "gpu-room")
+    panel.ui.machinesButton.click()
+    questions = []
+    form_of(panel)._confirm = questions.append
+    form_of(panel).ui.removeButton.click()
+    panel.harness.wait(lambda: questions)
+    first, second, third = questions[0].splitlines()
+    assert second == "Not finished there, and nothing of it will come here any more:"
+    assert third == f"round 1 of {tiny_project.path} (running at step 241 of 600)" and list_machines()
+
+
+def test_a_wrong_entry_is_named_trains_nowhere_and_can_be_removed(panel, config):
+    path = config / "config" / "machines.json"
+    document = json.loads(path.read_text(encoding="utf-8"))
+    document["machines"]["attic"] = {"kind": "ssh"}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    panel.train.enter()
+    panel.harness.wait(lambda: panel.ui.machineComboBox.count == 3)
+    choose(panel, "attic (cannot be used)")
+    problem = "Machine attic: it is reached by ssh, and has no host"
+    assert panel.ui.deviceLabel.text.startswith(problem)
+    panel.ui.trainButton.click()
+    assert "has no host" in panel.messages[-1].text and not panel.job.isStarting
+    panel.ui.machinesButton.click()
+    ui = form_of(panel).ui
+    assert ui.nameEdit.text == "attic" and ui.errorLabel.text.startswith(problem) and ui.removeButton.enabled
+    form_of(panel)._confirm = lambda question: True
+    ui.removeButton.click()
+    panel.harness.wait(lambda: panel.ui.machineComboBox.count == 2)
+    assert [machine.name for machine in list_machines()] == ["gpu-room"] and not ui.errorFrame.isVisible()
 
 
 def test_a_job_that_waits_says_where_and_why(panel, tiny_project):

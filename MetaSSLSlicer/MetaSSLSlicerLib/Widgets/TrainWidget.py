@@ -11,6 +11,7 @@ from metassl.choices.frameworks import LOSS_CATALOG
 from metassl.choices.quality import DEFAULT_QUALITY
 from metassl.files import MetaSSLError
 from metassl.jobs import JobStatus
+from metassl.project.words import sentence
 
 from ..Durations import duration
 from ..Logic.Project.ProjectReader import ProjectReader
@@ -98,6 +99,9 @@ class TrainWidget(Section):
     def train(self, options: TrainingOptions | None = None) -> None:
         """Start, or go on; when something is missing on this computer, ask and install it first."""
         chosen = options or self.options
+        if self._machines.problem:
+            self._session.fail(MetaSSLError(self._machines.problem))
+            return
         if chosen.machine is not None:
             self._try(lambda: self.job.start(chosen))
             return
@@ -204,6 +208,8 @@ class TrainWidget(Section):
             where = ": ".join(filter(None, (status.machine, status.device_name)))
             text = _("Will train on {device}") if status.state == "queued" else _("Trains on {device}")
             text = text.format(device=where)
+        elif self._machines.problem:
+            text = sentence(self._machines.problem)
         elif chosen.machine is not None:
             text = self._machines.line(chosen.minutes)
         elif chosen.device == "cpu" and setup.state == "ready":

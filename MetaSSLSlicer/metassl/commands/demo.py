@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metassl.files.errors import ProjectError
-from metassl.project.words import duration
+from metassl.project.words import count, duration
 
 from .shared.console import Console, command_line
 from .shared.options import minutes
@@ -59,7 +59,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     for warning in warnings:
         console.warn(warning)
     labelled = ", ".join(case.id for case in project.labelled_cases())
-    console.say(f"   {len(project.cases)} cases in {shown}, labelled: {labelled}")
+    console.say(f"   {count(len(project.cases), 'case')} in {shown}, labelled: {labelled}")
 
     console.say(
         f"\n3. Training in the background for {duration(60 * arguments.minutes)} (Ctrl-C stops watching, not training)"
@@ -75,10 +75,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.say(f"the training {status.state}: {status.message} {status.hint}".rstrip())
         console.say(f"its log is {found.log_path}")
         return 1
-    console.say(f"   {status.predicted} cases predicted and ranked after {duration(status.elapsed_s)}")
+    console.say(f"   {count(status.predicted, 'case')} predicted and ranked after {duration(status.elapsed_s)}")
 
     choice = choose(project, truth, None)
-    console.say(f"\n4. Measuring on {len(choice.truths)} cases that it never saw a label of")
+    console.say(f"\n4. Measuring on {count(len(choice.truths), 'case')} that it never saw a label of")
     result = evaluate_project(project, found, choice, "auto", console)
     page = write_report(project, found, out / "report.html", result)
     _conclude(project, shown, found, result, page, truth, console)

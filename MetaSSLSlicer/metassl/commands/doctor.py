@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 
+from metassl.project.words import count
+
 from .shared.console import Console
 from .shared.options import add_json_option
 
@@ -36,7 +38,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             console.say(f"{'':<20} {finding.advice}")
     failed = [finding.name for finding in findings if finding.state == "failed"]
     console.say()
-    console.say(f"{len(failed)} checks failed: {', '.join(failed)}" if failed else "this computer is ready")
+    console.say(f"{count(len(failed), 'check')} failed: {', '.join(failed)}" if failed else "this computer is ready")
     checks = [finding.to_json() for finding in findings]
     console.result({"ok": not failed, "checks": checks, "versions": engine_versions()})
     return 1 if failed else 0

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metassl.files.errors import ProjectError
+from metassl.project.words import plural
 
 from .shared.console import Console, command_line
 from .shared.options import add_device_option, add_json_option
@@ -104,6 +105,9 @@ def _evaluate_images(project: Project, found: Round, arguments: argparse.Namespa
         new, trained = new_to_the_model(dict(done), known, found, console)
         items, without = pair_with_truth(new, arguments.truth)
         if without:
-            console.warn(f"{len(without)} images have no true annotation in {arguments.truth}")
+            console.warn(
+                plural(len(without), "one image has", "{count} images have")
+                + f" no true annotation in {arguments.truth}"
+            )
         result = measure(items, project, progress.failures, console)
     return {"round": found.number, "group": "images", "without_truth": without, "trained_on": trained, **result}

@@ -55,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="where their predictions go")
     parser.add_argument("--maps", action="store_true", help="with --images: also the maps of regions and uncertainty")
     parser.add_argument("--overwrite", action="store_true", help="with --images: also what is there already")
-    parser.add_argument("--on", metavar="NAME", help="the machine to predict on; see `metassl machines`")
+    parser.add_argument("--on", metavar="NAME", help="the machine to predict on, or local; see `metassl machines`")
     parser.add_argument("--tasks", type=number, metavar="N", help="with --on: how many tasks share the cases")
     parser.add_argument("--detach", action="store_true", help="with --on: do not watch; see `metassl status`")
     add_device_option(parser)
@@ -63,6 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, console: Console) -> int:
+    if arguments.on == "local":
+        arguments.on = None
     _check(arguments)
     if arguments.images is None:
         return _predict_project(arguments, console)

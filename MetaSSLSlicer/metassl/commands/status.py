@@ -167,7 +167,7 @@ def _show_round(found: Round, status: JobStatus, console: Console) -> None:
         if not share.ended_path.exists():
             console.say(f"  shared      {describe(share)}: {standing_of(share.record).reason}")
     if status.predicted:
-        console.say(f"  predicted   {status.predicted} cases")
+        console.say(f"  predicted   {counted(status.predicted, 'case')}")
     for warning in status.warnings[-3:]:
         console.say(f"  note        {warning}")
     for case, reason in list(status.failed_cases.items())[:5]:

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING
 
 from metassl.choices.defaults import DEFAULTS, PLANS
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
-from metassl.choices.quality import QUALITIES
+from metassl.choices.quality import MEMORY, QUALITIES
+from metassl.project.words import count as counted
 from metassl.project.words import duration
 
 from .shared.console import Console, command_line
@@ -45,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     length.add_argument("--iterations", type=count, metavar="N", help="train for so many steps instead")
     described = "; ".join(f"{each.name}: {duration(60 * each.minutes)}, {each.summary}" for each in QUALITIES.values())
-    parser.add_argument("--quality", choices=QUALITIES, help=f"{described} (default: {DEFAULTS['quality']})")
+    parser.add_argument("--quality", choices=QUALITIES, help=f"{described}; {MEMORY} (default: {DEFAULTS['quality']})")
     parser.add_argument(
         "--predict", type=count, metavar="N", help="predict the N cases only that are worth most (default: all)"
     )
@@ -126,7 +127,7 @@ def conclude(project: Project, shown: Path, found: Round, status: JobStatus, con
     from .shared.follow import describe_validation
 
     took = f" after {duration(status.elapsed_s)}"
-    console.say(f"{found.title} {status.state}{took}: {status.predicted} cases predicted")
+    console.say(f"{found.title} {status.state}{took}: {counted(status.predicted, 'case')} predicted")
     if dice := describe_validation(status.validation):
         console.say(f"validation {dice}")
     if status.state == "paused":

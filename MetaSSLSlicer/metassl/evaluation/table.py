@@ -86,7 +86,7 @@ def _uncertainty(result: Mapping[str, Any]) -> str:
 def _predicted_dice(agreement: Mapping[str, Any]) -> str:
     return (
         f"Predicted Dice: Spearman {figure(agreement['spearman'], 2)} with the true Dice "
-        f"({_interval(agreement['spearman_interval'])}) over {agreement['cases']} cases, off by "
+        f"({_interval(agreement['spearman_interval'])}) over {counted(agreement['cases'], 'case')}, off by "
         f"{figure(agreement['mean_error'])} on average; its {share(agreement['level'], 0)} interval held "
         f"{share(agreement['coverage'], 0)} of them."
     )

@@ -125,7 +125,7 @@ class _DataSet:
         if grid is None or len(channels) != len(self.project.channels):
             expected = count(len(self.project.channels), "channel")
             raise ImageError(
-                f"case {case.id}: its images hold {len(channels)} channels, and the project has {expected}"
+                f"case {case.id}: its images hold {count(len(channels), 'channel')}, and the project has {expected}"
             )
         return channels, grid
 

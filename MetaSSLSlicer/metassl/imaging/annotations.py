@@ -185,7 +185,7 @@ def placed(array: np.ndarray, placement: Placement, grid: Geometry, fills: int) 
     if lost and lost == _shown(turned):
         raise ValueError("it is beside the image: all that it shows lies outside of it; is it of this image?")
     if lost:
-        notes.append(f"{lost} voxels of its structures lie outside of the image, and are left out")
+        notes.append(f"voxels of its structures lie outside of the image, and are left out ({lost})")
     if np.all(first == 0) and tuple(size) == tuple(grid.size_xyz):
         return np.ascontiguousarray(turned), notes
     placed = np.full(grid.shape_zyx, fills, np.uint8)
@@ -205,7 +205,7 @@ def _whole(channel: np.ndarray) -> np.ndarray:
         raise ValueError("it does not hold numbers")
     if channel.dtype.kind == "f":
         if bad := np.count_nonzero(~np.isfinite(channel)):
-            raise ValueError(f"it has {bad} voxels that are NaN or infinite: is it a labelmap?")
+            raise ValueError(f"it has voxels that are NaN or infinite ({bad}): is it a labelmap?")
         rounded = np.rint(channel)
         if not np.all(np.abs(channel - rounded) <= _ROUNDING):
             raise ValueError("it holds values that are not whole: is it a labelmap?")

@@ -115,7 +115,7 @@ def read_labels(path: Path, case: str) -> tuple[np.ndarray, Geometry]:
     if array.dtype.kind not in "iuf":
         raise LabelError(f"case {case}: {path} does not hold numbers")
     if bad := np.count_nonzero(~np.isfinite(array)):
-        raise LabelError(f"case {case}: {path} has {bad} voxels that are NaN or infinite: is it a labelmap?")
+        raise LabelError(f"case {case}: {path} has voxels that are NaN or infinite ({bad}): is it a labelmap?")
     if array.dtype.kind == "f" and not np.array_equal(array, np.rint(array)):
         raise LabelError(f"case {case}: {path} holds values that are not whole: is it a labelmap?")
     low, high = array.min(), array.max()

@@ -142,7 +142,7 @@ def slicer_segmentation(layers: Sequence[np.ndarray], geometry: Geometry, header
             raise ValueError(f"its header is damaged: segment {number} has no whole number as value or layer") from None
         if not 0 <= layer < len(layers):
             raise ValueError(
-                f"its header is damaged: it has {len(layers)} layers, and segment {number} lies in {layer}"
+                f"its header is damaged: segment {number} lies in layer {layer}, and there are {len(layers)}"
             )
         name = "ignore" if told.get("ID") == "NotAnnotated" else told.get("Name", "") or told.get("ID", "")
         places.append((layer, value))

@@ -12,6 +12,7 @@ import traceback
 from pathlib import Path
 
 from metassl.files.errors import MetaSSLError
+from metassl.files.path_map import PathMap
 from metassl.inference.model import TrainedModel
 from metassl.inference.predict import known_voxels, predict_into, predicted_by
 from metassl.jobs.claims import LEASE_S, Claims
@@ -38,7 +39,8 @@ def predict_share(project: Project, found: Round, share: Share, task: int = 0, l
     with Claims(share.claims, share.cases, owner, lease_s) as claims:
         for case_id in claims.take(first):
             if claims.number >= MOST_TRIES:
-                claims.failed(f"case {case_id}: {MOST_TRIES} tasks have ended on it: see {share.logs}")
+                text = f"case {case_id}: {MOST_TRIES} tasks have ended on it: see {share.logs}"
+                claims.failed(PathMap.of_worker().told(text))
                 continue
             try:
                 paths = found.prediction(case_id)
@@ -46,7 +48,7 @@ def predict_share(project: Project, found: Round, share: Share, task: int = 0, l
                     images, known = project.image_paths(case_id), known_voxels(project, case_id)
                     predict_into(model, case_id, images, paths, project.labels, found.number, measured, known=known)
             except MetaSSLError as error:
-                claims.failed(str(error))
+                claims.failed(PathMap.of_worker().told(str(error)))
             else:
                 count += claims.done()
     return count

@@ -9,6 +9,8 @@ from metassl.files.errors import ImageError, LabelError, ProjectError
 from metassl.project.cases import Case, unseen_structures
 from metassl.project.project import Project
 from metassl.project.structures import LabelDefinition, check_labels, parse_labels
+from metassl.project.words import count as counted
+from metassl.project.words import plural
 
 from .discovery import find_cases
 from .found import Discovery, FoundCase
@@ -87,7 +89,7 @@ def new_project(
         ("validation", len(measured), validation),
     ):
         if taken < number:
-            warnings.append(f"only {taken} of {number} {what} cases have a label that can be used")
+            warnings.append(f"only {taken} of {counted(number, f'{what} case')} with a label that can be used")
     for unseen in unseen_structures(project.labels, project.labelled_cases()) if model is None else ():
         warnings.append(f"no labelled case shows {unseen}: it cannot be learnt until one does")
     return project, warnings
@@ -193,7 +195,10 @@ class Roles:
         if wanted < 0 or validation < 0:
             raise ProjectError("a number of cases cannot be negative")
         if wanted > len(candidates):
-            raise ProjectError(f"{wanted} labelled cases asked for; {len(candidates)} have a label")
+            raise ProjectError(
+                f"{counted(wanted, 'labelled case')} asked for; "
+                + plural(len(candidates), "1 has a label", "{count} have a label")
+            )
         chosen = candidates if names is not None else candidates[:wanted]
         left = len(self.to_validate({case.id for case in chosen}, validation))
         if validation > left:

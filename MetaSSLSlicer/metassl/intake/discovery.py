@@ -12,6 +12,7 @@ from metassl.imaging.dicom import is_dicom_file
 from metassl.imaging.images import IMAGE_SUFFIXES
 from metassl.imaging.pictures import is_picture
 from metassl.project.cases import make_case_id
+from metassl.project.words import count
 
 from . import table
 from .found import Discovery, FoundCase, refuse_duplicates
@@ -82,7 +83,7 @@ def _of_other_kinds(tree: Tree) -> str:
     for suffixes, remedy in OTHER_KINDS.items():
         names = [name for name in tree.all() if name.lower().endswith(suffixes)]
         if names:
-            parts.append(f"{len(names)} files such as {names[0]}: {remedy}")
+            parts.append(f"{count(len(names), 'file')} such as {names[0]}: {remedy}")
     return "; ".join(parts)
 
 

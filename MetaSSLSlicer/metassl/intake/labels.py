@@ -15,6 +15,7 @@ from metassl.imaging.images import read_geometry
 from metassl.imaging.pictures import is_picture
 from metassl.project.project import Project
 from metassl.project.structures import LabelDefinition
+from metassl.project.words import count
 
 from .found import Discovery, FoundCase
 from .tree import SEGMENTATION_SUFFIXES
@@ -114,8 +115,8 @@ def read_structure_files(
         if overlap := int(np.count_nonzero(mask & (array > 0))):
             others = [each.name for each in labels if each.value in np.unique(array[mask])]
             raise LabelError(
-                f"case {case}: {path}: {name} overlaps {', '.join(others)} in {overlap} voxels; a voxel belongs to one "
-                "structure here: take one of them out (--labels), or correct the files"
+                f"case {case}: {path}: {name} overlaps {', '.join(others)} in {count(overlap, 'voxel')}; a voxel "
+                "belongs to one structure here: take one of them out (--labels), or correct the files"
             )
         array[mask] = label.value
         taken.append(label)

@@ -52,7 +52,7 @@ def read_nnunet_model(folder: Path) -> NnunetModel:
             f"{folder} is no folder of a model of nnU-Net v2: it needs {PLANS} and {DESCRIPTION} beside its folds, "
             "as in nnUNet_results/DATASET/TRAINER__PLANS__CONFIGURATION"
         )
-    plans = read_json(folder / PLANS, "the plans of the model")
+    plans = read_json(folder / PLANS, "the plans file of the model")
     path = folder / DESCRIPTION
     description = read_json(path, "the description of the model's data set")
     if not isinstance(description.get("labels"), dict) or not isinstance(plans.get("configurations"), dict):

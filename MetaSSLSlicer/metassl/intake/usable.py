@@ -18,6 +18,8 @@ from metassl.imaging.pictures import is_picture, picture_channels, write_picture
 from metassl.imaging.usual_grid import FEWEST, UNLIKE, differences
 from metassl.imaging.volumes import resampled, split_volumes, volume_count
 from metassl.imaging.writer import write_image
+from metassl.project.words import count as counted
+from metassl.project.words import plural
 
 from .found import Discovery, FoundCase
 
@@ -43,7 +45,10 @@ def usable_cases(
         else:
             warnings += _two_grids(case, grids[case.id])
     if not names:
-        raise ProjectError(f"none of the {len(found.cases)} cases can be read: {warnings[0]}")
+        raise ProjectError(
+            plural(len(found.cases), "the only case cannot be read", "none of the {count} cases can be read")
+            + f": {warnings[0]}"
+        )
     if channels is None:
         common = Counter(map(len, names.values())).most_common(1)[0][0]
         listed = len(found.channels) > 1 or common == 1
@@ -53,13 +58,13 @@ def usable_cases(
     for case in found.cases:
         if case.id in names and len(names[case.id]) != len(channels):
             warnings.append(
-                f"case {case.id}: {case.images[0]} has {len(names[case.id])} channels, the data set "
+                f"case {case.id}: {case.images[0]} has {counted(len(names[case.id]), 'channel')}, the data set "
                 f"{len(channels)} (the case is left out)"
             )
         elif case.id in names:
             usable[case.id] = case
     if not usable:
-        raise ProjectError(f"no case has {len(channels)} channels: {warnings[0]}")
+        raise ProjectError(f"no case has {counted(len(channels), 'channel')}: {warnings[0]}")
     return usable, channels, warnings
 
 

@@ -12,7 +12,12 @@ from metassl.files.errors import ProjectError
 from metassl.files.json_kinds import Kind, list_of, misfit, text, texts, whole
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
-_HOST = re.compile(r"[^\s\-'\"$`\\;&|<>()][^\s'\"$`\\;&|<>()]*")
+_WORD = re.compile(r"[^\s\-'\"$`\\;&|<>()][^\s'\"$`\\;&|<>()]*")
+"""What a shell and an option take as one plain word."""
+_TIME = re.compile(r"\d+(:\d\d){0,2}|\d+-\d\d?(:\d\d){0,2}|UNLIMITED|INFINITE")
+_MEMORY = re.compile(r"\d+([KMGT]B?)?", re.IGNORECASE)
+_MOST = 4096
+"""GPUs or processors on one node."""
 _NO_NAMES = ("local", "this")
 
 
@@ -55,8 +60,23 @@ class Machine:
 
         if self.kind.startswith("ssh") and not self.host:
             raise ProjectError(f"machine {self.name}: it is reached by ssh, and has no host: give it with --host")
-        if self.host and not _HOST.fullmatch(self.host):
+        if self.host and not _WORD.fullmatch(self.host):
             raise ProjectError(f"machine {self.name}: {self.host!r} is no host that ssh could be given")
+        self._check_for_slurm()
+
+    def _check_for_slurm(self) -> None:
+        """What sbatch would refuse, or take for something else, when a training begins."""
+        told = (
+            ("partition", self.partition, all(map(_WORD.fullmatch, self.partition.split(","))), "gpu, or gpu,long"),
+            ("time", self.time, _TIME.fullmatch(self.time), "4:00:00, 2-00:00:00, or 90 for minutes"),
+            ("memory", self.memory, _MEMORY.fullmatch(self.memory), "16G or 500M"),
+        )
+        for what, value, is_fine, example in told:
+            if value and not is_fine:
+                raise ProjectError(f"machine {self.name}: {value!r} is no {what} that Slurm takes: write {example}")
+        for what, number in (("GPUs", self.gpus), ("processors", self.cpus)):
+            if not 0 <= number <= _MOST:
+                raise ProjectError(f"machine {self.name}: no node has {number} {what}")
 
     def to_json(self) -> dict[str, Any]:
         """What there is to say of it, without its name."""
@@ -69,7 +89,7 @@ class Machine:
         unknown = sorted(set(document) - set(_KINDS))
         wrong = misfit(document, _KINDS) or ("" if document.get("kind") else "kind")
         if unknown or wrong:
-            raise ProjectError(f"the entry {(unknown or [wrong])[0]!r} of the machine {name} is unknown or wrong")
+            raise ProjectError(f"machine {name}: its entry {(unknown or [wrong])[0]!r} is unknown or wrong")
         known = {key: value for key, value in document.items() if value is not None}
         for key in ("setup", "options"):
             known[key] = tuple(known.get(key, ()))

@@ -6,11 +6,12 @@ import os
 import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from metassl.files.atomic import make_folder
 from metassl.files.errors import ProjectError
 from metassl.files.json_files import read_json, write_json
-from metassl.files.json_kinds import by_name, mapping
+from metassl.files.json_kinds import mapping
 from metassl.files.locks import file_lock
 
 from .machine import Machine
@@ -30,48 +31,76 @@ def site_path() -> Path:
 
 
 def list_machines() -> list[Machine]:
-    """All machines, by name. Raises ProjectError where the list is damaged."""
-    path = site_path()
-    if not path.exists():
-        return []
-    document = read_json(path, "the list of machines", {"machines": by_name(mapping)}, "mend or delete it")
-    try:
-        found = [Machine.of_json(name, entry) for name, entry in (document.get("machines") or {}).items()]
-    except ProjectError as error:
-        raise ProjectError(f"{path}: {error}") from error
+    """All machines that can be used, by name. Raises ProjectError where the file is damaged as a whole."""
+    found = [each for each in _read().values() if isinstance(each, Machine)]
     return sorted(found, key=lambda machine: machine.name)
 
 
+def unusable_machines() -> dict[str, str]:
+    """What is wrong with each entry of the list that is none of a machine. Raises ProjectError as `list_machines`."""
+    return {name: each for name, each in sorted(_read().items()) if isinstance(each, str)}
+
+
 def read_machine(name: str) -> Machine:
-    """The machine of that name. Raises ProjectError when there is none."""
-    known = list_machines()
-    for machine in known:
-        if machine.name == name:
-            return machine
-    names = ", ".join(machine.name for machine in known) or "none is set up"
+    """The machine of that name. Raises ProjectError when there is none, or its entry is wrong."""
+    known = _read()
+    found = known.get(name)
+    if isinstance(found, Machine):
+        return found
+    if found is not None:
+        raise ProjectError(
+            f"{found}; mend that in {site_path()}, set it up anew with `metassl machines add {name}`, or take it out "
+            f"with `metassl machines remove {name}`"
+        )
+    names = ", ".join(sorted(known)) or "none is set up"
     raise ProjectError(f"there is no machine {name!r} ({names}): see `metassl machines add --help`")
 
 
 def write_machine(machine: Machine) -> bool:
     """Add a machine, or put it in the place of the one of its name; whether it is new."""
-    with _locked():
-        others = [each for each in list_machines() if each.name != machine.name]
-        is_new = len(others) == len(list_machines())
-        _write([*others, machine])
+    with site_lock():
+        entries = _entries()
+        is_new = machine.name not in entries
+        _write({**entries, machine.name: machine.to_json()})
     return is_new
 
 
 def remove_machine(name: str) -> None:
     """Forget a machine; nothing there is touched. Raises ProjectError when there is none of that name."""
-    with _locked():
-        read_machine(name)
-        _write([each for each in list_machines() if each.name != name])
+    with site_lock():
+        entries = _entries()
+        if name not in entries:
+            read_machine(name)
+        del entries[name]
+        _write(entries)
 
 
-def _locked() -> AbstractContextManager[None]:
+def site_lock() -> AbstractContextManager[None]:
+    """To be held while something beside the list is read and written."""
     return file_lock(make_folder(site_path().parent) / ".machines.lock")
 
 
-def _write(machines: list[Machine]) -> None:
-    ordered = sorted(machines, key=lambda machine: machine.name)
-    write_json(site_path(), {"machines": {machine.name: machine.to_json() for machine in ordered}})
+def _entries() -> dict[str, Any]:
+    """As they stand in the file: those that are wrong stay as they are when another one is written."""
+    path = site_path()
+    if not path.exists():
+        return {}
+    return read_json(path, "the list of machines", {"machines": mapping}, "mend or delete it").get("machines") or {}
+
+
+def _read() -> dict[str, Machine | str]:
+    """Each machine, or what is wrong with its entry."""
+    return {name: _machine(name, entry) for name, entry in _entries().items()}
+
+
+def _machine(name: str, entry: Any) -> Machine | str:
+    if not isinstance(entry, dict):
+        return f"machine {name}: its entry is no object"
+    try:
+        return Machine.of_json(name, entry)
+    except ProjectError as error:
+        return str(error)
+
+
+def _write(entries: dict[str, Any]) -> None:
+    write_json(site_path(), {"machines": dict(sorted(entries.items()))})

@@ -5,8 +5,9 @@ The fields are the entries of the files, in their order. One that a former versi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Optional, TypeVar
 
 from .effort.expected import Effort
@@ -33,11 +34,29 @@ class RankedCase:
 
 @dataclass(frozen=True)
 class Ranking:
-    """`cases`: the first to look at on top. `skipped`: {case: why it could not be ranked}."""
+    """`cases`: the first to look at on top. `skipped`: {case: why it could not be ranked}.
+
+    `names`: {name of a structure, as the reasons and parts have it: its value}; empty in rankings of older versions.
+    """
 
     strategy: str = ""
     cases: list[RankedCase] = field(default_factory=list)
     skipped: Mapping[str, str] = field(default_factory=dict)
+    names: Mapping[str, int] = field(default_factory=dict)
+
+    def with_present_names(self, present: Mapping[int, str]) -> Ranking:
+        """By the names that the structures have now, {value: name}: they may have got others since."""
+        changed = {name: present[value] for name, value in self.names.items() if present.get(value, name) != name}
+        if not changed:
+            return self
+        word = re.compile(rf"(?<!\w)({'|'.join(map(re.escape, sorted(changed, key=len, reverse=True)))})(?!\w)")
+
+        def named(case: RankedCase) -> RankedCase:
+            parts = {changed.get(name, name): part for name, part in case.parts.items()}
+            return replace(case, reason=word.sub(lambda found: changed[found[1]], case.reason), parts=parts)
+
+        names = {changed.get(name, name): value for name, value in self.names.items()}
+        return replace(self, cases=[*map(named, self.cases)], names=names)
 
     @staticmethod
     def of(document: Mapping[str, Any]) -> Ranking:
@@ -52,7 +71,8 @@ class Ranking:
             )
             for entry in document.get("cases") or ()
         ]
-        return Ranking(document.get("strategy") or "", cases, document.get("skipped") or {})
+        skipped, names = document.get("skipped") or {}, document.get("names") or {}
+        return Ranking(document.get("strategy") or "", cases, skipped, names)
 
     def to_json(self) -> dict[str, Any]:
         """The content of ranking.json."""

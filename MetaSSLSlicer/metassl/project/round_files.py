@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from .former_names import renamed
 from .records import ErrorRates, Ranking, Summary
 from .regions import KEYS as REGIONS
 from .rounds import Round
+from .structures import LabelDefinition
 
 _counts = whole_of(**dict.fromkeys(REGIONS, whole))
 _rates = by_name(maybe(share))
@@ -83,6 +85,7 @@ _RANKING = {
     "strategy": text,
     "cases": list_of(lambda entry: _ENTRY(entry) and having(reason=text, parts=by_name(number), seconds=number)(entry)),
     "skipped": by_name(text),
+    "names": by_name(whole),
 }
 _LABELLED = {"cases": by_name(having(volume_ml=by_name(number)))}
 USUAL = whole_of(
@@ -112,10 +115,14 @@ def read_error_rates(found: Round) -> ErrorRates | None:
     return None if document is None else ErrorRates.of(document)
 
 
-def read_ranking(found: Round) -> Ranking:
-    """The ranking; an empty one before cases were ranked. Raises ProjectError."""
+def read_ranking(found: Round, labels: Iterable[LabelDefinition] = ()) -> Ranking:
+    """The ranking; an empty one before cases were ranked. Raises ProjectError.
+
+    labels: the structures of the project, by whose present names it is told; without, by those of when it was made.
+    """
     remedy = "run `metassl rank` to write it anew"
-    return Ranking.of(_optional(found.ranking_path, "the ranking", _RANKING, remedy) or {})
+    made = Ranking.of(_optional(found.ranking_path, "the ranking", _RANKING, remedy) or {})
+    return made.with_present_names({label.value: label.name for label in labels})
 
 
 def read_labelled_cases(found: Round) -> dict[str, Any] | None:

@@ -5,6 +5,8 @@ The words are English; a translation hands in its own, see `TimeWords`.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
@@ -83,3 +85,40 @@ def sentence(text: object) -> str:
 def ended(text: str) -> str:
     """A text with a full stop at its end; nothing for an empty one."""
     return text if not text or text.endswith((".", "!", "?")) else f"{text}."
+
+
+def listing(names: Sequence[str], limit: int = 5) -> str:
+    """ "a, b, c and 12 more"."""
+    shown = ", ".join(names[:limit])
+    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"
+
+
+_OF_A_FILE = re.compile(r"case ([^:]+): \S.*?: (.+)", re.DOTALL)
+_OF_A_CASE = re.compile(r"case ([^:]+): (.+)", re.DOTALL)
+_MANY = 4
+"""Of so many cases no files are named any more."""
+
+
+def said_once(texts: Sequence[str]) -> list[str]:
+    """Sentences "case ID: what" and "case ID: FILE: what" with the same `what` as one, "3 cases (a, b, c): what"."""
+    told = [_case_and_what(text) for text in texts]
+    cases: dict[tuple[str, int], list[str]] = {}
+    for case, what, fewest in told:
+        cases.setdefault((what, fewest), []).append(case)
+    said = []
+    for text, (_case, what, fewest) in zip(texts, told):
+        same = list(dict.fromkeys(cases[what, fewest]))
+        if not fewest or 0 < len(same) < fewest:
+            said.append(text)
+        elif same:
+            said.append(f"{len(same)} cases ({listing(same)}): {what}")
+            cases[what, fewest] = []
+    return said
+
+
+def _case_and_what(text: str) -> tuple[str, str, int]:
+    """And from how many cases on it is said once; 0 for what is not about a case."""
+    for pattern, fewest in ((_OF_A_FILE, _MANY), (_OF_A_CASE, 2)):
+        if found := pattern.fullmatch(text):
+            return found[1], found[2], fewest
+    return "", text, 0

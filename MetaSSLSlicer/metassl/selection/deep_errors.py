@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from metassl.project.effort.cost import ASSUMED
 from metassl.project.effort.words import deep_text
+from metassl.project.words import plural
 
 from .base import Scored, by_score
 from .candidate import Candidate
@@ -46,7 +47,7 @@ class DeepErrors:
         if missing:
             voxels += sum(usual[name] for name in missing) / candidate.voxel_ml
             wrong = effort.looked
-            reason = f"{' and '.join(missing)} was not found in this image"
+            reason = f"{' and '.join(missing)} {plural(len(missing), 'was', 'were')} not found in this image"
             if len(missing) == len(candidate.classes):
                 reason = "no structure was found in this image"
         volume, seconds = 1000 * candidate.voxel_ml * voxels, ASSUMED.review(effort.looked, wrong, voxels)

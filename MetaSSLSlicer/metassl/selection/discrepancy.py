@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence, Set
 from statistics import median
 
 from metassl.project.regions import FLAGGED
+from metassl.project.words import plural
 
 from .base import Scored, annotation_minutes, by_score
 from .candidate import WHOLE, Candidate, ClassStatistics
@@ -76,16 +77,20 @@ class Discrepancy:
         if candidate.is_empty:
             reason = "no structure was found in this image"
         elif missing:
-            reason = f"{' and '.join(missing)} was not found in this image"
+            reason = f"{' and '.join(missing)} {plural(len(missing), 'was', 'were')} not found in this image"
         else:
             differ = uncertain["DC"] + uncertain["DS"]
-            reason = f"the networks differ on {differ:,.0f} voxels and are unsure of {uncertain['US']:,.0f} more"
+            reason = f"the networks differ on {_voxels(differ)} and are unsure of {uncertain['US']:,.0f} more"
             if measured:
-                reason = f"about {voxels:,.0f} voxels are expected to be wrong"
+                reason = f"about {_voxels(voxels)} {plural(round(voxels), 'is', 'are')} expected to be wrong"
             most = max(parts, key=parts.__getitem__, default=WHOLE)
             where = "" if len(parts) < 2 or not parts[most] else f", above all for {most}"
             reason = f"{reason}{where}"
         return Scored(candidate.case, sum(parts.values()), reason, parts)
+
+
+def _voxels(number: float) -> str:
+    return plural(round(number), "1 voxel", f"{number:,.0f} voxels")
 
 
 def _expected(found: ClassStatistics, rates: Mapping[str, float]) -> float:

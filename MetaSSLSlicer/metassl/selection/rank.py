@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from metassl.choices.strategies import DEFAULT_STRATEGY
 from metassl.files.errors import MetaSSLError
@@ -49,7 +49,19 @@ def ranking_by(project: Project, round: Round, strategy: str = DEFAULT_STRATEGY)
             skipped[each.case] = f"the summary of case {each.case} gives no finite score"
     pace = pace_of(project)
     ranked = [_ranked(each, candidates[each.case], pace) for each in found if each.case not in skipped]
-    return Ranking(strategy, ranked, skipped)
+    made = Ranking(strategy, ranked, skipped, _names(candidates.values()))
+    return made.with_present_names({label.value: label.name for label in project.labels})
+
+
+def _names(candidates: Iterable[Candidate]) -> dict[str, int]:
+    """The structures by the names that they had when the candidates were predicted."""
+    summaries = [each.summary for each in candidates]
+    return {
+        name: value
+        for summary in summaries
+        if summary.values is not None
+        for name, value in zip(summary.volume_ml or (), summary.values, strict=False)
+    }
 
 
 def _ranked(scored: Scored, candidate: Candidate, pace: Pace) -> RankedCase:

@@ -25,6 +25,7 @@ from metassl.imaging.usual_grid import UNLIKE
 from metassl.project.project import Project
 from metassl.project.round_files import read_inputs
 from metassl.project.rounds import Round
+from metassl.project.words import count, plural
 
 CACHE_BYTES = 20 << 30
 FINGERPRINT_CASES = 24
@@ -75,7 +76,7 @@ class InputReader:
             raise ProjectError(f"{self.round.plan_path}: {error}") from error
         if plan.classes != len(self.values):
             raise ProjectError(
-                f"{self.round.plan_path} is for {plan.classes - 1} structures, and the project has "
+                f"{self.round.plan_path} is for {count(plan.classes - 1, 'structure')}, and the project has "
                 f"{len(self.values) - 1} now: train a new round"
             )
         return plan
@@ -131,7 +132,11 @@ class InputReader:
             self.emit("warning", message=f"case {case_id}: {self.project.image_paths(case_id)[0]}: {note}")
         if len(notes) > NOTES_TOLD:
             others = len(notes) - NOTES_TOLD
-            self.emit("warning", message=f"{others} more images are odd: `metassl status --cases` says how")
+            self.emit(
+                "warning",
+                message=plural(others, "one more image is", "{count} more images are")
+                + " odd: `metassl status --cases` says how",
+            )
         return notes, Usual.of(descriptions.values())
 
     def _tell_of_lost_structures(self, case_id: str, classes: np.ndarray, on_grid: np.ndarray, plan: Plan) -> None:
@@ -139,7 +144,7 @@ class InputReader:
         lost = [label.name for k, label in enumerate(self.project.labels, 1) if before[k] and not after[k]]
         if lost:
             grid = " x ".join(f"{mm:.3g}" for mm in reversed(plan.spacing_zyx))
-            too_small = f"{', '.join(lost)} is too small to be learnt at {grid} mm"
+            too_small = f"{', '.join(lost)} {plural(len(lost), 'is', 'are')} too small to be learnt at {grid} mm"
             self.emit("warning", message=f"case {case_id}: {too_small}, and left out here")
 
     def _tell_of_outside_edit(self, case_id: str, version: str | None) -> None:

@@ -16,7 +16,7 @@ KINDS = ("open", "look", "correct", "draw")
 
 def read_costs(path: Path = USUAL) -> tuple[Costs, dict[str, str]]:
     """The costs in a file, {name: {"seconds", "source"}}, and {name: source}. MetaSSLError when one is missing."""
-    content = read_json(path, "the costs")
+    content = read_json(path, "the table of costs")
     seconds, sources = {}, {}
     for name in (each.name for each in fields(Costs)):
         entry = content.get(name)

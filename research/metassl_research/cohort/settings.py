@@ -12,6 +12,9 @@ from metassl_research.kept_settings import refuse_other_settings
 MAY_GROW = ("arms", "seeds")
 """Results can be gone on with, with more of these; everything else must stay."""
 
+OPTIONS = {"rounds": "--after", "sources": "--costs"}
+"""Of the settings whose option has another name."""
+
 LAST_TRAINING = 0.75
 """After this share of the cohort no training follows: too few cases would gain by it."""
 
@@ -48,4 +51,4 @@ class Settings:
         """MetaSSLError when the results in the file `where` were made with other settings."""
         asked = self.to_json()
         fixed = [name for name in asked if name not in MAY_GROW]
-        refuse_other_settings(asked, former, fixed, where, "a simulation")
+        refuse_other_settings(asked, former, fixed, where, "a simulation", OPTIONS)

@@ -92,7 +92,7 @@ def resumable(command: str, arguments: argparse.Namespace, console: Console) -> 
     try:
         yield
     except KeyboardInterrupt:
-        again = command_line(command, "--data", arguments.data, "--out", arguments.out, "...")
+        again = command_line(*command.split(), "--data", arguments.data, "--out", arguments.out, "...")
         console.say(f"stopped; the same command goes on: {again}")
         raise
 

@@ -15,6 +15,9 @@ from metassl_research.kept_settings import refuse_other_settings
 MAY_GROW = ("strategies", "rounds", "seeds")
 """A simulation can be continued with more of these; everything else must stay."""
 
+OPTIONS = {"case_seconds": "", "voxel_seconds": ""}
+"""Of the settings that no option gives: they are of the version that made the results."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -55,7 +58,7 @@ class Settings:
         """MetaSSLError when the results in the file `where` were made with other settings."""
         asked = self.to_json()
         fixed = [name for name in asked if name not in MAY_GROW]
-        refuse_other_settings(asked, former, fixed, where, "a simulation")
+        refuse_other_settings(asked, former, fixed, where, "a simulation", OPTIONS)
 
 
 def chosen_strategies(text: str) -> tuple[str, ...]:

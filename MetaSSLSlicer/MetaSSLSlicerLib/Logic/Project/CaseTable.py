@@ -81,7 +81,7 @@ def readRows(project: Project, caseIds: Iterable[str] | None = None) -> list[Cas
     rounds = _inOrderOfReview(project)
     uncertainties = _uncertainties(rounds, cases)
     learnt = _Learnt(rounds)
-    ranked = _ranking(rounds)
+    ranked = _ranking(project, rounds)
     latest = project.latest_round()
     failures, notes = _failures(latest, uncertainties), _notes(latest)
     unsaved = {*autosaves(project), *rescuedAutosaves(project).values()}
@@ -184,12 +184,13 @@ def _uncertaintyIn(content: bytes) -> dict[str, float] | None:
     return {region: float(uncertainty[region]) for region in FLAGGED} if _SHARES(uncertainty) else None
 
 
-def _ranking(rounds: list[Round]) -> dict[str, tuple[int, RankedCase]]:
+def _ranking(project: Project, rounds: list[Round]) -> dict[str, tuple[int, RankedCase]]:
     """The ranking of the round that is reviewed, or of the newest one that has any: {case: (place, entry)}."""
     for source in rounds:
         try:
             if source.ranking_path.exists():
-                return {each.case: (place, each) for place, each in enumerate(read_ranking(source).cases, start=1)}
+                ranked = read_ranking(source, project.labels).cases
+                return {each.case: (place, each) for place, each in enumerate(ranked, start=1)}
         except MetaSSLError:
             continue
     return {}

@@ -9,7 +9,7 @@ from pathlib import Path
 from metassl.choices.exporters import EXPORTER_CATALOG, EXPORTERS, Exported, export_project
 from metassl.files import MetaSSLError, ProjectError
 from metassl.project import Project
-from metassl.project.words import plural, sentence
+from metassl.project.words import plural, said_once, sentence
 
 from ...Signal import Signal
 from ...Translation import _
@@ -122,7 +122,7 @@ def exportedText(result: Exported, what: Sequence[str]) -> str:
     if result.failed:
         said.append(_("Left out: {reasons}").format(reasons=_first(list(result.failed.values()))))
     if result.notes:
-        said.append(_first([sentence(note) for note in result.notes], " "))
+        said.append(_first([sentence(note) for note in said_once(result.notes)], " "))
     return " ".join(said)
 
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from metassl.jobs import get_launcher
-from metassl.machines import Check, Machine, list_machines, remove_machine, write_machine
+from metassl.machines import (
+    Begun,
+    Check,
+    Machine,
+    list_machines,
+    remove_machine,
+    unfinished_on,
+    unusable_machines,
+    write_machine,
+)
 
 from ...Signal import Signal
 from ...Translation import _
 
 THIS_COMPUTER = ""
+_List = tuple[dict[str, Machine], dict[str, str]]
 
 
 def kindTexts() -> dict[str, str]:
@@ -29,6 +39,8 @@ class Machines:
         self._session = session
         self.known: dict[str, Machine] = {}
         """As they were when they were last read."""
+        self.unusable: dict[str, str] = {}
+        """What is wrong with the entries of the list that are none of a machine."""
         self.isBusy = False
         self.checks: dict[str, list[Check]] = {}
         """What the last test of each has found."""
@@ -37,16 +49,16 @@ class Machines:
 
     def read(self) -> None:
         """Read the list."""
-        self._run(list_machines, self._take, quietly=True)
+        self._run(_readList, self._take, quietly=True)
 
     def saveAndTest(self, machine: Machine) -> None:
         """Set a machine up, and find out whether a training could run there, which takes up to some minutes."""
 
-        def work() -> tuple[list[Machine], list[Check]]:
+        def work() -> tuple[_List, list[Check]]:
             write_machine(machine)
-            return list_machines(), get_launcher(machine.kind, machine.name).check()
+            return _readList(), get_launcher(machine.kind, machine.name).check()
 
-        def done(result: tuple[list[Machine], list[Check]]) -> None:
+        def done(result: tuple[_List, list[Check]]) -> None:
             self.checks[machine.name] = result[1]
             self._take(result[0])
 
@@ -56,11 +68,15 @@ class Machines:
     def remove(self, name: str) -> None:
         """Forget a machine."""
 
-        def work() -> list[Machine]:
+        def work() -> _List:
             remove_machine(name)
-            return list_machines()
+            return _readList()
 
         self._run(work, self._take)
+
+    def unfinished(self, name: str, take: Callable[[list[Begun]], None]) -> None:
+        """Hand over what was begun there from here and is not finished; the machine is not asked."""
+        self._run(lambda: unfinished_on(name), take)
 
     def isReady(self, name: str) -> bool | None:
         """Whether its last test found nothing wrong; None where it was not tested since Slicer was started."""
@@ -72,8 +88,8 @@ class Machines:
         words = next((check.words for check in self.checks.get(name, ()) if check.what == "GPU"), "")
         return words.partition(";")[0]
 
-    def _take(self, machines: list[Machine]) -> None:
-        self.known = {machine.name: machine for machine in machines}
+    def _take(self, read: _List) -> None:
+        self.known, self.unusable = read
 
     def _run(self, work: Callable, take: Callable, quietly: bool = False) -> None:
         def done(result: object) -> None:
@@ -89,3 +105,7 @@ class Machines:
         self.isBusy = not quietly
         self._session.tasks.run(work, done, failed)
         self.changed.emit()
+
+
+def _readList() -> _List:
+    return {machine.name: machine for machine in list_machines()}, unusable_machines()

@@ -42,8 +42,13 @@ class MachineChoice(Section):
 
     @property
     def machine(self) -> Machine | None:
-        """The one that is chosen; None for this computer."""
+        """The one that is chosen; None for this computer, and where there is a `problem`."""
         return self.machines.known.get(self._chosen)
+
+    @property
+    def problem(self) -> str:
+        """Why the one that is chosen cannot be used; "" where it can."""
+        return self.machines.unusable.get(self._chosen, "")
 
     def line(self, minutes: float) -> str:
         """What will train, as far as its last test has told."""
@@ -63,20 +68,27 @@ class MachineChoice(Section):
     def _onChosen(self, index: int) -> None:
         self._chosen = self.ui.machineComboBox.itemData(index) or THIS_COMPUTER
         userSettings().setValue(MACHINE_KEY, self._chosen)
-        self.form.show(self.machine)
+        self._showForm()
         self.changed.emit()
 
     def _onToggled(self, shown: bool) -> None:
         self.ui.machineHost.setVisible(shown)
         if shown:
+            self._showForm()
+
+    def _showForm(self) -> None:
+        if self.problem:
+            self.form.showUnusable(self._chosen, self.problem)
+        else:
             self.form.show(self.machine)
 
     def _refresh(self) -> None:
-        combo, names = self.ui.machineComboBox, list(self.machines.known)
+        combo, known, unusable = self.ui.machineComboBox, self.machines.known, self.machines.unusable
+        names = [*known, *unusable]
         with withoutSignals(combo):
             combo.clear()
             combo.addItem(_("this computer"), THIS_COMPUTER)
             for name in names:
-                combo.addItem(name, name)
+                combo.addItem(_("{name} (cannot be used)").format(name=name) if name in unusable else name, name)
             combo.setCurrentIndex(names.index(self._chosen) + 1 if self._chosen in names else 0)
         self.changed.emit()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from metassl.files import MetaSSLError
-from metassl.machines import Check, Machine
+from metassl.machines import Begun, Check, Machine
 
+from ...Logic.Project.NewProject import nameLines
 from ...Logic.Training.Machines import Machines, kindTexts
 from ...Translation import _
 from ..Section import Section, loadUi, onClick, showError
@@ -29,6 +30,7 @@ class MachineForm(Section):
         for kind, text in kinds.items():
             self.ui.kindComboBox.addItem(text, kind)
         self.ui.kindComboBox.connect("currentIndexChanged(int)", lambda _index: self.refresh())
+        self.ui.nameEdit.connect("textChanged(QString)", lambda _text: self.refresh())
         onClick((self.ui.testButton, self.saveAndTest), (self.ui.removeButton, self._remove))
         self.listen((machines.changed, self.refresh))
         self.show(None)
@@ -54,6 +56,14 @@ class MachineForm(Section):
             edit.text = text or ""
         ui.gpusSpinBox.value = shown.gpus if shown is not None else 0
         ui.kindComboBox.setCurrentIndex(list(kindTexts()).index(shown.kind) if shown is not None else 0)
+        showError(ui, None)
+        self.refresh()
+
+    def showUnusable(self, name: str, problem: str) -> None:
+        """Show an empty form under the name of an entry that is none of a machine: to be set up anew, or removed."""
+        self.show(None)
+        self.ui.nameEdit.text = name
+        showError(self.ui, _("{problem}. Set it up anew, or remove it.").format(problem=problem))
         self.refresh()
 
     def machine(self) -> Machine:
@@ -90,7 +100,14 @@ class MachineForm(Section):
 
     def _remove(self) -> None:
         name = self.ui.nameEdit.text.strip()
-        if self._confirm(_("Forget the machine {name}? What trains there goes on.").format(name=name)):
+        self.machines.unfinished(name, lambda left: self._removeAfterQuestion(name, left))
+
+    def _removeAfterQuestion(self, name: str, left: list[Begun]) -> None:
+        lines = [_("Forget the machine {name}? What trains there goes on.").format(name=name)]
+        if left:
+            lines.append(_("Not finished there, and nothing of it will come here any more:"))
+            lines += nameLines([each.words for each in left])
+        if self._confirm("\n".join(lines)):
             self.machines.remove(name)
             self.show(None)
 
@@ -100,7 +117,8 @@ class MachineForm(Section):
             part.setVisible(self.kind in kinds)
         ui.testButton.setEnabled(not busy)
         ui.testButton.text = _("Testing ...") if busy else _("Save and test")
-        ui.removeButton.setEnabled(not busy and self._tested in self.machines.known)
+        names = self.machines.known.keys() | self.machines.unusable.keys()
+        ui.removeButton.setEnabled(not busy and ui.nameEdit.text.strip() in names)
         checks = self.machines.checks.get(self._tested, [])
         ui.checksLabel.text = "\n".join(map(checkText, checks))
         ui.checksLabel.setVisible(bool(checks))

@@ -59,7 +59,8 @@ def next_case(project: Project, found: Round) -> RankedCase | None:
         try:
             if ranked is not None:
                 waiting = {*waiting_cases(project, ranked)}
-                return next((entry for entry in read_ranking(ranked).cases if entry.case in waiting), None)
+                entries = read_ranking(ranked, project.labels).cases
+                return next((entry for entry in entries if entry.case in waiting), None)
         except MetaSSLError:
             continue  # it was stopped before it ranked
     return None

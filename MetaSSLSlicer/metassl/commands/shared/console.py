@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -14,9 +13,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-SHORT_COMMAND, MANY = 50, 4
-_OF_A_CASE = re.compile(r"case ([^:]+): \S.*?: (.+)", re.DOTALL)
-"""A warning "case ID: FILE: what"."""
+from metassl.project.words import listing, said_once
+
+__all__ = ["Console", "command_line", "harmless", "listing", "plain"]
+
+SHORT_COMMAND = 50
 
 
 class Console:
@@ -40,17 +41,8 @@ class Console:
 
     def warn_all(self, texts: Sequence[str]) -> None:
         """Warnings, of which those that say the same of many cases are one line."""
-        groups: dict[str, list[str]] = {}
-        for text in texts:
-            match = _OF_A_CASE.fullmatch(text)
-            groups.setdefault(match[2] if match else "", []).append(match[1] if match else text)
-        for text in texts:
-            match = _OF_A_CASE.fullmatch(text)
-            same = groups[match[2]] if match else []
-            if not match or len(same) < MANY:
-                self.warn(text)
-            elif match[1] == same[0]:
-                self.warn(f"{len(same)} cases ({listing(same)}): {match[2]}")
+        for text in said_once(texts):
+            self.warn(text)
 
     def result(self, content: dict[str, Any]) -> None:
         """The one JSON object of a command with --json; nothing otherwise."""
@@ -120,9 +112,3 @@ def _are_the_same(program: Path, called: Path) -> bool:
         return program.samefile(called)
     except OSError:
         return False
-
-
-def listing(names: Sequence[str], limit: int = 5) -> str:
-    """ "a, b, c and 12 more"."""
-    shown = ", ".join(names[:limit])
-    return shown if len(names) <= limit else f"{shown} and {len(names) - limit} more"

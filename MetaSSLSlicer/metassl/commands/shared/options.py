@@ -87,6 +87,13 @@ def count(text: str) -> int:
     return int(text)
 
 
+def count_or_none(text: str) -> int:
+    """A whole number for argparse; 0 stands for none."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number")
+    return int(text)
+
+
 def read_names(path: Path) -> list[str]:
     """The names in `path`, one a line, without blank lines and those that begin with #.
 

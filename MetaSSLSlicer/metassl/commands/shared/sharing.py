@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -33,7 +34,12 @@ def launch(project: Project, found: Round, cases: Sequence[str] | None, on: str,
     chosen = list(cases) if cases is not None else waiting(project, found)
     if not chosen:
         raise ProjectError("nothing to predict: every case has a label, or a prediction of this round")
-    share: Share = launcher.launch_share(Share.make(found, chosen, min(tasks, len(chosen)), device), found)
+    made = Share.make(found, chosen, min(tasks, len(chosen)), device)
+    try:
+        share: Share = launcher.launch_share(made, found)
+    except BaseException:
+        shutil.rmtree(made.path, ignore_errors=True)  # of no job, it would wait for ever
+        raise
     return share
 
 

@@ -200,7 +200,7 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
     sources = [count(cases, title) for key, title in _MEASURED_ON.items() if (cases := getattr(measured, key, None))]
     measured_from = f"measured on {' and '.join(sources)}" if sources else "measured"
     regions = _regions(None if known else evaluation, measured, measured_from)
-    ranked = read_ranking(found)
+    ranked = read_ranking(found, project.labels)
     strategy = ranked.strategy
     ranking = [
         _row(place, entry, strategy, project.cases.get(entry.case), summaries.get(entry.case) or Summary())

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from metassl.files.errors import ProjectError
 from metassl.project.cases import make_case_id
+from metassl.project.words import plural
 
 from ..found import Discovery, FoundCase
 from ..tree import Tree, stem
@@ -31,7 +32,13 @@ def find(tree: Tree) -> Discovery | None:
     name = str(content.get("name", ""))
     found = Discovery(cases + unlisted, labels, channels, read_split(tree), name, ignored=ignored)
     if unlisted:
-        found.notes.append(f"{len(unlisted)} images that dataset.json does not list are taken as unlabelled cases")
+        found.notes.append(
+            plural(
+                len(unlisted),
+                "1 image that dataset.json does not list is taken as an unlabelled case",
+                "{count} images that dataset.json does not list are taken as unlabelled cases",
+            )
+        )
     return found
 
 

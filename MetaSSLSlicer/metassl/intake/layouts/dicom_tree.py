@@ -5,6 +5,7 @@ from __future__ import annotations
 from metassl.imaging import dicom
 from metassl.imaging.reader import quiet
 from metassl.project.cases import make_case_id
+from metassl.project.words import count
 
 from ..found import Discovery, FoundCase
 from ..tree import Tree
@@ -21,7 +22,7 @@ def find(tree: Tree) -> Discovery | None:
         for number, each in enumerate(series, start=1):
             # Of several series one file stands for each: the folder alone would be ambiguous.
             name, image = (base, tree.path(folder)) if len(series) == 1 else (f"{base}_{number}", each.files[0])
-            about = ", ".join(filter(None, (each.modality, f"{each.count} slices", each.description)))
+            about = ", ".join(filter(None, (each.modality, count(each.count, "slice"), each.description)))
             found.cases.append(FoundCase(name, [image], about=about))
         for each in described:
             found.warnings += each.notes

@@ -15,6 +15,7 @@ from metassl.jobs.standing import Standing, forget
 from metassl.project.cases import now
 from metassl.project.rounds import Round
 
+from ..begun import note_begun
 from ..checks import Check
 from ..machine import Machine
 from ..shell import LocalShell, Shell
@@ -48,6 +49,7 @@ class SlurmLauncher:
         self, round: Round, python: str | None = None, environment: Mapping[str, str] | None = None
     ) -> JobRecord:
         """Submit the job of `round` and write its job.json. Raises ProjectError, with what Slurm said."""
+        note_begun(self.machine.name, round)
         remove_file(round.stop_path)
         launched, after = now(), last_number(round.events_path)
         arguments = ["-m", "metassl.machines.slurm.task", self.there(str(round.project_path)), str(round.number)]
@@ -65,6 +67,7 @@ class SlurmLauncher:
 
     def launch_share(self, share: Share, round: Round) -> Share:
         """Submit the tasks of a shared prediction as an array. Raises ProjectError."""
+        note_begun(self.machine.name, round)
         project, number = self.there(str(round.project_path)), str(round.number)
         arguments = ["-m", "metassl.machines.slurm.task", project, number, str(share.number)]
         log = escaped(self.there(str(share.logs))) + "/%a.txt"

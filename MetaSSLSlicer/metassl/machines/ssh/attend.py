@@ -27,7 +27,7 @@ from metassl.jobs.writer import JobWriter
 from metassl.project.cases import now
 from metassl.project.project import Project
 from metassl.project.rounds import Round
-from metassl.project.words import duration
+from metassl.project.words import count, duration
 
 from ..machine import Machine
 from ..site import read_machine
@@ -116,8 +116,8 @@ class Attendant:
                 raise Ended
             writer.write("progress", stage="sending", step=sent >> 20, total=max(total >> 20, 1), eta_s=None)
 
-        count, size = send(remote, self.project, cargo, there, progress)
-        say(f"{count} files ({size / 1e6:.1f} MB) were sent to {self.machine.name}")
+        files, size = send(remote, self.project, cargo, there, progress)
+        say(f"{count(files, 'file')} ({size / 1e6:.1f} MB) sent to {self.machine.name}")
 
     def _put(self, remote: Remote, there: str, *files: Path) -> None:
         for path in files:

@@ -7,14 +7,17 @@ import secrets
 from collections.abc import Mapping
 
 from metassl.files.atomic import remove_file, write_text
+from metassl.files.errors import ProjectError
 from metassl.files.path_map import PathMap
 from metassl.jobs.events import last_number
 from metassl.jobs.launcher import STOP, LocalLauncher
 from metassl.jobs.record import JobRecord
+from metassl.jobs.share import Share
 from metassl.jobs.standing import Standing
 from metassl.project.cases import now
 from metassl.project.rounds import Round
 
+from ..begun import note_begun
 from ..checks import Check
 from ..machine import Machine
 from ..site import read_machine
@@ -48,6 +51,7 @@ class SshLauncher(LocalLauncher):
         self, round: Round, python: str | None = None, environment: Mapping[str, str] | None = None
     ) -> JobRecord:
         """Start the attendant of `round`, or the worker there. Raises MetaSSLError."""
+        note_begun(self.machine.name, round)
         if self.paths.holds(str(round.project_path)):
             return self._launch_there(round)
         former, place = JobRecord.read(round.job_path), Place.read(round)
@@ -113,6 +117,15 @@ class SshSlurmLauncher(SshLauncher):
 
     def _launch_there(self, round: Round) -> JobRecord:
         return SlurmBehindSsh(self.machine).launch(round)
+
+    def launch_share(self, share: Share, round: Round) -> Share:
+        """Submit the tasks of a shared prediction, of a project in a folder that both share. Raises MetaSSLError."""
+        if not self.paths.holds(str(round.project_path)):
+            raise ProjectError(
+                f"{round.project_path} lies in no folder that {self.machine.name} shares (--map), and tasks share "
+                "cases where the project lies: leave out --on, or let a training there predict them"
+            )
+        return SlurmBehindSsh(self.machine).launch_share(share, round)
 
     def stop(self, round: Round) -> None:
         """Ask the worker to pause; a job that waits is taken out of the queue."""

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from metassl.files.path_map import PathMap
 from metassl.jobs.record import JobRecord
+from metassl.jobs.share import Share
 from metassl.project.rounds import Round
 
 from ..machine import Machine
@@ -44,8 +45,16 @@ class SlurmBehindSsh(SlurmLauncher):
         self, round: Round, python: str | None = None, environment: Mapping[str, str] | None = None
     ) -> JobRecord:
         """Send the engine, and submit the job. Raises MetaSSLError."""
+        self._make_ready()
+        return super().launch(round)
+
+    def launch_share(self, share: Share, round: Round) -> Share:
+        """Send the engine, and submit the tasks of a shared prediction as an array. Raises MetaSSLError."""
+        self._make_ready()
+        return super().launch_share(share, round)
+
+    def _make_ready(self) -> None:
         with Remote(self.machine) as remote:
             engine, there = ready_engine(remote), self.machine.python or str(remote.about["python"])
         cluster = cluster_there(self.machine, engine, there, self.paths)
         self.machine = replace(cluster, kind=SSH_SLURM, host=self.machine.host)
-        return super().launch(round)
