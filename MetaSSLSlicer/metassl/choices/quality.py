@@ -25,8 +25,8 @@ _OURS = (
     Quality("best", 60.0, 128, "as fine as the images, or on a CPU with voxels of an eighth of that volume"),
 )
 MEMORY = (
-    "each needs the same memory, as a step has the same patches: on a CPU some 2.5 GB for a CT of 512 x 512 x 300; of a "
-    "GPU three fifths of what is free at most"
+    "each needs the same memory, as a step has the same patches: on a CPU some 2.5 GB for a CT of 512 x 512 x 300; of "
+    "a GPU three fifths of what is free at most"
 )
 """Measured in docs/benchmarks.md; see `data.budget`."""
 QUALITIES = {each.name: each for each in _OURS}
