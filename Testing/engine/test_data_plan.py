@@ -9,6 +9,7 @@ import pytest
 import torch
 from metassl.choices.quality import MEMORY
 from metassl.data import budget
+from metassl.data.orientation import thick_slices
 from metassl.data.plan import MOST_COARSENED, MOST_SLICES, Plan, make_plan
 from metassl.files.errors import ProjectError
 from metassl.inference.sliding_window import predict_pair
@@ -49,7 +50,8 @@ def facts(kind, *channels, axes="patient", thinnest=None):
 
 
 def make(kind, device="cpu", memory=16 * GIGABYTE, classes=3, channels=(), quality="fast", thinnest=None):
-    return make_plan(facts(kind, *channels, thinnest=thinnest), classes, device, memory, quality)
+    """A plan of volumes."""
+    return make_plan(facts(kind, *channels, thinnest=thinnest), classes, device, memory, quality, "3d")
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda", "mps", "cuda:1"])
@@ -349,6 +351,17 @@ def test_a_plan_of_slices_never_looks_across_them(name, device):
     assert math.prod(plan.patch_zyx) <= budget.BUDGETS[device].slice_voxels
     assert plan.batch[0] == plan.batch[1] <= MOST_SLICES
     assert Plan.from_json(plan.to_json()) == plan
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
+@pytest.mark.parametrize("name", ALL)
+def test_thick_slices_are_seen_one_by_one_on_a_cpu_where_nobody_says_otherwise(name, device):
+    plan, volumes = make_plan(facts(ALL[name]), 3, device, 16 * GIGABYTE), make(ALL[name], device)
+    thick = thick_slices(ALL[name][1])
+    if device == "cpu" and thick:
+        assert plan == make_plan(facts(ALL[name]), 3, device, 16 * GIGABYTE, kind="2d") != volumes
+    else:
+        assert plan == volumes
 
 
 def test_slices_come_in_as_large_a_batch_as_the_step_of_a_stack():

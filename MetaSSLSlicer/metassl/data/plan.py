@@ -173,12 +173,13 @@ def make_plan(
     """The plan for the images of `fingerprint` on "cpu", "cuda" or "mps" (an index may follow).
 
     `num_classes` counts the background; `memory_bytes` is what the device has free; quality: a key of QUALITIES; kind:
-    one of PLANS. The same inputs on the same machine give the same plan.
+    one of PLANS; "auto" is slices on a CPU where they are thick, which learnt more in the same time there
+    (docs/ABLATION.md), else volumes. The same inputs on the same machine give the same plan.
     """
     budget, precision = BUDGETS[device_type(device)], choose_precision(device)
     source = triple(float(s) for s in fingerprint["median_spacing_zyx"])
     extent = [n * s for n, s in zip(fingerprint["median_shape_zyx"], source, strict=True)]
-    if kind == "2d":
+    if kind == "2d" or (kind == "auto" and device_type(device) == "cpu" and thick_slices(source)):
         spacing = source[0], *_coarsened(source, [0.0, *extent[1:]], budget.slice_voxels, MOST_COARSENED)[1:]
         shape = [1.0, *(mm / s for mm, s in zip(extent[1:], spacing[1:], strict=True))]
         affordable = affordable_voxels(memory_bytes, budget, precision, 4)
