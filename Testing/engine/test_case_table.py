@@ -53,6 +53,15 @@ def test_a_new_project_has_a_row_for_each_case_and_nothing_to_tell(tiny_project)
     assert rows[5] == CaseRow("case_5")
 
 
+def test_a_row_tells_how_many_slices_were_looked_at_where_that_was_not_all(tiny_project):
+    label, geometry = tiny_project.read_label("case_0")
+    tiny_project.add_label("case_3", (label, geometry), state="accepted", looked=[4, 5])
+    rows = rows_of(tiny_project, "case_0", "case_3")
+    assert (rows["case_0"].looked, rows["case_3"].looked) == (None, 2)
+    assert CaseCells().of(rows["case_3"]).hint.endswith("looked at before all of it was accepted: 2")
+    assert "looked at" not in CaseCells().of(rows["case_0"]).hint
+
+
 def test_a_row_tells_uncertainty_place_and_why(tiny_project):
     found = new_round(tiny_project)
     predict(found, "case_3")

@@ -51,6 +51,10 @@ def test_a_slice_that_a_view_shows_for_a_moment_is_looked_at_and_one_that_goes_b
     assert 4 in watch.shown.seen()[2]
     watch.look(0, 99, 1.0)
     assert set(watch.shown.seen()[0]) == {2, 5, 6}, "outside the image"
+    watch.look(0, 7, 0.1)
+    watch.shown.end()
+    watch.time += 9
+    assert set(watch.shown.seen()[0]) == {2, 5, 6}, "the case was closed: the view shows something else"
     watch.shown.forget()
     assert watch.shown.seen() == (frozenset(),) * 3
 

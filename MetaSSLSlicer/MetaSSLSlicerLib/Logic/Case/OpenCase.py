@@ -214,6 +214,7 @@ class OpenCase:
             return self.autosave.finish() if self.isEditing else self.autosave.pending
         finally:
             self._observers.remove()
+            self.shown.end()
             self.nodes.remove()
 
     @vtk.calldata_type(vtk.VTK_STRING)

@@ -47,12 +47,18 @@ class ShownSlices:
             self._seen.add(before)
         self._now[view.GetID()] = shown, time_
 
+    def end(self) -> None:
+        """The case is closed: the views show something else from now on."""
+        self._seen, self._now = self._seen | self._shownNow(), {}
+
     def seen(self) -> Shown:
         """What was shown until now."""
-        time_ = self._clock()
-        now = {shown for shown, since in self._now.values() if shown is not None and time_ - since >= LEAST_S}
-        found = self._seen | now
+        found = self._seen | self._shownNow()
         return tuple(frozenset(number for axis, number in found if axis == each) for each in range(3))
+
+    def _shownNow(self) -> set[tuple[int, int]]:
+        time_ = self._clock()
+        return {shown for shown, since in self._now.values() if shown is not None and time_ - since >= LEAST_S}
 
     def _shownBy(self, view) -> tuple[int, int] | None:
         if not view.IsMappedInLayout():

@@ -39,7 +39,8 @@ class CaseRow:
     `autosaved`: there are edits that were never saved. `failed`: why the last round had to leave it out. `isPartial`:
     a part of it is annotated, and nobody has said that it is done; `isLearnt`: the round that predicted such a case
     has learnt from that part. `isUnseen`: its prediction was accepted with many others, and nobody looked at it.
-    `work`: the seconds that it is expected to take, where that is known.
+    `looked`: how many of its slices were looked at before all of it was accepted, None for all. `work`: the seconds
+    that it is expected to take, where that is known.
     """
 
     id: str
@@ -56,6 +57,7 @@ class CaseRow:
     isPartial: bool = False
     isLearnt: bool = True
     isUnseen: bool = False
+    looked: int | None = None
     work: float | None = None
 
     @property
@@ -141,6 +143,7 @@ def _row(
         isPartial=case.is_partial,
         isLearnt=not case.is_partial or learnt.hasLearnt(number, case),
         isUnseen=case.unseen,
+        looked=None if case.looked is None else len(case.looked),
     )
     if ranked is None or not row.isWaiting or case.split == ASIDE:
         return row

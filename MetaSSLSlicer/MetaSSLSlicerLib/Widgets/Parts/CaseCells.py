@@ -67,6 +67,7 @@ class CaseCells:
         self._unsavedLine = _("It holds work that is not saved as a label; it comes back when you open the case.")
         self._uncertaintyLine = _("Uncertain voxels of round {round}: {shares}")
         self._orderLine = _("Why: {reason}")
+        self._lookedLine = _("Slices that were looked at before all of it was accepted: {count}")
         self._failedLine = _("The last training could not use it: {reason}")
 
     def of(self, row: CaseRow) -> Cells:
@@ -104,6 +105,8 @@ class CaseCells:
         lines = [row.id, self._stateLine.format(state=word)]
         if row.autosaved:
             lines.append(self._unsavedLine)
+        if row.looked is not None:
+            lines.append(self._lookedLine.format(count=row.looked))
         if row.uncertainty is not None:
             shares = ", ".join(f"{region} {percent(share, 1)}" for region, share in row.uncertainty.items())
             lines.append(self._uncertaintyLine.format(round=row.round, shares=shares))
