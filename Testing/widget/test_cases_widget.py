@@ -96,6 +96,42 @@ def test_the_table_does_not_widen_the_panel_when_its_columns_fill(harness, sessi
     area.takeWidget()
 
 
+def test_nor_when_they_fill_while_the_section_is_folded(harness, session, section, tiny_project):
+    """As during a review, when a training ends."""
+    area = qt.QScrollArea()
+    area.setWidgetResizable(True)
+    area.setWidget(section.widget)
+    area.resize(450, 600)
+    area.show()
+    open_(harness, session, section, tiny_project)
+    section.ui.casesButton.collapsed = True
+    tiny_project.update_case("case_0", more_seconds=600.0, dice=0.9)
+    predict(tiny_project, case_3=0.5, case_4=0.2)
+    session.casesChanged.emit(None)
+    harness.wait(lambda: not section.reader.isBusy and section.model.isFilled)
+    harness.process(20)
+    section.ui.casesButton.collapsed = False
+    harness.process(1)
+    assert section.widget.minimumSizeHint.width() <= 450, "not for a moment: who clicks then would miss"
+    harness.process(20)
+    assert section.ui.table.isColumnHidden(CaseCells.DICE) and area.horizontalScrollBar().maximum == 0
+    area.takeWidget()
+
+
+def test_what_a_training_puts_first_is_in_view_though_it_is_read_later(harness, session, section, tmp_path):
+    project = big_project(tmp_path, 200)
+    predict(project, **{f"scan_{number}": number / 200 for number in range(200)})
+    session.openProject(project.path)
+    harness.wait(lambda: len(section.model.cells) == 200 and section.model.isFilled and not section.reader.isBusy)
+    section.view.select("scan_3")
+    predict(project, **{f"scan_{number}": (number * 77 % 200) / 200 for number in range(200)})
+    session.roundsChanged.emit()
+    section.showNext()
+    harness.wait(lambda: not section.reader.isBusy and section.model.isFilled)
+    harness.process(5)
+    assert section.view.selected == section.model.order[0] and section.ui.table.rowAt(0) == 0
+
+
 def test_when_every_case_is_labelled_next_says_so(harness, session, section, tiny_project, make_case, make_grid):
     for number in (3, 4, 5):
         tiny_project.add_label(f"case_{number}", (make_case(number)[1], make_grid()))

@@ -66,19 +66,21 @@ def test_it_is_partly_done_until_it_is_predicted_again_and_is_then_asked_about(s
     section.ui.doneButton.click()
     section._session.tasks.finish()
     section.look()
-    assert section.ui.doneButton.text == "Not done"
+    assert section.ui.doneButton.text == "Not done" and "Take back" in section.ui.doneButton.toolTip
     assert tiny_project.case("case_3").is_done and state(section, "case_3") == "labelled"
     section.ui.doneButton.click()
     section._session.tasks.finish()
     assert tiny_project.case("case_3").is_partial
 
 
-def test_a_case_that_is_wholly_annotated_says_so(section, session, tiny_project):
+@pytest.mark.parametrize("case", ["case_0", "case_4"])
+def test_done_is_for_partly_annotated_cases_only(section, tiny_project, case):
+    annotate_slices(tiny_project, "case_3")
     section.look()
-    section.view.select("case_0")
-    section.ui.doneButton.click()
-    session.tasks.finish()
-    assert session.messages[-1].text == "All of case_0 is annotated."
+    section.view.select("case_3")
+    assert section.ui.doneButton.enabled and "can be taken back" in section.ui.doneButton.toolTip
+    section.view.select(case)
+    assert section.ui.doneButton.text == "Done" and not section.ui.doneButton.enabled
 
 
 def test_opening_it_shows_the_new_prediction_and_accepting_makes_it_whole(

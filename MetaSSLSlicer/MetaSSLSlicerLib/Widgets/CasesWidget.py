@@ -56,12 +56,13 @@ class CasesWidget(Section):
         self._wanted: set[str] | None = set()  # whose rows are to be read; None: all
         self.reader = ProjectReader(session, self._prepareReading, self._onRead)
         self.queue = CaseQueue(session)
-        self._touched = ""
+        self._touched, self._isNextWanted = "", False
         self._groups = self._fillFilter()
         self._strategies: list[str] = []
         self._pollTimer = self.makeTimer(_POLL_MS, self.ranking.poll)
         self._laterTimer = self.makeTimer(_LOOK_AGAIN_MS, lambda: self._onCasesChanged([self._touched]), once=True)
         self._wordsTimer = self.makeTimer(0, self._showWords, once=True)
+        self._columnsTimer = self.makeTimer(0, self.view.showColumns, once=True)  # when it has got its width
         ui = self.ui
         ui.nextButton.text = withKey(_("Next case"), "nextCase")
         onClick(
@@ -75,6 +76,7 @@ class CasesWidget(Section):
         ui.filterCombo.connect("currentIndexChanged(int)", lambda _index: self._filter())
         ui.strategyCombo.connect("currentIndexChanged(int)", self._onStrategyChosen)
         ui.unsavedLabel.connect("linkActivated(QString)", session.openCase)
+        ui.casesButton.connect("contentsCollapsed(bool)", lambda _collapsed: self._columnsTimer.start())
         self.listen(
             (session.projectChanged, self._onProjectChanged),
             (session.casesChanged, self._onCasesChanged),
@@ -94,6 +96,7 @@ class CasesWidget(Section):
     def enter(self) -> None:
         """Another program may have worked on the project meanwhile."""
         super().enter()
+        self._columnsTimer.start()
         self._onCasesChanged()
 
     def goOn(self, caseId: str) -> None:
@@ -124,13 +127,17 @@ class CasesWidget(Section):
 
     def showNext(self):
         """Make "Next case" the button to press, with that case in view in the table, and return it."""
-        if found := self._recommended():
-            self.view.select(found[0])
+        self._isNextWanted = self.reader.isBusy  # another may come first by then
+        self._selectNext()
         button = self.ui.nextButton
         self.ui.casesButton.collapsed = False
         button.setDefault(True)
         button.setFocus()
         return button
+
+    def _selectNext(self) -> None:
+        if found := self._recommended():
+            self.view.select(found[0])
 
     def openSelected(self) -> None:
         self._open(self.view.selected)
@@ -161,7 +168,7 @@ class CasesWidget(Section):
         project, caseId = self._session.project, self.view.selected
         if project is None or not caseId:
             return
-        undo = self.model.cells[caseId].row.isDone
+        undo = self.model.cells[caseId].row.isSaidDone
         said = _("{case} will be predicted and asked about again.") if undo else _("{case} is done.")
 
         def told(changed: list[str]) -> None:
@@ -266,10 +273,23 @@ class CasesWidget(Section):
         self.ui.asideButton.text = _("Bring back") if self._showsAside else _("Set aside")
 
     def _showDone(self, *_ignored: object) -> None:
-        cells = self.model.cells.get(self.view.selected)
-        self.ui.doneButton.text = _("Not done") if cells is not None and cells.row.isDone else _("Done")
+        cells, button = self.model.cells.get(self.view.selected), self.ui.doneButton
+        said = cells is not None and cells.row.isSaidDone
+        button.text = _("Not done") if said else _("Done")
+        button.toolTip = (
+            _("Take back that the selected case is done: it will be predicted and asked about again.")
+            if said
+            else _(
+                "Of the selected case a part is annotated, and the rest stays without: it is not asked about again. "
+                "What is annotated stays. For such cases only, and it can be taken back."
+            )
+        )
+        button.setEnabled(said or (cells is not None and cells.row.isPartial))
 
     def _showWords(self) -> None:
+        if self._isNextWanted and not self.reader.isBusy:
+            self._isNextWanted = False
+            self._selectNext()
         self._showNext()
         self._showDone()
         self._showCount()

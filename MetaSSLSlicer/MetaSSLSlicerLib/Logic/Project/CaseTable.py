@@ -37,10 +37,10 @@ class CaseRow:
     `uncertainty`: the shares 0..1 of US, DC and DS in and round the predicted structures. `place`: where the ranking
     puts it, from 1, and `reason` why, in a line. `dice`: of the prediction with the label that came of it.
     `autosaved`: there are edits that were never saved. `failed`: why the last round had to leave it out. `isPartial`:
-    a part of it is annotated, and nobody has said that it is done; `isLearnt`: the round that predicted such a case
-    has learnt from that part. `isUnseen`: its prediction was accepted with many others, and nobody looked at it.
-    `looked`: how many of its slices were looked at before all of it was accepted, None for all. `work`: the seconds
-    that it is expected to take, where that is known.
+    a part of it is annotated, and nobody has said that it is done; `isSaidDone`: of such a case somebody has;
+    `isLearnt`: the round that predicted such a case has learnt from that part. `isUnseen`: its prediction was accepted
+    with many others, and nobody looked at it. `looked`: how many of its slices were looked at before all of it was
+    accepted, None for all. `work`: the seconds that it is expected to take, where that is known.
     """
 
     id: str
@@ -56,6 +56,7 @@ class CaseRow:
     round: int | None = None
     isPartial: bool = False
     isLearnt: bool = True
+    isSaidDone: bool = False
     isUnseen: bool = False
     looked: int | None = None
     work: float | None = None
@@ -142,6 +143,7 @@ def _row(
         round=number,
         isPartial=case.is_partial,
         isLearnt=not case.is_partial or learnt.hasLearnt(number, case),
+        isSaidDone=case.done,
         isUnseen=case.unseen,
         looked=None if case.looked is None else len(case.looked),
     )

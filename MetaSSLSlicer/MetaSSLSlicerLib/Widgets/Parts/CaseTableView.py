@@ -234,18 +234,19 @@ class CaseTableView(Section):
 
     def _keepNamesReadable(self) -> None:
         """The names take what the other columns leave: never less than a dozen letters. A panel that has no room for
-        all columns does not grow wider under somebody's hand: it does without the least needed."""
+        all columns does not grow wider under somebody's hand: it does without the least needed, for which it never
+        asks, as how much room there is is not known while the table is not seen."""
         room, isLess = self._room(), False
         for column in _LEAST_NEEDED:
             if self._widthNeeded() > room and not self.table.isColumnHidden(column):
                 self.table.setColumnHidden(column, True)
                 isLess = True
         self.table.toolTip = _("There is more in a wider panel: the Dice and the time of each case.") if isLess else ""
-        self.table.setMinimumWidth(self._widthNeeded())
+        self.table.setMinimumWidth(self._widthNeeded((Columns.NAME, *_LEAST_NEEDED)))
 
-    def _widthNeeded(self) -> int:
+    def _widthNeeded(self, without: Collection[int] = (Columns.NAME,)) -> int:
         header = self.table.horizontalHeader()
-        others = [each for each in Columns.COLUMNS if each != Columns.NAME]
+        others = [each for each in Columns.COLUMNS if each not in without]
         shown = sum(header.sectionSize(each) for each in others if not self.table.isColumnHidden(each))
         names = qt.QFontMetrics(self.table.font).horizontalAdvance("m" * _LEAST_LETTERS)
         return shown + names + 2 * self.table.frameWidth + self.table.verticalScrollBar().width
