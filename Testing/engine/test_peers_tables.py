@@ -96,7 +96,7 @@ def test_the_model_of_another_scanner_is_compared_with_every_adaptation_of_it(tm
     assert each.mean == pytest.approx(25.0) and each.seeds == 2
 
 
-@pytest.mark.parametrize("name", ["peers.jsonl", "adapt.jsonl"])
+@pytest.mark.parametrize("name", ["peers.jsonl", "longer.jsonl", "adapt.jsonl"])
 def test_the_page_of_the_documentation_is_made_from_its_results_files(name):
     results = DOCS / "benchmark" / name
     text = (DOCS / "PEERS.md").read_text("utf-8")
