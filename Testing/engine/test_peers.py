@@ -18,6 +18,7 @@ from metassl.files import MetaSSLError
 from metassl.imaging import Geometry, read_labels
 from metassl_research.commands import adapt, peers
 from metassl_research.experiment import Experiment
+from metassl_research.lines import add_run
 from metassl_research.peers import elsewhere, ours, page, runs
 from metassl_research.peers.raw_dataset import write_raw
 from metassl_research.peers.runs import Peers, read_runs
@@ -229,7 +230,7 @@ def test_every_arm_leaves_a_line_of_the_same_figures_and_none_is_done_twice(data
         assert known["threads"] == 1 and known["parameters"] > 1000 and "torch" in known["versions"]
     monai = found[Run("Task99_Boxes", "monailabel", 1, 0.01, "processor", 0)]
     assert len(monai["looks"]) == 1 and monai["seconds"] >= 0.6
-    assert "| Task99_Boxes | 1 | 0.01 | monailabel | 1 |" in page.tables(found)
+    assert "| 1 | 0.01 | monailabel | 1 |" in page.tables(found)
     assert "metassl - monailabel" in capsys.readouterr().out
 
 
@@ -261,6 +262,28 @@ def test_a_python_is_asked_what_it_has():
     assert elsewhere.has_package(sys.executable, "torch") and not elsewhere.has_package(sys.executable, "no_such")
     with pytest.raises(MetaSSLError, match="cannot start"):
         elsewhere.has_package("/no/such/python", "torch")
+
+
+def test_results_of_another_clock_or_source_are_not_gone_on_with(experiment, tmp_path):
+    out = tmp_path / "out.jsonl"
+    run = FEW.runs()[0]
+    add_run(out, {**asdict(run), "cases": dict.fromkeys(experiment.test)})
+    assert len(Peers(experiment, replace(FEW, arms=("nnunet",)), out, print).left()) == 0
+    for other in (replace(FEW, clock="wall"), replace(FEW, data="Others")):
+        with pytest.raises(MetaSSLError, match="another --clock"):
+            Peers(experiment, other, out, print)
+
+
+def test_the_network_of_an_arm_can_be_wider_or_have_a_level_at_full_resolution(experiment, monkeypatch):
+    recipe = {"minutes": 0.005, "clock": "processor", "seed": 0, "device": "cpu"}
+    with trainings_in_this_process(monkeypatch):
+        found = ours.trained_here(experiment, "both", ["case_0"], "supervised-both", [], **recipe)
+    plan = experiment.model(experiment.project.round(1)).plan
+    assert plan.strides[0] == (1, 1, 1) and plan.filters[1] == 2 * plan.filters[0] and found["steps"] > 0
+    pooled = replace(plan, patch_zyx=(16, 16, 16), strides=((2, 2, 2),) * len(plan.strides))
+    assert ours.full(pooled).strides == ((1, 1, 1), *pooled.strides) and ours.full(plan) == plan
+    assert ours.full(pooled).filters == (pooled.filters[0] // 2, *pooled.filters)
+    assert ours.wide(pooled).filters == tuple(2 * filters for filters in pooled.filters)
 
 
 def test_stopped_early_there_are_whole_comparisons_and_the_source_comes_first():

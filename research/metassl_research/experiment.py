@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from metassl.choices.frameworks import check_choice
+from metassl.data.plan import Plan
 from metassl.files.errors import MetaSSLError
 from metassl.imaging.images import read_image
 from metassl.inference.model import TrainedModel
@@ -81,13 +82,14 @@ class Experiment:
         parent: Round | None = None,
         label_versions: Mapping[str, str] | None = None,
         watch: Callable[[Round], object] = lambda found: None,
+        change: Callable[[Plan], Plan] | None = None,
     ) -> Round:
         """Train with the labels of `labelled` alone, and wait. All other training cases are its unlabelled images.
 
         A round of this key that is finished is returned at once; one that was stopped or killed goes on.
         label_versions: {case: version} where it is not the true annotation that is learnt from. watch(round): called
-        again and again meanwhile. MetaSSLError naming the round and its log when the training failed. Ctrl-C stops the
-        training at its next step.
+        again and again meanwhile. change: of the plan that the round would have. MetaSSLError naming the round and its
+        log when the training failed. Ctrl-C stops the training at its next step.
         """
         check_choice(framework, loss)
         config = {
@@ -110,7 +112,7 @@ class Experiment:
             return found
         if state not in ("running", "queued"):
             if not found.last_checkpoint_path.exists():
-                self._prepare(found, parent)
+                self._prepare(found, parent, change)
             start.launch_round(self.project, lambda: found)
         status = wait_for(found, watch)
         if status.state != "finished":
@@ -149,13 +151,16 @@ class Experiment:
                 f"{', '.join(different)}; choose another folder for the work"
             )
 
-    def _prepare(self, found: Round, parent: Round | None) -> None:
+    def _prepare(self, found: Round, parent: Round | None, change: Callable[[Plan], Plan] | None) -> None:
         """Plan the round and fill the cache as its worker would, but not out of its minutes."""
         config = found.record["config"]
         device = choose_device(config["device"])
         reader = InputReader(self.project, found, lambda *_, **__: None)
         follows = parent if parent and parent.record["config"]["framework"] == config["framework"] else None
         plan = reader.plan(device.type, memory_bytes(device), self.model(follows).plan if follows else None)
+        if change is not None and not found.last_checkpoint_path.exists():
+            plan = change(plan)
+            reader.write_plan(plan)
         reader.prepare(plan, lambda *_: None)
 
     # ------------------------------------------------------------------ models and their predictions

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from metassl.choices.defaults import DEFAULTS
@@ -25,12 +26,42 @@ from metassl.project.rounds import Round
 from metassl_research.experiment import Experiment
 from metassl_research.peers.figures import of_predictions
 
+
+class OurArm(NamedTuple):
+    framework: str
+    loss: str
+    change: Callable[[Plan], Plan] | None = None
+
+
+ONE = (1, 1, 1)
+
+
+def wide(plan: Plan) -> Plan:
+    """Twice the filters on every level."""
+    return replace(plan, filters=tuple(2 * filters for filters in plan.filters))
+
+
+def full(plan: Plan) -> Plan:
+    """A level at full resolution above a network that pools first, as it does on a CPU."""
+    if plan.strides[0] == ONE:
+        return plan
+    kernels, strides = (plan.kernels[0], *plan.kernels), (ONE, *plan.strides)
+    return replace(plan, filters=(max(plan.filters[0] // 2, 1), *plan.filters), kernels=kernels, strides=strides)
+
+
+def both(plan: Plan) -> Plan:
+    return full(wide(plan))
+
+
+CHANGES = {"": None, "-wide": wide, "-full": full, "-both": both}
+"""Whether its capacity or its resolution is what holds a longer training back."""
+
 OURS = {
-    "metassl": (DEFAULTS["framework"], DEFAULTS["loss"]),
-    "plain": (DEFAULTS["framework"], "plain"),
-    "supervised": ("supervised", "plain"),
+    "metassl": OurArm(DEFAULTS["framework"], DEFAULTS["loss"]),
+    "plain": OurArm(DEFAULTS["framework"], "plain"),
+    "supervised": OurArm("supervised", "plain"),
 }
-"""{arm: (framework, loss)}"""
+OURS |= {name + end: arm._replace(change=change) for name, arm in OURS.items() for end, change in CHANGES.items()}
 
 
 class Looks:
@@ -72,7 +103,7 @@ def trained_here(
 
     options: of `Experiment.train`: minutes, clock, seed, device, parent.
     """
-    framework, loss = OURS[arm]
+    chosen = OURS[arm]
     kept: list[Looks] = []
 
     def watch(found: Round) -> None:
@@ -80,7 +111,8 @@ def trained_here(
             kept.append(Looks(found, looks, options["minutes"]))
         kept[0].look()
 
-    found = experiment.train(key, labelled, framework=framework, loss=loss, watch=watch, **options)
+    recipe: dict[str, Any] = chosen._asdict()
+    found = experiment.train(key, labelled, watch=watch, **recipe, **options)
     state = load_checkpoint(found.last_checkpoint_path, step=int, elapsed=(int, float))
     started = [event for event in read_events(found.events_path) if event.event == "started"][-1]
     end = of_predictions(experiment, experiment.predictions(found, experiment.test))

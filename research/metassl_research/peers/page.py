@@ -14,7 +14,7 @@ from metassl.project.words import count as counted
 
 from metassl_research.marked_page import write_between_marks
 from metassl_research.peers.ours import OURS
-from metassl_research.peers.settings import ADAPT_ARMS, ARMS, Run
+from metassl_research.peers.settings import ADAPT_ARMS, ARMS, SOURCE, Run
 from metassl_research.reproduction.paired import Difference, difference
 from metassl_research.text import markdown_table
 
@@ -26,17 +26,14 @@ ORDER = list(dict.fromkeys((*ADAPT_ARMS, *ARMS)))
 
 
 class Cell(NamedTuple):
-    """What is compared among the arms."""
+    """What is compared among the arms; all else is the same in a results file."""
 
-    data: str
     labelled: int
     minutes: float
-    clock: str
-    source: str
 
     @staticmethod
     def of(run: Run) -> Cell:
-        return Cell(run.data, run.labelled, run.minutes, run.clock, run.source)
+        return Cell(run.labelled, run.minutes)
 
 
 def cells(runs: Runs) -> list[Cell]:
@@ -59,19 +56,17 @@ def seconds_to(found: dict[str, Any], dice: float = WANTED_DICE) -> float | None
     return next((look["seconds"] for look in found["looks"] if (look["dice"] or 0.0) >= dice), None)
 
 
-def first_seconds(runs: Runs, data: str, arm: str, labelled: int, seed: int) -> float | None:
+def first_seconds(runs: Runs, arm: str, labelled: int, seed: int) -> float | None:
     """The same of all trainings of the arm, however long they were planned for: an end counts more than a middle."""
     times = [
-        seconds_to(known)
-        for run, known in runs.items()
-        if (run.data, run.arm, run.labelled, run.seed) == (data, arm, labelled, seed)
+        seconds_to(known) for run, known in runs.items() if (run.arm, run.labelled, run.seed) == (arm, labelled, seed)
     ]
     return min((time for time in times if time is not None), default=None)
 
 
 def arm_rows(runs: Runs) -> list[list[str]]:
     """Every arm for itself, with 95 % intervals over the cases."""
-    heads = ["data", "labelled", "minutes", "arm", "seeds", "Dice (95 %)", "HD95 mm (95 %)", "missed", "steps"]
+    heads = ["labelled", "minutes", "arm", "seeds", "Dice (95 %)", "HD95 mm (95 %)", "missed", "steps"]
     body = []
     for cell in cells(runs):
         for arm in ORDER:
@@ -80,7 +75,7 @@ def arm_rows(runs: Runs) -> list[list[str]]:
                 continue
             steps = round(float(np.mean([known["steps"] for known in found.values()])))
             missed = sum(known["missed"] for known in found.values())
-            row = [cell.data, str(cell.labelled), f"{cell.minutes:g}", arm, str(len(found))]
+            row = [str(cell.labelled), f"{cell.minutes:g}", arm, str(len(found))]
             row += [interval(values(found, "dice"), 3), interval(values(found, "hd95_mm"), 2), str(missed), str(steps)]
             body.append(row)
     return [heads, *body]
@@ -98,27 +93,27 @@ def interval(table: np.ndarray, digits: int) -> str:
 def time_rows(runs: Runs) -> list[list[str]]:
     """When each arm first had WANTED_DICE, seed by seed."""
     body = []
-    for data, labelled in sorted({(run.data, run.labelled) for run in runs}):
+    for labelled in sorted({run.labelled for run in runs}):
         for arm in ORDER:
-            seeds = sorted({run.seed for run in runs if (run.data, run.arm, run.labelled) == (data, arm, labelled)})
-            times = [first_seconds(runs, data, arm, labelled, seed) for seed in seeds]
+            seeds = sorted({run.seed for run in runs if (run.arm, run.labelled) == (arm, labelled)})
+            times = [first_seconds(runs, arm, labelled, seed) for seed in seeds]
             if seeds:
                 told = ", ".join("never" if time is None else brief_duration(time) for time in times)
-                body.append([data, str(labelled), arm, told])
-    return [["data", "labelled", "arm", f"Dice {WANTED_DICE:.2f} after (seed by seed)"], *body]
+                body.append([str(labelled), arm, told])
+    return [["labelled", "arm", f"Dice {WANTED_DICE:.2f} after (seed by seed)"], *body]
 
 
 def differences(runs: Runs) -> dict[tuple[Cell, str, str], Difference]:
     """Ours less each peer, in points of Dice, of the seeds that have both; the source model is a peer of every cell."""
-    sources = {run.source: by_seed(runs, Cell.of(run), run.arm) for run in runs if run.arm == ADAPT_ARMS[0]}
+    source = next((known for run, known in runs.items() if run.arm == SOURCE), None)
     found = {}
     for cell in cells(runs):
         for first in OURS:
             ours = by_seed(runs, cell, first)
             for second in (arm for arm in ORDER if arm not in OURS):
                 theirs = by_seed(runs, cell, second)
-                if second == ADAPT_ARMS[0] and (source := sources.get(cell.source)):
-                    theirs = dict.fromkeys(ours, source[0])
+                if second == SOURCE and source is not None:
+                    theirs = dict.fromkeys(ours, source)
                 both = [seed for seed in ours if seed in theirs]
                 if both:
                     one, other = ({seed: side[seed] for seed in both} for side in (ours, theirs))
@@ -128,11 +123,11 @@ def differences(runs: Runs) -> dict[tuple[Cell, str, str], Difference]:
 
 
 def difference_rows(runs: Runs) -> list[list[str]]:
-    heads = ["data", "labelled", "minutes", "difference", "seeds", "points of Dice", "95 %", "seeds above 0"]
+    heads = ["labelled", "minutes", "difference", "seeds", "points of Dice", "95 %", "seeds above 0"]
     body = []
     for (cell, first, second), each in differences(runs).items():
         figures = [f"{each.mean:+.2f}", f"{each.low:+.2f} to {each.high:+.2f}", f"{each.above} of {each.seeds}"]
-        row = [cell.data, str(cell.labelled), f"{cell.minutes:g}", f"{first} - {second}", str(each.seeds)]
+        row = [str(cell.labelled), f"{cell.minutes:g}", f"{first} - {second}", str(each.seeds)]
         body.append([*row, *figures])
     return [heads, *body]
 
@@ -145,21 +140,21 @@ def tables(runs: Runs) -> str:
     versions: dict[str, str] = {}
     for each in runs.values():
         versions |= each["versions"]
-    clocks = sorted({run.clock for run in runs})
-    sources = sorted({run.source for run in runs if run.source})
-    cases = sorted({len(each["cases"]) for each in runs.values()})
+    one = next(iter(runs))
+    cases = counted(len(runs[one]["cases"]), "test case")
+    source = f" nnunet-finetuned and ours go on {one.source}." if one.source else ""
     told = ", ".join(f"{name} {version}" for name, version in versions.items())
     lines = [
-        f"{counted(len(runs), 'run')} so far, {' or '.join(map(str, cases))} test cases each; {'; '.join(machines)}; "
-        f"minutes of {' and '.join(clocks)} time; {told}." + "".join(f" Source model: {words}." for words in sources),
+        f"{one.data}: {counted(len(runs), 'run')} so far, {cases} each; {'; '.join(machines)}; minutes of {one.clock} "
+        f"time; {told}.{source}",
         "",
-        *markdown_table(arm_rows(runs), 4),
+        *markdown_table(arm_rows(runs), 3),
         "",
-        *markdown_table(time_rows(runs), 4),
+        *markdown_table(time_rows(runs), 3),
     ]
     compared = difference_rows(runs)
     if len(compared) > 1:
-        lines += ["", *markdown_table(compared, 4)]
+        lines += ["", *markdown_table(compared, 3)]
     return "\n".join(lines)
 
 

@@ -46,9 +46,14 @@ class Peers(Resumable[Run]):
         self.experiment, self.path = experiment, path
         self._settings, self._nnunet = settings, nnunet or sys.executable
         self._device = choose_device(settings.device)
-        other = [run for run, known in read_runs(path).items() if set(known["cases"]) != set(experiment.test)]
-        if other:
-            raise MetaSSLError(f"{path} was made with other test cases: {other[0].key}; give another --out")
+        asked = settings.runs()[0]
+        for run, known in read_runs(path).items():
+            same = set(known["cases"]) == set(experiment.test) and run.clock == asked.clock
+            if not same or (run.data, run.source) != (asked.data, asked.source):
+                raise MetaSSLError(
+                    f"{path} was made with other test cases, another --clock or another source model: {run.key}; give "
+                    "the same to go on with it, or another --out"
+                )
         for labelled in settings.labelled:
             labelled_cases(experiment.train_order, labelled, 0)
         if any(self._needs_nnunet(run) for run in self.left()) and not has_package(self._nnunet, "nnunetv2"):
