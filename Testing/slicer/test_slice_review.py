@@ -199,6 +199,20 @@ def test_it_can_be_taken_back_to_no_label_and_to_the_one_before(desk):
     assert "labelled by somebody else" in desk.texts()[-1], "what is gone is not taken back again"
 
 
+def test_a_case_with_strokes_that_were_taken_is_not_in_progress_after_that_is_taken_back(desk):
+    desk.next()
+    desk.session.case.startEditing()
+    desk.paint(5, 0, 0)
+    desk.session.case.autosave.finish()
+    desk.finish()
+    assert desk.project.case(desk.caseId).state == "in_progress"
+    desk.take()
+    (message,) = (message for message in desk.session.messages if message.actionText == "Take that back")
+    message.action()
+    desk.finish()
+    assert desk.project.case(desk.caseId).state == "predicted"
+
+
 def test_work_that_was_begun_with_nothing_claims_no_slice_that_nobody_saw(desk):
     desk.session.case.startFromScratch()
     desk.paint(4, slice(3, 6), slice(3, 6))

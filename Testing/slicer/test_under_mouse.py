@@ -49,8 +49,8 @@ def test_what_was_learnt_about_errors_is_said_instead(case):
     write_array(case.data.prediction.paths.error_probability, chances, case.data.geometry)
     under = UnderMouse(case.project, case.data)
     under.percents = percentsOf(mostTellingMap(case.data))
-    assert under.text(at(case, "DC")) == "Front · look here (DC) · 41 % chance to be wrong"
-    assert under.text(at(case, "DS")).endswith("less than 1 % chance to be wrong")
+    assert under.text(at(case, "DC")) == "Front · look here (DC) · wrong: 41 %"
+    assert under.text(at(case, "DS")).endswith("wrong: < 1 %")
 
 
 def test_outside_the_image_nothing_is_said(case):

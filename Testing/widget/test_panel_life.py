@@ -82,6 +82,9 @@ def test_an_offer_goes_with_its_case_and_comes_after_an_error(harness, panel, ma
     assert banner.message is None
     banner.show(Message("info", "Exported.", "Open the folder", print))
     assert banner._timer.isActive(), "what is not about the case goes by itself"
+    assert banner._timer.interval == 60000, "but not before somebody could act"
+    banner.show(Message("info", "Saved."))
+    assert banner._timer.interval == 6000
 
 
 @pytest.mark.parametrize("load", ["Import", "Connect"])

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import qt
 from metassl.imaging import IGNORE
+from MetaSSLSlicerLib.Logic.Project.CaseTable import ProjectSummary
 from MetaSSLSlicerLib.Widgets.CasesWidget import CasesWidget
 from MetaSSLSlicerLib.Widgets.Parts import CaseCells
 from predicting import predict
@@ -58,6 +59,7 @@ def test_it_is_partly_done_until_it_is_predicted_again_and_is_then_asked_about(s
     annotate_slices(tiny_project, "case_3")
     section.look()
     assert state(section, "case_3") == "partly done" and not section.ui.nextLabel.text.startswith("case_3")
+    assert "1 partly done" in section.ui.countLabel.text and "1 partly done" in ProjectSummary.read(tiny_project).text
     predictAgain()
     section.look()
     assert state(section, "case_3") == "to review again" and section.ui.nextLabel.text.startswith("case_3")

@@ -11,6 +11,7 @@ from .Section import Section, onClick
 _COLORS = {"info": "#308CC6", "warning": "#B87F00", "error": "#D55E00"}  # each 3 : 1 on Slicer's light and dark windows
 _MARKS = {"info": "i", "warning": "!", "error": "×"}
 _INFO_MS = 6000
+_OFFER_MS = 60000  # what can be taken back is seldom noticed at once
 
 
 class Banner(Section):
@@ -63,6 +64,7 @@ class Banner(Section):
         self.closeButton.setVisible(not isPassing)
         self.widget.setVisible(True)
         if isPassing:
+            self._timer.setInterval(_INFO_MS if message.action is None else _OFFER_MS)
             self._timer.start()
         else:
             self._timer.stop()

@@ -307,6 +307,7 @@ class CasesWidget(Section):
         parts = [plural(count, _("1 case"), _("{count} cases"))]
         for text, number in (
             (_("{count} labelled"), groups["done"]),
+            (_("{count} partly done"), groups["partly"]),
             (_("{count} accepted unseen"), groups["unseen"]),
             (_("{count} to review"), groups["review"]),
             (_("{count} set aside"), groups[ASIDE]),

@@ -1,12 +1,15 @@
 """Runs inside Slicer: a project of made-up images, or of real ones, with predictions as a training writes them."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
 import SimpleITK as sitk
 from metassl.files import write_json
 from metassl.imaging import Geometry, read_labels, write_array
+from metassl.imaging.unit_maps import write_unit_map
 from metassl.project import Case, LabelDefinition, Project
+from metassl.project.effort.expected import EffortModel, expected_effort
 
 STRUCTURES = (("Liver", (0.34, 0.44, 0.66), (0.19, 0.17, 0.23)), ("Kidney", (0.65, 0.60, 0.47), (0.06, 0.07, 0.15)))
 """Name, middle and radii, as shares of the sides of the image (x, y, z)."""
@@ -66,11 +69,16 @@ def _predict(found, caseId, labels, geometry, shift):
     uncertainty = np.exp(-((distance / _UNSURE_VOXELS) ** 2)).astype(np.float32)
     regions = np.where(uncertainty > 0.3, 2, 1).astype(np.uint8)
     regions[uncertainty > 0.95] = 4
-    write_array(paths.segmentation, np.roll(labels, shift, 2), geometry)
+    segmentation = np.roll(labels, shift, 2)
+    write_array(paths.segmentation, segmentation, geometry)
     write_array(paths.regions, regions, geometry)
     write_array(paths.uncertainty, uncertainty, geometry)
+    deep = np.where(uncertainty > 0.95, np.float32(0.5), np.float32(0))
+    write_unit_map(paths.deep_errors, deep, geometry)
+    effort = expected_effort(segmentation, deep, geometry, EffortModel(2.0, 1.0, 2.5, 5))
     voxels = {key: int((regions == value).sum()) for value, key in enumerate(("UC", "US", "DC", "DS"), 1)}
-    write_json(paths.summary, {"case": caseId, "round": found.number, "voxels": voxels, "error_rates": None})
+    summary = {"case": caseId, "round": found.number, "voxels": voxels, "error_rates": None, "effort": asdict(effort)}
+    write_json(paths.summary, summary)
 
 
 def _labels(shapeZyx, number):

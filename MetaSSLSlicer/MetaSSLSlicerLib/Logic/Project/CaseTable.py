@@ -231,7 +231,7 @@ class ProjectSummary:
     `measured` have a label to measure with; `unmeasured` are of the validation part, too, but have none yet.
 
     `cases` counts all but those that were set aside, `aside`. `labelled` are none of those that nobody looked at,
-    `unseen`.
+    `unseen`, nor of those that are annotated in part, `partly`.
     """
 
     cases: int
@@ -245,6 +245,7 @@ class ProjectSummary:
     test: int
     aside: int = 0
     unseen: int = 0
+    partly: int = 0
 
     @staticmethod
     def read(project: Project) -> ProjectSummary:
@@ -256,7 +257,7 @@ class ProjectSummary:
         validation = [case.is_labelled for case in cases if case.split == "validation"]
         return ProjectSummary(
             cases=len(cases) - aside,
-            labelled=sum(case.is_reviewed for case in pool),
+            labelled=sum(case.is_reviewed and not case.is_partial for case in pool),
             toLabel=sum(state not in ("in_progress", "predicted", "rejected") for state in waiting),
             inProgress=waiting.count("in_progress"),
             toReview=waiting.count("predicted"),
@@ -266,6 +267,7 @@ class ProjectSummary:
             test=sum(case.split == "test" for case in cases),
             aside=aside,
             unseen=sum(case.unseen for case in pool),
+            partly=sum(case.is_partial for case in pool),
         )
 
     @property
@@ -273,6 +275,7 @@ class ProjectSummary:
         """ "24 cases: 3 labelled, 13 without a label, 2 to measure with"; what is zero is left out."""
         parts = [
             (self.labelled, _("{number} labelled")),
+            (self.partly, _("{number} partly done")),
             (self.unseen, _("{number} accepted unseen")),
             (self.toReview, _("{number} to review")),
             (self.inProgress, _("{number} begun")),

@@ -14,6 +14,7 @@ from metassl.project.words import plural
 
 from ...Signal import Signal
 from ...Translation import _
+from ..Autosave.AutosaveFile import autosaveMarks
 from ..Case.CaseWrites import CaseWrites
 from ..Case.OpenCase import OpenCase
 from ..Case.Session import Session
@@ -132,6 +133,8 @@ class SliceReview:
 
         def back() -> None:
             project.change_cases([case.id], lambda found: put_back(project.path, found, before, version))
+            if not autosaveMarks(project, case.id):  # the strokes that it was in progress with are in that label
+                project.leave_progress(case.id, case.hasPrediction)
 
         def done(_result: object) -> None:
             if project is session.project:

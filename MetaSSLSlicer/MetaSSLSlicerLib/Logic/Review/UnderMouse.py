@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import vtk
 from metassl.project import Project
-from metassl.project.places.words import chance_words
 from metassl.project.regions import KEY_OF
 
 from ...Translation import _
@@ -72,7 +71,7 @@ class UnderMouse:
         percent = int(percents[index])
         if kind == UNCERTAINTY:
             return uncertaintyWord(percent)
-        return chance_words(percent / 100, _)
+        return _("wrong: {percent} %").format(percent=percent or "< 1")  # short: the line has no second one
 
 
 def uncertaintyWord(percent: int) -> str:

@@ -147,6 +147,7 @@ def _groups(row: CaseRow) -> frozenset[str]:
     inPool = row.split == "pool"
     belongs = (
         ("todo", inPool and not row.isDone),
+        ("partly", inPool and row.isPartial and not row.isWaiting),
         ("review", inPool and (row.state == "predicted" or (row.isPartial and row.isWaiting))),
         ("done", inPool and row.isDone and not row.isUnseen),
         ("unseen", inPool and row.isUnseen),

@@ -34,7 +34,7 @@ class RoundTableModel:
             LABELS: _("Labels"),
             DICE: _("Dice"),
             TIME: timeText(59 * 60 + 59),
-            STATE: _("finished"),
+            STATE: _("not begun"),
         }
         dressTable(table, self.model, widest, DEVICE)
         self._table = table
