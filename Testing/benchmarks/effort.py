@@ -46,12 +46,16 @@ class Cases:
     def predict(self, case: str, tolerance_mm: float) -> CasePrediction:
         if case not in self._made:
             prepared = prepare_image(self.project.image_paths(case), self.model.plan, case)
-            self._made[case] = prepared, Pass.over(self.model, prepared.array)
+            self._made[case] = prepared, self._pass(prepared.array)
         prepared, made = self._made[case]
         begin = time.perf_counter()
         expected_deep_errors(made.pair, prepared.transform.spacing_zyx, tolerance_mm)
         self.milliseconds.append(1000 * (time.perf_counter() - begin))
         return predict_prepared(self.model, prepared, made, tolerance_mm=tolerance_mm)
+
+    def _pass(self, image: np.ndarray) -> Pass:
+        model = self.model
+        return Pass.over(model.networks, image, model.plan, model.device, model.offsets)
 
     def label(self, case: str) -> np.ndarray:
         return read_labels(self.truth / f"{case}.nii.gz", case)[0]

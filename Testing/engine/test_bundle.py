@@ -31,6 +31,7 @@ MAPS = ("segmentation", "regions", "uncertainty", "error_probability")
 def made(tiny_project, tmp_path):
     """The model and the folder of its bundle."""
     model = random_model(tiny_project, learnt=True)
+    model.offsets = [0.0, 0.5, -0.75]
     add_round(tiny_project, model)
     told = export_project(tiny_project, tmp_path / "bundle", format="bundle")
     assert told.made == "a MONAI bundle of the model of round 0001 (2 structures)"
@@ -90,9 +91,16 @@ def test_neither_cases_nor_paths_go_into_it(made, tiny_project, decathlon):
             assert not any(text.encode() in content for text in ("case_", str(decathlon), str(tiny_project.path))), path
 
 
-@pytest.mark.parametrize("first_level", [(1, 1, 1), (2, 2, 2)], ids=["whole grid", "first level pools"])
-def test_its_network_needs_no_metassl_and_gives_the_mean_of_both(tiny_project, tmp_path, in_bundle, first_level):
+@pytest.mark.parametrize(
+    ("first_level", "offsets"),
+    [((1, 1, 1), None), ((2, 2, 2), None), ((1, 1, 1), [0.0, 1.5, -0.5])],
+    ids=["whole grid", "first level pools", "with an operating point"],
+)
+def test_its_network_needs_no_metassl_and_gives_the_mean_of_both(
+    tiny_project, tmp_path, in_bundle, first_level, offsets
+):
     model = random_model(tiny_project, strides=(first_level, (2, 2, 2), (2, 2, 2)))
+    model.offsets = offsets
     add_round(tiny_project, model)
     export_project(tiny_project, tmp_path / "bundle", format="bundle")
     network = in_bundle(tmp_path / "bundle").get_parsed_content("network_def").eval()
@@ -102,7 +110,8 @@ def test_its_network_needs_no_metassl_and_gives_the_mean_of_both(tiny_project, t
     network.load_state_dict(torch.load("models/model.pt", weights_only=True))
     image = torch.rand(1, 1, 16, 16, 16)
     with torch.no_grad():
-        mean = sum(each(image).softmax(1) for each in model.networks) / 2
+        shift = torch.tensor(offsets or [0.0] * 3).view(1, 3, 1, 1, 1)
+        mean = sum((each(image) + shift).softmax(1) for each in model.networks) / 2
         assert torch.equal(network(image), mean)
 
 

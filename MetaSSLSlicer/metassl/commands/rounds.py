@@ -80,6 +80,11 @@ def _show(project: Project, typed: Path, rounds: list[RoundSummary], console: Co
     console.table(table)
     if any(found.dice is not None for found in rounds):
         console.say("Dice: on the up to 4 validation cases watched while training; `metassl evaluate` measures all")
+    names = {label.value: label.name for label in project.labels}
+    for found in rounds:
+        point = found.operating_point
+        if point is not None and (point.used or found is rounds[-1]):
+            console.say(f"operating point of round {found.number:04d}: {point.describe(names)}")
     reviewed = "the newest predictions are" if shown is None else f"the predictions of {shown.title} are"
     console.say(f"{reviewed} reviewed")
     if start is not None:

@@ -96,7 +96,7 @@ def show(
         rows = [(c.id, c.split, _STATE_WORDS[_state(c)] + _how_far(c), notes.get(c.id, "")) for c in cases]
         console.table([("case", "group", "state", ""), *rows], indent=14)
     if found is not None and status is not None:
-        _show_round(found, status, console)
+        _show_round(project, found, status, console)
         new = labels_since(project, found)
         if new and status.state == "finished":
             console.say(f"  new labels  {len(new)} since that round ({listing(new)})")
@@ -140,9 +140,10 @@ def _state(case: Case) -> str:
     return "accepted unseen" if case.unseen else case.state
 
 
-def _show_round(found: Round, status: JobStatus, console: Console) -> None:
+def _show_round(project: Project, found: Round, status: JobStatus, console: Console) -> None:
     from metassl.jobs import standing_of
     from metassl.jobs.share import shares_of
+    from metassl.project.round_files import read_operating_point
 
     from .shared.follow import describe_device, describe_validation
     from .shared.sharing import describe
@@ -163,6 +164,9 @@ def _show_round(found: Round, status: JobStatus, console: Console) -> None:
         console.say(f"  plan        {status.plan['summary']}")
     if dice := describe_validation(status.validation):
         console.say(f"  validation  {dice}")
+    if (point := read_operating_point(found)) is not None:
+        names = {label.value: label.name for label in project.labels}
+        console.say(f"  op. point   {point.describe(names)}")
     for share in shares_of(found)[-1:]:
         if not share.ended_path.exists():
             console.say(f"  shared      {describe(share)}: {standing_of(share.record).reason}")

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import count
 from typing import Any
 
 import numpy as np
 
-from metassl.data.preprocess import Prepare, prepare_image
+from metassl.data.plan import Plan
+from metassl.data.preprocess import Prepare, Prepared, prepare_image
 from metassl.evaluation.dice_model import OF_P_ERROR, OF_THE_PAIR, MeasuredCase, fit_dice_model
 from metassl.evaluation.effort_model import MeasuredEffort, fit_effort_model, measured_effort
 from metassl.evaluation.metrics import as_annotated, dice
@@ -24,11 +25,9 @@ from metassl.imaging.images import IGNORE, read_labels
 from metassl.imaging.unit_maps import read_unit_map
 from metassl.inference.error_model import FOLDS, MOST_VOXELS, ErrorModel, Sample, checked_error_model, take_sample
 from metassl.inference.model import TrainedModel, keep_error_model
-from metassl.inference.one_pass import Pass
+from metassl.inference.one_pass import Pass, fitting_pass
 from metassl.inference.predictor import CasePrediction, predict_prepared
 from metassl.inference.region_map import UC
-from metassl.inference.sliding_window import predict_pair
-from metassl.inference.smaller_windows import with_smaller_windows
 from metassl.project.effort.depth import tolerance_of
 from metassl.project.effort.looked import read_looked_at
 from metassl.project.project import Project
@@ -40,6 +39,7 @@ REVIEWED = ("accepted", "corrected")
 
 
 Report = Callable[[int, int], object]
+Made = Callable[[str], Pass | None]
 
 
 def measured_error_rates(
@@ -48,23 +48,27 @@ def measured_error_rates(
     model: TrainedModel,
     report: Report = lambda done, total: None,
     prepare: Prepare = prepare_image,
+    made: Made = lambda case: None,
 ) -> ErrorRates | None:
     """None when there is neither a validation case nor a correction.
 
-    Gives `model` its error model and keeps it there.
+    Gives `model` its error model and keeps it there. made(case): the model's pass over a validation case, at its
+    operating point, where there was one.
     report(done, total) is called between the steps; what it raises ends the work.
     """
-    measurement = _Measurement(project, model, prepare)
-    validation, reviewed = project.validation_cases(), [c for c in project.labelled_cases() if c.state in REVIEWED]
+    measurement = _Measurement(project, model, prepare, made)
+    validation, judged = project.validation_cases(), judged_rounds(project, found.number)
     steps = count(1)
-    total = len(validation) + len(reviewed) + FOLDS
+    total = len(validation) + len(judged) + FOLDS
 
     def done(value: Any = None) -> Any:
         report(next(steps), total)
         return value
 
     validation = [case for case in validation if done(measurement.add_validation(case.id))]
-    corrected = [case for case in reviewed if done(measurement.add_correction(case.id, found.number))]
+    corrected = [
+        case for case, earlier in judged.items() if done(measurement.add_correction(case, earlier.prediction(case)))
+    ]
     if not validation and not corrected:
         return None
     before = model.error_model
@@ -86,11 +90,61 @@ def measured_error_rates(
     )
 
 
+@dataclass(frozen=True)
+class AnnotatedCase:
+    """Its image on a plan's grid, its annotation on its own one, and the values that this says nothing about."""
+
+    prepared: Prepared
+    label: np.ndarray
+    missing: Sequence[int]
+
+    @property
+    def truth(self) -> np.ndarray:
+        """The annotation on the plan's grid."""
+        return self.prepared.transform.labels_to_grid(self.label)
+
+
+def annotated_case(project: Project, case_id: str, plan: Plan, prepare: Prepare) -> AnnotatedCase | None:
+    """None where it cannot be read, its image was replaced since, or its annotation is of another grid."""
+    try:
+        paths = project.image_paths(case_id)
+        prepared = prepare(paths, plan, case_id)
+        label, geometry = read_looked_at(project, case_id)
+        case = project.case(case_id)
+        replaced = replaced_image(paths, image_hashes(paths, case_id), case.image_hashes)
+    except MetaSSLError:
+        return None
+    if replaced or prepared.transform.geometry.difference(geometry):
+        return None
+    return AnnotatedCase(prepared, label, case.missing(project.values))
+
+
+def judged_rounds(project: Project, before: int) -> dict[str, Round]:
+    """Of each accepted or corrected case the last round before that predicted it, if that had not learnt from it."""
+    rounds = [found for found in reversed(project.rounds()) if found.number < before]
+    seen = cache(trained_on)
+    judged = {}
+    for case in project.labelled_cases():
+        if case.state not in REVIEWED:
+            continue
+        for found in rounds:
+            if not found.prediction(case.id).complete:
+                continue
+            try:
+                if case.id in seen(found):
+                    continue
+            except MetaSSLError:  # a damaged record
+                break
+            judged[case.id] = found
+            break
+    return judged
+
+
 class _Measurement:
     """Adds up cases, the unreadable ones left out."""
 
-    def __init__(self, project: Project, model: TrainedModel, prepare: Prepare) -> None:
-        self.project, self.model, self.prepare = project, model, prepare
+    def __init__(self, project: Project, model: TrainedModel, prepare: Prepare, made: Made) -> None:
+        self.project, self.model, self.prepare, self.made = project, model, prepare, made
         self.errors = MapErrors({label.value: label.name for label in project.labels})
         self.cases: list[MeasuredCase] = []
         self.volumes: dict[str, list[MeasuredVolume]] = {}
@@ -98,36 +152,28 @@ class _Measurement:
         self._sampled: list[int] = []  # which of the cases each sample is of
         self.efforts: list[MeasuredEffort] = []
         self._tolerance = tolerance_of(project)
-        self._rounds, self._trained_on = project.rounds(), cache(trained_on)
         self._most = min(MOST_VOXELS, 10 * MOST_VOXELS // max(len(project.validation_cases()), 1))
 
     def add_validation(self, case_id: str) -> bool:
         """Predict the case with the new model."""
-        model = self.model
-        try:
-            paths = self.project.image_paths(case_id)
-            prepared = self.prepare(paths, model.plan, case_id)
-            label, geometry = read_looked_at(self.project, case_id)
-            case = self.project.case(case_id)
-            replaced = replaced_image(paths, image_hashes(paths, case_id), case.image_hashes)
-        except MetaSSLError:
+        model, known = self.model, annotated_case(self.project, case_id, self.model.plan, self.prepare)
+        if known is None:
             return False
-        if replaced or prepared.transform.geometry.difference(geometry):
-            return False
-        networks, image = model.networks, prepared.array
-        pair = with_smaller_windows(
-            networks, model.plan, model.device, case_id, lambda *sized: predict_pair(networks, image, *sized)
-        )
-        prediction = predict_prepared(model, prepared, Pass(pair), tolerance_mm=self._tolerance)
-        missing = case.missing(self.project.values)
+        prepared, label, missing = known.prepared, known.label, known.missing
+        made = self.made(case_id)
+        if made is None:
+            sized = model.plan, model.device
+            made = fitting_pass(model.networks, prepared.array, case_id, *sized, offsets=model.offsets)
+        prediction = predict_prepared(model, prepared, made, tolerance_mm=self._tolerance)
         segmentation = as_annotated(prediction.segmentation, missing)
         self.errors.add(segmentation, prediction.regions, prediction.uncertainty, label)
         self._add_dice(prediction.dice_features.summary(model.known(self.project.labels)), segmentation, label)
         self._add_volumes(prediction, label, missing)
-        self._add_effort(segmentation, prediction.deep_errors, label, geometry)
-        truth = prepared.transform.labels_to_grid(label)
+        self._add_effort(segmentation, prediction.deep_errors, label, prepared.transform.geometry)
         seed = len(self.samples)
-        sample = take_sample(pair, prepared.array, truth, model.values, model.plan, seed, self._most, missing)
+        sample = take_sample(
+            made.pair, prepared.array, known.truth, model.values, model.plan, seed, self._most, missing
+        )
         if sample is not None:
             self.samples.append(sample)
             self._sampled.append(len(self.cases) - 1)
@@ -145,19 +191,12 @@ class _Measurement:
                 self.cases[place], features=_expecting(figures, own), features_as_new=_expecting(figures, new)
             )
 
-    def add_correction(self, case_id: str, before: int) -> bool:
-        """The last prediction of a case, then accepted or corrected, by an earlier round that was not trained on it."""
-        for earlier in reversed(self._rounds):
-            paths = earlier.prediction(case_id)
-            if earlier.number >= before or not paths.complete:
-                continue
-            try:
-                if case_id in self._trained_on(earlier):
-                    continue
-                return self._add_earlier(case_id, paths)
-            except (MetaSSLError, ValueError):  # a file that is gone, damaged, or on another grid
-                return False
-        return False
+    def add_correction(self, case_id: str, paths: PredictionPaths) -> bool:
+        """A prediction of the case that was accepted or corrected, see `judged_rounds`."""
+        try:
+            return self._add_earlier(case_id, paths)
+        except (MetaSSLError, ValueError):  # a file that is gone, damaged, or on another grid
+            return False
 
     def _add_earlier(self, case_id: str, paths: PredictionPaths) -> bool:
         missing = self.project.case(case_id).missing(self.project.values)

@@ -10,6 +10,7 @@ import torch
 
 from metassl.data.plan import Plan
 from metassl.inference.features import BottleneckMean
+from metassl.inference.operating_point import Offsets
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import Told, with_smaller_windows
 
@@ -22,10 +23,16 @@ class Pass:
     features: list[float] | None = None
 
     @staticmethod
-    def over(networks: Sequence[torch.nn.Module], image: np.ndarray, plan: Plan, device: torch.device) -> Pass:
-        """One pass over an image (C, z, y, x) on the plan's grid."""
+    def over(
+        networks: Sequence[torch.nn.Module],
+        image: np.ndarray,
+        plan: Plan,
+        device: torch.device,
+        offsets: Offsets = None,
+    ) -> Pass:
+        """One pass over an image (C, z, y, x) on the plan's grid. offsets: the operating point."""
         with BottleneckMean(networks[0]) as features:
-            pair = predict_pair(networks, image, plan, device)
+            pair = predict_pair(networks, image, plan, device, offsets=offsets)
         return Pass(pair, features.vector())
 
 
@@ -36,10 +43,11 @@ def fitting_pass(
     plan: Plan,
     device: torch.device,
     told: Told = lambda case, how: None,
+    offsets: Offsets = None,
 ) -> Pass:
     """The same, in windows that fit into the memory. ImageError naming the case where none does."""
 
     def work(plan: Plan, device: torch.device) -> Pass:
-        return Pass.over(networks, image, plan, device)
+        return Pass.over(networks, image, plan, device, offsets)
 
     return with_smaller_windows(networks, plan, device, case_id, work, told)

@@ -16,6 +16,7 @@ import torch
 from metassl.data.plan import Plan
 from metassl.imaging.geometry import triple
 from metassl.inference.elsewhere.windows import predict_given
+from metassl.inference.operating_point import Offsets, moved
 from metassl.networks.device import autocast, free_gpu_bytes
 from metassl.project.masks import bounding_box, dilate
 
@@ -62,18 +63,26 @@ def gaussian_weights(patch: tuple[int, ...], sigma: float = 0.125) -> torch.Tens
     return weights.clamp_min(1e-3)
 
 
-@torch.inference_mode()
 def predict_pair(
     networks: Sequence[torch.nn.Module],
     image: np.ndarray,
     plan: Plan,
     device: torch.device,
     overlap: float = OVERLAP,
+    offsets: Offsets = None,
 ) -> np.ndarray:
     """Softmax of N networks, usually two, for an image (C, z, y, x) on the plan's grid: float16 (N, K, z, y, x).
 
     What is not `seen` is background, without a look. Models from elsewhere have their own windows, and give float32.
+    offsets: see `moved`.
     """
+    return moved(_softmaxes(networks, image, plan, device, overlap), offsets)
+
+
+@torch.inference_mode()
+def _softmaxes(
+    networks: Sequence[torch.nn.Module], image: np.ndarray, plan: Plan, device: torch.device, overlap: float
+) -> np.ndarray:
     if plan.given is not None:
         return predict_given(networks, image, plan, device, overlap)
     visible = seen(image)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from metassl.files.errors import MetaSSLError
 from metassl.project.project import Project
+from metassl.project.records import OperatingPoint
+from metassl.project.round_files import read_operating_point
 from metassl.project.rounds import Round, read_record
 
 from .liveness import job_status
@@ -17,7 +20,8 @@ class RoundSummary:
     """What a list of rounds shows of one.
 
     `labels`: how many annotations it learnt from. `dice`: of the last validation, mean and for each structure.
-    `state` as in JobStatus. `error_rates`: whether P(error | region) was measured.
+    `state` as in JobStatus. `error_rates`: whether P(error | region) was measured. `operating_point`: None
+    before it was chosen.
     """
 
     number: int
@@ -33,6 +37,7 @@ class RoundSummary:
     predicted: int = 0
     has_model: bool = False
     error_rates: bool = False
+    operating_point: OperatingPoint | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The summary as a JSON object."""
@@ -64,4 +69,6 @@ def summarise_round(found: Round) -> RoundSummary:
     summary.predicted = len(found.predicted_cases())
     summary.has_model = found.model_path.exists()
     summary.error_rates = found.error_rates_path.exists()
+    with suppress(MetaSSLError):  # whoever predicts goes by the model, not by this file
+        summary.operating_point = read_operating_point(found)
     return summary

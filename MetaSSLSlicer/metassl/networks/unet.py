@@ -5,6 +5,7 @@ A MONAI bundle gets a copy of this file (inference/bundle): it needs nothing but
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -43,16 +44,20 @@ class UNet(DynUNet):
 class Pair(nn.Module):
     """Both networks of a model: the mean of their probabilities, whose largest is the label.
 
-    Takes (B, channels, z, y, x), returns (B, classes, z, y, x) in 0..1.
+    Takes (B, channels, z, y, x), returns (B, classes, z, y, x) in 0..1. offsets: one a class on the logits of both.
     """
 
-    def __init__(self, first: nn.Module, second: nn.Module) -> None:
+    def __init__(self, first: nn.Module, second: nn.Module, offsets: Sequence[float] | None = None) -> None:
         super().__init__()
         self.first = first
         self.second = second
+        self.shift = None if offsets is None else torch.tensor(offsets).view(1, -1, 1, 1, 1)  # no part of the weights
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        mean: torch.Tensor = (self.first(image).softmax(1) + self.second(image).softmax(1)) / 2
+        first, second = self.first(image), self.second(image)
+        if self.shift is not None:
+            first, second = first + self.shift.to(first), second + self.shift.to(second)
+        mean: torch.Tensor = (first.softmax(1) + second.softmax(1)) / 2
         return mean
 
 

@@ -186,6 +186,39 @@ class ErrorRates:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class OperatingPoint:
+    """One offset a structure on the log-probabilities of a round's model, {its value as text: offset}.
+
+    used: whether its predictions are made with them. gain: of mean Dice on `cases` that they were not chosen on, and
+    its standard error; None where it was not measured. reason: of what they were chosen and tested on, or why they are
+    not used, in words.
+    """
+
+    used: bool = False
+    offsets: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    cases: int | None = None
+    gain: float | None = None
+    error: float | None = None
+
+    @staticmethod
+    def of(document: Mapping[str, Any]) -> OperatingPoint:
+        """From operating_point.json."""
+        return _known(OperatingPoint, document)
+
+    def to_json(self) -> dict[str, Any]:
+        """The content of operating_point.json."""
+        return asdict(self)
+
+    def describe(self, names: Mapping[int, str]) -> str:
+        """ "Head +0.50, Body -0.25 (...)" or "off (...)". names: of the structures by value."""
+        if not self.used:
+            return f"off ({self.reason})"
+        known = {value: names.get(int(value), f"value {value}") for value in self.offsets}
+        return f"{', '.join(f'{known[value]} {each:+.2f}' for value, each in self.offsets.items())} ({self.reason})"
+
+
 def _known(kind: type[Record], document: Mapping[str, Any], **read: Any) -> Record:
     """Of the entries that this version knows; those that are None count as not there."""
     names = {each.name for each in fields(kind)}  # type: ignore[arg-type]

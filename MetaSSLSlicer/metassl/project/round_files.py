@@ -24,7 +24,7 @@ from metassl.files.json_kinds import (
 
 from .effort.expected import IS_EFFORT
 from .former_names import renamed
-from .records import ErrorRates, Ranking, Summary
+from .records import ErrorRates, OperatingPoint, Ranking, Summary
 from .regions import KEYS as REGIONS
 from .rounds import Round
 from .structures import LabelDefinition
@@ -80,6 +80,13 @@ _ERROR_RATES = {
     "effort_model": whole_of(**dict.fromkeys(("tolerance_mm", "scale", "clump_mm2"), number), cases=whole),
     "error_model": either(whole_of(kept=truth, error_probability=_score), lambda value: value == {"kept": False}),
 }
+_OPERATING_POINT = {
+    "used": truth,
+    "offsets": lambda value: by_name(number)(value) and all(name.isdecimal() for name in value),
+    "reason": text,
+    "cases": whole,
+    **dict.fromkeys(("gain", "error"), number),
+}
 _ENTRY = whole_of(case=text, score=number)
 _RANKING = {
     "strategy": text,
@@ -113,6 +120,12 @@ def read_error_rates(found: Round) -> ErrorRates | None:
     """What was measured of the round's model; None before that. Raises ProjectError."""
     document = _optional(found.error_rates_path, "the table of error rates", _ERROR_RATES, "train a new round")
     return None if document is None else ErrorRates.of(document)
+
+
+def read_operating_point(found: Round) -> OperatingPoint | None:
+    """How that of the round's model was chosen; None before that. Raises ProjectError."""
+    document = _optional(found.operating_point_path, "the operating point", _OPERATING_POINT, "train a new round")
+    return None if document is None else OperatingPoint.of(document)
 
 
 def read_ranking(found: Round, labels: Iterable[LabelDefinition] = ()) -> Ranking:

@@ -86,6 +86,7 @@ class Round:
         self.inputs_path = self.path / "inputs.json"
         self.labelled_path = self.path / "labelled.json"
         self.error_rates_path = self.path / "error_rates.json"
+        self.operating_point_path = self.path / "operating_point.json"
         self.checkpoints = self.path / "checkpoints"
         self.model_path = self.checkpoints / "model.pt"
         self.best_path = self.checkpoints / "best.pt"

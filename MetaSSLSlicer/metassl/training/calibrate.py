@@ -15,9 +15,11 @@ from metassl.inference.error_model import ErrorModel
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import ELSEWHERE, TrainedModel
 from metassl.inference.one_pass import fitting_pass
+from metassl.inference.operating_point import Offsets
 from metassl.project.records import ErrorRates
 from metassl.training.inputs import Inputs
 from metassl.training.job import Job
+from metassl.training.operating_point import choose_operating_point
 from metassl.training.passes import Passes
 
 if TYPE_CHECKING:
@@ -30,17 +32,20 @@ CALIBRATION_VOXELS, LEAST_CASES = 40_000_000, 3
 
 
 def calibrate(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> TrainedModel:
-    """Thresholds from one pass over unlabelled cases, kept with the model: from fewer where a stop is asked for.
+    """The operating point, and thresholds from one pass over unlabelled cases at it, kept with the model: from fewer
+    where a stop is asked for.
 
     The passes are kept in `passes`.
     """
     job.emit("stage", stage="calibrating", total=None)
     networks, plan, step = trained
+    offsets = choose_operating_point(job, trained, passes)
     chosen = calibration_cases(inputs, CALIBRATION_CASES_WHEN_STOPPED if job.stop_requested else CALIBRATION_CASES)
-    thresholds = calibrate_thresholds(_softmaxes(job, trained, chosen, passes), plan, job.definition)
+    thresholds = calibrate_thresholds(_softmaxes(job, trained, chosen, passes, offsets), plan, job.definition)
     framework, values = ELSEWHERE if job.round.has_source else job.config["framework"], job.project.values
+    learnt = learnt_before(job, step, offsets)
     model = TrainedModel(
-        networks, plan, thresholds, values, framework, step, job.device, learnt_before(job, step), job.definition
+        networks, plan, thresholds, values, framework, step, job.device, learnt, job.definition, offsets
     )
     model.save(job.round.model_path)
     job.stop_if_requested()
@@ -57,8 +62,8 @@ def calibration_cases(inputs: Inputs, most: int = CALIBRATION_CASES) -> list[Pre
     return pool[:: max(1, len(pool) // cases)][:cases]
 
 
-def measure(job: Job, model: TrainedModel) -> ErrorRates | None:
-    """What error_rates.json holds; None where there is nothing to measure with."""
+def measure(job: Job, model: TrainedModel, passes: Passes) -> ErrorRates | None:
+    """What error_rates.json holds; None where there is nothing to measure with. Takes its cases out of `passes`."""
     begun = False
 
     def report(done: int, total: int) -> None:
@@ -69,27 +74,30 @@ def measure(job: Job, model: TrainedModel) -> ErrorRates | None:
         begun = True
         job.progress("measuring", done, total)
 
-    measured = measured_error_rates(job.project, job.round, model, report, job.reader.images.get)
+    measured = measured_error_rates(job.project, job.round, model, report, job.reader.images.get, passes.take)
     if measured is not None:
         write_json(job.round.error_rates_path, measured.to_json())
     return measured
 
 
-def learnt_before(job: Job, step: int) -> ErrorModel | None:
+def learnt_before(job: Job, step: int, offsets: Offsets = None) -> ErrorModel | None:
     """What this very model knew of its errors when it was stopped later on; error_rates.json goes with it."""
     try:
         former = TrainedModel.load(job.round.model_path, job.device)
     except ProjectError:
         return None
-    return former.error_model if former.step == step else None
+    return former.error_model if (former.step, former.offsets) == (step, offsets) else None
 
 
-def _softmaxes(job: Job, trained: Trained, cases: list[PreparedCase], passes: Passes) -> Iterator[np.ndarray]:
+def _softmaxes(
+    job: Job, trained: Trained, cases: list[PreparedCase], passes: Passes, offsets: Offsets
+) -> Iterator[np.ndarray]:
     """Of one case after the other; who asks for a stop waits for a few only."""
     for done, case in enumerate(cases):
         if done >= CALIBRATION_CASES_WHEN_STOPPED and job.stop_requested:
             return
-        made = fitting_pass(trained.networks, case.image, case.id, trained.plan, job.device, job.tell_of_memory)
+        sized = trained.plan, job.device, job.tell_of_memory
+        made = fitting_pass(trained.networks, case.image, case.id, *sized, offsets)
         passes.keep(case.id, made)
         yield made.pair
         job.progress("calibrating", done + 1, len(cases))

@@ -9,6 +9,7 @@ import tempfile
 import numpy as np
 
 from metassl.inference.one_pass import Pass
+from metassl.inference.operating_point import Offsets, moved
 
 KEPT_BYTES = 4 << 30
 FREE_SHARE = 0.25
@@ -40,6 +41,11 @@ class Passes:
             return
         self._room -= made.pair.nbytes
         self._made[case_id] = Pass(copy, made.features)
+
+    def move(self, offsets: Offsets) -> None:
+        """To the operating point that was chosen after them."""
+        for made in self._made.values():
+            moved(made.pair, offsets)
 
     def __contains__(self, case_id: str) -> bool:
         return case_id in self._made

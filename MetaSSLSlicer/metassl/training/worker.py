@@ -55,7 +55,7 @@ def run_training(job: Job) -> None:
         job.processes.end()
     passes = Passes()
     model = calibrate(job, trained, inputs, passes)
-    measured = measure(job, model)
+    measured = measure(job, model, passes)
     predict(job, model, measured, passes, partial(rank_cases, job))
     if not job.gives_way:
         write_labelled_cases(job.project, job.round, model, inputs.labelled)

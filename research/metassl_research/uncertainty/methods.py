@@ -62,7 +62,9 @@ def score_case(
 ) -> tuple[CasePrediction, dict[Method, Score]]:
     """What is shown of the case, and every method's score. `second`: a separately trained model, for the ensemble."""
     prepared = to_grid(image, model.plan, case)
-    pair, seconds = _timed(lambda: predict_pair(model.networks, prepared.array, model.plan, model.device))
+    pair, seconds = _timed(
+        lambda: predict_pair(model.networks, prepared.array, model.plan, model.device, offsets=model.offsets)
+    )
     shown = predict_prepared(model, prepared, Pass(pair))
     ranks = np.array([RANKS.get(code, 0) for code in range(5)], np.float32)[shown.regions]
     of_pair = {
@@ -91,7 +93,8 @@ def _mean_softmax(model: TrainedModel, prepared: Prepared, networks: Iterable[nn
     """(K, z, y, x) on the plan's grid, one network at a time."""
     total, count = np.float32(0), 0
     for network in networks:
-        total = total + predict_pair((network,), prepared.array, model.plan, model.device)[0].astype(np.float32)
+        (softmax,) = predict_pair((network,), prepared.array, model.plan, model.device, offsets=model.offsets)
+        total = total + softmax.astype(np.float32)
         count += 1
     return np.asarray(total / count)
 

@@ -122,10 +122,12 @@ def _title(found: RoundSummary) -> str:
 def _facts(row: RoundRow) -> list[tuple[bool, str]]:
     found = row.summary
     cases = plural(found.predicted, _("1 case"), _("{count} cases"))
+    point = found.operating_point
     return [
         (found.predicted > 0, _("It predicted {cases}.").format(cases=cases)),
         (found.error_rates, _("Its error rates were measured.")),
         (found.predicted > 0 and not found.error_rates, _("Its error rates are not yet measured.")),
+        (point is not None and point.used, _("Its predictions are made at an operating point of its own.")),
         (row.isShown, _("Its predictions are shown.")),
         (row.isStart, _("The next training starts from it.")),
     ]

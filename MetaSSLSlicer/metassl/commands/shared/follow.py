@@ -110,6 +110,8 @@ def _sentence(event: Event) -> str:
         return f"plan: {event.summary}"
     if kind in ("warning", "memory"):
         return f"note: {event.message}"
+    if kind == "operating_point":
+        return f"operating point: {event.message}"
     if kind == "case_failed":
         return f"left out: {event.reason or event.case}"
     if kind == "validation" and (words := describe_validation({"dice": event.dice, "cases": event.cases})):

@@ -26,7 +26,7 @@ from metassl.project.places.words import place_text
 from metassl.project.project import Project
 from metassl.project.records import ErrorRates, PredictedDice, RankedCase, Rates, Summary
 from metassl.project.regions import FLAGGED, REGIONS
-from metassl.project.round_files import read_error_rates, read_ranking, read_summary
+from metassl.project.round_files import read_error_rates, read_operating_point, read_ranking, read_summary
 from metassl.project.rounds import Round
 from metassl.project.words import count
 
@@ -157,7 +157,7 @@ class Report:
     """All that the page shows. `strategy`: the one that the ranking was made by; `strategy_summary`: what it does.
 
     measured: the round's error_rates.json, and `measured_from` says on what. predicted_shares: of the regions in all
-    predicted voxels. time: of annotation.
+    predicted voxels. time: of annotation. operating_point: in words.
     """
 
     project: Project
@@ -176,6 +176,7 @@ class Report:
     quality: Quality | None
     measured: ErrorRates | None
     measured_from: str
+    operating_point: str
     curves: Curves
     rounds: Sequence[tuple[Round, JobStatus]]
     pool: int
@@ -192,6 +193,7 @@ class Report:
 def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) -> Report:
     """Read what there is. ProjectError when a file that is there is damaged."""
     summaries, measured = _summaries(project, found), read_error_rates(found)
+    point, names = read_operating_point(found), {label.value: label.name for label in project.labels}
     known: list[str] = []
     if evaluation and evaluation["n_cases"]:
         evaluation, known = fair_evaluation(evaluation, project, found)
@@ -226,6 +228,7 @@ def gather(project: Project, found: Round, evaluation: dict[str, Any] | None) ->
         quality=_quality(evaluation, known) if evaluation else None,
         measured=measured,
         measured_from=measured_from,
+        operating_point="not chosen" if point is None else point.describe(names),
         curves=_curves(read_events(found.events_path)),
         rounds=[(one, job_status(one)) for one in project.rounds() if one.number <= found.number],
         pool=states.total(),

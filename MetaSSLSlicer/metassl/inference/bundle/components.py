@@ -109,11 +109,11 @@ class ToPlanGridd(MapTransform):
 class PairInferer(Inferer):
     """The sliding window over both networks of a `Pair`: their softmaxes one after the other, float16 (B, 2K, z, y, x).
 
-    Where the memory is too small, in smaller windows, at last on the CPU.
+    Where the memory is too small, in smaller windows, at last on the CPU. offsets: the operating point, see `moved`.
     """
 
-    def __init__(self, plan: Mapping[str, Any]) -> None:
-        self._plan = Plan.from_json(plan)
+    def __init__(self, plan: Mapping[str, Any], offsets: Sequence[float] | None = None) -> None:
+        self._plan, self._offsets = Plan.from_json(plan), offsets
 
     def __call__(self, inputs: torch.Tensor, network: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         networks = (network.first, network.second)
@@ -121,7 +121,7 @@ class PairInferer(Inferer):
         for image in np.asarray(inputs.detach().cpu()):
 
             def work(plan: Plan, device: torch.device, image: np.ndarray = image) -> np.ndarray:
-                return predict_pair(networks, image, plan, device)
+                return predict_pair(networks, image, plan, device, offsets=self._offsets)
 
             pair = with_smaller_windows(networks, self._plan, inputs.device, "image", work)
             found.append(torch.from_numpy(pair.reshape(-1, *pair.shape[2:])))

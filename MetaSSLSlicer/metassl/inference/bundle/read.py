@@ -59,6 +59,7 @@ def read_bundle(folder: Path, device: torch.device) -> ReadBundle:
                 "framework": facts["framework"],
                 "step": facts["step"],
                 "definition": config["region_map"],
+                "offsets": config.get("offsets"),
                 "error_model": load_weights(files.error_model) if config.get("error_model") else None,
             },
             files.model,

@@ -34,7 +34,8 @@ def read_source(folders: Sequence[Path], device: torch.device) -> TrainedModel:
             raise ProjectError(f"{folders[0]} and {folder} give their structures other values")
     networks = (first.networks[0], others[0].networks[0]) if others else first.networks
     thresholds = torch.full((2, 2, first.plan.classes), UNSEEN_CLASS_THRESHOLD)
-    return replace(first, networks=networks, thresholds=thresholds, framework=ELSEWHERE, step=0, error_model=None)
+    alone = replace(first, error_model=None, offsets=None)  # what its networks say, and nothing else
+    return replace(alone, networks=networks, thresholds=thresholds, framework=ELSEWHERE, step=0)
 
 
 def _read(source: SourceFolder, device: torch.device) -> TrainedModel:
