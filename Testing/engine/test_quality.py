@@ -44,6 +44,14 @@ def test_a_quality_has_a_length_of_its_own_unless_another_is_given(tiny_project,
         assert (found.record["config"]["minutes"], found.record["config"]["quality"]) == (7, "best")
 
 
+def test_what_a_round_that_would_go_on_has_is_told_as_it_was_meant(tiny_project, monkeypatch):
+    monkeypatch.setattr("metassl.jobs.start.launch_round", lambda project, choose, *given: choose())
+    start_training(tiny_project)
+    told = r"--framework mt \(it has cps\), --iterations 5 \(it has none\), --predict 3 \(it has all\): leave"
+    with pytest.raises(ProjectError, match=told):
+        start_training(tiny_project, framework="mt", iterations=5, predict=3)
+
+
 def test_the_time_that_is_asked_for_includes_what_comes_before_the_first_review(tiny_project, monkeypatch):
     budgets, budget = [], train.Budget
     monkeypatch.setattr(train, "Budget", lambda *given: budgets.append(given) or budget(1, None))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from metassl.files import MetaSSLError
 from metassl.project import LabelDefinition
-from metassl.project.words import sentence
+from metassl.project.words import said_once, sentence
 
 from ..Logic.Case.Session import Session
 from ..Logic.Project.CaseTable import ProjectSummary
@@ -185,7 +185,7 @@ class ProjectWidget(Section):
 
     def _showWarnings(self, warnings: list[str]) -> None:
         self.ui.warningsFrame.setVisible(bool(warnings))
-        lines = [sentence(warning) for warning in warnings]
+        lines = [sentence(warning) for warning in said_once(warnings)]
         shown = lines[:_MOST_WARNINGS]
         if len(lines) > len(shown):
             shown.append(_("... and {number} more.").format(number=len(lines) - len(shown)))

@@ -124,7 +124,9 @@ def structures_for(found: Discovery, labels: Sequence[str | LabelDefinition] | N
         return check_labels([*given, *(parse_labels(texts) if texts else [])])
     if named := structures_in(found):
         return check_labels(named)
-    raise ProjectError(f"{found.source} does not name its structures: name them with --labels 1=NAME 2=NAME")
+    raise ProjectError(
+        f"{found.source} does not name its structures: name them (on the command line with --labels 1=NAME 2=NAME)"
+    )
 
 
 def add_images(

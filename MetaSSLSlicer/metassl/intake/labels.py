@@ -64,8 +64,8 @@ def names_of_values(found: Discovery, labels: Sequence[LabelDefinition]) -> dict
     if len(matched) < len(found.labels):
         theirs, known = (", ".join(f"{each.value}={each.name}" for each in side) for side in (found.labels, labels))
         raise LabelError(
-            f"{found.source} has the structures {theirs}, and the project {known}: name them alike (on the command "
-            "line with --labels), or take no labels (--labelled none)"
+            f"{found.source} has the structures {theirs}, and the project {known}: name them alike, or take no labels "
+            "(on the command line with --labels, and with --labelled none)"
         )
     return ignored | {value: label.name for value, label in matched.items()}
 
@@ -116,7 +116,8 @@ def read_structure_files(
             others = [each.name for each in labels if each.value in np.unique(array[mask])]
             raise LabelError(
                 f"case {case}: {path}: {name} overlaps {', '.join(others)} in {count(overlap, 'voxel')}; a voxel "
-                "belongs to one structure here: take one of them out (--labels), or correct the files"
+                "belongs to one structure here: take one of them out (on the command line with --labels), or "
+                "correct the files"
             )
         array[mask] = label.value
         taken.append(label)

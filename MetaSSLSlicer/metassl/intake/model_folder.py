@@ -54,6 +54,6 @@ class SourceFolder:
         else:
             raise ProjectError(
                 f"{folder} holds no model: give the folder of a model of nnU-Net (with plans.json), a project, a round "
-                "of one, or a bundle that `metassl export --format bundle` made"
+                "of one, or a bundle that MetaSSL has exported (on the command line with --format bundle)"
             )
         return SourceFolder(ROUND, found_round.path, project.labels, project.channels)

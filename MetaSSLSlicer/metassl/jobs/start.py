@@ -178,10 +178,14 @@ def _resumable(project: Project) -> Round | None:
     return latest if state in RESUMABLE or unfinished or abandoned else None
 
 
+_UNSAID = {"predict": "all"}
+"""What it means where nothing was said."""
+
+
 def _check_same(found: Round, asked: dict[str, Any]) -> None:
     config = found.record["config"]
     different = [
-        f"--{name} {value} (it has {config.get(name)})"
+        f"--{name} {value} (it has {_UNSAID.get(name, 'none') if config.get(name) is None else config[name]})"
         for name, value in asked.items()
         if value is not None and value != config.get(name)
     ]

@@ -85,7 +85,10 @@ class Project:
         if not there:
             raise ProjectError(f"there is no project folder {path}")
         if not made:
-            raise ProjectError(f"{path} is not a MetaSSL project: it has no project.json; make one with `metassl new`")
+            raise ProjectError(
+                f"{path} is not a MetaSSL project: it has no project.json; make a new project of your images (on the "
+                "command line with `metassl new`)"
+            )
         document = read_project(path / "project.json")
         refuse_links_out(path, list_rounds(path / "rounds"))
         return Project(path, document)

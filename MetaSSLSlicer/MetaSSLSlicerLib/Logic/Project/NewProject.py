@@ -52,7 +52,8 @@ class NewProject:
             text = _("{folder} is not empty: choose a new folder for the project.")
             raise ProjectError(text.format(folder=self.path))
         if self.source is None:
-            return createFromVolumes(self.path, self.name, self.labels, self.volumes, self.model).path, []
+            project, warnings = createFromVolumes(self.path, self.name, self.labels, self.volumes, self.model)
+            return project.path, warnings
         if self.path.resolve() == self.source.resolve():
             raise ProjectError(_("The project needs a folder of its own, beside that of the images."))
         project, warnings = new_project(

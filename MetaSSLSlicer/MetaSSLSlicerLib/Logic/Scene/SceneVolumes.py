@@ -148,17 +148,23 @@ class SceneVolumes:
         return path
 
 
-def createFromVolumes(path: Path, name: str, labels: list, volumes: list[VolumeCase], model: Any = None) -> Project:
-    """Make a project of prepared volumes, for a thread. model: a `StartModel`. Raises ProjectError or LabelError."""
+def createFromVolumes(
+    path: Path, name: str, labels: list, volumes: list[VolumeCase], model: Any = None
+) -> tuple[Project, list[str]]:
+    """Make a project of prepared volumes, for a thread; returns it and a list of warnings. model: a `StartModel`.
+
+    Raises ProjectError or LabelError.
+    """
+    warnings: list[str] = []
     if model is not None:
         labels = model.definitions(labels)
-        model.check_channels(["image"])
+        warnings = [*model.told, *model.check_channels(["image"])]
     with Project.making(path, name, labels, ["image"]) as project:
         images = project.path / "images"
         project.add_cases(Case(volume.caseId, [str(volume.imagePath(images))]) for volume in volumes)
         if model is not None:
             model.begin(project)
-    return project
+    return project, warnings
 
 
 def geometryOf(node) -> Geometry:
