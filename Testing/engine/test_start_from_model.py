@@ -15,6 +15,8 @@ from metassl.exports import export_project
 from metassl.imaging import Geometry, write_array
 from metassl.inference.elsewhere.sources import read_source
 from metassl.inference.model import ELSEWHERE, TrainedModel
+from metassl.jobs.source_round import make_source_round
+from metassl.jobs.start import WorkerPython, start_training
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project import Project
 from metassl.training.bring_in import model_of
@@ -216,3 +218,14 @@ def test_a_training_that_goes_on_from_a_model_resumes_to_the_bit(capsys, monkeyp
         run_json(capsys, "train", projects[1])
     whole, again = (TrainedModel.load(Project.open(path).round(1).model_path, CPU) for path in projects)
     assert again.step == whole.step == 4 and far_from(whole, again) == 0
+
+
+@pytest.mark.skipif(shutil.which("true") is None, reason="there is no program that does nothing")
+def test_how_many_are_predicted_and_on_what_is_chosen_when_it_begins(tiny_project, tmp_path):
+    make_source_round(tiny_project, [tmp_path], {})
+    idle = WorkerPython(shutil.which("true"), {})
+    assert start_training(tiny_project, predict=20, device="cpu", minutes=4, quality="fast", python=idle).number == 0
+    config = Project.open(tiny_project.path).latest_round().record["config"]
+    assert (config["predict"], config["device"], config["minutes"]) == (20, "cpu", None)
+    found = start_training(tiny_project, python=idle)
+    assert (found.record["config"]["predict"], found.record["config"]["device"]) == (None, "cpu")

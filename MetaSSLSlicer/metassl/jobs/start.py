@@ -91,7 +91,9 @@ def start_training(
         found = _resumable(project)
         if found is None or new_round:
             return _new_round(project, asked, fresh, launcher or "local", python)
-        if not found.has_source:  # it trains nothing
+        if found.has_source:  # it trains nothing, so that nothing hangs on what was chosen before
+            found.choose({"predict": predict, "device": device or found.record["config"]["device"]})
+        else:
             _check_same(found, asked)
         return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -109,7 +110,7 @@ class Round:
 
     @cached_property
     def record(self) -> dict[str, Any]:
-        """What round.json says; it never changes once written. ProjectError when it is not there or damaged."""
+        """What round.json says; written once, see `choose`. ProjectError when it is not there or damaged."""
         return read_record(self.record_path, self.number)
 
     @property
@@ -122,6 +123,12 @@ class Round:
         if self.record_path.exists():
             raise ProjectError(f"{self.record_path} is already written and is never changed")
         write_json(self.record_path, {"number": self.number, "created": now(), **record})
+
+    def choose(self, config: Mapping[str, Any]) -> None:
+        """Change these of the choices of a round that trains nothing, which only say how it predicts."""
+        changed = {**self.record, "config": {**self.record["config"], **config}}
+        write_json(self.record_path, changed)
+        self.record = changed
 
     def want(self, case_id: str) -> None:
         """Ask the job of this round to predict a case before the others, as somebody waits for it."""

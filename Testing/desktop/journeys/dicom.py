@@ -81,6 +81,7 @@ answer = slicer.mrmlScene.GetNumberOfNodesByClass("vtkMRMLScalarVolumeNode")
             slicer.ask(f"{ANNOTATE}.editor.activeEffect().setParameter('BrushSphere', 1)")
             x, y = slicer.value("spot(sliceView('Red'))")
             slicer.drag([(x - 20, y), (x + 20, y), (x, y + 20)])
+            slicer.wait(f"{SESSION}.case.isModified", 20, "the stroke to be noticed")
             counts.append(drawnVoxels(slicer))
             assert counts[-1] > 0, "nothing was drawn"
             slicer.click(f"{ANNOTATE}.ui.saveButton", scroll=True)

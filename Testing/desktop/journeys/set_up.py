@@ -83,8 +83,7 @@ combo.setCurrentIndex([combo.itemData(index) for index in range(combo.count)].in
         self._fill(slicer, f"{_NEW}.modelEdit", self._model)
         told = slicer.wait(f"'predicts with it' in {_NEW}.modelFoundLabel.text and {_NEW}.modelFoundLabel.text", 20)
         self._fill(slicer, f"{_NEW}.pathEdit", str(slicer.folder / "from_model"))
-        slicer.ask(f"bringIntoView({_NEW}.createButton)")
-        assert slicer.value(f"seen({_NEW}.modelFoundLabel)"), "what the model knows is out of view"
+        slicer.wait(f"bringIntoView({_NEW}.createButton) or seen({_NEW}.modelFoundLabel)", 10, "what the model knows")
         slicer.click(f"{_NEW}.createButton")
         slicer.wait(f"{SESSION}.project is not None", 60, "the project")
         waitForTasks(slicer)
@@ -96,8 +95,7 @@ combo.setCurrentIndex([combo.itemData(index) for index in range(combo.count)].in
         slicer.ask(f"{TRAIN}.ui.advancedGroup.collapsed = False")
         for name in ("presetComboBox", "predictComboBox", "planComboBox"):
             combo = f"{TRAIN}.ui.{name}"
-            slicer.ask(f"bringIntoView({combo})")
-            assert slicer.value(f"seen({combo})"), name
+            slicer.wait(f"bringIntoView({combo}) or seen({combo})", 10, f"{name} to be in view")
             texts[name] = slicer.value(f"[{combo}.itemText(index) for index in range({combo}.count)]")
             assert len(texts[name]) == 3, texts
         slicer.ask(f"{TRAIN}.ui.predictComboBox.setCurrentIndex(1)")

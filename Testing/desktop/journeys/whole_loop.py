@@ -109,9 +109,9 @@ class WholeLoop(Journey):
             for dx, dy in ((-_STROKE_MM, -_STROKE_MM), (_STROKE_MM, 0), (0, _STROKE_MM))
         ]
         slicer.drag(points)
+        slicer.wait(f"{SESSION}.case.isModified", 20, "the stroke to be noticed")
         self._drawn = drawnVoxels(slicer)
         assert self._drawn != before, f"{before} voxels before and after"
-        slicer.wait(f"{SESSION}.case.isModified", 10, "the stroke to be noticed")
         return f"{before} -> {self._drawn} voxels"
 
     def stepKill(self, slicer: DesktopSlicer) -> None:
