@@ -160,7 +160,7 @@ def train(
         mock.patch.dict(presets.PRESETS, metassl=preset).start()
         framework = variant.framework(plan, variant.loss)
         framework.run_on(CPU, plan.precision)
-        views = Augmentation(in_plane=plan.is_stack, **variant.augmentation)
+        views = replace(Augmentation.of_stacks() if plan.is_stack else Augmentation(), **variant.augmentation)
         sampler = PatchSampler(plan, [cases[c] for c in labelled], others, seed, views)
         trainer = Trainer(
             framework,

@@ -89,7 +89,7 @@ def test_most_of_the_labels_stay_in_the_views(shape, spacing, tmp_path, monkeypa
     assert plan.patch_zyx[0] == min(shape) and plan.is_stack
     labels = torch.cat([sampler.batch(step).annotation for step in range(25)])
     inside = (labels != IGNORE).float().mean((1, 2, 3))
-    assert inside.mean() > 0.8 and inside.min() > 0.5
+    assert inside.mean() > 0.75 and inside.min() > 0.5
     assert (labels == 1).any()
 
 
@@ -100,7 +100,7 @@ def test_every_framework_learns_from_slices(name, tiny_plan):
     rng = np.random.default_rng(0)
     image, label = rng.normal(size=(1, 1, 36, 30)).astype(np.float16), rng.integers(0, 3, (1, 36, 30)).astype(np.uint8)
     case = PreparedCase("slice", image, label)
-    batch = PatchSampler(plan, [case], [], 0, Augmentation(in_plane=plan.is_stack)).batch(0)
+    batch = PatchSampler(plan, [case], [], 0, Augmentation.of_stacks()).batch(0)
     output = fresh_framework(name, plan).training_loss(batch, 0.9)
     assert torch.isfinite(output.total)
 

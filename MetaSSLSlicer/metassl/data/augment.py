@@ -18,6 +18,10 @@ Noise = np.ndarray | int
 """Standard normal values (z, y, x), or the seed of a generator on the device that makes them."""
 
 
+FLAT_ROTATION, FLAT_SCALE = 0.5, (0.7, 1.4)
+"""In the plane of slices: with less, a few labelled hearts teach less (docs/ABLATION.md)."""
+
+
 @dataclass(frozen=True)
 class Augmentation:
     """Strengths; `in_plane` restricts rotation, scaling and bending to the slice plane (thick or few slices)."""
@@ -32,6 +36,11 @@ class Augmentation:
     gamma: float = 0.35
     mirror_axes: tuple[int, ...] = ()
     in_plane: bool = False
+
+    @staticmethod
+    def of_stacks(mirror_axes: tuple[int, ...] = ()) -> Augmentation:
+        """Within the plane alone, but farther there."""
+        return Augmentation(FLAT_ROTATION, FLAT_SCALE, mirror_axes=mirror_axes, in_plane=True)
 
 
 @dataclass(frozen=True)

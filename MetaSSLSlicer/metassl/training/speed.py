@@ -82,7 +82,8 @@ class StepMeter:
         self.training = build_framework(framework, plan, loss)
         self.training.run_on(device, plan.precision)
         cases = made_up_cases(plan, 4)
-        self.sampler = PatchSampler(plan, cases[:2], cases[2:], 0, Augmentation(in_plane=plan.is_stack))
+        views = Augmentation.of_stacks() if plan.is_stack else Augmentation()
+        self.sampler = PatchSampler(plan, cases[:2], cases[2:], 0, views)
 
     def measure(self, seconds: float) -> StepSpeed:
         """In about so many seconds, twice that on a GPU, or a few steps where these take longer."""

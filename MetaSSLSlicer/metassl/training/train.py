@@ -152,4 +152,5 @@ def seconds_until_review(job: Job, plan: Plan, inputs: Inputs, networks: Sequenc
 def augmentation(job: Job, plan: Plan) -> Augmentation:
     """In the plane only for stacks; mirrored where the project's settings, or the model from elsewhere, allow it."""
     mirrored = () if plan.given is None else plan.given.mirror_axes  # in its predictions it is
-    return Augmentation(in_plane=plan.is_stack, mirror_axes=tuple(job.project.settings.get("mirror_axes", mirrored)))
+    axes = tuple(job.project.settings.get("mirror_axes", mirrored))
+    return Augmentation.of_stacks(axes) if plan.is_stack else Augmentation(mirror_axes=axes)
