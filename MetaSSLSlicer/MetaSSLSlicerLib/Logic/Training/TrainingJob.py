@@ -133,7 +133,7 @@ class TrainingJob:
             return
         self.problem, self.isStopping = None, False
         goesOn = self.canGoOn and not options.newRound
-        asked = options.where() if goesOn else options.asked()
+        asked = options.asked() if not goesOn or self.round.has_source else options.where()
         python = self.python if options.machine is None else EnginePython()  # there another one trains
         self._start = StartingUp(self.session.project, {"python": python.worker(), **asked})
         self._goOnStarting(self._start)
