@@ -1,7 +1,7 @@
 """How long a person waits for the next case: from the key to its image in all three slice views.
 
-Without a graphics card the drawing takes the longer part, and is as fast as the computer is idle; there the processor
-time until the drawing begins is held to half of the goal.
+With a graphics card that is 0.3 s at most. Without one the drawing is as slow as the computer is busy: there the
+processor time until the drawing begins is held to half of the goal.
 """
 
 from __future__ import annotations
@@ -88,11 +88,11 @@ class NextCase(Journey):
         return self._open(slicer, "next", *_HIPPOCAMPUS)
 
     def stepNext(self, slicer: DesktopSlicer) -> str:
-        """Ctrl+Shift+N: its image is there within 0.3 s"""
+        """Ctrl+Shift+N: its image is there soon"""
         return self._timed(slicer, "ctrl+shift+n")
 
     def stepAccept(self, slicer: DesktopSlicer) -> str:
-        """Shift+A: the case is accepted, and the next one is there within 0.3 s"""
+        """Shift+A: the case is accepted, and the next one is there soon"""
         self._open(slicer, "accepted", *_HIPPOCAMPUS)
         return self._timed(slicer, "shift+a")
 
