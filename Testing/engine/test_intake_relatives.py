@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import unicodedata
 from pathlib import Path
@@ -223,3 +224,16 @@ def test_a_description_may_write_its_values_as_texts(tmp_path):
     label(tmp_path / "labelsTr/k0.nii.gz")
     (tmp_path / "dataset.json").write_text('{"labels": {"background": "0", "A": "1"}}', "utf-8")
     assert [each.value for each in find_cases(tmp_path).labels] == [1]
+
+
+def test_cases_that_are_listed_without_an_image_are_counted_as_missing(tmp_path):
+    names = [f"case_{number}" for number in range(9)]
+    training = [{"image": f"./imagesTr/{name}.nii.gz", "label": f"./labelsTr/{name}.nii.gz"} for name in names]
+    for name in names[:2]:
+        image(tmp_path / "imagesTr" / f"{name}.nii.gz")
+        label(tmp_path / "labelsTr" / f"{name}.nii.gz")
+    description = {"labels": {"0": "background", "1": "Ball"}, "modality": {"0": "MRI"}, "training": training}
+    (tmp_path / "dataset.json").write_text(json.dumps(description), encoding="utf-8")
+    found = find_cases(tmp_path)
+    assert [case.id for case in found.cases] == names[:2]
+    assert "7 cases that dataset.json lists have no image here, and are left out: case_2" in "".join(found.notes)

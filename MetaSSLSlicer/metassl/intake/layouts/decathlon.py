@@ -6,7 +6,7 @@ from pathlib import Path
 
 from metassl.files.errors import ProjectError
 from metassl.project.cases import make_case_id
-from metassl.project.words import plural
+from metassl.project.words import listing, plural
 
 from ..found import Discovery, FoundCase
 from ..tree import Tree, stem
@@ -29,6 +29,9 @@ def find(tree: Tree) -> Discovery | None:
         ) from error
     channels = channels_of(content, path)
     unlisted = _unlisted(tree, cases)
+    lost = [case.id for case in cases if not Path(case.images[0]).exists()]
+    if 0 < len(lost) < len(cases):
+        cases = [case for case in cases if case.id not in set(lost)]
     name = str(content.get("name", ""))
     found = Discovery(cases + unlisted, labels, channels, read_split(tree), name, ignored=ignored)
     if unlisted:
@@ -39,6 +42,13 @@ def find(tree: Tree) -> Discovery | None:
                 "{count} images that dataset.json does not list are taken as unlabelled cases",
             )
         )
+    if len(found.cases) < len(content["training"]) + len(unlisted):
+        what = plural(
+            len(lost),
+            "1 case that dataset.json lists has no image here, and is left out",
+            "{count} cases that dataset.json lists have no image here, and are left out",
+        )
+        found.notes.append(f"{what}: {listing(lost)}")
     return found
 
 
