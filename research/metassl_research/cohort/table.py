@@ -66,8 +66,8 @@ def markdown(found: Sequence[Figures], content: dict[str, Any], plot: str) -> st
         "predictions on this machine, beside other programs, while a person does something else, or waits. *Dice*, "
         f"*surface Dice* (at {settings['tolerance']:g} mm) and *worst*: of the final labels of all cases against the "
         "truth, the mean over their structures; a case that was accepted unseen counts with its prediction. *With a "
-        "deeper error*: final labels with an error that a full look would have corrected. A person who draws is no "
-        "oracle: labels drawn by hand do not have the Dice of 1 that stands here.",
+        "deeper error*: final labels with a voxel that is wrong by more, also where that fills too little of a slice "
+        "to be seen. A person who draws is no oracle: labels drawn by hand do not have the Dice of 1 that stands here.",
         "",
         "An arm is the order of the cases, a strategy of `metassl rank`, and what of them is looked at:",
         "",
