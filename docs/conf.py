@@ -91,7 +91,10 @@ Hippocampus, six minutes <benchmark/hippocampus_6_minutes>
 Hippocampus, some labels wrong <benchmark/hippocampus_noisy>
 Hearts, six minutes <benchmark/hearts_6_minutes>
 Which case next <benchmark/next_case>
-A cohort gets finished: hippocampus <benchmark/cohort_hippocampus>
+A cohort gets finished: hippocampus <benchmark/cohort/hippocampus>
+A cohort gets finished: CTs <benchmark/cohort/cts>
+A cohort gets finished: hearts <benchmark/cohort/hearts>
+A cohort gets finished: what nobody looked at <benchmark/cohort/evidence>
 ```
 """,
 }
