@@ -120,7 +120,9 @@ def test_without_validation_cases_what_one_rounds_corrections_say_is_tried_on_th
     corrected = KnownCases([case_of(-1.0, seed) for seed in range(5)])
     first = by_corrections(corrected, None, None, former, VALUES)
     assert not first.used and first.offsets["1"] > 0.5 and "the next round" in first.reason
-    assert by_corrections(corrected, None, first, former, VALUES).used
+    tried = replace(first, offsets={"1": 0.5, "2": 0.0})
+    second = by_corrections(corrected, None, tried, former, VALUES)
+    assert second.used and second.offsets == tried.offsets, "what was tried, not what these would choose for themselves"
     unlike = KnownCases([case_of(1.0, seed) for seed in range(5)])
     assert not by_corrections(unlike, None, first, former, VALUES).used
 

@@ -120,7 +120,7 @@ def by_corrections(
     carried = tuple(before.offsets.get(str(value), 0.0) for value in values)
     gain = Gain.of(cases.dice(carried) - cases.dice(cases.zero))
     reason = f"what was chosen before brings {gain} on {told}"
-    return _point(best, values, gain.counts and any(best), reason, len(cases), gain)
+    return _point(carried if gain.counts else best, values, gain.counts, reason, len(cases), gain)
 
 
 def _point(
