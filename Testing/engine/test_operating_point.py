@@ -120,7 +120,9 @@ def test_without_validation_cases_what_one_rounds_corrections_say_is_tried_on_th
     corrected = KnownCases([case_of(-1.0, seed) for seed in range(5)])
     first = by_corrections(corrected, None, None, former, VALUES)
     assert not first.used and first.offsets["1"] > 0.5 and "the next round" in first.reason
-    assert by_corrections(corrected, None, first, former, VALUES).used
+    tried = replace(first, offsets={"1": 0.5, "2": 0.0})
+    second = by_corrections(corrected, None, tried, former, VALUES)
+    assert second.used and second.offsets == tried.offsets, "what was tried, not what these would choose for themselves"
     unlike = KnownCases([case_of(1.0, seed) for seed in range(5)])
     assert not by_corrections(unlike, None, first, former, VALUES).used
 
@@ -131,6 +133,19 @@ def test_without_validation_cases_it_stays_until_corrections_speak_against_it(ti
     kept = by_corrections(right, shown, None, former, VALUES)
     assert kept.used and kept.offsets == {"1": 1.0, "2": 0.0}
     assert not by_corrections(KnownCases([case_of(0.0, seed) for seed in range(5)]), shown, None, former, VALUES).used
+
+
+@pytest.mark.parametrize("with_structure", [0, 1, 4])
+@pytest.mark.parametrize("shown", [None, (0.0, -1.0, 0.0)])
+def test_corrections_that_left_nothing_drawn_do_not_count_among_the_five(tiny_project, shown, with_structure):
+    nothing = np.zeros((2, 3, 4, 4, 4), np.float32)
+    nothing[:, 0] = 1.0
+    empty = [known_case(nothing, np.zeros((4, 4, 4), np.uint8), VALUES) for _ in range(5)]
+    cases = KnownCases([*empty, *[case_of(1.0, seed) for seed in range(with_structure)]])
+    former = tiny_project.new_round({"labels": {}, "config": {}})
+    point = by_corrections(cases, shown, None, former, VALUES)
+    assert not point.used
+    assert "with a structure, of 5" in point.reason
 
 
 @pytest.fixture

@@ -104,6 +104,8 @@ def by_corrections(
     another point counts. What is chosen on those of one round is tried on those of the next, which neither that choice
     nor that model has seen, before it is used; and it is used until corrections speak against it.
     """
+    if len(cases) < LEAST_CASES:
+        return OperatingPoint(reason=f"{count(len(cases), 'correction')} with a structure, of {LEAST_CASES}")
     told = f"{len(cases)} corrections of {former.title}"
     best = cases.best()
     if shown is not None:
@@ -118,7 +120,7 @@ def by_corrections(
     carried = tuple(before.offsets.get(str(value), 0.0) for value in values)
     gain = Gain.of(cases.dice(carried) - cases.dice(cases.zero))
     reason = f"what was chosen before brings {gain} on {told}"
-    return _point(best, values, gain.counts and any(best), reason, len(cases), gain)
+    return _point(carried if gain.counts else best, values, gain.counts, reason, len(cases), gain)
 
 
 def _point(
