@@ -209,7 +209,10 @@ def test_too_few_validation_cases_are_told_and_nothing_is_moved(project, capsys)
     passes = Passes()
     assert choose_operating_point(job, networks, passes) is None
     point = read_operating_point(job.round)
-    assert (point.used, point.reason) == (False, "3 validation cases, and it takes 5")
+    assert (point.used, point.reason) == (
+        False,
+        "3 validation cases, 0 corrections of a former round: it takes 5 of a kind",
+    )
     assert all(case.id in passes for case in project.validation_cases()), "what is measured next needs them too"
     assert main(["rounds", str(project.path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["rounds"][0]["operating_point"]["used"] is False
@@ -220,7 +223,10 @@ def test_cases_that_a_round_has_learnt_from_do_not_choose_its_point(project, mon
     learnt = {case.id: "a" * 64 for case in project.validation_cases()}
     job, networks = job_of(project, random_model(project), labels=learnt)
     assert choose_operating_point(job, networks, Passes()) is None
-    assert read_operating_point(job.round).reason == "0 validation cases, and it takes 1"
+    assert (
+        read_operating_point(job.round).reason
+        == "0 validation cases, 0 corrections of a former round: it takes 1 of a kind"
+    )
 
 
 def test_a_model_from_elsewhere_is_used_as_it_is(project):

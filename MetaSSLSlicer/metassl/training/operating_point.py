@@ -77,7 +77,8 @@ def _choose(job: Job, trained: Trained, passes: Passes) -> OperatingPoint:
     if len(own) >= LEAST_CASES:
         return by_validation(own, corrections, values)
     if former is None or model is None or len(corrections) < LEAST_CASES:
-        return OperatingPoint(reason=f"{count(len(own), 'validation case')}, and it takes {LEAST_CASES}")
+        known = f"{count(len(own), 'validation case')}, {count(len(corrections), 'correction')} of a former round"
+        return OperatingPoint(reason=f"{known}: it takes {LEAST_CASES} of a kind")
     return by_corrections(KnownCases(corrections), model.offsets, read_operating_point(former[0]), former[0], values)
 
 
