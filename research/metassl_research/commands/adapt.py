@@ -21,9 +21,9 @@ from pathlib import Path
 from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_json_option, count, minutes
 
-from .options import data_name, open_experiment, refuse_without_ending
+from .options import open_experiment, refuse_without_ending
 from .simulate import CHAPTER as CHAPTER
-from .with_peers import add_shared_arguments, compare, show
+from .with_peers import add_shared_arguments, compare, shared_settings, show
 
 SUMMARY = "a model of another scanner: as it is, fine-tuned by nnU-Net, and by ours"
 ARMS = "nnunet-finetuned,plain,metassl"
@@ -43,22 +43,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
-    from metassl_research.benchmark.settings import chosen, chosen_counts
     from metassl_research.peers.adapt import Adaptation
-    from metassl_research.peers.settings import ADAPT_ARMS, AdaptSettings, Source, chosen_looks, chosen_minutes
+    from metassl_research.peers.settings import ADAPT_ARMS, AdaptSettings, Source
     from metassl_research.resumable import tell
 
     refuse_without_ending(arguments)
-    settings = AdaptSettings(
-        data=data_name(arguments),
-        arms=chosen(arguments.arms, ADAPT_ARMS, "arm"),
-        labelled=chosen_counts(arguments.labelled),
-        minutes=chosen_minutes(arguments.minutes),
-        seeds=arguments.seeds,
-        clock=arguments.clock,
-        device=arguments.device,
-        looks=chosen_looks(arguments.looks),
-        source=Source(arguments.source_cases, arguments.source_minutes),
-    )
+    source = Source(arguments.source_cases, arguments.source_minutes)
+    settings = AdaptSettings(**shared_settings(arguments, ADAPT_ARMS), source=source)
     experiment = open_experiment(arguments, validate=False)
     return compare("adapt", Adaptation(experiment, settings, arguments.out, tell, arguments.nnunet), arguments, console)

@@ -22,9 +22,9 @@ from pathlib import Path
 from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_json_option
 
-from .options import data_name, open_experiment, refuse_without_ending
+from .options import open_experiment, refuse_without_ending
 from .simulate import CHAPTER as CHAPTER
-from .with_peers import add_shared_arguments, compare, show
+from .with_peers import add_shared_arguments, compare, shared_settings, show
 
 SUMMARY = "ours beside nnU-Net and MONAI Label: the same cases and minutes"
 
@@ -48,21 +48,11 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
-    from metassl_research.benchmark.settings import chosen, chosen_counts
     from metassl_research.peers.runs import Peers
-    from metassl_research.peers.settings import ARMS, Settings, chosen_looks, chosen_minutes
+    from metassl_research.peers.settings import ARMS, Settings
     from metassl_research.resumable import tell
 
     refuse_without_ending(arguments)
-    settings = Settings(
-        data=data_name(arguments),
-        arms=chosen(arguments.arms, ARMS, "arm"),
-        labelled=chosen_counts(arguments.labelled),
-        minutes=chosen_minutes(arguments.minutes),
-        seeds=arguments.seeds,
-        clock=arguments.clock,
-        device=arguments.device,
-        looks=chosen_looks(arguments.looks),
-    )
+    settings = Settings(**shared_settings(arguments, ARMS))
     experiment = open_experiment(arguments, validate=False)
     return compare("peers", Peers(experiment, settings, arguments.out, tell, arguments.nnunet), arguments, console)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_device_option, count
 from metassl.training.eta import CLOCKS
 
-from .options import add_data_option, add_yes_option, resumable, trainings_left
+from .options import add_data_option, add_yes_option, data_name, resumable, trainings_left
 
 if TYPE_CHECKING:
     from metassl_research.peers.runs import Peers
@@ -32,6 +33,23 @@ def add_shared_arguments(parser: argparse.ArgumentParser, minutes: str, labelled
     parser.add_argument("--table", action="store_true", help="only make the tables from --out")
     parser.add_argument("--page", type=Path, metavar="FILE", help="write them into this page, between its two marks")
     add_yes_option(parser)
+
+
+def shared_settings(arguments: argparse.Namespace, arms: Sequence[str]) -> dict[str, Any]:
+    """What the options that both have say, by the names of the settings. arms: those that there are."""
+    from metassl_research.benchmark.settings import chosen, chosen_counts
+    from metassl_research.peers.settings import chosen_looks, chosen_minutes
+
+    return {
+        "data": data_name(arguments),
+        "arms": chosen(arguments.arms, arms, "arm"),
+        "labelled": chosen_counts(arguments.labelled),
+        "minutes": chosen_minutes(arguments.minutes),
+        "seeds": arguments.seeds,
+        "clock": arguments.clock,
+        "device": arguments.device,
+        "looks": chosen_looks(arguments.looks),
+    }
 
 
 def compare(command: str, peers: Peers, arguments: argparse.Namespace, console: Console) -> dict[str, str]:
