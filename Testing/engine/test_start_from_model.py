@@ -84,6 +84,19 @@ def test_without_any_label_all_cases_are_predicted_and_ranked_and_the_next_round
     assert first.error_rates_path.exists(), "the correction of its own first prediction is its first measure"
 
 
+def test_train_trains_also_where_the_model_that_the_project_began_with_has_not_predicted_yet(
+    capsys, monkeypatch, tmp_path, images, nnunet
+):
+    path = tmp_path / "project"
+    run(capsys, "new", path, "--from", images, "--model", nnunet)
+    project = Project.open(path)
+    project.add_label("a", (label_of(), GRID))
+    with trainings_in_this_process(monkeypatch) as launched:
+        code, out, _ = run(capsys, "train", path, "--iterations", 2, "--device", "cpu")
+    assert code == 0 and launched == [0, 1] and project.round(1).record["config"]["iterations"] == 2
+    assert "round 0001 begins, from the model of round 0" in out
+
+
 def far_from(one: TrainedModel, other: TrainedModel) -> float:
     pairs = zip(one.networks[0].parameters(), other.networks[0].parameters(), strict=True)
     return max(float((a - b).detach().abs().max()) for a, b in pairs)

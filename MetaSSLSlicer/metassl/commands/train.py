@@ -9,6 +9,9 @@ them tells, and each can be reviewed as soon as it is predicted. One that is ope
 comes first. What --predict leaves out is predicted when it is opened in Slicer, or
 by `metassl predict`.
 
+Where a project has begun with a model, that predicts first, if it has not yet; then
+comes the training, where there are labels.
+
   metassl train liver
   metassl train liver --quality good --predict 20
   metassl train liver --minutes 30 --device cuda --detach
@@ -80,23 +83,28 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         console.warn(f"no labelled case shows {name}: it cannot be learnt until one does")
     former = project.latest_round()
     told = last_seq(former)
-    found = start_training(
-        project,
-        framework=arguments.framework,
-        loss=arguments.loss,
-        plan=arguments.plan,
-        iterations=arguments.iterations,
-        minutes=arguments.minutes,
-        device=arguments.device,
-        seed=arguments.seed,
-        quality=arguments.quality,
-        predict=arguments.predict,
-        fresh=arguments.fresh,
-        new_round=arguments.new_round,
-        launcher=arguments.on if machine is None else machine.kind,
-        machine="" if machine is None else machine.name,
-    )
+
+    def start() -> Round:
+        return start_training(
+            project,
+            framework=arguments.framework,
+            loss=arguments.loss,
+            plan=arguments.plan,
+            iterations=arguments.iterations,
+            minutes=arguments.minutes,
+            device=arguments.device,
+            seed=arguments.seed,
+            quality=arguments.quality,
+            predict=arguments.predict,
+            fresh=arguments.fresh,
+            new_round=arguments.new_round,
+            launcher=arguments.on if machine is None else machine.kind,
+            machine="" if machine is None else machine.name,
+        )
+
+    found = start()
     resumed = found == former
+    only_predicts = found.has_source and bool(project.labelled_cases())
     watch = command_line("status", arguments.project, "--follow")
     stop = command_line("stop", arguments.project)
     if arguments.detach:
@@ -105,7 +113,9 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
         if record is not None and record.job:
             console.say(f"{found.title} is the job {record.job} on {record.machine}")
         else:
-            console.say(f"{found.title} trains in the background (pid {pid})")
+            console.say(f"{found.title} {'predicts' if found.has_source else 'trains'} in the background (pid {pid})")
+        if only_predicts:
+            console.say("it predicts with the model that the project began with: train again when it has ended")
         console.commands([(watch, "watch it"), (stop, "stop it")])
         where = {} if record is None or not record.job else {"machine": record.machine, "job": record.job}
         state = "queued" if where else "running"
@@ -114,6 +124,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     console.say(f"{found.title} {'goes on' if resumed else 'begins'}")
     try:
         status = follow(found, console, after=told if resumed else 0)
+        if only_predicts and status.state == "finished":
+            found = start()
+            console.say(f"{found.title} begins, from the model of round 0")
+            status = follow(found, console)
     except KeyboardInterrupt:
         console.say("no longer watching; the training goes on in the background")
         console.commands([(watch, "watch it again"), (stop, "stop it")])

@@ -42,7 +42,8 @@ def next_steps(
             Step(command_line("stop", shown), "stop after this step; it can go on later"),
         ]
     if found.has_source and status.state in ("created", "paused", "interrupted", "failed"):
-        return [Step(command_line("predict", shown), "predict all cases with the model that the project began with")]
+        steps = [Step(command_line("predict", shown), "predict all cases with the model that the project began with")]
+        return [*steps, *([Step(train, "the same, then train on the labels")] if project.labelled_cases() else [])]
     if status.state in ("paused", "interrupted", "created"):
         return [Step(train, "go on where it stopped")]
     if status.state == "failed":
