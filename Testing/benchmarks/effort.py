@@ -55,7 +55,7 @@ class Cases:
 
     def _pass(self, image: np.ndarray) -> Pass:
         model = self.model
-        return Pass.over(model.networks, image, model.plan, model.device, model.offsets)
+        return Pass.over(model.networks, image, model.plan, model.device, model.point)
 
     def label(self, case: str) -> np.ndarray:
         return read_labels(self.truth / f"{case}.nii.gz", case)[0]

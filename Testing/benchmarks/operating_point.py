@@ -29,7 +29,7 @@ from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.error_model import checked_error_model, take_sample
 from metassl.inference.model import TrainedModel
 from metassl.inference.one_pass import Pass
-from metassl.inference.operating_point import KnownCase, KnownCases, Offsets, known_case, moved
+from metassl.inference.operating_point import AS_IT_IS, KnownCase, KnownCases, Offsets, Point, known_case, moved
 from metassl.inference.predictor import predict_prepared
 from metassl.inference.sliding_window import predict_pair
 from metassl.project.masks import ERROR_BAND_VOXELS
@@ -68,7 +68,7 @@ def judged(model: TrainedModel, validation: list[Case], test: list[Case], offset
         for place, (case, pair) in enumerate(zip(validation, pairs, strict=True))
     ]
     learnt, _, _ = checked_error_model([sample for sample in samples if sample is not None], model.plan)
-    at = replace(model, thresholds=thresholds, error_model=learnt, offsets=offsets)
+    at = replace(model, thresholds=thresholds, error_model=learnt, point=Point(offsets))
     entropy, chance, rows = UncertaintyScore(), UncertaintyScore(), []
     for case in test:
         shown = predict_prepared(at, case.prepared, Pass(case.at(offsets)))
@@ -117,7 +117,7 @@ def drawn(validation: list[KnownCase], test: KnownCases, values: list[int], size
 
 
 def measured(data: Path, path: Path) -> dict[str, Any]:
-    model = replace(TrainedModel.load(path, CPU), offsets=None, error_model=None)
+    model = replace(TrainedModel.load(path, CPU), point=AS_IT_IS, error_model=None)
     splits = json.loads((data / "splits.json").read_text(encoding="utf-8"))
     validation, test = ([Case(data, name, model) for name in splits[part]] for part in ("val", "test"))
     known = [case.known(model) for case in validation]

@@ -33,7 +33,7 @@ def pairs(project: Project, model: TrainedModel, cases: list[str]):
     """(case, softmaxes of the pair on the plan's grid, the transform back)."""
     for case_id in cases:
         prepared = to_grid(read_image(project.image_paths(case_id), case_id), model.plan, case_id)
-        softmaxes = predict_pair(model.networks, prepared.array, model.plan, model.device, offsets=model.offsets)
+        softmaxes = predict_pair(model.networks, prepared.array, model.plan, model.device, point=model.point)
         yield case_id, softmaxes, prepared.transform
 
 

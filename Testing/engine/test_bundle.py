@@ -16,6 +16,7 @@ from metassl.imaging import read_image, read_labels, write_array
 from metassl.inference.bundle import cases_in
 from metassl.inference.bundle.read import read_bundle
 from metassl.inference.elsewhere.sources import nnunet_model
+from metassl.inference.operating_point import Point
 from metassl.inference.outside import ModelForImages, predict_images
 from metassl.inference.predictor import predict_image
 from metassl.project import LabelDefinition, Project
@@ -31,7 +32,7 @@ MAPS = ("segmentation", "regions", "uncertainty", "error_probability")
 def made(tiny_project, tmp_path):
     """The model and the folder of its bundle."""
     model = random_model(tiny_project, learnt=True)
-    model.offsets = [0.0, 0.5, -0.75]
+    model.point = Point([0.0, 0.5, -0.75], [2])
     add_round(tiny_project, model)
     told = export_project(tiny_project, tmp_path / "bundle", format="bundle")
     assert told.made == "a MONAI bundle of the model of round 0001 (2 structures)"
@@ -100,7 +101,7 @@ def test_its_network_needs_no_metassl_and_gives_the_mean_of_both(
     tiny_project, tmp_path, in_bundle, first_level, offsets
 ):
     model = random_model(tiny_project, strides=(first_level, (2, 2, 2), (2, 2, 2)))
-    model.offsets = offsets
+    model.point = Point(offsets)
     add_round(tiny_project, model)
     export_project(tiny_project, tmp_path / "bundle", format="bundle")
     network = in_bundle(tmp_path / "bundle").get_parsed_content("network_def").eval()

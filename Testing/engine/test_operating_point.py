@@ -18,7 +18,7 @@ from metassl.inference import error_model
 from metassl.inference import operating_point as choosing
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
-from metassl.inference.operating_point import KnownCases, known_case, moved
+from metassl.inference.operating_point import AS_IT_IS, KnownCases, Point, known_case, moved
 from metassl.inference.predict import predict_project
 from metassl.inference.predictor import predict_image
 from metassl.inference.sliding_window import predict_pair
@@ -28,6 +28,7 @@ from metassl.project import Project
 from metassl.project.records import OperatingPoint
 from metassl.project.round_files import read_operating_point
 from metassl.training import operating_point as step
+from metassl.training.inputs import Inputs
 from metassl.training.job import Job
 from metassl.training.operating_point import by_corrections, by_validation, choose_operating_point
 from metassl.training.passes import Passes
@@ -171,7 +172,7 @@ def test_a_round_predicts_maps_and_measures_at_the_point_that_it_has_chosen(proj
     found = trained(project, monkeypatch)
     point, model = read_operating_point(found), TrainedModel.load(found.model_path, CPU)
     assert point.used and point.cases == 3
-    assert model.offsets == [0.0, *point.offsets.values()] and any(model.offsets)
+    assert model.point.offsets == [0.0, *point.offsets.values()] and any(model.point.offsets)
 
     pool = [case.id for case in project.unlabelled_cases()]
     images = {case: read_image(project.image_paths(case), case) for case in pool}
@@ -180,7 +181,7 @@ def test_a_round_predicts_maps_and_measures_at_the_point_that_it_has_chosen(proj
         kept = found.prediction(case)
         assert np.array_equal(read_labels(kept.segmentation, case)[0], made.segmentation)
         assert np.array_equal(read_labels(kept.regions, case)[0], made.regions)
-    plain = replace(model, offsets=None)
+    plain = replace(model, point=AS_IT_IS)
     assert any(
         (predict_image(plain, images[case], case).segmentation != made.segmentation).any()
         for case, made in zip(pool, passes, strict=True)
@@ -189,7 +190,7 @@ def test_a_round_predicts_maps_and_measures_at_the_point_that_it_has_chosen(proj
     softmaxes = []
     for case in pool:
         prepared = prepare_image(project.image_paths(case), model.plan, case)
-        softmaxes.append(predict_pair(model.networks, prepared.array, model.plan, CPU, offsets=model.offsets))
+        softmaxes.append(predict_pair(model.networks, prepared.array, model.plan, CPU, point=model.point))
     assert torch.allclose(calibrate_thresholds(softmaxes, model.plan), model.thresholds, atol=1e-6)
 
     for command in ("rounds", "status"):
@@ -207,7 +208,7 @@ def job_of(project: Project, model: TrainedModel, **record) -> tuple[Job, Traine
 def test_too_few_validation_cases_are_told_and_nothing_is_moved(project, capsys):
     job, networks = job_of(project, random_model(project))
     passes = Passes()
-    assert choose_operating_point(job, networks, passes) is None
+    assert choose_operating_point(job, networks, Inputs(), passes) == Point(None, [])
     point = read_operating_point(job.round)
     assert (point.used, point.reason) == (
         False,
@@ -222,7 +223,7 @@ def test_cases_that_a_round_has_learnt_from_do_not_choose_its_point(project, mon
     monkeypatch.setattr(step, "LEAST_CASES", 1)
     learnt = {case.id: "a" * 64 for case in project.validation_cases()}
     job, networks = job_of(project, random_model(project), labels=learnt)
-    assert choose_operating_point(job, networks, Passes()) is None
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [])
     assert (
         read_operating_point(job.round).reason
         == "0 validation cases, 0 corrections of a former round: it takes 1 of a kind"
@@ -231,19 +232,21 @@ def test_cases_that_a_round_has_learnt_from_do_not_choose_its_point(project, mon
 
 def test_a_model_from_elsewhere_is_used_as_it_is(project):
     job, networks = job_of(project, random_model(project), source={"models": ["m"], "values": {}})
-    assert choose_operating_point(job, networks, Passes()) is None
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [])
     assert read_operating_point(job.round).reason == "a model from elsewhere is used as it is"
 
 
 def test_a_model_that_is_calibrated_again_keeps_the_point_by_which_it_predicts(project):
     model = random_model(project)
-    model.offsets = [0.0, 0.5, 0.0]
+    model.point = Point([0.0, 0.5, 0.0], [])
     job, networks = job_of(project, model)
     model.save(job.round.model_path)
     write_json(job.round.operating_point_path, OperatingPoint(True, {"1": 0.5, "2": 0.0}, "tested").to_json())
-    assert choose_operating_point(job, networks, Passes()) == model.offsets
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == model.point
     later = networks._replace(step=networks.step + 1)
-    assert choose_operating_point(job, later, Passes()) is None, "it was trained on since: chosen anew"
+    assert choose_operating_point(job, later, Inputs(), Passes()) == Point(None, []), (
+        "it was trained on since: chosen anew"
+    )
 
 
 def test_corrections_of_the_former_round_are_weighed_with_the_model_that_predicted_them(
@@ -257,7 +260,7 @@ def test_corrections_of_the_former_round_are_weighed_with_the_model_that_predict
     for case in [case.id for case in project.unlabelled_cases()]:
         assert main(["label", str(project.path), case, str(decathlon / "labelsTr" / f"{case}.nii.gz")]) == 0
     job, networks = job_of(project, random_model(project, seed=1))
-    assert choose_operating_point(job, networks, Passes()) is None
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [])
     point = read_operating_point(job.round)
     assert point.reason == "what 2 corrections of round 0001 say is tried on those of the next round"
     assert point.cases == 2 and any(point.offsets.values()), "an untrained model is not right as it is"
@@ -265,17 +268,17 @@ def test_corrections_of_the_former_round_are_weighed_with_the_model_that_predict
 
 def test_a_next_round_and_another_project_start_from_the_networks_alone(tiny_project):
     model = random_model(tiny_project)
-    model.offsets = [0.0, 1.0, -1.0]
+    model.point = Point([0.0, 1.0, -1.0], [2])
     found = add_round(tiny_project, model)
     loaded = TrainedModel.load(found.model_path, CPU)
-    assert loaded.offsets == [0.0, 1.0, -1.0]
-    assert loaded.with_outputs_of([0, 1, 2]).offsets is None
+    assert loaded.point == model.point
+    assert loaded.with_outputs_of([0, 1, 2]).point == AS_IT_IS
 
 
 @pytest.mark.parametrize("offsets", [[0.0, 1.0], [0.0, 1.0, float("nan")], [0.0, 99.0, 0.0], "012"])
 def test_offsets_of_a_damaged_model_are_refused(tiny_project, offsets):
     model = random_model(tiny_project)
-    model.offsets = offsets
+    model.point = Point(offsets)
     found = add_round(tiny_project, model)
     with pytest.raises(ProjectError, match="operating point"):
         TrainedModel.load(found.model_path, CPU)

@@ -163,7 +163,7 @@ class _Measurement:
         made = self.made(case_id)
         if made is None:
             sized = model.plan, model.device
-            made = fitting_pass(model.networks, prepared.array, case_id, *sized, offsets=model.offsets)
+            made = fitting_pass(model.networks, prepared.array, case_id, *sized, point=model.point)
         prediction = predict_prepared(model, prepared, made, tolerance_mm=self._tolerance)
         segmentation = as_annotated(prediction.segmentation, missing)
         self.errors.add(segmentation, prediction.regions, prediction.uncertainty, label)

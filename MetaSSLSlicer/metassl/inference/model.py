@@ -15,7 +15,7 @@ from metassl.files.errors import ProjectError
 from metassl.imaging.images import IGNORE
 from metassl.inference.calibration import UNSEEN_CLASS_THRESHOLD
 from metassl.inference.error_model import ErrorModel
-from metassl.inference.operating_point import Offsets, is_offsets
+from metassl.inference.operating_point import AS_IT_IS, Point
 from metassl.inference.region_map import SYMMETRIC
 from metassl.networks.checkpoint import load_checkpoint, save_checkpoint
 from metassl.networks.memory_ladder import is_out_of_memory
@@ -33,7 +33,7 @@ class TrainedModel:
     """thresholds: float32 (2, 2, K), see calibration.py; definition: of the region map.
 
     values: annotation value of each class, background first; step: trained steps.
-    error_model: P(error) of a voxel, where validation cases taught it. offsets: the operating point, by which all
+    error_model: P(error) of a voxel, where validation cases taught it. point: the operating point, by which all
     softmaxes are moved that predictions are made of; the networks know nothing of it.
     """
 
@@ -46,7 +46,7 @@ class TrainedModel:
     device: torch.device
     error_model: ErrorModel | None = None
     definition: str = SYMMETRIC
-    offsets: Offsets = None
+    point: Point = AS_IT_IS
 
     def save(self, path: Path, **notes: float) -> None:
         """`notes` are kept in the file too; `load` leaves them out."""
@@ -60,7 +60,8 @@ class TrainedModel:
                 "framework": self.framework,
                 "step": self.step,
                 "definition": self.definition,
-                "offsets": None if self.offsets is None else list(self.offsets),
+                "offsets": None if self.point.offsets is None else list(self.point.offsets),
+                "one_piece": list(self.point.one_piece),
                 "error_model": None if self.error_model is None else self.error_model.state_dict(),
                 **notes,
             },
@@ -86,7 +87,7 @@ class TrainedModel:
                 device=device,
                 error_model=None if learnt is None else _loaded(_error_model, plan, learnt).requires_grad_(False),
                 definition=content.get("definition", SYMMETRIC),
-                offsets=content.get("offsets"),
+                point=Point(content.get("offsets"), content.get("one_piece", [])),
                 **{name: content[name] for name in ("thresholds", "values", "framework", "step")},
             )
         except Exception as error:
@@ -98,7 +99,7 @@ class TrainedModel:
         return model
 
     def with_outputs_of(self, values: Sequence[int], sources: Mapping[int, int] | None = None) -> TrainedModel:
-        """The model with an output for each of `values`: what a new round starts from, without offsets or error model.
+        """The model with an output for each of `values`: what a new round starts from, its networks alone.
 
         sources: {one of `values`: that of the same structure in this model}; None where they are the same. A new output
         sees what the background's does, and says NEW_SHARE of its probability. What is not among the sources is
@@ -122,7 +123,7 @@ class TrainedModel:
             values=list(values),
             thresholds=thresholds,
             error_model=None,
-            offsets=None,
+            point=AS_IT_IS,
         )
 
     def known(self, labels: Sequence[LabelDefinition]) -> list[LabelDefinition]:
@@ -140,8 +141,8 @@ class TrainedModel:
             return f"its thresholds have the shape {tuple(self.thresholds.shape)}"
         if not isinstance(self.definition, str) or self.definition not in REGION_MAPS:
             return f"its region map is {self.definition!r}, not {' or '.join(map(repr, REGION_MAPS))}"
-        if self.offsets is not None and not is_offsets(self.offsets, self.plan.classes):
-            return f"its operating point is {self.offsets!r}"
+        if not self.point.suits(self.plan.classes):
+            return f"its operating point is {tuple(self.point)!r}"
         modules = [*self.networks, *([self.error_model] if self.error_model is not None else [])]
         tensors = [self.thresholds, *(tensor for module in modules for tensor in module.state_dict().values())]
         if not all(tensor.dtype == torch.float32 and tensor.isfinite().all() for tensor in tensors):

@@ -10,7 +10,7 @@ import torch
 
 from metassl.data.plan import Plan
 from metassl.inference.features import BottleneckMean
-from metassl.inference.operating_point import Offsets
+from metassl.inference.operating_point import AS_IT_IS, Point
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import Told, with_smaller_windows
 
@@ -28,11 +28,11 @@ class Pass:
         image: np.ndarray,
         plan: Plan,
         device: torch.device,
-        offsets: Offsets = None,
+        point: Point = AS_IT_IS,
     ) -> Pass:
-        """One pass over an image (C, z, y, x) on the plan's grid. offsets: the operating point."""
+        """One pass over an image (C, z, y, x) on the plan's grid."""
         with BottleneckMean(networks[0]) as features:
-            pair = predict_pair(networks, image, plan, device, offsets=offsets)
+            pair = predict_pair(networks, image, plan, device, point=point)
         return Pass(pair, features.vector())
 
 
@@ -43,11 +43,11 @@ def fitting_pass(
     plan: Plan,
     device: torch.device,
     told: Told = lambda case, how: None,
-    offsets: Offsets = None,
+    point: Point = AS_IT_IS,
 ) -> Pass:
     """The same, in windows that fit into the memory. ImageError naming the case where none does."""
 
     def work(plan: Plan, device: torch.device) -> Pass:
-        return Pass.over(networks, image, plan, device, offsets)
+        return Pass.over(networks, image, plan, device, point)
 
     return with_smaller_windows(networks, plan, device, case_id, work, told)

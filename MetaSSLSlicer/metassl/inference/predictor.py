@@ -93,7 +93,7 @@ def predict_prepared(
     known: annotation values uint8 (z, y, x) on the image's grid, IGNORE where nobody knows: the truth, in which the
     networks are sure and agree, whatever they say.
     """
-    made = made or Pass.over(model.networks, prepared.array, model.plan, model.device, model.offsets)
+    made = made or Pass.over(model.networks, prepared.array, model.plan, model.device, model.point)
     pair = made.pair
     chances = {}
     if model.error_model is not None:

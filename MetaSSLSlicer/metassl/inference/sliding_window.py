@@ -16,7 +16,7 @@ import torch
 from metassl.data.plan import Plan
 from metassl.imaging.geometry import triple
 from metassl.inference.elsewhere.windows import predict_given
-from metassl.inference.operating_point import Offsets, moved
+from metassl.inference.operating_point import AS_IT_IS, Point
 from metassl.networks.device import autocast, free_gpu_bytes
 from metassl.project.masks import bounding_box, dilate
 
@@ -69,14 +69,14 @@ def predict_pair(
     plan: Plan,
     device: torch.device,
     overlap: float = OVERLAP,
-    offsets: Offsets = None,
+    point: Point = AS_IT_IS,
 ) -> np.ndarray:
     """Softmax of N networks, usually two, for an image (C, z, y, x) on the plan's grid: float16 (N, K, z, y, x).
 
     What is not `seen` is background, without a look. Models from elsewhere have their own windows, and give float32.
-    offsets: see `moved`.
+    point: the operating point.
     """
-    return moved(_softmaxes(networks, image, plan, device, overlap), offsets)
+    return point.applied(_softmaxes(networks, image, plan, device, overlap))
 
 
 @torch.inference_mode()

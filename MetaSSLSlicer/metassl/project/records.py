@@ -192,7 +192,8 @@ class OperatingPoint:
 
     used: whether its predictions are made with them. gain: of mean Dice on `cases` that they were not chosen on, and
     its standard error; None where it was not measured. reason: of what they were chosen and tested on, or why they are
-    not used, in words.
+    not used, in words. one_piece: structures that are shown as one piece, {value as text: in how many annotations they
+    are one}.
     """
 
     used: bool = False
@@ -201,6 +202,7 @@ class OperatingPoint:
     cases: int | None = None
     gain: float | None = None
     error: float | None = None
+    one_piece: Mapping[str, int] = field(default_factory=dict)
 
     @staticmethod
     def of(document: Mapping[str, Any]) -> OperatingPoint:
@@ -212,11 +214,17 @@ class OperatingPoint:
         return asdict(self)
 
     def describe(self, names: Mapping[int, str]) -> str:
-        """ "Head +0.50, Body -0.25 (...)" or "off (...)". names: of the structures by value."""
-        if not self.used:
-            return f"off ({self.reason})"
-        known = {value: names.get(int(value), f"value {value}") for value in self.offsets}
-        return f"{', '.join(f'{known[value]} {each:+.2f}' for value, each in self.offsets.items())} ({self.reason})"
+        """ "Head +0.50, Body -0.25 (...)" or "off (...)", then what is in one piece. names: by the structure's value."""
+
+        def name(value: str) -> str:
+            return names.get(int(value), f"value {value}")
+
+        moved = ", ".join(f"{name(value)} {each:+.2f}" for value, each in self.offsets.items())
+        told = f"{moved if self.used else 'off'} ({self.reason})"
+        if not self.one_piece:
+            return told
+        pieces = ", ".join(f"{name(value)} ({number})" for value, number in self.one_piece.items())
+        return f"{told}; in one piece, as in all annotations: {pieces}"
 
 
 def _known(kind: type[Record], document: Mapping[str, Any], **read: Any) -> Record:

@@ -86,6 +86,7 @@ _OPERATING_POINT = {
     "reason": text,
     "cases": whole,
     **dict.fromkeys(("gain", "error"), number),
+    "one_piece": lambda value: by_name(whole)(value) and all(name.isdecimal() for name in value),
 }
 _ENTRY = whole_of(case=text, score=number)
 _RANKING = {

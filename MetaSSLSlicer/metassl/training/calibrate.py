@@ -15,7 +15,7 @@ from metassl.inference.error_model import ErrorModel
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import ELSEWHERE, TrainedModel
 from metassl.inference.one_pass import fitting_pass
-from metassl.inference.operating_point import Offsets
+from metassl.inference.operating_point import AS_IT_IS, Point
 from metassl.project.records import ErrorRates
 from metassl.training.inputs import Inputs
 from metassl.training.job import Job
@@ -39,14 +39,12 @@ def calibrate(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> Tra
     """
     job.emit("stage", stage="calibrating", total=None)
     networks, plan, step = trained
-    offsets = choose_operating_point(job, trained, passes)
+    point = choose_operating_point(job, trained, inputs, passes)
     chosen = calibration_cases(inputs, CALIBRATION_CASES_WHEN_STOPPED if job.stop_requested else CALIBRATION_CASES)
-    thresholds = calibrate_thresholds(_softmaxes(job, trained, chosen, passes, offsets), plan, job.definition)
+    thresholds = calibrate_thresholds(_softmaxes(job, trained, chosen, passes, point), plan, job.definition)
     framework, values = ELSEWHERE if job.round.has_source else job.config["framework"], job.project.values
-    learnt = learnt_before(job, step, offsets)
-    model = TrainedModel(
-        networks, plan, thresholds, values, framework, step, job.device, learnt, job.definition, offsets
-    )
+    learnt = learnt_before(job, step, point)
+    model = TrainedModel(networks, plan, thresholds, values, framework, step, job.device, learnt, job.definition, point)
     model.save(job.round.model_path)
     job.stop_if_requested()
     return model
@@ -80,24 +78,24 @@ def measure(job: Job, model: TrainedModel, passes: Passes) -> ErrorRates | None:
     return measured
 
 
-def learnt_before(job: Job, step: int, offsets: Offsets = None) -> ErrorModel | None:
+def learnt_before(job: Job, step: int, point: Point = AS_IT_IS) -> ErrorModel | None:
     """What this very model knew of its errors when it was stopped later on; error_rates.json goes with it."""
     try:
         former = TrainedModel.load(job.round.model_path, job.device)
     except ProjectError:
         return None
-    return former.error_model if (former.step, former.offsets) == (step, offsets) else None
+    return former.error_model if (former.step, former.point) == (step, point) else None
 
 
 def _softmaxes(
-    job: Job, trained: Trained, cases: list[PreparedCase], passes: Passes, offsets: Offsets
+    job: Job, trained: Trained, cases: list[PreparedCase], passes: Passes, point: Point
 ) -> Iterator[np.ndarray]:
     """Of one case after the other; who asks for a stop waits for a few only."""
     for done, case in enumerate(cases):
         if done >= CALIBRATION_CASES_WHEN_STOPPED and job.stop_requested:
             return
         sized = trained.plan, job.device, job.tell_of_memory
-        made = fitting_pass(trained.networks, case.image, case.id, *sized, offsets)
+        made = fitting_pass(trained.networks, case.image, case.id, *sized, point)
         passes.keep(case.id, made)
         yield made.pair
         job.progress("calibrating", done + 1, len(cases))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from metassl.files.errors import MetaSSLError
@@ -16,6 +17,7 @@ from metassl.inference.operating_point import (
     KnownCase,
     KnownCases,
     Offsets,
+    Point,
     gain_on_cases_left_out,
     known_case,
 )
@@ -24,7 +26,9 @@ from metassl.project.records import OperatingPoint
 from metassl.project.round_files import read_operating_point
 from metassl.project.rounds import Round, trained_on
 from metassl.project.words import count
+from metassl.training.inputs import Inputs
 from metassl.training.job import Job
+from metassl.training.one_piece import OnePiece
 from metassl.training.passes import Passes
 
 if TYPE_CHECKING:
@@ -35,22 +39,22 @@ MOST_CORRECTIONS = 12
 """Each takes a pass of the former model, which nobody else needs."""
 
 
-def choose_operating_point(job: Job, trained: Trained, passes: Passes) -> Offsets:
-    """Its offsets, one a class; None where it is off. The passes that were made for it are kept, and moved to it.
+def choose_operating_point(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> Point:
+    """The passes that were made for it are kept, and moved to it.
 
     Of a model that was there already it is the one by which cases may have been predicted.
     """
     point = _chosen_before(job, trained.step)
     if point is None:
-        point = _choose(job, trained, passes)
+        point = _choose(job, trained, inputs, passes)
         write_json(job.round.operating_point_path, point.to_json())
     names = {label.value: label.name for label in job.project.labels}
     job.emit("operating_point", message=point.describe(names), used=point.used)
-    if not point.used:
-        return None
-    offsets = [point.offsets.get(str(value), 0.0) for value in job.project.values]
-    passes.move(offsets)
-    return offsets
+    values = job.project.values
+    offsets = [point.offsets.get(str(value), 0.0) for value in values] if point.used else None
+    chosen = Point(offsets, [k for k, value in enumerate(values) if str(value) in point.one_piece])
+    passes.move(chosen)
+    return chosen
 
 
 def _chosen_before(job: Job, step: int) -> OperatingPoint | None:
@@ -62,10 +66,15 @@ def _chosen_before(job: Job, step: int) -> OperatingPoint | None:
     return point if found else None
 
 
-def _choose(job: Job, trained: Trained, passes: Passes) -> OperatingPoint:
+def _choose(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> OperatingPoint:
     if job.round.has_source:
         return OperatingPoint(reason="a model from elsewhere is used as it is")
-    own = _validation_cases(job, trained, passes)
+    one_piece = OnePiece.of(inputs, len(job.project.values))
+    point = _offsets(job, _validation_cases(job, trained, passes, one_piece))
+    return replace(point, one_piece=one_piece.chosen(job.project.values))
+
+
+def _offsets(job: Job, own: Sequence[KnownCase]) -> OperatingPoint:
     former = _latest_corrections(job)
     corrections: list[KnownCase] = []
     model = None
@@ -79,7 +88,9 @@ def _choose(job: Job, trained: Trained, passes: Passes) -> OperatingPoint:
     if former is None or model is None or len(corrections) < LEAST_CASES:
         known = f"{count(len(own), 'validation case')}, {count(len(corrections), 'correction')} of a former round"
         return OperatingPoint(reason=f"{known}: it takes {LEAST_CASES} of a kind")
-    return by_corrections(KnownCases(corrections), model.offsets, read_operating_point(former[0]), former[0], values)
+    return by_corrections(
+        KnownCases(corrections), model.point.offsets, read_operating_point(former[0]), former[0], values
+    )
 
 
 def by_validation(own: Sequence[KnownCase], corrections: Sequence[KnownCase], values: Sequence[int]) -> OperatingPoint:
@@ -132,7 +143,7 @@ def _point(
     return OperatingPoint(used, named, reason, cases, *measured)
 
 
-def _validation_cases(job: Job, trained: Trained, passes: Passes) -> list[KnownCase]:
+def _validation_cases(job: Job, trained: Trained, passes: Passes, one_piece: OnePiece) -> list[KnownCase]:
     """What the new model says of them; cases that any round before has learnt from are none."""
     seen = trained_on(job.round)
     cases = [case for case in job.project.validation_cases() if case.id not in seen]
@@ -146,6 +157,7 @@ def _validation_cases(job: Job, trained: Trained, passes: Passes) -> list[KnownC
         image = known.prepared.array
         made = fitting_pass(trained.networks, image, case.id, trained.plan, job.device, job.tell_of_memory)
         found.append(known_case(made.pair, known.truth, job.project.values, known.missing))
+        one_piece.try_on(made.pair, known.truth, job.project.values, known.missing)
         passes.keep(case.id, made)
         job.progress("calibrating", done + 1, len(cases))
     return found

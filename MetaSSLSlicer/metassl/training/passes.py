@@ -9,7 +9,7 @@ import tempfile
 import numpy as np
 
 from metassl.inference.one_pass import Pass
-from metassl.inference.operating_point import Offsets, moved
+from metassl.inference.operating_point import Point
 
 KEPT_BYTES = 4 << 30
 FREE_SHARE = 0.25
@@ -42,10 +42,10 @@ class Passes:
         self._room -= made.pair.nbytes
         self._made[case_id] = Pass(copy, made.features)
 
-    def move(self, offsets: Offsets) -> None:
+    def move(self, point: Point) -> None:
         """To the operating point that was chosen after them."""
         for made in self._made.values():
-            moved(made.pair, offsets)
+            point.applied(made.pair)
 
     def __contains__(self, case_id: str) -> bool:
         return case_id in self._made

@@ -80,7 +80,7 @@ class Screening:
             prepared: Prepared = job.reader.images.get(job.project.image_paths(case), model.plan, case.id)
             made = self._passes.peek(case.id)
             if made is None:
-                sized = model.plan, model.device, job.tell_of_memory, model.offsets
+                sized = model.plan, model.device, job.tell_of_memory, model.point
                 made = fitting_pass(model.networks, prepared.array, case.id, *sized)
                 self._passes.keep(case.id, made)
             depth = tolerance_of(job.project)

@@ -63,7 +63,7 @@ def score_case(
     """What is shown of the case, and every method's score. `second`: a separately trained model, for the ensemble."""
     prepared = to_grid(image, model.plan, case)
     pair, seconds = _timed(
-        lambda: predict_pair(model.networks, prepared.array, model.plan, model.device, offsets=model.offsets)
+        lambda: predict_pair(model.networks, prepared.array, model.plan, model.device, point=model.point)
     )
     shown = predict_prepared(model, prepared, Pass(pair))
     ranks = np.array([RANKS.get(code, 0) for code in range(5)], np.float32)[shown.regions]
@@ -93,7 +93,7 @@ def _mean_softmax(model: TrainedModel, prepared: Prepared, networks: Iterable[nn
     """(K, z, y, x) on the plan's grid, one network at a time."""
     total, count = np.float32(0), 0
     for network in networks:
-        (softmax,) = predict_pair((network,), prepared.array, model.plan, model.device, offsets=model.offsets)
+        (softmax,) = predict_pair((network,), prepared.array, model.plan, model.device, point=model.point)
         total = total + softmax.astype(np.float32)
         count += 1
     return np.asarray(total / count)

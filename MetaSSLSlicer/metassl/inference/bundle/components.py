@@ -31,6 +31,7 @@ from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage, read_image
 from metassl.imaging.writer import write_array
 from metassl.inference.error_model import ErrorModel
+from metassl.inference.operating_point import Point
 from metassl.inference.predictor import to_image_grid
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows
@@ -109,11 +110,13 @@ class ToPlanGridd(MapTransform):
 class PairInferer(Inferer):
     """The sliding window over both networks of a `Pair`: their softmaxes one after the other, float16 (B, 2K, z, y, x).
 
-    Where the memory is too small, in smaller windows, at last on the CPU. offsets: the operating point, see `moved`.
+    Where the memory is too small, in smaller windows, at last on the CPU. offsets, one_piece: of `Point`.
     """
 
-    def __init__(self, plan: Mapping[str, Any], offsets: Sequence[float] | None = None) -> None:
-        self._plan, self._offsets = Plan.from_json(plan), offsets
+    def __init__(
+        self, plan: Mapping[str, Any], offsets: Sequence[float] | None = None, one_piece: Sequence[int] = ()
+    ) -> None:
+        self._plan, self._point = Plan.from_json(plan), Point(offsets, one_piece)
 
     def __call__(self, inputs: torch.Tensor, network: Any, *args: Any, **kwargs: Any) -> torch.Tensor:
         networks = (network.first, network.second)
@@ -121,7 +124,7 @@ class PairInferer(Inferer):
         for image in np.asarray(inputs.detach().cpu()):
 
             def work(plan: Plan, device: torch.device, image: np.ndarray = image) -> np.ndarray:
-                return predict_pair(networks, image, plan, device, offsets=self._offsets)
+                return predict_pair(networks, image, plan, device, point=self._point)
 
             pair = with_smaller_windows(networks, self._plan, inputs.device, "image", work)
             found.append(torch.from_numpy(pair.reshape(-1, *pair.shape[2:])))

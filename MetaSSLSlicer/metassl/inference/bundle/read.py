@@ -60,6 +60,7 @@ def read_bundle(folder: Path, device: torch.device) -> ReadBundle:
                 "step": facts["step"],
                 "definition": config["region_map"],
                 "offsets": config.get("offsets"),
+                "one_piece": config.get("one_piece", []),
                 "error_model": load_weights(files.error_model) if config.get("error_model") else None,
             },
             files.model,

@@ -12,6 +12,7 @@ from metassl.files.errors import ProjectError
 from metassl.inference.bundle.read import read_bundle
 from metassl.inference.calibration import UNSEEN_CLASS_THRESHOLD
 from metassl.inference.model import ELSEWHERE, TrainedModel
+from metassl.inference.operating_point import AS_IT_IS
 from metassl.intake.model_folder import NNUNET, ROUND, SourceFolder
 from metassl.intake.nnunet_model import PLANS, read_nnunet_model
 from metassl.networks.nnunet_checkpoint import network_of, read_checkpoint
@@ -34,7 +35,7 @@ def read_source(folders: Sequence[Path], device: torch.device) -> TrainedModel:
             raise ProjectError(f"{folders[0]} and {folder} give their structures other values")
     networks = (first.networks[0], others[0].networks[0]) if others else first.networks
     thresholds = torch.full((2, 2, first.plan.classes), UNSEEN_CLASS_THRESHOLD)
-    alone = replace(first, error_model=None, offsets=None)  # what its networks say, and nothing else
+    alone = replace(first, error_model=None, point=AS_IT_IS)  # what its networks say, and nothing else
     return replace(alone, networks=networks, thresholds=thresholds, framework=ELSEWHERE, step=0)
 
 
