@@ -14,10 +14,11 @@ from metassl.data.preprocess import prepare_image
 from metassl.evaluation.metrics import dice
 from metassl.files import ProjectError, write_json
 from metassl.imaging.images import IGNORE, read_image, read_labels
-from metassl.inference import error_model
+from metassl.inference import error_model, one_piece
 from metassl.inference import operating_point as choosing
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
+from metassl.inference.one_piece import loose
 from metassl.inference.operating_point import AS_IT_IS, KnownCases, Point, known_case, moved
 from metassl.inference.predict import predict_project
 from metassl.inference.predictor import predict_image
@@ -196,6 +197,24 @@ def test_a_round_predicts_maps_and_measures_at_the_point_that_it_has_chosen(proj
     for command in ("rounds", "status"):
         assert main([command, str(project.path)]) == 0
         assert point.describe({1: "Front", 2: "Back"}) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("pieces", ["auto", "all"])
+def test_a_round_shows_structures_in_one_piece_unless_all_pieces_are_asked_for(project, monkeypatch, pieces):
+    monkeypatch.setattr(one_piece, "LEAST_CASES", 4)
+    with trainings_in_this_process(monkeypatch):
+        found = start_training(project, iterations=2, device="cpu", pieces=pieces)
+    point, model = read_operating_point(found), TrainedModel.load(found.model_path, CPU)
+    assert point.one_piece == ({"1": 4, "2": 4} if pieces == "auto" else {})
+    assert list(model.point.one_piece) == ([1, 2] if pieces == "auto" else [])
+    assert ("in one piece, as in all annotations: Front (4), Back (4)" in point.describe({1: "Front", 2: "Back"})) == (
+        pieces == "auto"
+    )
+    several = 0
+    for case in project.unlabelled_cases():
+        labels = read_labels(found.prediction(case.id).segmentation, case.id)[0]
+        several += any(loose(labels == value).any() for value in (1, 2))
+    assert bool(several) == (pieces == "all"), "networks of two steps draw specks"
 
 
 def job_of(project: Project, model: TrainedModel, **record) -> tuple[Job, Trained]:

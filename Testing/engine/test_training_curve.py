@@ -55,7 +55,7 @@ def test_a_failure_is_told_in_the_users_words(code, word, advice):
 
 def test_options_are_handed_on_as_the_start_of_a_training_takes_them():
     usual = {"minutes": 4.0, "iterations": None, "framework": "cps", "loss": "metassl", "device": "auto"}
-    usual |= {"quality": "fast", "predict": None, "plan": "auto", "launcher": "local"}
+    usual |= {"quality": "fast", "predict": None, "plan": "auto", "pieces": "auto", "launcher": "local"}
     assert TrainingOptions().asked() == {**usual, "new_round": False}
     assert TrainingOptions("good", predict=20).asked() == {
         **usual,

@@ -87,7 +87,8 @@ def test_the_choices_reach_the_engine(panel):
     ui.deviceComboBox.setCurrentIndex(3)
     ui.predictComboBox.setCurrentIndex(1)
     ui.planComboBox.setCurrentIndex(1)
-    assert panel.train.options == TrainingOptions("good", 0.0, 20, "mt", "plain", "cpu", "2d")
+    ui.piecesComboBox.setCurrentIndex(1)
+    assert panel.train.options == TrainingOptions("good", 0.0, 20, "mt", "plain", "cpu", "2d", "all")
     assert "on the CPU, as chosen" in ui.deviceLabel.text
     ui.minutesSpinBox.value = 30
     assert panel.train.options.minutes == 30 and "30 minutes" in ui.deviceLabel.text

@@ -24,6 +24,7 @@ from ..Logic.Training.TrainingOptions import (
     TrainingOptions,
     frameworkTexts,
     lossTexts,
+    piecesTexts,
     planTexts,
     qualityTexts,
 )
@@ -90,6 +91,7 @@ class TrainWidget(Section):
             framework=_chosen(ui.frameworkComboBox),
             loss=_chosen(ui.lossComboBox),
             plan=_chosen(ui.planComboBox),
+            pieces=_chosen(ui.piecesComboBox),
             device=_chosen(ui.deviceComboBox),
             machine=self._machines.machine,
         )
@@ -247,7 +249,7 @@ class TrainWidget(Section):
         devices = _("Automatic: a GPU if there is one"), _("NVIDIA GPU"), _("Apple GPU"), _("CPU")
         frameworks = frameworkTexts()
         losses = lossTexts()
-        plans = planTexts()
+        plans, pieces = planTexts(), piecesTexts()
         for combo, texts, values in (
             (ui.presetComboBox, [text for text, _hint in qualities.values()], qualities),
             (ui.predictComboBox, counts, NEXT),
@@ -255,6 +257,7 @@ class TrainWidget(Section):
             (ui.frameworkComboBox, frameworks.values(), frameworks),
             (ui.lossComboBox, losses.values(), losses),
             (ui.planComboBox, plans.values(), plans),
+            (ui.piecesComboBox, pieces.values(), pieces),
         ):
             for text, value in zip(texts, values):
                 combo.addItem(text, value)

@@ -24,7 +24,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metassl.choices.defaults import DEFAULTS, PLANS
+from metassl.choices.defaults import DEFAULTS, PIECES, PLANS
 from metassl.choices.frameworks import FRAMEWORKS, LOSSES
 from metassl.choices.quality import MEMORY, QUALITIES
 from metassl.project.words import count as counted
@@ -60,6 +60,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--loss", choices=LOSSES, help="what it learns by; see `metassl frameworks`")
     parser.add_argument("--plan", choices=PLANS, help="slices one by one (2d), volumes (3d), or by the images")
+    parser.add_argument(
+        "--pieces", choices=PIECES, help="all: show small pieces, too, of a structure that is one in all annotations"
+    )
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed, the same training")
     parser.add_argument("--fresh", action="store_true", help="do not start from the former round's model")
     parser.add_argument("--new-round", action="store_true", help="leave a stopped round as it is and begin another")
@@ -96,6 +99,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             seed=arguments.seed,
             quality=arguments.quality,
             predict=arguments.predict,
+            pieces=arguments.pieces,
             fresh=arguments.fresh,
             new_round=arguments.new_round,
             launcher=arguments.on if machine is None else machine.kind,

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from metassl import __version__
-from metassl.choices.defaults import DEFAULTS, PLANS
+from metassl.choices.defaults import DEFAULTS, PIECES, PLANS
 from metassl.choices.frameworks import check_choice
 from metassl.choices.quality import QUALITIES
 from metassl.files.atomic import remove_leftovers, write_text
@@ -53,6 +53,7 @@ def start_training(
     seed: int | None = None,
     quality: str | None = None,
     predict: int | None = None,
+    pieces: str | None = None,
     fresh: bool = False,
     new_round: bool = False,
     launcher: str | None = None,
@@ -81,6 +82,7 @@ def start_training(
         "seed": seed,
         "quality": quality,
         "predict": predict,
+        "pieces": pieces,
     }
     if quality is not None and quality not in QUALITIES:
         raise ProjectError(f"there is no quality {quality!r}: use {', '.join(QUALITIES)}")
@@ -183,9 +185,12 @@ def _resumable(project: Project) -> Round | None:
 _UNSAID = {"predict": "all"}
 """What it means where nothing was said."""
 
+_NEW = {name: DEFAULTS[name] for name in ("plan", "pieces")}
+"""Of what former versions knew no choice."""
+
 
 def _check_same(found: Round, asked: dict[str, Any]) -> None:
-    config = found.record["config"]
+    config = {**_NEW, **found.record["config"]}
     different = [
         f"--{name} {value} (it has {_UNSAID.get(name, 'none') if config.get(name) is None else config[name]})"
         for name, value in asked.items()
@@ -211,6 +216,8 @@ def _new_round(
     check_choice(config["framework"], config["loss"])
     if config["plan"] not in PLANS:
         raise ProjectError(f"there is no plan {config['plan']!r}: choose one of {', '.join(PLANS)}")
+    if config["pieces"] not in PIECES:
+        raise ProjectError(f"there is no choice of pieces {config['pieces']!r}: choose one of {', '.join(PIECES)}")
     if asked["minutes"] is None:
         config["minutes"] = QUALITIES[config["quality"]].minutes
     if asked["iterations"] is not None:

@@ -214,7 +214,7 @@ class OperatingPoint:
         return asdict(self)
 
     def describe(self, names: Mapping[int, str]) -> str:
-        """ "Head +0.50, Body -0.25 (...)" or "off (...)", then what is in one piece. names: by the structure's value."""
+        """ "Head +0.50, Body -0.25 (...)" or "off (...)", and what is in one piece. names: by value."""
 
         def name(value: str) -> str:
             return names.get(int(value), f"value {value}")

@@ -222,7 +222,7 @@ def _numbered(rounds: Path) -> list[Round]:
 
 _KINDS = {
     "config": having(
-        **dict.fromkeys(("framework", "loss", "plan", "device", "clock", "quality"), text),
+        **dict.fromkeys(("framework", "loss", "plan", "pieces", "device", "clock", "quality"), text),
         **dict.fromkeys(("seed", "iterations", "predict"), whole),
         minutes=lambda value: number(value) and value >= 0,
     ),

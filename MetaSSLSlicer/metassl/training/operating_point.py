@@ -71,6 +71,8 @@ def _choose(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> Opera
         return OperatingPoint(reason="a model from elsewhere is used as it is")
     one_piece = OnePiece.of(inputs, len(job.project.values))
     point = _offsets(job, _validation_cases(job, trained, passes, one_piece))
+    if job.config.get("pieces") == "all":
+        return point
     return replace(point, one_piece=one_piece.chosen(job.project.values))
 
 

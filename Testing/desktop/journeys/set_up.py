@@ -93,7 +93,7 @@ combo.setCurrentIndex([combo.itemData(index) for index in range(combo.count)].in
         """Quality, how many to predict, and how the images are seen"""
         texts = {}
         slicer.ask(f"{TRAIN}.ui.advancedGroup.collapsed = False")
-        for name in ("presetComboBox", "predictComboBox", "planComboBox"):
+        for name in ("presetComboBox", "predictComboBox", "planComboBox", "piecesComboBox"):
             combo = f"{TRAIN}.ui.{name}"
             slicer.wait(f"bringIntoView({combo}) or seen({combo})", 10, f"{name} to be in view")
             texts[name] = slicer.value(f"[{combo}.itemText(index) for index in range({combo}.count)]")

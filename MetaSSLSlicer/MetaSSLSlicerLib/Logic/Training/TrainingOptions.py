@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from metassl.choices.defaults import PLANS
+from metassl.choices.defaults import PIECES, PLANS
 from metassl.choices.frameworks import FRAMEWORK_CATALOG, LOSS_CATALOG, check_choice
 from metassl.choices.quality import DEFAULT_QUALITY, QUALITIES
 from metassl.machines import Machine
@@ -72,6 +72,12 @@ def planTexts() -> dict[str, str]:
     return {name: ours[name] for name in PLANS}
 
 
+def piecesTexts() -> dict[str, str]:
+    """What to call what is shown of a structure that is one piece in all annotations."""
+    ours = {"auto": _("as many as annotated"), "all": _("all that are found")}
+    return {name: ours[name] for name in PIECES}
+
+
 @dataclass(frozen=True)
 class TrainingOptions:
     """How long, how finely, by which method, on what. `newRound`: begin anew although the last round could go on.
@@ -87,6 +93,7 @@ class TrainingOptions:
     loss: str = "metassl"
     device: str = "auto"
     plan: str = "auto"
+    pieces: str = "auto"
     newRound: bool = False
     iterations: int = 0
     machine: Machine | None = None
@@ -113,6 +120,7 @@ class TrainingOptions:
             "framework": self.framework,
             "loss": self.loss,
             "plan": self.plan,
+            "pieces": self.pieces,
             "device": self.device,
             "new_round": self.newRound,
             **self.where(),
