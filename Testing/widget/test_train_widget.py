@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from metassl.jobs.source_round import make_source_round
 from MetaSSLSlicerLib.Logic.Engine.EngineCheck import EngineCheck
 from MetaSSLSlicerLib.Logic.Training.TrainingOptions import TrainingOptions
 from MetaSSLSlicerLib.Widgets.TrainWidget import TrainWidget
@@ -94,6 +95,21 @@ def test_the_choices_reach_the_engine(panel):
     assert panel.train.options.minutes == 30 and "30 minutes" in ui.deviceLabel.text
     ui.presetComboBox.setCurrentIndex(0)
     assert panel.train.options.minutes == 4, "a preset takes the place of an own length"
+
+
+def test_with_a_model_and_no_label_there_is_nothing_to_train_anew_on(makePanel, tiny_project, tmp_path):
+    make_source_round(tiny_project, [tmp_path], {})
+    labels = len(tiny_project.labelled_cases())
+    for case in tiny_project.labelled_cases():
+        tiny_project.update_case(case.id, split="aside")
+    panel = makePanel()
+    panel.open(tiny_project)
+    panel.ready()
+    assert panel.ui.trainButton.text == "Predict with the model" and not panel.ui.newRoundButton.isVisible()
+    tiny_project.update_case("case_0", split="pool")
+    panel.session.casesChanged.emit(["case_0"])
+    panel.harness.wait(lambda: panel.ui.newRoundButton.isVisible())
+    assert labels and panel.ui.trainButton.text == "Predict with the model"
 
 
 def test_the_preset_is_remembered(makePanel, settings):

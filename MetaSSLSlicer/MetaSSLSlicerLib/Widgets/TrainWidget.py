@@ -69,7 +69,7 @@ class TrainWidget(Section):
             (self._machines.changed, self._refreshDevice),
             (session.projectChanged, self._onProjectChanged),
             (session.caseOpened, self.onDemand.want),
-            (session.casesChanged, lambda _ids: self._unseen.ask()),
+            (session.casesChanged, self._onCasesChanged),
         )
         self.makeTimer(_TICK_MS, self._onTick).start()
         job.attach()
@@ -154,6 +154,10 @@ class TrainWidget(Section):
         self._unseen.ask()
         self._refresh()
 
+    def _onCasesChanged(self, _ids) -> None:
+        self._unseen.ask()
+        self._showNewRound()
+
     def _showUnseen(self, text: str) -> None:
         self.ui.unseenLabel.text = text
         self.ui.unseenLabel.setVisible(bool(text))
@@ -163,7 +167,7 @@ class TrainWidget(Section):
         self._onFollowed(status)
         ui.trainButton.text = self._buttonText()
         ui.trainButton.setEnabled(self._session.project is not None and not job.isStarting and not job.isStopping)
-        ui.newRoundButton.setVisible(job.canGoOn or job.canGiveWay)
+        self._showNewRound()
         for choice in (ui.presetComboBox, ui.machineComboBox, ui.advancedGroup):
             choice.setEnabled(not job.isRunning)
         advice = job.problem or (TrainingAdvice.of(status) if status is not None and not job.isRunning else None)
@@ -176,6 +180,12 @@ class TrainWidget(Section):
         self._refreshDevice()
         self._refreshProgress(status)
         self._refreshCurve()
+
+    def _showNewRound(self) -> None:
+        """Where the last round only predicts there may be no label to train on."""
+        job = self.job
+        canTrain = job.canGoOn and (not job.round.has_source or bool(self._session.project.labelled_cases()))
+        self.ui.newRoundButton.setVisible(canTrain or job.canGiveWay)
 
     def _buttonText(self) -> str:
         job = self.job
