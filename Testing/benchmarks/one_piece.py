@@ -24,8 +24,8 @@ from metassl.evaluation.region_errors import foreground_band
 from metassl.files.json_files import read_json, write_json
 from metassl.imaging.images import read_labels
 from metassl.inference.model import TrainedModel
-from metassl.inference.one_piece import classes_in_one_piece
-from metassl.inference.operating_point import AS_IT_IS, Point
+from metassl.inference.operating_point.one_piece import classes_in_one_piece
+from metassl.inference.operating_point.point import AS_IT_IS, Point
 from metassl.inference.predictor import predict_prepared
 from metassl.project.masks import ERROR_BAND_VOXELS
 from metassl.project.structures import LabelDefinition

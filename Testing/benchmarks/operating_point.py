@@ -29,7 +29,8 @@ from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.error_model import checked_error_model, take_sample
 from metassl.inference.model import TrainedModel
 from metassl.inference.one_pass import Pass
-from metassl.inference.operating_point import AS_IT_IS, KnownCase, KnownCases, Offsets, Point, known_case, moved
+from metassl.inference.operating_point.offsets import KnownCase, KnownCases, Offsets, known_case, moved
+from metassl.inference.operating_point.point import AS_IT_IS, Point
 from metassl.inference.predictor import predict_prepared
 from metassl.inference.sliding_window import predict_pair
 from metassl.project.masks import ERROR_BAND_VOXELS

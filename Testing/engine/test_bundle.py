@@ -16,7 +16,7 @@ from metassl.imaging import read_image, read_labels, write_array
 from metassl.inference.bundle import cases_in
 from metassl.inference.bundle.read import read_bundle
 from metassl.inference.elsewhere.sources import nnunet_model
-from metassl.inference.operating_point import Point
+from metassl.inference.operating_point.point import Point
 from metassl.inference.outside import ModelForImages, predict_images
 from metassl.inference.predictor import predict_image
 from metassl.project import LabelDefinition, Project

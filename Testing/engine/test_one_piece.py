@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from metassl.imaging.images import IGNORE
-from metassl.inference.one_piece import classes_in_one_piece, in_one_piece, loose
+from metassl.inference.operating_point.one_piece import classes_in_one_piece, in_one_piece, loose
 from metassl.training.inputs import Inputs
 from metassl.training.one_piece import OnePiece
 

@@ -14,12 +14,14 @@ from metassl.data.preprocess import prepare_image
 from metassl.evaluation.metrics import dice
 from metassl.files import ProjectError, write_json
 from metassl.imaging.images import IGNORE, read_image, read_labels
-from metassl.inference import error_model, one_piece
-from metassl.inference import operating_point as choosing
+from metassl.inference import error_model
 from metassl.inference.calibration import calibrate_thresholds
 from metassl.inference.model import TrainedModel
-from metassl.inference.one_piece import loose
-from metassl.inference.operating_point import AS_IT_IS, KnownCases, Point, known_case, moved
+from metassl.inference.operating_point import offsets as choosing
+from metassl.inference.operating_point import one_piece
+from metassl.inference.operating_point.offsets import KnownCases, known_case, moved
+from metassl.inference.operating_point.one_piece import loose
+from metassl.inference.operating_point.point import AS_IT_IS, Point
 from metassl.inference.predict import predict_project
 from metassl.inference.predictor import predict_image
 from metassl.inference.sliding_window import predict_pair

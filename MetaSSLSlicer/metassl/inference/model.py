@@ -15,7 +15,7 @@ from metassl.files.errors import ProjectError
 from metassl.imaging.images import IGNORE
 from metassl.inference.calibration import UNSEEN_CLASS_THRESHOLD
 from metassl.inference.error_model import ErrorModel
-from metassl.inference.operating_point import AS_IT_IS, Point
+from metassl.inference.operating_point.point import AS_IT_IS, Point
 from metassl.inference.region_map import SYMMETRIC
 from metassl.networks.checkpoint import load_checkpoint, save_checkpoint
 from metassl.networks.memory_ladder import is_out_of_memory

@@ -10,7 +10,7 @@ import torch
 
 from metassl.data.plan import Plan
 from metassl.inference.features import BottleneckMean
-from metassl.inference.operating_point import AS_IT_IS, Point
+from metassl.inference.operating_point.point import AS_IT_IS, Point
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import Told, with_smaller_windows
 

@@ -16,7 +16,7 @@ import torch
 from metassl.data.plan import Plan
 from metassl.imaging.geometry import triple
 from metassl.inference.elsewhere.windows import predict_given
-from metassl.inference.operating_point import AS_IT_IS, Point
+from metassl.inference.operating_point.point import AS_IT_IS, Point
 from metassl.networks.device import autocast, free_gpu_bytes
 from metassl.project.masks import bounding_box, dilate
 

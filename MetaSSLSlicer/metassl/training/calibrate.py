@@ -15,7 +15,7 @@ from metassl.inference.error_model import ErrorModel
 from metassl.inference.measured import measured_error_rates
 from metassl.inference.model import ELSEWHERE, TrainedModel
 from metassl.inference.one_pass import fitting_pass
-from metassl.inference.operating_point import AS_IT_IS, Point
+from metassl.inference.operating_point.point import AS_IT_IS, Point
 from metassl.project.records import ErrorRates
 from metassl.training.inputs import Inputs
 from metassl.training.job import Job

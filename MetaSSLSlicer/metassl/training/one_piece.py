@@ -9,7 +9,7 @@ import numpy as np
 
 from metassl.evaluation.metrics import as_annotated
 from metassl.imaging.images import IGNORE
-from metassl.inference.one_piece import classes_in_one_piece, loose
+from metassl.inference.operating_point.one_piece import classes_in_one_piece, loose
 from metassl.training.inputs import Inputs
 
 MOST_ANNOTATIONS = 40

@@ -11,16 +11,16 @@ from metassl.files.json_files import write_json
 from metassl.inference.measured import annotated_case, judged_rounds
 from metassl.inference.model import TrainedModel
 from metassl.inference.one_pass import fitting_pass
-from metassl.inference.operating_point import (
+from metassl.inference.operating_point.offsets import (
     LEAST_CASES,
     Gain,
     KnownCase,
     KnownCases,
     Offsets,
-    Point,
     gain_on_cases_left_out,
     known_case,
 )
+from metassl.inference.operating_point.point import Point
 from metassl.networks.checkpoint import load_checkpoint
 from metassl.project.records import OperatingPoint
 from metassl.project.round_files import read_operating_point

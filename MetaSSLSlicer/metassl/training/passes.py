@@ -9,7 +9,7 @@ import tempfile
 import numpy as np
 
 from metassl.inference.one_pass import Pass
-from metassl.inference.operating_point import Point
+from metassl.inference.operating_point.point import Point
 
 KEPT_BYTES = 4 << 30
 FREE_SHARE = 0.25

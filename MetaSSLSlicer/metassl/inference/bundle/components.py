@@ -31,7 +31,7 @@ from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import CaseImage, read_image
 from metassl.imaging.writer import write_array
 from metassl.inference.error_model import ErrorModel
-from metassl.inference.operating_point import Point
+from metassl.inference.operating_point.point import Point
 from metassl.inference.predictor import to_image_grid
 from metassl.inference.sliding_window import predict_pair
 from metassl.inference.smaller_windows import with_smaller_windows

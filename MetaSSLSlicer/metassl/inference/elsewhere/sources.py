@@ -12,7 +12,7 @@ from metassl.files.errors import ProjectError
 from metassl.inference.bundle.read import read_bundle
 from metassl.inference.calibration import UNSEEN_CLASS_THRESHOLD
 from metassl.inference.model import ELSEWHERE, TrainedModel
-from metassl.inference.operating_point import AS_IT_IS
+from metassl.inference.operating_point.point import AS_IT_IS
 from metassl.intake.model_folder import NNUNET, ROUND, SourceFolder
 from metassl.intake.nnunet_model import PLANS, read_nnunet_model
 from metassl.networks.nnunet_checkpoint import network_of, read_checkpoint

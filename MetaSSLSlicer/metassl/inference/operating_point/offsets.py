@@ -1,8 +1,6 @@
-"""The operating point: an offset a class on the log-probabilities of both networks, and what is in one piece.
+"""One offset a class on the log-probabilities of both networks, chosen where the truth is known.
 
-A model of few labels draws a structure too large or too small in most cases alike, and bits of it where it is not. The
-softmaxes are moved before anything is made of them, so that labels, region map, thresholds and P(error) move together
-(docs/UNCERTAINTY.md).
+A model of few labels draws a structure too large or too small in most cases alike.
 """
 
 from __future__ import annotations
@@ -11,14 +9,11 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import NamedTuple
 
 import numpy as np
 
 from metassl.evaluation.metrics import as_annotated
-from metassl.files.json_kinds import list_of, number
 from metassl.imaging.images import IGNORE
-from metassl.inference.one_piece import in_one_piece
 
 Offsets = Sequence[float] | None
 """Of each class, 0 of the background; None where nothing is moved."""
@@ -33,26 +28,6 @@ LEAST_GAIN, LEAST_ERRORS = 0.001, 0.5
 
 MOST_VOXELS = 20_000
 """Of one case that are weighed for each offset that is tried: of more, so many by chance."""
-
-
-class Point(NamedTuple):
-    """one_piece: the classes that are, see `one_piece.py`."""
-
-    offsets: Offsets = None
-    one_piece: Sequence[int] = ()
-
-    def suits(self, classes: int) -> bool:
-        """Whether one that was read can be that of so many classes."""
-        is_offsets = list_of(lambda each: number(each) and abs(each) <= LARGEST, classes)
-        is_classes = list_of(lambda each: type(each) is int and 0 < each < classes)
-        return (self.offsets is None or is_offsets(self.offsets)) and is_classes(self.one_piece or [])
-
-    def applied(self, softmaxes: np.ndarray) -> np.ndarray:
-        """Softmaxes (N, K, z, y, x) at this point, in their place."""
-        return in_one_piece(moved(softmaxes, self.offsets), self.one_piece)
-
-
-AS_IT_IS = Point()
 
 
 def moved(softmaxes: np.ndarray, offsets: Offsets) -> np.ndarray:
