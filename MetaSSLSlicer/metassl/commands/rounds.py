@@ -83,7 +83,7 @@ def _show(project: Project, typed: Path, rounds: list[RoundSummary], console: Co
     names = {label.value: label.name for label in project.labels}
     for found in rounds:
         point = found.operating_point
-        if point is not None and (point.used or found is rounds[-1]):
+        if point is not None and (point.used or point.one_piece or found is rounds[-1]):
             console.say(f"operating point of round {found.number:04d}: {point.describe(names)}")
     reviewed = "the newest predictions are" if shown is None else f"the predictions of {shown.title} are"
     console.say(f"{reviewed} reviewed")

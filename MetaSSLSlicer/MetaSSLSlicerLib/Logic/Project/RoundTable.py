@@ -128,6 +128,7 @@ def _facts(row: RoundRow) -> list[tuple[bool, str]]:
         (found.error_rates, _("Its error rates were measured.")),
         (found.predicted > 0 and not found.error_rates, _("Its error rates are not yet measured.")),
         (point is not None and point.used, _("Its predictions are made at an operating point of its own.")),
+        (point is not None and bool(point.one_piece), _("What is one piece in all labels is shown as one.")),
         (row.isShown, _("Its predictions are shown.")),
         (row.isStart, _("The next training starts from it.")),
     ]
