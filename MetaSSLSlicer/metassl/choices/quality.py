@@ -11,8 +11,8 @@ class Quality:
 
     image_patches: on a CPU, the median image is at most so many patches of the network: with few, each patch shows an
     organ and what lies around it, and few steps see much of every image; with many, the voxels are finer.
-    large_network: on a CPU, small images, which any quality sees as fine as they are, have a network with a level at full
-    resolution and twice the filters, whose steps take several times as long.
+    large_network: on a CPU, small images, which any quality sees as fine as they are, have a network with a level at
+    full resolution and twice the filters, whose steps take several times as long.
     """
 
     name: str
@@ -24,11 +24,11 @@ class Quality:
 
 _OURS = (
     Quality("fast", 4.0, 16, False, "something to review soon; on a CPU large images are seen coarsely"),
-    Quality("good", 15.0, 48, True, "on a CPU large images are seen with voxels of a third of that volume"),
-    Quality("best", 60.0, 128, True, "as fine as the images, or on a CPU with voxels of an eighth of that volume"),
+    Quality("good", 15.0, 48, True, "on a CPU large images are seen with voxels of a third of that volume, small ones by a larger network"),
+    Quality("best", 60.0, 128, True, "as fine as the images, or on a CPU with voxels of an eighth of that volume; small ones by a larger network"),
 )
 MEMORY = (
-    "each needs the same memory, as a step has the same patches: on a CPU some 2.5 GB for a CT of 512 x 512 x 300; of "
+    "each needs about the same memory, as a step has the same patches: on a CPU some 2.5 GB for a CT of 512 x 512 x 300; of "
     "a GPU three fifths of what is free at most"
 )
 """Measured in docs/benchmarks.md; see `data.budget`."""
