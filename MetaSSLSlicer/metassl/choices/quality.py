@@ -24,12 +24,18 @@ class Quality:
 
 _OURS = (
     Quality("fast", 4.0, 16, False, "something to review soon; on a CPU large images are seen coarsely"),
-    Quality("good", 15.0, 48, True, "on a CPU large images are seen with voxels of a third of that volume, small ones by a larger network"),
-    Quality("best", 60.0, 128, True, "as fine as the images, or on a CPU with voxels of an eighth of that volume; small ones by a larger network"),
+    Quality(
+        "good",
+        15.0,
+        48,
+        True,
+        "on a CPU voxels of a third of that volume in large images, a larger network for small ones",
+    ),
+    Quality("best", 60.0, 128, True, "as fine as the images; on a CPU voxels of an eighth, or the larger network"),
 )
 MEMORY = (
-    "each needs about the same memory, as a step has the same patches: on a CPU some 2.5 GB for a CT of 512 x 512 x 300; of "
-    "a GPU three fifths of what is free at most"
+    "each needs about the same memory, as a step has the same patches: on a CPU some 2.5 GB for a CT of 512 x 512 x 300; "
+    "of a GPU three fifths of what is free at most"
 )
 """Measured in docs/benchmarks.md; see `data.budget`."""
 QUALITIES = {each.name: each for each in _OURS}
