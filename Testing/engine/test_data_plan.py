@@ -226,7 +226,7 @@ def test_a_cpu_starts_coarse_with_patches_that_see_much_of_an_image(kind):
     voxels = [math.prod(n * mm / s for n, mm, s in zip(*kind, plan.spacing_zyx, strict=True)) for plan in plans]
     assert voxels[0] <= 16 * budget.CPU.voxels < voxels[1] <= 48 * budget.CPU.voxels < voxels[2]
     assert len({plan.patch_zyx for plan in plans}) == 1, "what it costs to predict differs, not what a step does"
-    assert "each needs about the same memory" in MEMORY and "three fifths" in MEMORY and budget.MEMORY_SHARE == 3 / 5
+    assert "all need about the same memory" in MEMORY and "three fifths" in MEMORY and budget.MEMORY_SHARE == 3 / 5
     assert all(plan.has_network_of(plans[0]) for plan in plans), "a round goes on from the weights of a coarser one"
     assert [plan.quality for plan in plans] == ["fast", "good", "best"]
     assert (

@@ -34,7 +34,7 @@ _OURS = (
     Quality("best", 60.0, 128, True, "as fine as the images; on a CPU voxels of an eighth, or the larger network"),
 )
 MEMORY = (
-    "each needs about the same memory, as a step has the same patches: on a CPU some 2.5 GB for a CT of 512 x 512 x 300; "
+    "all need about the same memory, as a step has the same patches: on a CPU some 2.5 GB for a CT of 512 x 512 x 300; "
     "of a GPU three fifths of what is free at most"
 )
 """Measured in docs/benchmarks.md; see `data.budget`."""
