@@ -27,7 +27,7 @@ LOSS_CATALOG = (
     ),
 )
 LOSSES = tuple(loss.name for loss in LOSS_CATALOG)
-UNIFORM_IS_PLAIN = ("cps", "bcp")
+UNIFORM_IS_PLAIN = ("bcp",)
 """Frameworks whose plain loss differs from metassl in the weights alone: with `uniform` the training is the same."""
 
 _SCRIPTS = {"mt": "Mean Teacher", "cps": "Cross Pseudo Supervision", "cct": "Cross-Consistency Training (2-D alone)"}
