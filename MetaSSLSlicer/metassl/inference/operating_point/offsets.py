@@ -14,11 +14,12 @@ import numpy as np
 
 from metassl.evaluation.metrics import as_annotated
 from metassl.imaging.images import IGNORE
+from metassl.project.records import LARGEST_OFFSET as LARGEST
 
 Offsets = Sequence[float] | None
 """Of each class, 0 of the background; None where nothing is moved."""
 
-LARGEST, STEPS = 2.0, (0.5, 0.25)
+STEPS = (0.5, 0.25)
 COST = 0.002
 """Of Dice, which an offset of 1 has to bring, one of 2 four times as much: small ones are more alike in other cases."""
 
