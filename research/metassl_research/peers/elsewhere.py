@@ -10,7 +10,8 @@ from typing import Any
 
 import metassl
 from metassl.files.atomic import make_folder
-from metassl.files.errors import MetaSSLError
+from metassl.files.errors import BusyError, MetaSSLError
+from metassl.files.locks import file_lock
 from metassl.jobs.process import kill
 
 import metassl_research
@@ -25,11 +26,20 @@ PLACES = [str(Path(str(package.__file__)).parent) for package in (metassl, metas
 def trained_elsewhere(job: TrainingJob, python: str) -> dict[str, Any]:
     """What came of it, see `TrainingJob.found`. What is done is not done again, what was stopped or killed goes on.
 
-    Ctrl-C stops it at its next step. MetaSSLError with the end of its log when it failed.
+    Ctrl-C stops it at its next step. MetaSSLError with the end of its log when it failed; BusyError while a process
+    that outlived a former command still trains there.
     """
     if (found := job.found()) is not None:
         return found
     make_folder(job.path)
+    try:
+        with file_lock(job.lock_path, 0.0):
+            pass
+    except BusyError as error:
+        raise BusyError(
+            f"{job.path} is still trained by a process that outlived a former command: let it end, which its "
+            f"{job.log_path.name} tells, or end it, and type the same command again"
+        ) from error
     job.write()
     end_on_sigterm()
     command = [python, str(SCRIPT), str(job.path), *PLACES]
