@@ -68,12 +68,19 @@ def trained_elsewhere(job: TrainingJob, python: str) -> dict[str, Any]:
 
 
 def has_package(python: str, package: str) -> bool:
-    """Whether that Python has it. MetaSSLError where it cannot be started."""
-    looked = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
+    """Whether that Python has it. MetaSSLError where it cannot be started, or is no Python."""
+    looked = f"import importlib.util; print(importlib.util.find_spec({package!r}) is not None)"
     try:
-        return subprocess.run([python, "-c", looked], env=_plain()).returncode == 0
+        done = subprocess.run(
+            [python, "-c", looked], env=_plain(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+        )
     except OSError as error:
         raise MetaSSLError(f"cannot start {python}: {error.strerror or error}") from error
+    except subprocess.TimeoutExpired as error:
+        raise MetaSSLError(f"{python} does not answer as a Python would") from error
+    if (answer := done.stdout.strip()) not in ("True", "False"):
+        raise MetaSSLError(f"{python} does not answer as a Python would: {(done.stderr or answer).strip()[-200:]}")
+    return answer == "True"
 
 
 def _environment(job: TrainingJob) -> dict[str, str]:
