@@ -81,6 +81,19 @@ def test_a_label_that_is_given_again_without_a_word_of_the_slices_says_that_all_
     assert "the same label as before; all of it counts as looked at, no longer 1 slice alone" in capsys.readouterr().out
 
 
+def test_a_validation_case_is_measured_where_somebody_looked_and_nowhere_else(tiny_project, call):
+    add_round(tiny_project, random_model(tiny_project))
+    (case,) = tiny_project.validation_cases()
+    truth, grid = tiny_project.read_label(case.id)
+    call("label", tiny_project.path, case.id, "--looked", len(truth) // 2)
+    code, said, told = call("evaluate", tiny_project.path, "--device", "cpu")
+    assert code == 0 and f"case {case.id}: measured where somebody looked, in 1 slice" in said
+    of_slice = {each.name: np.count_nonzero(truth[len(truth) // 2] == each.value) for each in tiny_project.labels}
+    rows = told["cases"][case.id]["labels"]
+    assert {name: round(row["truth_ml"] / grid.voxel_ml) for name, row in rows.items()} == of_slice
+    assert any(of_slice.values())
+
+
 def known_and_looked_at(project) -> list[int]:
     return done_slices(read_looked_at(project, "case_3")[0], 0)
 
