@@ -152,6 +152,16 @@ def test_corrections_that_left_nothing_drawn_do_not_count_among_the_five(tiny_pr
     assert "with a structure, of 5" in point.reason
 
 
+def test_a_validation_case_without_a_structure_where_a_speck_is_predicted_decides_nothing():
+    speck = np.full((2, 3, 4, 4, 4), 0.01, np.float32)
+    speck[:, 0] = 0.98
+    speck[:, :, 2, 2, 2] = np.array([0.4, 0.59, 0.01])
+    case = known_case(speck, np.zeros((4, 4, 4), np.uint8), VALUES)
+    assert case.dice([0.0, 0.0, 0.0]) == 0 and np.isnan(case.dice([0.0, -2.0, 0.0]))
+    own = [case_of(1.0, seed) for seed in range(6)]
+    assert by_validation([*own, case], [case], VALUES) == by_validation(own, [], VALUES)
+
+
 @pytest.fixture
 def project(tmp_path, decathlon) -> Project:
     """One labelled case, three for validation, two without a label."""

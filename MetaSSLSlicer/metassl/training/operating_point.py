@@ -123,7 +123,8 @@ def by_validation(own: Sequence[KnownCase], corrections: Sequence[KnownCase], va
     cases = KnownCases(own)
     if len(cases) < LEAST_CASES:
         return OperatingPoint(reason=f"{count(len(cases), 'validation case')} with a structure, of {LEAST_CASES}")
-    extras: list[Sequence[KnownCase]] = [(), corrections] if corrections else [()]
+    helping = KnownCases(corrections).cases
+    extras: list[Sequence[KnownCase]] = [(), helping] if helping else [()]
     gain, extra = max(((gain_on_cases_left_out(cases, each), each) for each in extras), key=lambda pair: pair[0].mean)
     offsets = KnownCases([*cases.cases, *extra]).best()
     tested = f"{gain} on {len(cases)} validation cases, each left out in turn"
