@@ -284,6 +284,9 @@ def test_a_model_that_is_calibrated_again_keeps_the_point_by_which_it_predicts(p
     assert choose_operating_point(job, networks, Inputs(), Passes()) == model.point, "the model tells it"
     assert read_operating_point(job.round).offsets == {"1": 0.5, "2": 0.0}
     assert len(WARNINGS) == 1 and str(job.round.operating_point_path) in WARNINGS[0]
+    replace(model, point=Point(None, [2])).save(job.round.model_path)
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [2])
+    assert read_operating_point(job.round).describe({2: "Back"}).endswith("in one piece, as in all annotations: Back")
     later = networks._replace(step=networks.step + 1)
     assert choose_operating_point(job, later, Inputs(), Passes()) == Point(None, []), (
         "it was trained on since: chosen anew"
