@@ -48,11 +48,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
+    from metassl_research.marked_page import check_page
     from metassl_research.peers.runs import Peers
     from metassl_research.peers.settings import ARMS, Settings
     from metassl_research.resumable import tell
 
     refuse_without_ending(arguments)
+    check_page(arguments.page, arguments.out)
     settings = Settings(**shared_settings(arguments, ARMS))
     experiment = open_experiment(arguments, validate=False)
     return compare("peers", Peers(experiment, settings, arguments.out, tell, arguments.nnunet), arguments, console)
