@@ -14,7 +14,7 @@ from .plugins import entry_points_of
 
 LOSS_CATALOG = (
     LossDescription("metassl", "MetaSSL", "the default: every voxel counts by its region, gently"),
-    LossDescription("plain", "Plain", "the framework's own loss on unlabelled images"),
+    LossDescription("plain", "Plain", "what the framework's authors did with unlabelled images"),
     LossDescription("uniform", "Uniform", "the control: as metassl, but all regions weigh 1"),
     LossDescription(
         "official",

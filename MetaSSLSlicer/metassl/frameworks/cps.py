@@ -64,7 +64,7 @@ class CrossPseudoSupervision(PastingFramework):
         return StepOutput(total, {"total": total.detach()}, regions)
 
     def plain_step(self, first: torch.Tensor, second: torch.Tensor, batch: Batch, fraction: float) -> StepOutput:
-        """Logits (B, K, z, y, x) of both networks of `both(batch)`; each learns from the other's labels of all of it."""
+        """Logits (B, K, z, y, x) of both networks of `both(batch)`; each learns from the other's labels of all."""
         pairs = (first, second), (second, first)
         supervised = added(
             supervised_loss(batch.as_annotated(halves(logits, batch)[0]), batch.annotation) for logits, _ in pairs
