@@ -35,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--arms",
         default="metassl,nnunet,monailabel",
         metavar="A,B",
-        help="of metassl, plain, supervised (ours without the unlabelled images), each also as -wide (twice the "
-        "filters), -full (a level at full resolution) and -both, nnunet, nnunet-1000 (its own schedule, cut off) and "
-        "monailabel (default: metassl,nnunet,monailabel)",
+        help="of metassl, uniform, plain, supervised (ours without the unlabelled images), each also as -wide (twice "
+        "the filters), -full (a level at full resolution) and -both, nnunet, nnunet-1000 (its own schedule, cut off) "
+        "and monailabel (default: metassl,nnunet,monailabel)",
     )
     add_json_option(parser)
 
