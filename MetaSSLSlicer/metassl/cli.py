@@ -87,6 +87,8 @@ class _Parser(argparse.ArgumentParser):
         else:
             return ""
         like = get_close_matches(word, known, n=1, cutoff=0.6)
+        if word in like:
+            return "; another command takes that"
         return f"; is it {like[0]}?" if like else ""
 
     def _options(self) -> list[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cli_output import only_line, run, run_json
 from metassl.jobs import JobRecord, JobStatus
 from metassl.jobs.share import Share
 from metassl.machines import Done, Machine, list_machines, unfinished_on, write_machine
+from metassl.machines.begun import note_begun
 from metassl.machines.slurm.launcher import SlurmLauncher
 from metassl.project import Round
 from random_model import add_round, random_model
@@ -83,7 +85,40 @@ def test_tasks_that_still_predict_are_named(begun, capsys):
     assert not unfinished_on("cluster")
 
 
-def test_a_list_that_cannot_be_written_stops_no_training(begun, tmp_path):
-    (tmp_path / "config" / "begun.json").write_text("{", encoding="utf-8")
-    record = SlurmLauncher("cluster", Sbatch()).launch(begun)
-    assert record.job == "77" and JobRecord.read(begun.job_path) == record
+@pytest.mark.parametrize("content", ["", "{", '{"rounds": {"cluster": [{"project": 3}]}}'])
+def test_what_begins_while_the_list_is_damaged_is_noted_and_the_damaged_list_is_kept(begun, tmp_path, content, capsys):
+    noted = tmp_path / "config" / "begun.json"
+    for _ in range(2):
+        noted.write_text(content, encoding="utf-8")
+        record = SlurmLauncher("cluster", Sbatch()).launch(begun)
+        assert record.job == "77" and JobRecord.read(begun.job_path) == record
+    kept = sorted(noted.parent.glob("begun.unread*"))
+    assert [path.read_text("utf-8") for path in kept] == [content] * 2
+    for path in kept:
+        code, _, err = run(capsys, "machines", "remove", "cluster", "--yes")
+        assert code == 2 and str(path) in only_line(err), "it may name others"
+        path.unlink()
+    assert [each.round for each in unfinished_on("cluster")] == [1]
+
+
+def test_a_list_that_cannot_be_written_stops_no_training(begun, tmp_path, monkeypatch):
+    monkeypatch.setenv("METASSL_CONFIG", str(begun.record_path / "below a file"))
+    note_begun("cluster", begun)
+
+
+def test_a_project_that_may_not_be_looked_into_is_named_and_stops_no_training(begun, monkeypatch):
+    def denied(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(begun.record_path), "is_file", denied)
+    note_begun("cluster", Round(begun.path.with_name("0002")))
+    assert ["Permission denied" in each.standing for each in unfinished_on("cluster")] == [True, True]
+
+
+def test_where_nobody_has_a_home_a_sentence_says_what_to_set(tiny_project, monkeypatch, capsys):
+    for name in ("METASSL_CONFIG", "XDG_CONFIG_HOME", "APPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", lambda: Path("~nobody-at-all").expanduser())
+    code, _, err = run(capsys, "machines")
+    assert code == 2 and "set METASSL_CONFIG" in only_line(err)
+    note_begun("cluster", add_round(tiny_project, random_model(tiny_project)))

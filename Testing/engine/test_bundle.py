@@ -206,6 +206,11 @@ def test_names_that_monai_would_run_are_texts_in_it(tmp_path, in_bundle):
     assert ([each.name for each in read.structures], read.channels) == (names, ["@image"])
 
 
+def replace_offsets(configuration):
+    content = json.loads(configuration.read_text("utf-8"))
+    configuration.write_text(json.dumps({**content, "offsets": [0.0, 1.0]}), encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -214,6 +219,10 @@ def test_names_that_monai_would_run_are_texts_in_it(tmp_path, in_bundle):
         (lambda folder: torch.save(["a"], folder / "models" / "model.pt"), "something else than the weights"),
         (lambda folder: torch.save({}, folder / "models" / "model.pt"), "is not a MetaSSL model"),
         (lambda folder: (folder / "configs" / "inference.json").write_text("{}", encoding="utf-8"), "damaged bundle"),
+        (
+            lambda folder: replace_offsets(folder / "configs" / "inference.json"),
+            "bundle is not a MetaSSL model: its operating point",
+        ),
         (
             lambda folder: (folder / "configs" / "metassl.json").write_text('{"channels": 3}', encoding="utf-8"),
             "of the wrong kind",

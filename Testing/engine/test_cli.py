@@ -245,6 +245,7 @@ def test_stopping_nothing_is_fine(tiny_project, capsys):
     [
         (["stauts", "p"], "is it status?"),
         (["train", "p", "--minuts", "4"], "is it --minutes?"),
+        (["report", "p", "--minutes", "4"], "--minutes 4; another command takes that"),
         (["train", "p", "--framework", "csp"], "is it cps?"),
         (["rank", "p", "--strategy", "combind"], "is it combined?"),
     ],

@@ -64,9 +64,34 @@ def test_slices_that_were_looked_at_are_kept_with_a_label_of_the_whole_and_more_
     assert call("label", tiny_project.path, "case_3", "--looked", 1)[2]["looked"] == [1]
     assert call("label", tiny_project.path, "case_3", "--looked", "all")[2]["looked"] is None
     assert known_and_looked_at(tiny_project) == list(range(10))
-    for words, said in ((["case_3", "10"], "no slice 10"), (["case_4", "all"], "no label that anybody looked at")):
+    refused = {"10": "no slice 10", "0-9999999999999": "case case_3: there is no slice 9999999999999"}
+    for words, said in (
+        *((["case_3", each], said) for each, said in refused.items()),
+        (["case_4", "all"], "no label that anybody looked at"),
+    ):
         assert main(["label", str(tiny_project.path), words[0], "--looked", words[1]]) != 0
         assert said in capsys.readouterr().err
+
+
+def test_a_label_that_is_given_again_without_a_word_of_the_slices_says_that_all_of_it_counts(
+    tiny_project, corrected, capsys
+):
+    command = ["label", str(tiny_project.path), "case_3", str(corrected[0])]
+    assert main([*command, "--looked", "4"]) == main(command) == 0
+    assert "the same label as before; all of it counts as looked at, no longer 1 slice alone" in capsys.readouterr().out
+
+
+def test_a_validation_case_is_measured_where_somebody_looked_and_nowhere_else(tiny_project, call):
+    add_round(tiny_project, random_model(tiny_project))
+    (case,) = tiny_project.validation_cases()
+    truth, grid = tiny_project.read_label(case.id)
+    call("label", tiny_project.path, case.id, "--looked", len(truth) // 2)
+    code, said, told = call("evaluate", tiny_project.path, "--device", "cpu")
+    assert code == 0 and f"case {case.id}: measured where somebody looked, in 1 slice" in said
+    of_slice = {each.name: np.count_nonzero(truth[len(truth) // 2] == each.value) for each in tiny_project.labels}
+    rows = told["cases"][case.id]["labels"]
+    assert {name: round(row["truth_ml"] / grid.voxel_ml) for name, row in rows.items()} == of_slice
+    assert any(of_slice.values())
 
 
 def known_and_looked_at(project) -> list[int]:

@@ -305,6 +305,31 @@ def test_a_killed_play_goes_on_where_it_was(cohort, tmp_path, monkeypatch):
     assert stopped.run() == whole
 
 
+def test_a_play_is_not_gone_on_with_otherwise_than_it_began(cohort, tmp_path):
+    whole = play(tmp_path, cohort, "random").run()
+    told = {"tolerance": "--tolerance 3", "iterations": "--iterations 3", "rounds": "--after 3"}
+    for arm in ("random", "combined"):  # the latter begins with what all arms share
+        for name, said in told.items():
+            with pytest.raises(MetaSSLError, match=rf"play\.json holds .* {said}.*another --out and another --work"):
+                play(tmp_path, cohort, arm, **{name: (3,) if name == "rounds" else 3}).run()
+    fewer = replace(cohort, cases=cohort.cases[:-1])
+    with pytest.raises(MetaSSLError, match="was begun with other cases"):
+        play(tmp_path, fewer, "random").run()
+    assert play(tmp_path, cohort, "random").run() == whole
+    (tmp_path / "random" / "play.json").write_text('{"cases": [{"case": 3}]}', encoding="utf-8")
+    with pytest.raises(MetaSSLError, match=r"'cases' in .*play\.json is of the wrong kind; move .*random away"):
+        play(tmp_path, cohort, "random").run()
+
+
+@pytest.mark.parametrize("wrong", [{"settings": []}, {"settings": {"seeds": 1}}, {"plays": [{}]}, {"plays": 3}])
+def test_damaged_results_of_plays_are_named(cohort, tmp_path, wrong):
+    settings = Settings("Boxes", ("random",), COSTS, {}, (2, 3))
+    sound = {"settings": settings.to_json(), "cases": cohort.cases, "plays": []}
+    write_json(tmp_path / "r.json", {**sound, **wrong})
+    with pytest.raises(MetaSSLError, match=r"r\.json is damaged: its entry"):
+        Results.open(tmp_path / "r.json", settings, cohort.cases)
+
+
 def killed_after_one() -> Callable:
     """Adds a label and is killed at the next: when that is written down, and no label yet."""
     add_label, added = Project.add_label, iter(range(1))

@@ -6,18 +6,24 @@ import json
 import pickle
 import re
 from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from metassl.choices.frameworks import FRAMEWORKS
+from metassl.data.augment import Augmentation
 from metassl.data.plan import Plan
-from metassl.data.streams import Batch
+from metassl.data.streams import Batch, PatchSampler, PreparedCase
 from metassl.files import ProjectError
 from metassl.frameworks import build_framework
 from metassl.frameworks.base import Shares
+from metassl.imaging.images import IGNORE
 from metassl.inference.elsewhere.sources import nnunet_model
+from metassl.inference.sliding_window import predict_pair
 from metassl.intake.nnunet_model import read_nnunet_model
+from metassl.training.train import augmentation
 from nnunet_folder import FEATURES, STRIDES, nnunet_folder
 
 CPU = torch.device("cpu")
@@ -225,3 +231,33 @@ def test_every_framework_begins_with_its_networks_and_takes_a_step(tmp_path, nam
     assert sum(len(group["params"]) for group in groups) == len(list(framework.trained_parameters()))
     assert len(groups[-1]["params"]) == 2 * len(framework.networks), "a weight and a bias each"
     assert all(network(images[0]).shape == (1, 3, 4, 8, 8) for network in framework.inference_pair())
+
+
+class Watched(torch.nn.Module):
+    """Keeps what it sees; says that all is background."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.seen = images
+        return torch.zeros(len(images), 3, *images.shape[2:])
+
+
+@pytest.mark.parametrize("is_ours", [False, True])
+def test_beyond_a_small_image_training_shows_what_predicting_shows(tmp_path, tiny_plan, is_ours):
+    plan = tiny_plan() if is_ours else nnunet_model(nnunet_folder(tmp_path / "model"), CPU).plan
+    if plan.given is not None:
+        plan = replace(plan, given=replace(plan.given, mirror_axes=()))
+    shape = tuple(size - 4 for size in plan.patch_zyx)
+    image = np.random.default_rng(0).normal(3, 1, (1, *shape)).astype(np.float32)
+    job = SimpleNamespace(project=SimpleNamespace(settings={}))
+    chosen = augmentation(job, plan)
+    still = Augmentation(0, (1, 1), 0, 0, 0, (1, 1), 0, 0, outside=chosen.outside)
+    case = PreparedCase("a", image, np.ones(shape, np.uint8))
+    for seed in range(20):  # until nothing was blurred
+        patch = PatchSampler(plan, [case], [case.without_label()], seed, still).batch(0)
+        watched = Watched()
+        predict_pair([watched], image, plan, CPU)
+        if torch.allclose(patch.labelled, watched.seen.float(), atol=1e-2):
+            break
+    else:
+        pytest.fail("a network is trained on a border that it does not see again")
+    assert ((patch.annotation == IGNORE).sum() == patch.annotation.numel() - np.prod(shape)).all()

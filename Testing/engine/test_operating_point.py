@@ -152,6 +152,16 @@ def test_corrections_that_left_nothing_drawn_do_not_count_among_the_five(tiny_pr
     assert "with a structure, of 5" in point.reason
 
 
+def test_a_validation_case_without_a_structure_where_a_speck_is_predicted_decides_nothing():
+    speck = np.full((2, 3, 4, 4, 4), 0.01, np.float32)
+    speck[:, 0] = 0.98
+    speck[:, :, 2, 2, 2] = np.array([0.4, 0.59, 0.01])
+    case = known_case(speck, np.zeros((4, 4, 4), np.uint8), VALUES)
+    assert case.dice([0.0, 0.0, 0.0]) == 0 and np.isnan(case.dice([0.0, -2.0, 0.0]))
+    own = [case_of(1.0, seed) for seed in range(6)]
+    assert by_validation([*own, case], [case], VALUES) == by_validation(own, [], VALUES)
+
+
 @pytest.fixture
 def project(tmp_path, decathlon) -> Project:
     """One labelled case, three for validation, two without a label."""
@@ -219,11 +229,16 @@ def test_a_round_shows_structures_in_one_piece_unless_all_pieces_are_asked_for(p
     assert bool(several) == (pieces == "all"), "networks of two steps draw specks"
 
 
+WARNINGS: list[str] = []
+
+
 def job_of(project: Project, model: TrainedModel, **record) -> tuple[Job, Trained]:
     config = {"framework": "cps", "loss": "metassl", "device": "cpu", "seed": 0, "iterations": 1}
     content = {"labels": {}, "validation": {}, "unlabelled": [], "versions": {}, "config": config, **record}
     found = project.new_round(content)
-    return Job(project, found, lambda *_, **__: None), Trained(model.networks, model.plan, model.step)
+    return Job(
+        project, found, lambda event, **told: WARNINGS.append(told["message"]) if event == "warning" else None
+    ), Trained(model.networks, model.plan, model.step)
 
 
 def test_too_few_validation_cases_are_told_and_nothing_is_moved(project, capsys):
@@ -264,10 +279,32 @@ def test_a_model_that_is_calibrated_again_keeps_the_point_by_which_it_predicts(p
     model.save(job.round.model_path)
     write_json(job.round.operating_point_path, OperatingPoint(True, {"1": 0.5, "2": 0.0}, "tested").to_json())
     assert choose_operating_point(job, networks, Inputs(), Passes()) == model.point
+    job.round.operating_point_path.write_text("{", encoding="utf-8")
+    WARNINGS.clear()
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == model.point, "the model tells it"
+    assert read_operating_point(job.round).offsets == {"1": 0.5, "2": 0.0}
+    assert len(WARNINGS) == 1 and str(job.round.operating_point_path) in WARNINGS[0]
+    replace(model, point=Point(None, [2])).save(job.round.model_path)
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [2])
+    assert read_operating_point(job.round).describe({2: "Back"}).endswith("in one piece, as in all annotations: Back")
     later = networks._replace(step=networks.step + 1)
     assert choose_operating_point(job, later, Inputs(), Passes()) == Point(None, []), (
         "it was trained on since: chosen anew"
     )
+
+
+def test_a_model_by_which_cases_were_predicted_before_there_were_points_keeps_none(project, monkeypatch):
+    monkeypatch.setattr(step, "_choose", lambda *_: OperatingPoint(True, {"1": 0.5}, "anew"))
+    model = random_model(project)
+    job, networks = job_of(project, model)
+    model.save(job.round.model_path)
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point([0.0, 0.5, 0.0], []), (
+        "nothing was predicted yet"
+    )
+    job.round.operating_point_path.unlink()
+    predict_project(project, [project.unlabelled_cases()[0].id], device="cpu")
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [])
+    assert read_operating_point(job.round).reason == "its cases were predicted without one"
 
 
 def test_corrections_of_the_former_round_are_weighed_with_the_model_that_predicted_them(
@@ -285,6 +322,29 @@ def test_corrections_of_the_former_round_are_weighed_with_the_model_that_predict
     point = read_operating_point(job.round)
     assert point.reason == "what 2 corrections of round 0001 say is tried on those of the next round"
     assert point.cases == 2 and any(point.offsets.values()), "an untrained model is not right as it is"
+
+    former = project.round(1)
+    former.operating_point_path.write_text("{", encoding="utf-8")
+    WARNINGS.clear()
+    job, networks = job_of(project, random_model(project, seed=1))
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, []), (
+        "what is damaged there does not end a training"
+    )
+    assert [str(former.operating_point_path) in told for told in WARNINGS] == [True]
+    former.model_path.write_bytes(b"no model")
+    WARNINGS.clear()
+    job, networks = job_of(project, random_model(project, seed=1))
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [])
+    assert [str(former.model_path) in told for told in WARNINGS] == [True], "nor does it count for nothing unsaid"
+
+
+def test_a_validation_case_that_cannot_be_read_is_told(project, monkeypatch):
+    case = project.validation_cases()[0]
+    project.accepted_label(case.id).write_bytes(b"no image")
+    job, networks = job_of(project, random_model(project))
+    WARNINGS.clear()
+    choose_operating_point(job, networks, Inputs(), Passes())
+    assert len(WARNINGS) == 1 and f"case {case.id} does not help to choose" in WARNINGS[0]
 
 
 def test_a_next_round_and_another_project_start_from_the_networks_alone(tiny_project):
@@ -305,11 +365,15 @@ def test_offsets_of_a_damaged_model_are_refused(tiny_project, offsets):
         TrainedModel.load(found.model_path, CPU)
 
 
-def test_a_damaged_record_of_it_is_named(tiny_project):
+@pytest.mark.parametrize("offsets", ['{"Head": 1}', '{"1": NaN}', '{"1": 50}', "[0, 1]"])
+def test_a_damaged_record_of_it_is_named(tiny_project, offsets, capsys):
     found = add_round(tiny_project, random_model(tiny_project))
-    found.operating_point_path.write_text('{"used": true, "offsets": {"Head": 1}}', encoding="utf-8")
+    found.operating_point_path.write_text(f'{{"used": true, "offsets": {offsets}}}', encoding="utf-8")
     with pytest.raises(ProjectError, match=r"operating_point\.json"):
         read_operating_point(found)
+    for command in ("rounds", "status"):
+        assert main([command, str(tiny_project.path)]) == 0, "everything else can be told"
+        assert str(found.operating_point_path) in capsys.readouterr().out
     assert read_operating_point(tiny_project.new_round({"labels": {}, "config": {}})) is None
 
 

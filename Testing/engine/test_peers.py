@@ -241,7 +241,7 @@ def test_every_arm_leaves_a_line_of_the_same_figures_and_none_is_done_twice(data
 def test_a_peer_that_fails_is_named_with_its_log_and_the_others_go_on(experiment, tmp_path, monkeypatch):
     python = tmp_path / "python"
     python.write_text(
-        '#!/bin/sh\n[ "$1" = -c ] && exit 0\necho "ValueError: too few cases"\nexit 1\n', encoding="utf-8"
+        '#!/bin/sh\n[ "$1" = -c ] && echo True && exit 0\necho "ValueError: too few cases"\nexit 1\n', encoding="utf-8"
     )
     python.chmod(0o700)
     compared = Peers(experiment, FEW, tmp_path / "out.jsonl", lambda *words: None, str(python))
@@ -266,6 +266,8 @@ def test_a_python_is_asked_what_it_has():
     assert elsewhere.has_package(sys.executable, "torch") and not elsewhere.has_package(sys.executable, "no_such")
     with pytest.raises(MetaSSLError, match="cannot start"):
         elsewhere.has_package("/no/such/python", "torch")
+    with pytest.raises(MetaSSLError, match="true does not answer as a Python would"):
+        elsewhere.has_package("true", "nnunetv2")
 
 
 def test_results_of_another_clock_or_source_are_not_gone_on_with(experiment, tmp_path):

@@ -14,7 +14,7 @@ from .plugins import entry_points_of
 
 LOSS_CATALOG = (
     LossDescription("metassl", "MetaSSL", "the default: every voxel counts by its region, gently"),
-    LossDescription("plain", "Plain", "the framework's own loss on unlabelled images"),
+    LossDescription("plain", "Plain", "what the framework's authors did with unlabelled images"),
     LossDescription("uniform", "Uniform", "the control: as metassl, but all regions weigh 1"),
     LossDescription(
         "official",
@@ -27,7 +27,7 @@ LOSS_CATALOG = (
     ),
 )
 LOSSES = tuple(loss.name for loss in LOSS_CATALOG)
-UNIFORM_IS_PLAIN = ("cps", "bcp")
+UNIFORM_IS_PLAIN = ("bcp",)
 """Frameworks whose plain loss differs from metassl in the weights alone: with `uniform` the training is the same."""
 
 _SCRIPTS = {"mt": "Mean Teacher", "cps": "Cross Pseudo Supervision", "cct": "Cross-Consistency Training (2-D alone)"}

@@ -85,6 +85,9 @@ def _show(project: Project, typed: Path, rounds: list[RoundSummary], console: Co
         point = found.operating_point
         if point is not None and (point.used or point.one_piece or found is rounds[-1]):
             console.say(f"operating point of round {found.number:04d}: {point.describe(names)}")
+    for found in rounds:
+        if found.message:
+            console.say(f"round {found.number:04d}: {found.message}")
     reviewed = "the newest predictions are" if shown is None else f"the predictions of {shown.title} are"
     console.say(f"{reviewed} reviewed")
     if start is not None:

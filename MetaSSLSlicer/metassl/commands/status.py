@@ -12,6 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from metassl.files.errors import MetaSSLError
 from metassl.project.words import brief_duration
 from metassl.project.words import count as counted
 
@@ -164,7 +165,12 @@ def _show_round(project: Project, found: Round, status: JobStatus, console: Cons
         console.say(f"  plan        {status.plan['summary']}")
     if dice := describe_validation(status.validation):
         console.say(f"  validation  {dice}")
-    if (point := read_operating_point(found)) is not None:
+    try:
+        point = read_operating_point(found)
+    except MetaSSLError as error:
+        console.say(f"  note        {error}")
+        point = None
+    if point is not None:
         names = {label.value: label.name for label in project.labels}
         console.say(f"  op. point   {point.describe(names)}")
     for share in shares_of(found)[-1:]:

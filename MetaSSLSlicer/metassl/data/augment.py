@@ -24,7 +24,11 @@ FLAT_ROTATION, FLAT_SCALE = 0.5, (0.7, 1.4)
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Strengths; `in_plane` restricts rotation, scaling and bending to the slice plane (thick or few slices)."""
+    """Strengths; `in_plane` restricts rotation, scaling and bending to the slice plane (thick or few slices).
+
+    outside: what a patch shows beyond the image, the nearest voxel ("border") or 0 ("zeros"): as predicting pads it, or
+    a network learns from patches what it never sees again.
+    """
 
     rotation: float = 0.25
     scale: tuple[float, float] = (0.85, 1.2)
@@ -36,6 +40,7 @@ class Augmentation:
     gamma: float = 0.35
     mirror_axes: tuple[int, ...] = ()
     in_plane: bool = False
+    outside: str = "border"
 
     @staticmethod
     def of_stacks(mirror_axes: tuple[int, ...] = ()) -> Augmentation:
@@ -70,6 +75,7 @@ class View:
     bend: np.ndarray | None
     changes: Sequence[Change]
     in_plane: bool
+    outside: str = "border"
 
 
 def _rotation(angles: np.ndarray) -> np.ndarray:
@@ -138,7 +144,9 @@ def draw_view(
     matrix = _affine(rng, np.asarray(spacing, float), augmentation).astype(np.float32)
     bend = _bend(rng, augmentation)
     changes = [_change(rng, augmentation, noise) for _ in range(channels)]
-    return View(patch, (centre + shift).astype(np.float32), matrix, bend, changes, augmentation.in_plane)
+    return View(
+        patch, (centre + shift).astype(np.float32), matrix, bend, changes, augmentation.in_plane, augmentation.outside
+    )
 
 
 def _grid(view: View) -> torch.Tensor:
@@ -168,7 +176,7 @@ def random_view(
     """One augmented patch.
 
     image (C, z, y, x), label (z, y, x) or None, centre in voxels, spacing (z, y, x) mm. Returns float32
-    (C, *patch) and int64 (*patch); voxels outside the image repeat its border and are IGNORE in the label.
+    (C, *patch) and int64 (*patch); voxels outside the image are as the augmentation says, and IGNORE in the label.
     """
 
     def noise() -> np.ndarray:
@@ -203,7 +211,7 @@ def sampled(
     order, as grid_sample takes them.
     """
     grid = grid[None]
-    patch = F.grid_sample(pixels[None], grid, padding_mode="border", align_corners=False)[0]
+    patch = F.grid_sample(pixels[None], grid, padding_mode=view.outside, align_corners=False)[0]
     for channel, change in zip(patch, view.changes, strict=True):
         _apply(change, channel, view.in_plane)
     if values is None:

@@ -16,10 +16,12 @@ from metassl.imaging.geometry import Geometry
 from metassl.imaging.images import IGNORE, read_labels
 from metassl.imaging.segments import values_in
 from metassl.imaging.unit_maps import read_unit_map
+from metassl.project.effort.looked import only_looked_at
 from metassl.project.masks import ERROR_BAND_VOXELS
 from metassl.project.records import PredictedDice
 from metassl.project.round_files import read_summary
 from metassl.project.structures import LabelDefinition
+from metassl.project.words import count
 
 from .metrics import as_annotated, case_metrics
 from .region_errors import RegionErrors, foreground_band
@@ -46,7 +48,8 @@ class EvaluationItem:
 
     fitted: what the round has learnt of its own errors it has learnt there, so that P(error) and the predicted Dice are
     not judged on the case. own: the truth is a label of the project itself, to be believed by its numbers. missing: the
-    values of the structures that it says nothing about.
+    values of the structures that it says nothing about. looked: the only slices of it that somebody looked at, as in
+    `Case`.
     """
 
     case: str
@@ -55,6 +58,7 @@ class EvaluationItem:
     fitted: bool = False
     own: bool = False
     missing: Sequence[int] = ()
+    looked: Sequence[int] | None = None
 
 
 class CaseMeasures:
@@ -72,6 +76,9 @@ class CaseMeasures:
         else:
             read = read_annotation(item.truth, grid, labels, case, image=segmented)
             truth, self.notes = read.array, read.notes
+        if item.looked is not None:
+            truth = only_looked_at(truth, grid, item.looked)
+            self.notes.append(f"case {case}: measured where somebody looked, in {count(len(item.looked), 'slice')}")
         _check_values(segmentation, labels, case, segmented)
         segmentation = as_annotated(segmentation, item.missing)
         valid = truth != IGNORE

@@ -1,6 +1,6 @@
 """What the frameworks share that learn on labelled and unlabelled patches pasted into each other.
 
-Plain, metassl and uniform differ here in the weights of the voxels alone. The official losses know no pasting.
+Losses differ here in the weights of the voxels alone. The official ones know no pasting.
 """
 
 from __future__ import annotations

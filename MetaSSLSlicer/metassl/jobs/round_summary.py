@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -69,6 +68,8 @@ def summarise_round(found: Round) -> RoundSummary:
     summary.predicted = len(found.predicted_cases())
     summary.has_model = found.model_path.exists()
     summary.error_rates = found.error_rates_path.exists()
-    with suppress(MetaSSLError):  # whoever predicts goes by the model, not by this file
+    try:
         summary.operating_point = read_operating_point(found)
+    except MetaSSLError as error:  # whoever predicts goes by the model, not by this file
+        summary.message = summary.message or str(error)
     return summary

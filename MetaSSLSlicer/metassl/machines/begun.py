@@ -7,7 +7,9 @@ list of machines. What was begun from another computer is not known here.
 from __future__ import annotations
 
 import contextlib
+import os
 from dataclasses import dataclass
+from itertools import count as count_from
 from pathlib import Path
 from typing import Any
 
@@ -45,21 +47,44 @@ class Begun:
 
 
 def note_begun(machine: str, found: Round) -> None:
-    """Remember that `found` was begun on `machine`. Never raises: a training is worth more than the note of it."""
+    """Remember that `found` was begun on `machine`. Never raises: a training is worth more than the note of it.
+
+    A list that cannot be read is moved beside its place, and a new one begun; `unfinished_on` says so.
+    """
     entry = {"project": str(Path(found.project_path).absolute()), "round": found.number}
-    with contextlib.suppress(MetaSSLError), site_lock():
-        known = _read()
+    with contextlib.suppress(MetaSSLError, OSError), site_lock():
+        try:
+            known = _read()
+        except ProjectError:
+            os.replace(_path(), _unread_path())
+            known = {}
         others = [each for each in known.get(machine, []) if each != entry and _unfinished(machine, each)]
         write_json(_path(), {"rounds": {**known, machine: [*others, entry]}})
 
 
 def unfinished_on(machine: str) -> list[Begun]:
     """What was begun from this computer on the machine of that name, and is not finished. Raises ProjectError."""
+    for path in _unread():
+        raise ProjectError(
+            f"what was begun on machines once is in {path}, which cannot be read: see what still runs on {machine}, "
+            "and delete that file"
+        )
     return [found for entry in _read().get(machine, []) for found in _unfinished(machine, entry)]
 
 
 def _path() -> Path:
     return site_path().with_name("begun.json")
+
+
+def _unread() -> list[Path]:
+    return sorted(_path().parent.glob("begun.unread*.json"))
+
+
+def _unread_path() -> Path:
+    """Where nothing is yet: each list that was moved away is kept."""
+    taken = len(_unread())
+    names = (_path().with_name(f"begun.unread{number}.json") for number in count_from(taken + 1))
+    return next(path for path in names if not path.exists())
 
 
 def _read() -> dict[str, list[dict[str, Any]]]:
@@ -72,12 +97,12 @@ def _read() -> dict[str, list[dict[str, Any]]]:
 def _unfinished(machine: str, entry: dict[str, Any]) -> list[Begun]:
     project, number = Path(entry["project"]), int(entry["round"])
     found = Round(round_path(project / "rounds", number))
-    if not found.record_path.is_file():
-        where = "it was moved or deleted, or its disk is not there" if not project.is_dir() else "it is not there"
-        return [Begun(project, number, where)]
     try:
+        if not found.record_path.is_file():
+            where = "it was moved or deleted, or its disk is not there" if not project.is_dir() else "it is not there"
+            return [Begun(project, number, where)]
         standings = [*_of_training(machine, found), *_of_shares(machine, found)]
-    except ProjectError as error:
+    except (MetaSSLError, OSError) as error:  # such as a folder that may not be looked into
         standings = [str(error)]
     return [Begun(project, number, standing) for standing in standings]
 

@@ -18,16 +18,24 @@ from .machine import Machine
 
 
 def site_path() -> Path:
-    """Where the list is: in METASSL_CONFIG if that is set, else where this system keeps what a person has set up."""
+    """Where the list is: in METASSL_CONFIG if that is set, else where this system keeps what a person has set up.
+
+    Raises ProjectError where nobody has a home, as in some containers.
+    """
     if told := os.environ.get("METASSL_CONFIG"):
         return Path(told) / "machines.json"
+    try:
+        return _kept_by_system() / "metassl" / "machines.json"
+    except RuntimeError as error:
+        raise ProjectError("nobody's home folder is known here: set METASSL_CONFIG to one for machines.json") from error
+
+
+def _kept_by_system() -> Path:
     if sys.platform == "win32":
-        base = Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
-    elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
-    return base / "metassl" / "machines.json"
+        return Path(os.environ.get("APPDATA") or Path.home() / "AppData" / "Roaming")
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Application Support"
+    return Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config")
 
 
 def list_machines() -> list[Machine]:

@@ -186,6 +186,10 @@ class ErrorRates:
         return asdict(self)
 
 
+LARGEST_OFFSET = 2.0
+"""Of an operating point, either way."""
+
+
 @dataclass(frozen=True)
 class OperatingPoint:
     """One offset a structure on the log-probabilities of a round's model, {its value as text: offset}.
@@ -193,7 +197,7 @@ class OperatingPoint:
     used: whether its predictions are made with them. gain: of mean Dice on `cases` that they were not chosen on, and
     its standard error; None where it was not measured. reason: of what they were chosen and tested on, or why they are
     not used, in words. one_piece: structures that are shown as one piece, {value as text: in how many annotations they
-    are one}.
+    are one, 0 where that is not known any more}.
     """
 
     used: bool = False
@@ -223,7 +227,9 @@ class OperatingPoint:
         told = f"{moved if self.used else 'off'} ({self.reason})"
         if not self.one_piece:
             return told
-        pieces = ", ".join(f"{name(value)} ({number})" for value, number in self.one_piece.items())
+        pieces = ", ".join(
+            f"{name(value)} ({number})" if number else name(value) for value, number in self.one_piece.items()
+        )
         return f"{told}; in one piece, as in all annotations: {pieces}"
 
 

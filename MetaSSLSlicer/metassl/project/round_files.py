@@ -24,7 +24,7 @@ from metassl.files.json_kinds import (
 
 from .effort.expected import IS_EFFORT
 from .former_names import renamed
-from .records import ErrorRates, OperatingPoint, Ranking, Summary
+from .records import LARGEST_OFFSET, ErrorRates, OperatingPoint, Ranking, Summary
 from .regions import KEYS as REGIONS
 from .rounds import Round
 from .structures import LabelDefinition
@@ -80,9 +80,15 @@ _ERROR_RATES = {
     "effort_model": whole_of(**dict.fromkeys(("tolerance_mm", "scale", "clump_mm2"), number), cases=whole),
     "error_model": either(whole_of(kept=truth, error_probability=_score), lambda value: value == {"kept": False}),
 }
+
+
+def _offset(value: Any) -> bool:
+    return number(value) and abs(value) <= LARGEST_OFFSET
+
+
 _OPERATING_POINT = {
     "used": truth,
-    "offsets": lambda value: by_name(number)(value) and all(name.isdecimal() for name in value),
+    "offsets": lambda value: by_name(_offset)(value) and all(name.isdecimal() for name in value),
     "reason": text,
     "cases": whole,
     **dict.fromkeys(("gain", "error"), number),
@@ -125,7 +131,8 @@ def read_error_rates(found: Round) -> ErrorRates | None:
 
 def read_operating_point(found: Round) -> OperatingPoint | None:
     """How that of the round's model was chosen; None before that. Raises ProjectError."""
-    document = _optional(found.operating_point_path, "the operating point", _OPERATING_POINT, "train a new round")
+    remedy = "delete it, as the model holds by what it predicts, or train a new round"
+    document = _optional(found.operating_point_path, "the record of the operating point", _OPERATING_POINT, remedy)
     return None if document is None else OperatingPoint.of(document)
 
 

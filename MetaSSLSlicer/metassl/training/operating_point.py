@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from metassl.training.train import Trained
 
 STOPPED = "stopped before it was chosen"
+LOST = "as its model has it; how it was chosen is not known any more"
 MOST_CORRECTIONS = 12
 """Each takes a pass of the former model, which nobody else needs."""
 
@@ -47,23 +48,47 @@ def choose_operating_point(job: Job, trained: Trained, inputs: Inputs, passes: P
     point = _chosen_before(job, trained.step)
     if point is None:
         point = _choose(job, trained, inputs, passes)
-        write_json(job.round.operating_point_path, point.to_json())
+    write_json(job.round.operating_point_path, point.to_json())
     names = {label.value: label.name for label in job.project.labels}
     job.emit("operating_point", message=point.describe(names), used=point.used)
-    values = job.project.values
-    offsets = [point.offsets.get(str(value), 0.0) for value in values] if point.used else None
-    chosen = Point(offsets, [k for k, value in enumerate(values) if str(value) in point.one_piece])
+    chosen = _held(point, job.project.values)
     passes.move(chosen)
     return chosen
 
 
 def _chosen_before(job: Job, step: int) -> OperatingPoint | None:
     try:
-        point = read_operating_point(job.round)
-        found = point is not None and point.reason != STOPPED and load_checkpoint(job.round.model_path)["step"] == step
-    except (MetaSSLError, KeyError):
+        content = load_checkpoint(job.round.model_path)
+    except MetaSSLError:
         return None
-    return point if found else None
+    values = job.project.values
+    if content.get("step") != step or content.get("values") != values:
+        return None
+    point, held = _told(job, job.round), Point(content.get("offsets"), content.get("one_piece", []))
+    if point is not None and point.reason == STOPPED or not held.suits(len(values)):
+        return None
+    if point is not None and _held(point, values) == held:
+        return point
+    if held == _held(OperatingPoint(), values):
+        predicted = job.round.thinned_or_predicted()
+        return OperatingPoint(reason="its cases were predicted without one") if predicted else None
+    known = OperatingPoint(reason=LOST) if held.offsets is None else _point(held.offsets, values, True, LOST)
+    return replace(known, one_piece={str(values[k]): 0 for k in held.one_piece})
+
+
+def _told(job: Job, found: Round) -> OperatingPoint | None:
+    """What a round says of its operating point; None, and a word of it, where that is damaged."""
+    try:
+        return read_operating_point(found)
+    except MetaSSLError as error:
+        job.warn(str(error))
+        return None
+
+
+def _held(point: OperatingPoint, values: Sequence[int]) -> Point:
+    """As a model holds it."""
+    offsets = [point.offsets.get(str(value), 0.0) for value in values] if point.used else None
+    return Point(offsets, [k for k, value in enumerate(values) if str(value) in point.one_piece])
 
 
 def _choose(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> OperatingPoint:
@@ -90,9 +115,7 @@ def _offsets(job: Job, own: Sequence[KnownCase]) -> OperatingPoint:
     if former is None or model is None or len(corrections) < LEAST_CASES:
         known = f"{count(len(own), 'validation case')}, {count(len(corrections), 'correction')} of a former round"
         return OperatingPoint(reason=f"{known}: it takes {LEAST_CASES} of a kind")
-    return by_corrections(
-        KnownCases(corrections), model.point.offsets, read_operating_point(former[0]), former[0], values
-    )
+    return by_corrections(KnownCases(corrections), model.point.offsets, _told(job, former[0]), former[0], values)
 
 
 def by_validation(own: Sequence[KnownCase], corrections: Sequence[KnownCase], values: Sequence[int]) -> OperatingPoint:
@@ -100,7 +123,8 @@ def by_validation(own: Sequence[KnownCase], corrections: Sequence[KnownCase], va
     cases = KnownCases(own)
     if len(cases) < LEAST_CASES:
         return OperatingPoint(reason=f"{count(len(cases), 'validation case')} with a structure, of {LEAST_CASES}")
-    extras: list[Sequence[KnownCase]] = [(), corrections] if corrections else [()]
+    helping = KnownCases(corrections).cases
+    extras: list[Sequence[KnownCase]] = [(), helping] if helping else [()]
     gain, extra = max(((gain_on_cases_left_out(cases, each), each) for each in extras), key=lambda pair: pair[0].mean)
     offsets = KnownCases([*cases.cases, *extra]).best()
     tested = f"{gain} on {len(cases)} validation cases, each left out in turn"
@@ -138,7 +162,12 @@ def by_corrections(
 
 
 def _point(
-    offsets: Sequence[float], values: Sequence[int], used: bool, reason: str, cases: int, gain: Gain | None
+    offsets: Sequence[float],
+    values: Sequence[int],
+    used: bool,
+    reason: str,
+    cases: int | None = None,
+    gain: Gain | None = None,
 ) -> OperatingPoint:
     named = {str(value): each for value, each in zip(values[1:], offsets[1:], strict=True)}
     measured = (None, None) if gain is None else (round(gain.mean, 5), round(gain.error, 5))
@@ -150,11 +179,13 @@ def _validation_cases(job: Job, trained: Trained, passes: Passes, one_piece: One
     seen = trained_on(job.round)
     cases = [case for case in job.project.validation_cases() if case.id not in seen]
     found = []
+    unusable = []
     for done, case in enumerate(cases):
         if job.stop_requested:
             break
         known = annotated_case(job.project, case.id, trained.plan, job.reader.images.get)
         if known is None:
+            unusable.append(case.id)
             continue
         image = known.prepared.array
         made = fitting_pass(trained.networks, image, case.id, trained.plan, job.device, job.tell_of_memory)
@@ -162,7 +193,15 @@ def _validation_cases(job: Job, trained: Trained, passes: Passes, one_piece: One
         one_piece.try_on(made.pair, known.truth, job.project.values, known.missing)
         passes.keep(case.id, made)
         job.progress("calibrating", done + 1, len(cases))
+    _tell_of_unusable(job, unusable)
     return found
+
+
+def _tell_of_unusable(job: Job, cases: Sequence[str], why: str = "") -> None:
+    if cases:
+        why = why or "its image or label cannot be read, is damaged, or was replaced since"
+        others = f" ({count(len(cases) - 1, 'other')} likewise)" if len(cases) > 1 else ""
+        job.warn(f"case {cases[0]}{others} does not help to choose the operating point: {why}")
 
 
 def _latest_corrections(job: Job) -> tuple[Round, list[str]] | None:
@@ -182,20 +221,26 @@ def _cases_of_former_model(
 ) -> tuple[TrainedModel | None, list[KnownCase]]:
     try:
         model = TrainedModel.load(former.model_path, job.device)
-    except MetaSSLError:
+    except MetaSSLError as error:
+        _tell_of_unusable(job, cases, str(error))
         return None, []
     if model.values != job.project.values:
+        _tell_of_unusable(job, cases, f"the model of {former.title} is of other structures")
         return None, []
     found = []
+    unusable: list[str] = []
     for case_id in cases:
         if job.stop_requested:
             break
         known = annotated_case(job.project, case_id, model.plan, job.reader.images.get)
         if known is None:
+            unusable.append(case_id)
             continue
         try:
             made = fitting_pass(model.networks, known.prepared.array, case_id, model.plan, job.device)
-        except MetaSSLError:
+        except MetaSSLError as error:
+            _tell_of_unusable(job, [case_id], str(error))
             continue
         found.append(known_case(made.pair, known.truth, model.values, known.missing))
+    _tell_of_unusable(job, unusable)
     return model, found

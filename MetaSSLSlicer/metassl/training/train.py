@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -153,4 +154,5 @@ def augmentation(job: Job, plan: Plan) -> Augmentation:
     """In the plane only for stacks; mirrored where the project's settings, or the model from elsewhere, allow it."""
     mirrored = () if plan.given is None else plan.given.mirror_axes  # in its predictions it is
     axes = tuple(job.project.settings.get("mirror_axes", mirrored))
-    return Augmentation.of_stacks(axes) if plan.is_stack else Augmentation(mirror_axes=axes)
+    made = Augmentation.of_stacks(axes) if plan.is_stack else Augmentation(mirror_axes=axes)
+    return made if plan.given is None else replace(made, outside="zeros")  # as in `inference.elsewhere.windows`

@@ -16,6 +16,7 @@ import numpy as np
 from metassl.files.atomic import make_folder
 from metassl.files.errors import MetaSSLError
 from metassl.files.json_files import read_json, write_json
+from metassl.files.json_kinds import list_of, mapping, text, whole_of
 from metassl.finish.audit import begin
 from metassl.finish.rest import accept_unseen
 from metassl.finish.standing import read_standing
@@ -41,6 +42,7 @@ from metassl_research.cohort.settings import Settings
 from metassl_research.experiment import wait_for
 
 Say = Callable[[str], object]
+_KINDS = {"cases": list_of(whole_of(case=text, label=text)), "settings": mapping}
 
 
 class Play:
@@ -90,12 +92,21 @@ class Play:
         shutil.rmtree(part, ignore_errors=True)
         shutil.copytree(folder, part)
         Project.open(part / "project").update_settings(strategy=self._arm.order)
-        write_json(part / self._file.name, {"cases": start._done, "evidence": EVIDENCE})
+        write_json(part / self._file.name, self._content(start._done))
         os.replace(part, self._folder)
 
     def _open(self) -> None:
+        """MetaSSLError where it was begun with other settings or cases: what was done so far would mean another."""
+        content = read_json(self._file, "the play", _KINDS, f"move {self._folder} away")
+        if (settings := content.get("settings")) is not None:  # former plays do not say so
+            try:
+                self._settings.continues(settings, self._file)
+            except MetaSSLError as error:
+                raise MetaSSLError(f"{error} and another --work") from error
         self._project = Project.open(self._folder / "project")
-        self._done: list[dict[str, Any]] = read_json(self._file, "the play")["cases"]
+        if self._project.cases.keys() != {*self._cohort.cases}:
+            raise MetaSSLError(f"{self._folder} was begun with other cases of {self._settings.data}: move it away")
+        self._done: list[dict[str, Any]] = content.get("cases") or []
         self._forget_torn()
 
     def _refuse_other_evidence(self) -> None:
@@ -169,7 +180,10 @@ class Play:
         self._project.add_label(case, (label, geometry), state=state, **options)
 
     def _write(self) -> None:
-        write_json(self._file, {"cases": self._done, "evidence": EVIDENCE})
+        write_json(self._file, self._content(self._done))
+
+    def _content(self, done: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"cases": done, "evidence": EVIDENCE, "settings": self._settings.to_json()}
 
     def _forget_torn(self) -> None:
         if self._done and self._project.case(self._done[-1]["case"]).label_version != self._done[-1]["label"]:

@@ -16,6 +16,7 @@ from typing import Any
 
 from metassl.files.errors import MetaSSLError
 from metassl.files.json_files import read_json, write_json
+from metassl.files.json_kinds import list_of, mapping, misfit, text, texts, whole, whole_of
 
 from metassl_research.cohort.arms import Arm
 from metassl_research.cohort.settings import Settings
@@ -24,6 +25,9 @@ EVIDENCE = "looked"
 """Only slices that were looked at tell how right predictions are. Former plays do not say so: to these all that was not
 corrected was right.
 """
+
+_PLAY = whole_of(arm=text, seed=whole, cases=list_of(whole_of(case=text, seconds=mapping)))
+_KINDS = {"settings": whole_of(arms=texts, seeds=whole), "cases": texts, "plays": list_of(_PLAY)}
 
 
 class Results:
@@ -69,7 +73,9 @@ def is_of_now(arm: Arm, document: dict[str, Any]) -> bool:
 def read(path: Path) -> dict[str, Any]:
     """The content of a results file. MetaSSLError when it is none."""
     content = read_json(path, "the results file of the simulation")
-    if not {"settings", "cases", "plays"} <= content.keys():
+    if any(content.get(name) is None for name in _KINDS):
         raise MetaSSLError(f"{path} holds no results of `metassl simulate --goal cohort`")
+    if wrong := misfit(content, _KINDS):
+        raise MetaSSLError(f"{path} is damaged: its entry {wrong!r} is of the wrong kind; give another --out")
     content["settings"].setdefault("seen", 0.0)  # the first results say nothing of it
     return content

@@ -43,11 +43,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
+    from metassl_research.marked_page import check_page
     from metassl_research.peers.adapt import Adaptation
     from metassl_research.peers.settings import ADAPT_ARMS, AdaptSettings, Source
     from metassl_research.resumable import tell
 
     refuse_without_ending(arguments)
+    check_page(arguments.page, arguments.out)
     source = Source(arguments.source_cases, arguments.source_minutes)
     settings = AdaptSettings(**shared_settings(arguments, ADAPT_ARMS), source=source)
     experiment = open_experiment(arguments, validate=False)

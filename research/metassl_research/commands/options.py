@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sized
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from metassl.choices.defaults import DEFAULTS
 from metassl.commands.shared.console import Console, command_line
 from metassl.commands.shared.options import count, minutes
-from metassl.files.errors import ProjectError
+from metassl.files.errors import MetaSSLError, ProjectError
 from metassl.project.words import count as counted
 from metassl.project.words import duration
 from metassl.training.eta import CLOCKS
@@ -100,6 +100,19 @@ def resumable(command: str, arguments: argparse.Namespace, console: Console) -> 
 def add_yes_option(parser: argparse.ArgumentParser) -> None:
     """--yes, for `open_experiment`."""
     parser.add_argument("--yes", action="store_true", help="go on where the data have no splits.json")
+
+
+def tell_of_lines(runs: Sized, failed: Mapping[str, str], arguments: argparse.Namespace, console: Console) -> None:
+    """What the lines of --out do not hold. MetaSSLError where they hold no run at all."""
+    from metassl_research.lines import torn_lines
+
+    out: Path = arguments.out
+    if torn := torn_lines(out):
+        lines = ", ".join(map(str, torn))
+        console.warn(f"{out}: torn, as a killed process leaves it, and not counted: line {lines}")
+    if not len(runs):
+        what = f"{out} holds no run that is finished" if out.exists() else f"there is no file {out} yet"
+        raise MetaSSLError(f"{what}: {next(iter(failed.values()), 'run it without --table to go on')}")
 
 
 def results_file(arguments: argparse.Namespace) -> Path:

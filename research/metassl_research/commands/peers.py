@@ -35,9 +35,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--arms",
         default="metassl,nnunet,monailabel",
         metavar="A,B",
-        help="of metassl, plain, supervised (ours without the unlabelled images), each also as -wide (twice the "
-        "filters), -full (a level at full resolution) and -both, nnunet, nnunet-1000 (its own schedule, cut off) and "
-        "monailabel (default: metassl,nnunet,monailabel)",
+        help="of metassl, uniform, plain, supervised (ours without the unlabelled images), each also as -wide (twice "
+        "the filters), -full (a level at full resolution) and -both, nnunet, nnunet-1000 (its own schedule, cut off) "
+        "and monailabel (default: metassl,nnunet,monailabel)",
     )
     add_json_option(parser)
 
@@ -48,11 +48,13 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
+    from metassl_research.marked_page import check_page
     from metassl_research.peers.runs import Peers
     from metassl_research.peers.settings import ARMS, Settings
     from metassl_research.resumable import tell
 
     refuse_without_ending(arguments)
+    check_page(arguments.page, arguments.out)
     settings = Settings(**shared_settings(arguments, ARMS))
     experiment = open_experiment(arguments, validate=False)
     return compare("peers", Peers(experiment, settings, arguments.out, tell, arguments.nnunet), arguments, console)

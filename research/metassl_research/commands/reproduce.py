@@ -20,7 +20,15 @@ from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_device_option, add_json_option, count
 from metassl.project.words import count as counted
 
-from .options import add_data_option, add_yes_option, data_name, open_experiment, refuse_without_ending, resumable
+from .options import (
+    add_data_option,
+    add_yes_option,
+    data_name,
+    open_experiment,
+    refuse_without_ending,
+    resumable,
+    tell_of_lines,
+)
 
 SUMMARY = "what MetaSSL brings: losses side by side, other labelled cases with every seed"
 
@@ -50,7 +58,7 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
     failed = {} if arguments.table else _train(arguments, console)
     runs = read_runs(arguments.out)
-    page.tables(runs)
+    tell_of_lines(runs, failed, arguments, console)
     console.table(page.difference_rows(runs))
     console.say()
     console.table(page.arm_rows(runs))
@@ -66,10 +74,12 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
 
 def _train(arguments: argparse.Namespace, console: Console) -> dict[str, str]:
     from metassl_research.benchmark.settings import chosen_counts, chosen_frameworks, chosen_losses
+    from metassl_research.marked_page import check_page
     from metassl_research.reproduction.runs import Reproduction, Settings
     from metassl_research.resumable import tell
 
     refuse_without_ending(arguments)
+    check_page(arguments.page, arguments.out)
     settings = Settings(
         data=data_name(arguments),
         iterations=chosen_counts(arguments.iterations, "iterations"),

@@ -11,7 +11,7 @@ from metassl.commands.shared.console import Console
 from metassl.commands.shared.options import add_device_option, count
 from metassl.training.eta import CLOCKS
 
-from .options import add_data_option, add_yes_option, data_name, resumable, trainings_left
+from .options import add_data_option, add_yes_option, data_name, resumable, tell_of_lines, trainings_left
 
 if TYPE_CHECKING:
     from metassl_research.peers.runs import Peers
@@ -69,7 +69,7 @@ def show(arguments: argparse.Namespace, console: Console, failed: dict[str, str]
     from metassl_research.peers.runs import read_runs
 
     runs = read_runs(arguments.out)
-    page.tables(runs)
+    tell_of_lines(runs, failed, arguments, console)
     for rows in (page.arm_rows(runs), page.time_rows(runs), page.difference_rows(runs)):
         if len(rows) > 1:
             console.table(rows)

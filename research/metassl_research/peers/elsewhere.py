@@ -10,7 +10,8 @@ from typing import Any
 
 import metassl
 from metassl.files.atomic import make_folder
-from metassl.files.errors import MetaSSLError
+from metassl.files.errors import BusyError, MetaSSLError
+from metassl.files.locks import file_lock
 from metassl.jobs.process import kill
 
 import metassl_research
@@ -25,11 +26,20 @@ PLACES = [str(Path(str(package.__file__)).parent) for package in (metassl, metas
 def trained_elsewhere(job: TrainingJob, python: str) -> dict[str, Any]:
     """What came of it, see `TrainingJob.found`. What is done is not done again, what was stopped or killed goes on.
 
-    Ctrl-C stops it at its next step. MetaSSLError with the end of its log when it failed.
+    Ctrl-C stops it at its next step. MetaSSLError with the end of its log when it failed; BusyError while a process
+    that outlived a former command still trains there.
     """
     if (found := job.found()) is not None:
         return found
     make_folder(job.path)
+    try:
+        with file_lock(job.lock_path, 0.0):
+            pass
+    except BusyError as error:
+        raise BusyError(
+            f"{job.path} is still trained by a process that outlived a former command: let it end, which its "
+            f"{job.log_path.name} tells, or end it, and type the same command again"
+        ) from error
     job.write()
     end_on_sigterm()
     command = [python, str(SCRIPT), str(job.path), *PLACES]
@@ -58,12 +68,19 @@ def trained_elsewhere(job: TrainingJob, python: str) -> dict[str, Any]:
 
 
 def has_package(python: str, package: str) -> bool:
-    """Whether that Python has it. MetaSSLError where it cannot be started."""
-    looked = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({package!r}) is None)"
+    """Whether that Python has it. MetaSSLError where it cannot be started, or is no Python."""
+    looked = f"import importlib.util; print(importlib.util.find_spec({package!r}) is not None)"
     try:
-        return subprocess.run([python, "-c", looked], env=_plain()).returncode == 0
+        done = subprocess.run(
+            [python, "-c", looked], env=_plain(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+        )
     except OSError as error:
         raise MetaSSLError(f"cannot start {python}: {error.strerror or error}") from error
+    except subprocess.TimeoutExpired as error:
+        raise MetaSSLError(f"{python} does not answer as a Python would") from error
+    if (answer := done.stdout.strip()) not in ("True", "False"):
+        raise MetaSSLError(f"{python} does not answer as a Python would: {(done.stderr or answer).strip()[-200:]}")
+    return answer == "True"
 
 
 def _environment(job: TrainingJob) -> dict[str, str]:

@@ -58,6 +58,7 @@ CHANGES = {"": None, "-wide": wide, "-full": full, "-both": both}
 
 OURS = {
     "metassl": OurArm(DEFAULTS["framework"], DEFAULTS["loss"]),
+    "uniform": OurArm(DEFAULTS["framework"], "uniform"),
     "plain": OurArm(DEFAULTS["framework"], "plain"),
     "supervised": OurArm("supervised", "plain"),
 }

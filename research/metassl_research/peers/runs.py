@@ -33,7 +33,7 @@ from metassl_research.resumable import Report, Resumable
 
 def read_runs(path: Path) -> dict[Run, dict[str, Any]]:
     """What is known of every run in the file, which need not exist. MetaSSLError when it holds something else."""
-    return read_lines(path, Run, "peers` or `metassl adapt", {})
+    return read_lines(path, Run, "peers` or `metassl adapt", {}, ["cases"])
 
 
 class Peers(Resumable[Run]):

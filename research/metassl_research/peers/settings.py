@@ -27,7 +27,7 @@ PEER_ARMS = {
 ARMS = (*OURS, *PEER_ARMS)
 
 SOURCE, FINETUNED = "source", "nnunet-finetuned"
-ADAPT_ARMS = (SOURCE, FINETUNED, "plain", "metassl")
+ADAPT_ARMS = (SOURCE, FINETUNED, "plain", "uniform", "metassl")
 """Of `metassl adapt`: the model as it is, nnU-Net's own fine-tuning of it, and ours from it."""
 
 

@@ -88,7 +88,7 @@ def labelled_cases(train_order: Sequence[str], count: int, seed: int) -> list[st
 
 def read_runs(path: Path) -> dict[Run, dict[str, Any]]:
     """What is known of every run in the file, which need not exist. MetaSSLError when it holds something else."""
-    return read_lines(path, Run, "reproduce", {"plan": "auto"})
+    return read_lines(path, Run, "reproduce", {"plan": "auto"}, ["dice"])
 
 
 class Reproduction(Trainings[Run]):

@@ -58,7 +58,7 @@ def lossTexts() -> dict[str, str]:
     """What to call each loss, in the order of the catalogue."""
     ours = {
         "metassl": _("weighted by region (MetaSSL)"),
-        "plain": _("all alike (plain)"),
+        "plain": _("as the method has it (plain)"),
         "uniform": _("as MetaSSL, all weights 1 (control)"),
         "official": _("the authors' objective (official)"),
         "official-as-published": _("the authors' objective, slips and all"),

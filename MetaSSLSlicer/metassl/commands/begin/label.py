@@ -38,6 +38,7 @@ that structure, and is trained so.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -101,15 +102,15 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
             raise ProjectError("--slices and --looked go with one CASE and its FILE")
         return _many(project, arguments, console)
     says_done = arguments.done or arguments.not_done
-    if arguments.case and arguments.file is None and arguments.source is None and (says_done or arguments.looked):
+    before = None if arguments.case is None else project.case(arguments.case)
+    if before and arguments.file is None and arguments.source is None and (says_done or arguments.looked):
         changed = project.set_done([arguments.case], undo=arguments.not_done) if says_done else []
         if arguments.looked:
             looked = _looked(project, arguments)
             changed += project.change_cases([arguments.case], partial(_with_looks, looked=looked))
-        return _tell(project, arguments, console, changed=bool(changed))
-    if arguments.file is None or arguments.source is not None:
+        return _tell(project, arguments, console, before, changed=bool(changed))
+    if before is None or arguments.file is None or arguments.source is not None:
         raise ProjectError("name a case and its file, or --from and a folder of label files")
-    before = project.case(arguments.case)
     reviewed = before.state in ("predicted", "accepted", "corrected")
     told = _spoken_about(project, arguments)
     version = project.add_label(
@@ -125,10 +126,10 @@ def run(arguments: argparse.Namespace, console: Console) -> int:
     )
     if says_done:
         project.set_done([before.id], undo=arguments.not_done)
-    return _tell(project, arguments, console, changed=before.label_version != version)
+    return _tell(project, arguments, console, before, changed=before.label_version != version)
 
 
-def _tell(project: Project, arguments: argparse.Namespace, console: Console, changed: bool) -> int:
+def _tell(project: Project, arguments: argparse.Namespace, console: Console, before: Case, changed: bool) -> int:
     case = project.case(arguments.case)
     version = case.label_version or ""
     what = f"{case.state}, version {version[:16]}" if changed else "the same label as before"
@@ -136,6 +137,8 @@ def _tell(project: Project, arguments: argparse.Namespace, console: Console, cha
         what += "; a part is annotated, and it will be predicted and asked about again (--done: not any more)"
     if case.looked is not None:
         what += f"; {counted(len(case.looked), 'slice')} looked at (--looked all: all of it)"
+    elif before.looked is not None:
+        what += f"; all of it counts as looked at, no longer {counted(len(before.looked), 'slice')} alone"
     console.say(f"{case.id}: {what}")
     silent = [label.name for label in project.labels if case.missing([label.value])]
     if silent:
@@ -161,10 +164,11 @@ def _slices_of(project: Project, arguments: argparse.Namespace, console: Console
     case = project.case(arguments.case)
     image = project.image_paths(case)[0]
     grid = read_geometry(image, case.id)
+    slices = sorted(_numbers(arguments.slices, grid, case))
     read = read_annotation(arguments.file, grid, project.labels, case.id, names_of(arguments), image)
     console.warn_all(read.notes)
     former = project.read_label(case.id, case.label_version)[0] if case.is_reviewed else None
-    axis, slices = review_axis(grid), sorted({each for numbers in arguments.slices for each in numbers})
+    axis = review_axis(grid)
     console.say(f"{case.id}: {counted(len(slices), 'slice')} across {'zyx'[axis]} of {grid.shape_zyx[axis]}")
     return with_slices(read.array, former, axis, slices), grid
 
@@ -176,11 +180,16 @@ def _looked(project: Project, arguments: argparse.Namespace) -> list[int] | None
     case, given = project.case(arguments.case), arguments.slices or arguments.looked or [None]
     if None in given or (arguments.slices and case.looked is None):
         return None
-    numbers = {each for numbers in given for each in numbers}
-    grid = read_geometry(project.image_paths(case)[0], case.id)
-    if max(numbers) >= (count := grid.shape_zyx[review_axis(grid)]):
-        raise LabelError(f"case {case.id}: there is no slice {max(numbers)}: they are numbered from 0 to {count - 1}")
+    numbers = _numbers(given, read_geometry(project.image_paths(case)[0], case.id), case)
     return sorted(numbers.union((case.looked or []) if arguments.slices else []))
+
+
+def _numbers(given: Sequence[range], grid: Geometry, case: Case) -> set[int]:
+    """All of these numbers of slices. LabelError for one that there is not."""
+    last, count = max(numbers[-1] for numbers in given), grid.shape_zyx[review_axis(grid)]
+    if last >= count:
+        raise LabelError(f"case {case.id}: there is no slice {last}: they are numbered from 0 to {count - 1}")
+    return {each for numbers in given for each in numbers}
 
 
 def _with_looks(case: Case, looked: list[int] | None) -> Case:

@@ -84,6 +84,7 @@ def evaluate_project(project: Project, found: Round, choice: Choice, device: str
             case_id in fitted,
             choice.own,
             project.case(case_id).missing(project.values) if choice.own else (),
+            project.case(case_id).looked if choice.own else None,
         )
         for case_id, truth in truths.items()
         if case_id not in failures

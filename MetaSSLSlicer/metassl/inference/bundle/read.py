@@ -63,7 +63,7 @@ def read_bundle(folder: Path, device: torch.device) -> ReadBundle:
                 "one_piece": config.get("one_piece", []),
                 "error_model": load_weights(files.error_model) if config.get("error_model") else None,
             },
-            files.model,
+            Path(folder),
             device,
         )
     except (KeyError, TypeError, ValueError) as error:

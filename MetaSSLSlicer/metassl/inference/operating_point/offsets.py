@@ -14,11 +14,12 @@ import numpy as np
 
 from metassl.evaluation.metrics import as_annotated
 from metassl.imaging.images import IGNORE
+from metassl.project.records import LARGEST_OFFSET as LARGEST
 
 Offsets = Sequence[float] | None
 """Of each class, 0 of the background; None where nothing is moved."""
 
-LARGEST, STEPS = 2.0, (0.5, 0.25)
+STEPS = (0.5, 0.25)
 COST = 0.002
 """Of Dice, which an offset of 1 has to bring, one of 2 four times as much: small ones are more alike in other cases."""
 
@@ -60,6 +61,11 @@ class KnownCase:
     weight: float
     counts: np.ndarray
     judged: np.ndarray
+
+    @property
+    def shows(self) -> bool:
+        """Whether any structure is true."""
+        return bool(self.counts[1, 1:].any() or self.true.any())
 
     def dice(self, offsets: Sequence[float]) -> float:
         """The mean over the structures that are predicted or true; NaN without any."""
@@ -108,9 +114,9 @@ class KnownCases:
     """The Dice of cases at any offsets, each of which is tried once."""
 
     def __init__(self, cases: Sequence[KnownCase]) -> None:
-        """Those without any structure are left out."""
+        """Those that show no structure are left out: their Dice is 0 or not there, as a voxel is predicted or not."""
         zero = [0.0] * len(cases[0].judged) if cases else []
-        self.cases = [case for case in cases if not math.isnan(case.dice(zero))]
+        self.cases = [case for case in cases if case.shows]
         self.zero = tuple(zero)
         self.dice: Callable[[tuple[float, ...]], np.ndarray] = cache(self._dice)
 

@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from metassl.files.json_kinds import list_of, number
-from metassl.inference.operating_point.offsets import LARGEST, Offsets, moved
+from metassl.inference.operating_point.offsets import Offsets, moved
 from metassl.inference.operating_point.one_piece import in_one_piece
+from metassl.project.records import LARGEST_OFFSET
 
 
 class Point(NamedTuple):
@@ -20,7 +21,7 @@ class Point(NamedTuple):
 
     def suits(self, classes: int) -> bool:
         """Whether one that was read can be that of so many classes."""
-        is_offsets = list_of(lambda each: number(each) and abs(each) <= LARGEST, classes)
+        is_offsets = list_of(lambda each: number(each) and abs(each) <= LARGEST_OFFSET, classes)
         is_classes = list_of(lambda each: type(each) is int and 0 < each < classes)
         return (self.offsets is None or is_offsets(self.offsets)) and is_classes(self.one_piece or [])
 

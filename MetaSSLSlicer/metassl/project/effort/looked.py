@@ -42,9 +42,13 @@ def looked_at(label: np.ndarray, prediction: np.ndarray, axis: int, seen: Iterab
 def read_looked_at(project: Project, case_id: str) -> tuple[np.ndarray, Geometry]:
     """The annotation of a case as `Project.read_label` gives it, 255 in the slices that nobody looked at."""
     label, geometry = project.read_label(case_id)
-    looked = project.case(case_id).looked
+    return only_looked_at(label, geometry, project.case(case_id).looked), geometry
+
+
+def only_looked_at(label: np.ndarray, geometry: Geometry, looked: Iterable[int] | None) -> np.ndarray:
+    """The annotation, uint8 (z, y, x), which is changed: 255 in the slices that nobody looked at. looked: of `Case`."""
     if looked is not None:
         axis = review_axis(geometry)
-        unseen = np.setdiff1d(np.arange(label.shape[axis]), looked)
+        unseen = np.setdiff1d(np.arange(label.shape[axis]), list(looked))
         np.moveaxis(label, axis, 0)[unseen] = IGNORE
-    return label, geometry
+    return label

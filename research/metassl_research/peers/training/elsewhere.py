@@ -23,8 +23,9 @@ def main(folder: str, *places: str) -> None:
         sys.modules[name] = package
     sys.modules["metassl"].__version__ = "elsewhere"  # type: ignore[attr-defined]
     job = importlib.import_module("metassl_research.peers.training.job").TrainingJob.read(Path(folder))
-    peer = importlib.import_module(f"metassl_research.peers.training.{job.peer}").peer(job)
-    importlib.import_module("metassl_research.peers.training.timed").train(job, peer)
+    with importlib.import_module("metassl.files.locks").file_lock(job.lock_path, 0.0):
+        peer = importlib.import_module(f"metassl_research.peers.training.{job.peer}").peer(job)
+        importlib.import_module("metassl_research.peers.training.timed").train(job, peer)
 
 
 if __name__ == "__main__":

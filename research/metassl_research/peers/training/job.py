@@ -49,6 +49,11 @@ class TrainingJob:
         return self.path / "found.json"
 
     @property
+    def lock_path(self) -> Path:
+        """Held by the process that trains, so that no second one begins in its folder."""
+        return self.path / ".lock"
+
+    @property
     def log_path(self) -> Path:
         return self.path / "log.txt"
 
