@@ -24,14 +24,10 @@ class Quality:
 
 _OURS = (
     Quality("fast", 4.0, 16, False, "something to review soon; on a CPU large images are seen coarsely"),
+    Quality("good", 15.0, 48, False, "on a CPU large images are seen with voxels of a third of that volume"),
     Quality(
-        "good",
-        15.0,
-        48,
-        True,
-        "on a CPU voxels of a third of that volume in large images, a larger network for small ones",
+        "best", 60.0, 128, True, "as fine as the images; on a CPU voxels of an eighth, small images by a larger network"
     ),
-    Quality("best", 60.0, 128, True, "as fine as the images; on a CPU voxels of an eighth, or the larger network"),
 )
 MEMORY = (
     "all need about the same memory, as a step has the same patches: on a CPU some 2.5 GB for a CT of 512 x 512 x 300; "

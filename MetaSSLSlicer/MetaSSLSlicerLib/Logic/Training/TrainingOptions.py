@@ -28,11 +28,11 @@ def qualityTexts() -> dict[str, tuple[str, str]]:
         ),
         "good": (
             _("Good ({time})"),
-            _("On a CPU voxels are a third as large as with Fast, or small images get a larger network."),
+            _("On a CPU voxels are a third as large as with Fast, and what is learnt is finer."),
         ),
         "best": (
             _("Best ({time})"),
-            _("On a CPU voxels are an eighth as large as with Fast, or small images get a larger network."),
+            _("On a CPU voxels are an eighth as large as with Fast; small images get a larger network."),
         ),
     }
     times = {name: briefDuration(60 * each.minutes) for name, each in QUALITIES.items()}
