@@ -181,7 +181,7 @@ def test_a_round_after_one_on_a_gpu_starts_afresh_on_a_cpu(project, in_this_proc
     second = start_training(project, iterations=5, device="cpu")
     assert wait(second).state == "finished", second.log_path.read_text(encoding="utf-8")
     warnings = [event.message for event in read_events(second.events_path) if event.event == "warning"]
-    assert any("is of a size for another device: starting afresh" in word for word in warnings)
+    assert any("is of another size, for another device or quality: starting afresh" in word for word in warnings)
     assert TrainedModel.load(second.model_path, torch.device("cpu")).plan.device == "cpu"
 
 

@@ -11,22 +11,27 @@ class Quality:
 
     image_patches: on a CPU, the median image is at most so many patches of the network: with few, each patch shows an
     organ and what lies around it, and few steps see much of every image; with many, the voxels are finer.
+    large_network: on a CPU, small images, which any quality sees as fine as they are, have a network with a level at
+    full resolution and twice the filters, whose steps take several times as long.
     """
 
     name: str
     minutes: float
     image_patches: int
+    large_network: bool
     summary: str
 
 
 _OURS = (
-    Quality("fast", 4.0, 16, "something to review soon; on a CPU large images are seen coarsely"),
-    Quality("good", 15.0, 48, "on a CPU large images are seen with voxels of a third of that volume"),
-    Quality("best", 60.0, 128, "as fine as the images, or on a CPU with voxels of an eighth of that volume"),
+    Quality("fast", 4.0, 16, False, "something to review soon; on a CPU large images are seen coarsely"),
+    Quality("good", 15.0, 48, False, "on a CPU large images are seen with voxels of a third of that volume"),
+    Quality(
+        "best", 60.0, 128, True, "as fine as the images; on a CPU voxels of an eighth, small images by a larger network"
+    ),
 )
 MEMORY = (
-    "each needs the same memory, as a step has the same patches: on a CPU some 2.5 GB for a CT of 512 x 512 x 300; of "
-    "a GPU three fifths of what is free at most"
+    "all need about the same memory, as a step has the same patches: on a CPU some 2.5 GB for a CT of 512 x 512 x 300; "
+    "of a GPU three fifths of what is free at most"
 )
 """Measured in docs/benchmarks.md; see `data.budget`."""
 QUALITIES = {each.name: each for each in _OURS}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -40,6 +40,13 @@ class Budget:
     stack_image: float = math.inf
     slice_voxels: int = 512**2
     starts_coarse: bool = False
+
+    @property
+    def with_large_network(self) -> Budget:
+        """Where the network is a small one: twice the filters, and a level at full resolution."""
+        if not self.pools_first:
+            return self
+        return replace(self, pools_first=False, first_filters=2 * self.first_filters, max_filters=2 * self.max_filters)
 
 
 # Measured on two CPU cores: 90 000 voxels with (3, 3, 3) kernels and 210 000 voxels of a stack,

@@ -187,6 +187,11 @@ def make_plan(
         images = _slices(topology.voxels, budget, precision, memory_bytes)
     else:
         spacing = _spacing(source, extent, fingerprint, budget, quality)
+        if (
+            QUALITIES[quality].large_network
+            and _spacing(source, extent, fingerprint, budget, DEFAULT_QUALITY) == source
+        ):
+            budget = budget.with_large_network
         most, images = _most_voxels(budget, spacing), 2
         if affordable_voxels(memory_bytes, budget, precision, 4) < min(most, LEAST_PATCH):
             images = 1

@@ -27,7 +27,11 @@ def choose_plan(job: Job) -> tuple[Plan, TrainedModel | None]:
         job.reader.write_plan(plan)
     job.emit("plan", summary=plan.describe(), **plan.to_json())
     if parent is not None and not plan.has_network_of(parent.plan):
-        what = "of a size for another device" if plan.is_flat == parent.plan.is_flat else "for another plan (2d or 3d)"
+        what = (
+            "of another size, for another device or quality"
+            if plan.is_flat == parent.plan.is_flat
+            else "for another plan (2d or 3d)"
+        )
         job.warn(f"the network of round {job.round.record['parent']:04d} is {what}: starting afresh")
         parent = None
     elif parent is not None and plan.spacing_zyx != parent.plan.spacing_zyx:

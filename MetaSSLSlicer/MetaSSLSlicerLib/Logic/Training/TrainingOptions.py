@@ -32,7 +32,7 @@ def qualityTexts() -> dict[str, tuple[str, str]]:
         ),
         "best": (
             _("Best ({time})"),
-            _("On a CPU voxels are an eighth as large as with Fast; predicting takes longer."),
+            _("On a CPU voxels are an eighth as large as with Fast; small images get a larger network."),
         ),
     }
     times = {name: briefDuration(60 * each.minutes) for name, each in QUALITIES.items()}
