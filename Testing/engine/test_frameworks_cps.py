@@ -56,6 +56,12 @@ class TestCrossPseudoSupervision(FrameworkChecks):
         assert not depends_on_unlabelled(framework, batch, share - 0.01)
         assert depends_on_unlabelled(framework, batch, share + 0.01)
 
+    def test_networks_from_elsewhere_teach_each_other_from_the_first_step(self, plan, batch):
+        framework, model = fresh_framework(self.name, plan), fresh_framework(self.name, plan)
+        framework.begin_with(tuple(model.networks))
+        framework.planned_steps, framework.taught = 100, True
+        assert depends_on_unlabelled(framework, batch, 0.0) and framework.cost(0.0) == 1
+
 
 def depends_on_unlabelled(framework, batch, fraction):
     def loss(unlabelled):

@@ -79,6 +79,7 @@ def test_without_any_label_all_cases_are_predicted_and_ranked_and_the_next_round
     assert trained.plan.given == source.plan.given and trained.plan.batch == (1, 1)
     assert (trained.framework, source.framework, trained.step) == ("cps", ELSEWHERE, 2)
     assert far_from(trained, source) < 0.1, "two steps from where it began"
+    assert load_checkpoint(first.last_checkpoint_path)["brought"] is True, "for a training that is stopped"
     events = first.events_path.read_text(encoding="utf-8")
     assert "starting afresh" not in events
     assert first.error_rates_path.exists(), "the correction of its own first prediction is its first measure"

@@ -57,6 +57,8 @@ class Framework(nn.Module, ABC):
     """Of the whole training; 0 while the loop does not know."""
     taught = False
     """Whether its networks began as those of an earlier round."""
+    brought = False
+    """Whether they came whole from elsewhere, so that they teach each other from the first step."""
     in_parts = True
     """Whether `logits` is asked for one prediction of each patch only, so that processes can share a batch."""
     processes = ALONE
@@ -88,6 +90,7 @@ class Framework(nn.Module, ABC):
             own.load_state_dict(given.state_dict())
         for own, average in zip(self.networks, self.averages, strict=bool(self.averages)):
             average.load_state_dict(own.state_dict())
+        self.brought = True
 
     def cost(self, fraction: float) -> float:
         """Of a step at this fraction of the schedule, in units of the dearest."""

@@ -10,7 +10,7 @@ import torch
 from metassl.data.plan import Plan
 from metassl.data.streams import Batch
 from metassl.frameworks.base import Framework, StepOutput
-from metassl.frameworks.pasted import WARM_UP, Pasted, warm_up_share, weighted_supervision
+from metassl.frameworks.pasted import RAMP, WARM_UP, Pasted, warm_up_share, weighted_supervision
 from metassl.frameworks.weighting import RegionWeighting
 from metassl.imaging.images import IGNORE
 from metassl.method.counting import added
@@ -31,7 +31,12 @@ class PastingFramework(Framework):
             self.objective = MetaSSLLoss(plan.classes, preset)
 
     def since_warm_up(self, fraction: float) -> float:
-        """Share of the schedule that has passed since the warm-up; negative while it lasts."""
+        """Share of the schedule that has passed since the warm-up; negative while it lasts.
+
+        Networks from elsewhere need none: of a few labels alone they would first unlearn what they are to teach.
+        """
+        if self.brought:
+            return fraction + RAMP
         return fraction - (WARM_UP if self.taught else warm_up_share(self.planned_steps))
 
     def cost(self, fraction: float) -> float:

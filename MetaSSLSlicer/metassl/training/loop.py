@@ -240,6 +240,7 @@ class Trainer:
             "elapsed": self.elapsed,
             "seed": self.seed,
             "taught": self.framework.taught,
+            "brought": self.framework.brought,
         }
         begin = time.monotonic()
         save_checkpoint(self.checkpoint_path, state)
@@ -265,6 +266,7 @@ class Trainer:
         if not all(_are_averages(kept, weights) for weights, kept in self.optimizer.state.items()):
             raise damaged(self.checkpoint_path, "its optimiser is of another model")
         self.framework.taught = bool(state.get("taught", True))
+        self.framework.brought = bool(state.get("brought", False))
         self.step, self.budget.total = state["step"], state["total"]
         self.elapsed_before = state["elapsed"]
         self.started = self.clock()
