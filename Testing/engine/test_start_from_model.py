@@ -18,6 +18,7 @@ from metassl.inference.model import ELSEWHERE, TrainedModel
 from metassl.jobs.source_round import make_source_round
 from metassl.jobs.start import WorkerPython, start_training
 from metassl.networks.checkpoint import load_checkpoint
+from metassl.networks.mixed import share_of
 from metassl.project import Project
 from metassl.training.bring_in import model_of
 from metassl.training.loop import Trainer
@@ -79,10 +80,29 @@ def test_without_any_label_all_cases_are_predicted_and_ranked_and_the_next_round
     assert trained.plan.given == source.plan.given and trained.plan.batch == (1, 1)
     assert (trained.framework, source.framework, trained.step) == ("cps", ELSEWHERE, 2)
     assert far_from(trained, source) < 0.1, "two steps from where it began"
+    came_to = load_checkpoint(first.last_checkpoint_path)["framework"]
+    for name, weights in trained.networks[0].state_dict().items():
+        before, after = source.networks[0].state_dict()[name], came_to[f"averages.0.{name}"]
+        torch.testing.assert_close(weights, before + share_of(2) * (after - before))
     assert load_checkpoint(first.last_checkpoint_path)["brought"] is True, "for a training that is stopped"
     events = first.events_path.read_text(encoding="utf-8")
     assert "starting afresh" not in events
     assert first.error_rates_path.exists(), "the correction of its own first prediction is its first measure"
+
+
+def test_a_model_with_a_new_structure_goes_all_the_way(capsys, monkeypatch, tmp_path, images, nnunet):
+    path = tmp_path / "project"
+    run(capsys, "new", path, "--from", images, "--model", nnunet, "--structures", "Anterior", "Rim")
+    Project.open(path).add_label("a", (label_of(), GRID))
+    with trainings_in_this_process(monkeypatch):
+        run(capsys, "train", path, "--iterations", 2, "--device", "cpu")
+    found = Project.open(path).round(1)
+    came_to, trained = (
+        load_checkpoint(found.last_checkpoint_path)["framework"],
+        TrainedModel.load(found.model_path, CPU),
+    )
+    for name, weights in trained.networks[0].state_dict().items():
+        assert torch.equal(weights, came_to[f"averages.0.{name}"]), name
 
 
 def test_train_trains_also_where_the_model_that_the_project_began_with_has_not_predicted_yet(

@@ -201,16 +201,17 @@ def trained_on(found: Round) -> set[str]:
     return cases
 
 
-def began_elsewhere(found: Round) -> bool:
-    """Whether the rounds that it went on from begin with a model from elsewhere."""
+def source_of(found: Round) -> dict[str, Any] | None:
+    """What is known of the model from elsewhere with which the rounds that it went on from begin; None without one."""
     while found.record_path.is_file():
         if found.has_source:
-            return True
+            source: dict[str, Any] = found.record["source"]
+            return source
         parent = found.record.get("parent")
         if parent is None or parent >= found.number:
             break
         found = Round(round_path(found.path.parent, parent))
-    return False
+    return None
 
 
 def _numbered(rounds: Path) -> list[Round]:

@@ -18,7 +18,8 @@ from metassl.frameworks.base import Shares
 from metassl.inference.cost import MAPS_SECONDS, pass_seconds
 from metassl.inference.model import ELSEWHERE, TrainedModel
 from metassl.networks import memory_ladder
-from metassl.project.rounds import began_elsewhere
+from metassl.networks.mixed import go_part_of_the_way, share_of
+from metassl.project.rounds import Round, source_of
 from metassl.training.calibrate import calibration_cases
 from metassl.training.eta import Budget
 from metassl.training.inputs import Inputs
@@ -30,6 +31,8 @@ RESERVED_SECONDS = 1.0  # of a time budget, for thresholds, files, a ranking
 LARGEST_RESERVE = 0.5  # of it
 CAREFUL = Shares(encoder=0.025, decoder=0.25)
 """Where a model from elsewhere is trained on: what it knows is kept (docs/start_from_a_model.md)."""
+GENTLE = Shares(encoder=0.01, decoder=0.05, output=0.1)
+"""The same where it knows all structures."""
 
 
 class Trained(NamedTuple):
@@ -47,7 +50,7 @@ def train(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | None) -> 
     _leave_time_to_train(job)
     while True:
         try:
-            return _run(build_trainer(job, plan, inputs, parent, checkpointing))
+            return _kept(job, _run(build_trainer(job, plan, inputs, parent, checkpointing)))
         except memory_ladder.OUT_OF_MEMORY_ERRORS as error:
             if not memory_ladder.is_out_of_memory(error):
                 raise
@@ -80,6 +83,24 @@ def _run(trainer: Trainer) -> Trained:
         trainer.validate(trainer.step)
     first, second = trainer.framework.inference_pair()
     return Trained((first.eval(), second.eval()), trainer.sampler.plan, trainer.step)
+
+
+def _kept(job: Job, trained: Trained) -> Trained:
+    """Of a model that knew all structures, with as much of what it knew as so many steps do not outweigh."""
+    if _rates(job) is GENTLE:
+        parent = Round(job.round.path.with_name(f"{job.round.record['parent']:04d}"))
+        before = TrainedModel.load(parent.model_path, torch.device("cpu")).with_outputs_of(job.project.values)
+        for network, began in zip(trained.networks, before.networks, strict=True):
+            go_part_of_the_way(network, began, share_of(trained.step))
+    return trained
+
+
+def _rates(job: Job) -> Shares:
+    source = source_of(job.round)
+    if source is None:
+        return ALL
+    knows_all = all(str(value) in source["values"] for value in job.project.values[1:])
+    return GENTLE if knows_all else CAREFUL
 
 
 def _leave_time_to_train(job: Job) -> None:
@@ -129,7 +150,7 @@ def build_trainer(job: Job, plan: Plan, inputs: Inputs, parent: TrainedModel | N
         clock=job.clock,
         started=job.started,
         afterwards=reserve,
-        shares=CAREFUL if began_elsewhere(job.round) else ALL,
+        shares=_rates(job),
     )
     if job.round.last_checkpoint_path.exists():
         trainer.resume()
