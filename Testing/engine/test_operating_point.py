@@ -244,7 +244,7 @@ def job_of(project: Project, model: TrainedModel, **record) -> tuple[Job, Traine
 def test_too_few_validation_cases_are_told_and_nothing_is_moved(project, capsys):
     job, networks = job_of(project, random_model(project))
     passes = Passes()
-    assert choose_operating_point(job, networks, Inputs(), passes) == Point(None, [])
+    assert choose_operating_point(job, networks, Inputs(), passes) == AS_IT_IS
     point = read_operating_point(job.round)
     assert (point.used, point.reason) == (
         False,
@@ -259,7 +259,7 @@ def test_cases_that_a_round_has_learnt_from_do_not_choose_its_point(project, mon
     monkeypatch.setattr(step, "LEAST_CASES", 1)
     learnt = {case.id: "a" * 64 for case in project.validation_cases()}
     job, networks = job_of(project, random_model(project), labels=learnt)
-    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [])
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == AS_IT_IS
     assert (
         read_operating_point(job.round).reason
         == "0 validation cases, 0 corrections of a former round: it takes 1 of a kind"
@@ -268,13 +268,13 @@ def test_cases_that_a_round_has_learnt_from_do_not_choose_its_point(project, mon
 
 def test_a_model_from_elsewhere_is_used_as_it_is(project):
     job, networks = job_of(project, random_model(project), source={"models": ["m"], "values": {}})
-    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [])
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == AS_IT_IS
     assert read_operating_point(job.round).reason == "a model from elsewhere is used as it is"
 
 
 def test_a_model_that_is_calibrated_again_keeps_the_point_by_which_it_predicts(project):
     model = random_model(project)
-    model.point = Point([0.0, 0.5, 0.0], [])
+    model.point = Point([0.0, 0.5, 0.0])
     job, networks = job_of(project, model)
     model.save(job.round.model_path)
     write_json(job.round.operating_point_path, OperatingPoint(True, {"1": 0.5, "2": 0.0}, "tested").to_json())
@@ -288,9 +288,7 @@ def test_a_model_that_is_calibrated_again_keeps_the_point_by_which_it_predicts(p
     assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [2])
     assert read_operating_point(job.round).describe({2: "Back"}).endswith("in one piece, as in all annotations: Back")
     later = networks._replace(step=networks.step + 1)
-    assert choose_operating_point(job, later, Inputs(), Passes()) == Point(None, []), (
-        "it was trained on since: chosen anew"
-    )
+    assert choose_operating_point(job, later, Inputs(), Passes()) == AS_IT_IS, "it was trained on since: chosen anew"
 
 
 def test_a_model_by_which_cases_were_predicted_before_there_were_points_keeps_none(project, monkeypatch):
@@ -298,12 +296,12 @@ def test_a_model_by_which_cases_were_predicted_before_there_were_points_keeps_no
     model = random_model(project)
     job, networks = job_of(project, model)
     model.save(job.round.model_path)
-    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point([0.0, 0.5, 0.0], []), (
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point([0.0, 0.5, 0.0]), (
         "nothing was predicted yet"
     )
     job.round.operating_point_path.unlink()
     predict_project(project, [project.unlabelled_cases()[0].id], device="cpu")
-    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [])
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == AS_IT_IS
     assert read_operating_point(job.round).reason == "its cases were predicted without one"
 
 
@@ -318,7 +316,7 @@ def test_corrections_of_the_former_round_are_weighed_with_the_model_that_predict
     for case in [case.id for case in project.unlabelled_cases()]:
         assert main(["label", str(project.path), case, str(decathlon / "labelsTr" / f"{case}.nii.gz")]) == 0
     job, networks = job_of(project, random_model(project, seed=1))
-    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [])
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == AS_IT_IS
     point = read_operating_point(job.round)
     assert point.reason == "what 2 corrections of round 0001 say is tried on those of the next round"
     assert point.cases == 2 and any(point.offsets.values()), "an untrained model is not right as it is"
@@ -327,14 +325,14 @@ def test_corrections_of_the_former_round_are_weighed_with_the_model_that_predict
     former.operating_point_path.write_text("{", encoding="utf-8")
     WARNINGS.clear()
     job, networks = job_of(project, random_model(project, seed=1))
-    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, []), (
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == AS_IT_IS, (
         "what is damaged there does not end a training"
     )
     assert [str(former.operating_point_path) in told for told in WARNINGS] == [True]
     former.model_path.write_bytes(b"no model")
     WARNINGS.clear()
     job, networks = job_of(project, random_model(project, seed=1))
-    assert choose_operating_point(job, networks, Inputs(), Passes()) == Point(None, [])
+    assert choose_operating_point(job, networks, Inputs(), Passes()) == AS_IT_IS
     assert [str(former.model_path) in told for told in WARNINGS] == [True], "nor does it count for nothing unsaid"
 
 

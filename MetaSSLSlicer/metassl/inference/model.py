@@ -87,7 +87,7 @@ class TrainedModel:
                 device=device,
                 error_model=None if learnt is None else _loaded(_error_model, plan, learnt).requires_grad_(False),
                 definition=content.get("definition", SYMMETRIC),
-                point=Point(content.get("offsets"), content.get("one_piece", [])),
+                point=Point(content.get("offsets"), content.get("one_piece") or ()),
                 **{name: content[name] for name in ("thresholds", "values", "framework", "step")},
             )
         except Exception as error:

@@ -64,7 +64,7 @@ def _chosen_before(job: Job, step: int) -> OperatingPoint | None:
     values = job.project.values
     if content.get("step") != step or content.get("values") != values:
         return None
-    point, held = _told(job, job.round), Point(content.get("offsets"), content.get("one_piece", []))
+    point, held = _told(job, job.round), Point(content.get("offsets"), content.get("one_piece") or ())
     if point is not None and point.reason == STOPPED or not held.suits(len(values)):
         return None
     if point is not None and _held(point, values) == held:
@@ -88,7 +88,7 @@ def _told(job: Job, found: Round) -> OperatingPoint | None:
 def _held(point: OperatingPoint, values: Sequence[int]) -> Point:
     """As a model holds it."""
     offsets = [point.offsets.get(str(value), 0.0) for value in values] if point.used else None
-    return Point(offsets, [k for k, value in enumerate(values) if str(value) in point.one_piece])
+    return Point(offsets, [k for k, value in enumerate(values) if str(value) in point.one_piece] or ())
 
 
 def _choose(job: Job, trained: Trained, inputs: Inputs, passes: Passes) -> OperatingPoint:
