@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from metassl.evaluation.metrics import as_annotated
+from metassl.evaluation.metrics import as_annotated, dice
 from metassl.imaging.images import IGNORE
-from metassl.inference.operating_point.one_piece import classes_in_one_piece, loose
+from metassl.inference.operating_point.one_piece import classes_in_one_piece, loose, shown_classes
 from metassl.training.inputs import Inputs
 
 MOST_ANNOTATIONS = 40
@@ -34,19 +35,15 @@ class OnePiece:
 
     def try_on(self, pair: np.ndarray, truth: np.ndarray, values: Sequence[int], missing: Sequence[int]) -> None:
         """pair: softmaxes (2, K, z, y, x) of a case that was not trained on; truth, missing: as in `known_case`."""
-        shown = np.stack([pair[:, :, z].astype(np.float32).mean(0).argmax(0) for z in range(pair.shape[2])])
+        shown = shown_classes(pair)
         known, true = truth != IGNORE, as_annotated(truth, missing)
         for k in self.annotations:
             if values[k] in missing:
                 continue
             found, there = (shown == k) & known, (true == values[k]) & known
-            kept = found & ~loose(shown == k)
-            both = found.sum() + there.sum(), kept.sum() + there.sum()
-            if all(both):
-                before, after = (
-                    (2 * (mask & there).sum() / size) for mask, size in zip((found, kept), both, strict=True)
-                )
-                self.gains.setdefault(k, []).append(float(after - before))
+            gain = dice(found & ~loose(shown == k), there) - dice(found, there)
+            if not math.isnan(gain):
+                self.gains.setdefault(k, []).append(gain)
 
     def chosen(self, values: Sequence[int]) -> dict[str, int]:
         """{value as text: in how many annotations}, of those for which no mean loss was seen."""

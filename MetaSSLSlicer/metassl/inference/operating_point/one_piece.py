@@ -43,11 +43,16 @@ def loose(mask: np.ndarray) -> np.ndarray:
     return result
 
 
+def shown_classes(softmaxes: np.ndarray) -> np.ndarray:
+    """(z, y, x): the class that the mean of softmaxes (N, K, z, y, x) says; slice by slice, for little memory."""
+    return np.stack([softmaxes[:, :, z].astype(np.float32).mean(0).argmax(0) for z in range(softmaxes.shape[2])])
+
+
 def in_one_piece(softmaxes: np.ndarray, classes: Sequence[int]) -> np.ndarray:
     """Take small pieces of these classes off, in the place of softmaxes (N, K, z, y, x), which are returned."""
     if not classes:
         return softmaxes
-    shown = np.stack([softmaxes[:, :, z].astype(np.float32).mean(0).argmax(0) for z in range(softmaxes.shape[2])])
+    shown = shown_classes(softmaxes)
     for k in classes:
         z, y, x = np.nonzero(loose(shown == k))
         if len(z):
